@@ -1,0 +1,98 @@
+"""Where everything stands in etcd: names into keys and back. No I/O, no values."""
+
+import re
+from dataclasses import dataclass
+
+from catalog.errors import Rejected
+from catalog.record import SERVICE_NAME, Instance
+
+HOST_ID = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
+CONTAINER_SHORT = 12  # digits of a container id that Docker itself shows
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
+_CONTAINER = re.compile(rf"[0-9a-f]{{{CONTAINER_SHORT}}}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class OwnerKey:
+    """The key that says which registrar writes for a host."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class InstanceKey:
+    """The identity of one instance: the port inside one container, on one host."""
+
+    host: str
+    service: str
+    container: str
+    container_port: int
+
+    @property
+    def name(self) -> str:
+        """The last part of the key; HAProxy's server has the same name."""
+        return f"{self.container}:{self.container_port}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PortKey:
+    """The key that holds the port claimed for a service."""
+
+    service: str
+
+
+Key = OwnerKey | InstanceKey | PortKey
+
+
+def identity(host: str, instance: Instance) -> InstanceKey:
+    """Return the identity of an instance that runs on a host."""
+    return InstanceKey(host, instance.service, instance.container[:CONTAINER_SHORT], instance.container_port)
+
+
+def hosts_root(prefix: str) -> str:
+    """Return what every key of every host starts with."""
+    return f"{prefix}/v1/hosts/"
+
+
+def root(prefix: str) -> str:
+    """Return what every key of this layout starts with."""
+    return f"{prefix}/v1/"
+
+
+def host_root(prefix: str, host: str) -> str:
+    """Return what every key of one host starts with: all that its registrar may write."""
+    return f"{hosts_root(prefix)}{host}/"
+
+
+def instances_root(prefix: str, host: str) -> str:
+    """Return what every instance key of one host starts with."""
+    return f"{host_root(prefix, host)}instances/"
+
+
+def key_of(prefix: str, key: Key) -> str:
+    """Return the etcd key; `parse_key` is its inverse."""
+    match key:
+        case OwnerKey(host):
+            return f"{host_root(prefix, host)}owner"
+        case InstanceKey(host, service):
+            return f"{instances_root(prefix, host)}{service}/{key.name}"
+        case PortKey(service):
+            return f"{root(prefix)}ports/{service}"
+
+
+def parse_key(prefix: str, text: str) -> Key:
+    """Return what an etcd key names. Raises Rejected for a key that is not of this layout."""
+    if not text.startswith(root(prefix)):
+        raise Rejected(f"key {text!r:.200}: does not start with {root(prefix)}")
+    match text.removeprefix(root(prefix)).split("/"):
+        case ["hosts", host, "owner"] if HOST_ID.fullmatch(host):
+            return OwnerKey(host)
+        case ["hosts", host, "instances", service, name] if HOST_ID.fullmatch(host):
+            container, _, port = name.partition(":")
+            if SERVICE_NAME.fullmatch(service) and _CONTAINER.fullmatch(container) and _PORT.fullmatch(port):
+                return InstanceKey(host, service, container, int(port))
+        case ["ports", service] if SERVICE_NAME.fullmatch(service):
+            return PortKey(service)
+    raise Rejected(
+        f"key {text!r:.200}: not hosts/<host>/owner, hosts/<host>/instances/<service>/<container>:<port> or ports/<service>"
+    )

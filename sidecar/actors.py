@@ -1,0 +1,97 @@
+"""Run named threads as one: all start, the first to return stops all, each is joined with a deadline."""
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import FrameType
+
+log = logging.getLogger(__name__)
+
+JOIN_S = 5.0  # for all actors together; Docker kills a container 10 s after its stop signal
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """One loop and the way to make it return.
+
+    `run` blocks until it is interrupted or cannot go on; `interrupt` may be called at any time, from any thread,
+    also before `run` began and after it returned.
+    """
+
+    name: str
+    run: Callable[[], None]
+    interrupt: Callable[[], None]
+
+
+@dataclass(slots=True)
+class _Ending:
+    """Who ended first, and with which error. Written by threads, read after `over` is set."""
+
+    over: threading.Event = field(default_factory=threading.Event)
+    error: BaseException | None = None
+    by: str | None = None
+
+
+def run_group(actors: Sequence[Actor], *, join_s: float = JOIN_S) -> None:
+    """Run all actors until a signal, or until the first one returns; then interrupt and join the others.
+
+    Returns after SIGTERM or SIGINT; raises the first error, or RuntimeError if an actor ended unasked.
+    Call it from the main thread, which Python requires for signal handlers.
+    """
+    ending = _Ending()
+    signal_seen = _stop_on_signal(ending)
+    threads = [
+        threading.Thread(target=_run, args=(actor, ending), name=actor.name, daemon=True) for actor in actors
+    ]
+    for thread in threads:
+        thread.start()
+    ending.over.wait()
+    for actor in actors:
+        actor.interrupt()
+    _join(threads, join_s)
+    if ending.error is not None:
+        raise ending.error
+    if not signal_seen.is_set():
+        raise RuntimeError(f"{ending.by} ended without being asked to")
+
+
+def _run(actor: Actor, ending: _Ending) -> None:
+    error: BaseException | None = None
+    try:
+        actor.run()
+    except BaseException as caught:  # noqa: BLE001  the one place: whatever ends a thread ends the process
+        error = caught
+    if not ending.over.is_set():
+        ending.error, ending.by = error, actor.name
+        ending.over.set()
+
+
+def _stop_on_signal(ending: _Ending) -> threading.Event:
+    """Make the first signal end the group and the second end the process."""
+    seen = threading.Event()
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        if seen.is_set():
+            os._exit(128 + number)
+        seen.set()
+        ending.over.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    return seen
+
+
+def _join(threads: Sequence[threading.Thread], join_s: float) -> None:
+    stop_waiting = threading.Event()
+    timer = threading.Timer(join_s, stop_waiting.set)
+    timer.start()
+    for thread in threads:
+        while thread.is_alive() and not stop_waiting.is_set():
+            thread.join(0.05)
+        if thread.is_alive():
+            # Threads are daemons only for this case: a wedged library call must not keep the process.
+            log.warning("actor did not stop in time name=%s seconds=%s", thread.name, join_s)
+    timer.cancel()

@@ -1,0 +1,28 @@
+"""Counters and gauges of one process, in Prometheus' text format. The only user of prometheus_client."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+__all__ = ["Counter", "Gauge", "Histogram", "Metrics"]
+
+
+class Metrics:
+    """A registry of our own: names begin with `tandem_`, and two of them can live in one test."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+
+    def counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        """Return a new counter; Prometheus adds `_total` to its name."""
+        return Counter(f"tandem_{name}", meaning, labels, registry=self._registry)
+
+    def gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        """Return a new gauge."""
+        return Gauge(f"tandem_{name}", meaning, labels, registry=self._registry)
+
+    def histogram(self, name: str, meaning: str, buckets: tuple[float, ...]) -> Histogram:
+        """Return a new histogram; `buckets` are upper bounds in seconds."""
+        return Histogram(f"tandem_{name}", meaning, buckets=buckets, registry=self._registry)
+
+    def text(self) -> bytes:
+        """Return everything in the text exposition format, version 0.0.4."""
+        return generate_latest(self._registry)

@@ -1,0 +1,218 @@
+"""Flags, environment variables and defaults of both sidecars: one table in, checked values out. No side effects."""
+
+import argparse
+import ipaddress
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from catalog.access import Access, parse_endpoints
+from catalog.errors import Rejected
+from sidecar.log import LEVELS
+
+SECRET = "***"
+
+
+class WrongSettings(Exception):
+    """All mistakes in the settings, one line each. The process ends with status 2."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = tuple(mistakes)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One setting: `NAME` in the environment, `--name` as a flag. `read` raises Rejected or ValueError."""
+
+    name: str
+    read: Callable[[str], Any]
+    default: str | None
+    meaning: str
+    secret: bool = False  # masked when settings are shown, and may come from the file that NAME_FILE names
+
+    @property
+    def flag(self) -> str:
+        """The flag on the command line."""
+        return "--" + self.name.lower().replace("_", "-")
+
+
+def values_of(
+    options: Sequence[Option], program: str, about: str, argv: Sequence[str], environ: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return every option's value: flag beats variable beats default. Raises WrongSettings with all mistakes.
+
+    Prints and exits for --help, as argparse does. An empty variable counts as not given.
+    """
+    flags, mistakes = _flags(options, program, about, argv)
+    values: dict[str, Any] = {}
+    for option in options:
+        try:
+            text = _given(option, flags, environ)
+            values[option.name] = None if text is None else option.read(text)
+        except (Rejected, ValueError) as error:
+            mistakes.append(f"{option.flag if option.name in flags else option.name}: {error}")
+    if mistakes:
+        raise WrongSettings(mistakes)
+    return values
+
+
+def shown(options: Sequence[Option], values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the effective settings as texts, secrets masked."""
+    return {
+        o.name: SECRET if o.secret and values[o.name] is not None else _text(values[o.name]) for o in options
+    }
+
+
+def _text(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else "-" if value is None else str(value)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise WrongSettings([message])
+
+
+def _flags(
+    options: Sequence[Option], program: str, about: str, argv: Sequence[str]
+) -> tuple[dict[str, str], list[str]]:
+    parser = _Parser(
+        prog=program,
+        description=about,
+        epilog="Every flag is also an environment variable: --etcd-host and ETCD_HOST. The flag wins. README: settings.",
+        allow_abbrev=False,
+    )
+    for option in options:
+        default = f" (default: {option.default})" if option.default is not None else ""
+        parser.add_argument(
+            option.flag, dest=option.name, metavar="VALUE", help=(option.meaning + default).replace("%", "%%")
+        )
+    known, unknown = parser.parse_known_args(argv)
+    return (
+        {name: text for name, text in vars(known).items() if text is not None},
+        [f"{argument}: no such flag, --help lists them" for argument in unknown],
+    )
+
+
+def _given(option: Option, flags: Mapping[str, str], environ: Mapping[str, str]) -> str | None:
+    if option.name in flags:
+        return flags[option.name]
+    if environ.get(option.name):
+        return environ[option.name]
+    if option.secret and (path := environ.get(f"{option.name}_FILE")):
+        return _secret(f"{option.name}_FILE", path)
+    return option.default
+
+
+def _secret(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Rejected(f"{name}={path} cannot be read: {error}") from error
+
+
+# Readers: text to value, or Rejected with what would be right.
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Return the reader of an enumerated value."""
+
+    def read(text: str) -> str:
+        if text.lower() not in choices:
+            raise Rejected(f"{text!r} is not one of {', '.join(choices)}")
+        return text.lower()
+
+    return read
+
+
+def number(low: int, high: int, unit: str) -> Callable[[str], int]:
+    """Return the reader of a whole number."""
+
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+            raise Rejected(f"{text!r} is not a whole number of {unit} from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def boolean(text: str) -> bool:
+    """Return a real boolean: `false`, `0`, `no` and `off` are false."""
+    if (word := text.strip().lower()) in ("true", "1", "yes", "on"):
+        return True
+    if word in ("false", "0", "no", "off"):
+        return False
+    raise Rejected(f"{text!r} is neither true nor false")
+
+
+def address(text: str) -> tuple[str, int]:
+    """Return host and port of `ip:port`; an IPv6 address stands in brackets."""
+    host, separator, port = text.rpartition(":")
+    try:
+        ip = str(ipaddress.ip_address(host.strip("[]")))
+    except ValueError as error:
+        raise Rejected(f"{text!r} is not ip:port, such as 127.0.0.1:1936 or [::1]:1936") from error
+    if (
+        not separator
+        or not port.isdigit()
+        or not 1 <= int(port) <= 65535
+        or (":" in ip and not host.startswith("["))
+    ):
+        raise Rejected(f"{text!r} is not ip:port, such as 127.0.0.1:1936 or [::1]:1936")
+    return ip, int(port)
+
+
+def readable_file(text: str) -> Path:
+    """Return the path of a file that can be read."""
+    try:
+        with Path(text).open("rb"):
+            return Path(text)
+    except OSError as error:
+        raise Rejected(f"{text!r} cannot be read: {error.strerror}") from error
+
+
+def prefix(text: str) -> str:
+    """Return an etcd key prefix: begins with a slash, ends without."""
+    if (
+        not text.startswith("/")
+        or len(text) > 200
+        or not text.isascii()
+        or not text.isprintable()
+        or " " in text
+    ):
+        raise Rejected(f"{text!r} is not a key prefix such as /services")
+    return text.rstrip("/")
+
+
+COMMON = (
+    Option(
+        "ETCD_HOST",
+        parse_endpoints,
+        "127.0.0.1:2379",
+        "host[:port] of etcd, several with commas, https:// allowed",
+    ),
+    Option("ETCD_PREFIX", prefix, "/services", "what all keys start with; tenants share one etcd by prefix"),
+    Option("ETCD_CA_CERT", readable_file, None, "certificate authority of etcd: turns TLS on"),
+    Option("ETCD_CERT", readable_file, None, "client certificate, with ETCD_KEY"),
+    Option("ETCD_KEY", readable_file, None, "key of the client certificate"),
+    Option("ETCD_USER", str, None, "user name, with ETCD_PASSWORD"),
+    Option("ETCD_PASSWORD", str, None, "password; ETCD_PASSWORD_FILE names a file with it", secret=True),
+    Option("LOG_LEVEL", one_of(*LEVELS), "info", "debug, info, warning or error"),
+    Option("LOG_FORMAT", one_of("text", "json"), "text", "text, or json for collectors"),
+)
+
+
+def access_of(values: Mapping[str, Any]) -> Access:
+    """Return how to reach etcd from the values of COMMON. Raises WrongSettings."""
+    try:
+        return Access(
+            endpoints=values["ETCD_HOST"],
+            ca_cert=values["ETCD_CA_CERT"],
+            cert=values["ETCD_CERT"],
+            key=values["ETCD_KEY"],
+            user=values["ETCD_USER"],
+            password=values["ETCD_PASSWORD"],
+        )
+    except Rejected as error:
+        raise WrongSettings([str(error)]) from error

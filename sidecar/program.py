@@ -1,0 +1,24 @@
+"""From a command line to an exit status: 0 asked to stop, 1 failed, 2 wrong settings."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from sidecar.options import WrongSettings
+
+log = logging.getLogger(__name__)
+
+
+def run(name: str, start: Callable[[Sequence[str], Mapping[str, str]], None]) -> int:
+    """Call `start(argv, environ)`, which returns when it was asked to stop, and return the exit status."""
+    try:
+        start(sys.argv[1:], os.environ)
+    except WrongSettings as error:
+        for mistake in error.mistakes:
+            print(f"{name}: wrong setting: {mistake}", file=sys.stderr)
+        return 2
+    except Exception:
+        log.exception("%s failed", name)
+        return 1
+    return 0
