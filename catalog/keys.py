@@ -94,5 +94,6 @@ def parse_key(prefix: str, text: str) -> Key:
         case ["ports", service] if SERVICE_NAME.fullmatch(service):
             return PortKey(service)
     raise Rejected(
-        f"key {text!r:.200}: not hosts/<host>/owner, hosts/<host>/instances/<service>/<container>:<port> or ports/<service>"
+        f"key {text!r:.200}: not hosts/<host>/owner, ports/<service> or "
+        "hosts/<host>/instances/<service>/<container>:<port>"
     )

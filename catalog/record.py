@@ -15,9 +15,7 @@ from typing import Any, Literal, NoReturn, get_args
 from catalog.errors import Rejected
 
 VERSION = 1
-RECORD_BYTES_MAX = (
-    8192  # an honest record has under 1 kB; a flood of large ones must not fill every host's memory
-)
+RECORD_BYTES_MAX = 8192  # an honest record has under 1 kB; a flood of large ones must not fill every host's memory
 
 Mode = Literal["tcp", "http"]
 Role = Literal["real", "stub"]
@@ -156,9 +154,7 @@ def _document(value: bytes) -> dict[str, Any]:
     return document
 
 
-def _known(
-    kind: type[Any], document: Mapping[str, Any], readers: Mapping[str, Callable[[Any], Any]]
-) -> dict[str, Any]:
+def _known(kind: type[Any], document: Mapping[str, Any], readers: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
     names = {f.name for f in fields(kind)}
     return {name: readers.get(name, lambda value: value)(document[name]) for name in names & document.keys()}
 

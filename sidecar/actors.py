@@ -43,9 +43,7 @@ def run_group(actors: Sequence[Actor], *, join_s: float = JOIN_S) -> None:
     """
     ending = _Ending()
     signal_seen = _stop_on_signal(ending)
-    threads = [
-        threading.Thread(target=_run, args=(actor, ending), name=actor.name, daemon=True) for actor in actors
-    ]
+    threads = [threading.Thread(target=_run, args=(actor, ending), name=actor.name, daemon=True) for actor in actors]
     for thread in threads:
         thread.start()
     ending.over.wait()

@@ -24,7 +24,7 @@ class Health:
 
     def expect(self, *names: str) -> None:
         """Count these as not ready until they are said to be good."""
-        self._facts.update({name: "not yet" for name in names})
+        self._facts.update(dict.fromkeys(names, "not yet"))
 
     def good(self, name: str) -> None:
         """Say that a thing works."""
@@ -75,9 +75,7 @@ class _Listener(ThreadingHTTPServer):
 _Answer = tuple[int, str, bytes]
 
 
-def _routes(
-    health: Health, metrics: Metrics, explain: Callable[[], Any]
-) -> Mapping[str, Callable[[], _Answer]]:
+def _routes(health: Health, metrics: Metrics, explain: Callable[[], Any]) -> Mapping[str, Callable[[], _Answer]]:
     return {
         "/metrics": lambda: (200, "text/plain; version=0.0.4; charset=utf-8", metrics.text()),
         "/healthz": lambda: _verdict(health.stuck()),

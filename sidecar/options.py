@@ -11,7 +11,7 @@ from catalog.access import Access, parse_endpoints
 from catalog.errors import Rejected
 from sidecar.log import LEVELS
 
-SECRET = "***"
+MASKED = "***"
 
 
 class WrongSettings(Exception):
@@ -60,9 +60,7 @@ def values_of(
 
 def shown(options: Sequence[Option], values: Mapping[str, Any]) -> dict[str, str]:
     """Return the effective settings as texts, secrets masked."""
-    return {
-        o.name: SECRET if o.secret and values[o.name] is not None else _text(values[o.name]) for o in options
-    }
+    return {o.name: MASKED if o.secret and values[o.name] is not None else _text(values[o.name]) for o in options}
 
 
 def _text(value: Any) -> str:
@@ -80,7 +78,7 @@ def _flags(
     parser = _Parser(
         prog=program,
         description=about,
-        epilog="Every flag is also an environment variable: --etcd-host and ETCD_HOST. The flag wins. README: settings.",
+        epilog="Every flag is also an environment variable (--etcd-host: ETCD_HOST); the flag wins.",
         allow_abbrev=False,
     )
     for option in options:
@@ -153,12 +151,7 @@ def address(text: str) -> tuple[str, int]:
         ip = str(ipaddress.ip_address(host.strip("[]")))
     except ValueError as error:
         raise Rejected(f"{text!r} is not ip:port, such as 127.0.0.1:1936 or [::1]:1936") from error
-    if (
-        not separator
-        or not port.isdigit()
-        or not 1 <= int(port) <= 65535
-        or (":" in ip and not host.startswith("["))
-    ):
+    if not separator or not port.isdigit() or not 1 <= int(port) <= 65535 or (":" in ip and not host.startswith("[")):
         raise Rejected(f"{text!r} is not ip:port, such as 127.0.0.1:1936 or [::1]:1936")
     return ip, int(port)
 
@@ -174,13 +167,7 @@ def readable_file(text: str) -> Path:
 
 def prefix(text: str) -> str:
     """Return an etcd key prefix: begins with a slash, ends without."""
-    if (
-        not text.startswith("/")
-        or len(text) > 200
-        or not text.isascii()
-        or not text.isprintable()
-        or " " in text
-    ):
+    if not text.startswith("/") or len(text) > 200 or not text.isascii() or not text.isprintable() or " " in text:
         raise Rejected(f"{text!r} is not a key prefix such as /services")
     return text.rstrip("/")
 

@@ -15,9 +15,7 @@ class Problem:
 
     code: str
     text: str
-    quiet: bool = (
-        False  # the ordinary course of things (a container still starting): told when asked, not logged
-    )
+    quiet: bool = False  # the ordinary course of things (a container still starting): told when asked, not logged
 
 
 class Problems:

@@ -58,7 +58,7 @@ def keep_running(
         Retrying(
             retry=retry_if_exception_type(Unavailable),
             wait=wait_random_exponential(multiplier=FIRST_S, max=cap_s),
-            sleep=stop.wait,
+            sleep=sleep_using_event(stop),
             stop=stop_when_event_set(stop),
             before_sleep=before_sleep,
             retry_error_callback=lambda _state: None,  # stopped while failing: not an error
