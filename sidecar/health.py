@@ -13,6 +13,8 @@ from sidecar.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
+NOT_YET = "not yet"
+
 
 class Health:
     """Named facts, each set by one actor: ready when all are good; healthy while every loop still turns."""
@@ -24,10 +26,12 @@ class Health:
 
     def expect(self, *names: str) -> None:
         """Count these as not ready until they are said to be good."""
-        self._facts.update(dict.fromkeys(names, "not yet"))
+        self._facts.update(dict.fromkeys(names, NOT_YET))
 
     def good(self, name: str) -> None:
-        """Say that a thing works."""
+        """Say that a thing works; logged when it did not before."""
+        if self._facts.get(name) not in (None, NOT_YET):
+            log.info("%s works again", name)
         self._facts[name] = None
 
     def bad(self, name: str, why: str) -> None:

@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 LEVELS = ("debug", "info", "warning", "error")
@@ -63,3 +64,8 @@ def setup(level: str, style: str) -> None:
     # Libraries below us repeat at info what the actors say once.
     for name in ("urllib3", "docker", "watchdog", "grpc"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def announce(program: str, settings: Mapping[str, str]) -> None:
+    """Log the effective settings, one line, secrets already masked."""
+    logging.getLogger(program).info("%s starts %s", program, Details(settings))

@@ -64,7 +64,14 @@ def shown(options: Sequence[Option], values: Mapping[str, Any]) -> dict[str, str
 
 
 def _text(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else "-" if value is None else str(value)
+    match value:
+        case None:
+            return "-"
+        case (str() as host, int() as port):
+            return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        case tuple():
+            return ",".join(map(str, value))
+    return str(value)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -154,6 +161,11 @@ def address(text: str) -> tuple[str, int]:
     if not separator or not port.isdigit() or not 1 <= int(port) <= 65535 or (":" in ip and not host.startswith("[")):
         raise Rejected(f"{text!r} is not ip:port, such as 127.0.0.1:1936 or [::1]:1936")
     return ip, int(port)
+
+
+def address_or_off(text: str) -> tuple[str, int] | None:
+    """Return host and port of `ip:port`, or None for `off`."""
+    return None if text.strip().lower() == "off" else address(text)
 
 
 def readable_file(text: str) -> Path:

@@ -9,6 +9,7 @@ from tenacity import (
     RetryCallState,
     Retrying,
     retry_if_exception_type,
+    sleep_using_event,
     stop_when_event_set,
     wait_random_exponential,
 )
@@ -49,7 +50,15 @@ def keep_running(
         if stop.is_set():
             return
         started = time.monotonic()
-        session()
+        try:
+            session()
+        except Unavailable as error:
+            if time.monotonic() - started < GOOD_S:
+                raise
+            log.warning("%s lost, trying again: %s", name, error)
+            on_lost(str(error))
+            failing = False
+            return
         if time.monotonic() - started < GOOD_S and not stop.is_set():
             raise Unavailable(f"{name}: the session ended after less than {GOOD_S:g} s")
         failing = False

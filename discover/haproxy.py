@@ -1,0 +1,135 @@
+"""Talk to HAProxy: check a file, reload, ask the running worker. Decides nothing.
+
+HAProxy runs in master-worker mode (management manual, section 3 "-W"). It is known by one configuration path and
+two sockets, never by a pid, so that the same code serves one container or two that share folders.
+"""
+
+import contextlib
+import logging
+import re
+import socket
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog.errors import Rejected, Unavailable
+
+log = logging.getLogger(__name__)
+
+CHECK_S = 30.0
+ANSWER_S = 5.0
+# The master's socket refuses for up to 157 ms while it executes itself anew (research/haproxy.md section 1.3).
+RETRY_S = 0.02
+_ALERT = re.compile(r"\[ALERT\].*?(?::|\))\s*(?P<text>\S.*)")
+_DESCRIPTION = re.compile(r"^description: (?P<marker>\S+)\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where HAProxy's configuration and its master socket are."""
+
+    config: Path
+    master: Path
+    pid: Path
+
+
+class HAProxy:
+    """One HAProxy on this host, started by its supervisor or by us, and left running when we go."""
+
+    def __init__(self, paths: Paths, *, binary: str, supervised: bool) -> None:
+        self._paths = paths
+        self._binary = binary
+        self._supervised = supervised
+
+    def check(self, candidate: Path) -> None:
+        """Let HAProxy read a file without running it. Raises Rejected with its first complaint."""
+        try:
+            done = subprocess.run(
+                [self._binary, "-c", "-f", str(candidate)],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=CHECK_S,
+                check=False,
+            )
+        except OSError as error:
+            raise Unavailable(f"cannot run {self._binary}: {error.strerror}") from error
+        except subprocess.TimeoutExpired as error:
+            raise Unavailable(f"{self._binary} -c took more than {CHECK_S:g} s") from error
+        if done.returncode != 0:
+            raise Rejected(f"HAProxy refuses the configuration: {_complaint(done.stderr + done.stdout)}")
+
+    def marker(self) -> str | None:
+        """Return the marker of the running worker; None if its file had none. Raises Unavailable."""
+        match = _DESCRIPTION.search(self.ask("@1 show info"))
+        return match["marker"] if match else None
+
+    def ask(self, command: str, answer_s: float = ANSWER_S) -> str:
+        """Send one line to the master and return its answer. Raises Unavailable."""
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as master:
+                master.settimeout(answer_s)
+                master.connect(str(self._paths.master))
+                master.sendall(command.encode() + b"\n")
+                # The master keeps its side open until ours is closed (research/haproxy.md section 2.1).
+                master.shutdown(socket.SHUT_WR)
+                return b"".join(iter(lambda: master.recv(65536), b"")).decode(errors="replace")
+        except OSError as error:
+            raise Unavailable(f"HAProxy does not answer at {self._paths.master}: {error}") from error
+
+    def reload(self, marker: str, stop: threading.Event, within_s: float) -> None:
+        """Have the file at its path taken over, and return when the worker that runs it answers.
+
+        Starts HAProxy where nobody else does. Raises Unavailable if the marker does not show up in time.
+        """
+        reply = ""
+        with contextlib.suppress(Unavailable):  # not running, or just starting: then it reads the new file anyway
+            # 2.6 answers nothing, whatever happens; later ones Success=1 or 0 with the reason.
+            reply = self.ask("reload", answer_s=within_s)
+        if "Success=0" in reply:
+            raise Unavailable(f"HAProxy could not load the configuration: {_complaint(reply)}")
+        if not reply and not self.answers():
+            self.start()
+        self.confirm(marker, stop, within_s)
+
+    def confirm(self, marker: str | None, stop: threading.Event, within_s: float) -> None:
+        """Return when the running worker shows `marker`; raise Unavailable if it does not in time."""
+        deadline = time.monotonic() + within_s
+        seen: str | None = "nothing"
+        while time.monotonic() < deadline and not stop.is_set():
+            with contextlib.suppress(Unavailable):
+                seen = self.marker()
+                if seen == marker:
+                    return
+            stop.wait(RETRY_S)
+        raise Unavailable(f"HAProxy runs {seen}, not {marker}, {within_s:g} s after the reload")
+
+    def answers(self) -> bool:
+        """Whether a master is there; asked twice, as one that executes itself anew refuses for a moment."""
+        for pause_s in (0.2, 0.0):
+            with contextlib.suppress(Unavailable):
+                self.ask("show proc")
+                return True
+            time.sleep(pause_s)
+        return False
+
+    def start(self) -> None:
+        """Start HAProxy in a session of its own, where it outlives us; under a supervisor, leave it to that one."""
+        if self._supervised:
+            return
+        paths = self._paths
+        listening = f"{paths.master},level,admin,mode,600"
+        command = [self._binary, "-W", "-S", listening, "-p", str(paths.pid), "-f", str(paths.config)]
+        try:
+            subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL)
+        except OSError as error:
+            raise Unavailable(f"cannot run {self._binary}: {error.strerror}") from error
+        log.info("started HAProxy config=%s", paths.config)
+
+
+def _complaint(output: str) -> str:
+    """Return the first alert in HAProxy's output, in one line."""
+    alerts = [match["text"] for line in output.splitlines() if (match := _ALERT.search(line))]
+    return (alerts or output.strip().splitlines() or ["no reason given"])[0]

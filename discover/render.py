@@ -1,0 +1,79 @@
+"""Lay a configuration out by a template. The only user of Jinja2; reads and writes no file."""
+
+import hashlib
+import re
+import traceback
+from dataclasses import dataclass, fields
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from catalog.errors import Rejected
+from discover.model import ProxyConfig
+
+MARKER_DIGITS = 12
+_PLACEHOLDER = "0" * MARKER_DIGITS
+# What no value needs, HAProxy would read as its own: quotes, \, #, $, white space (management manual 2.2).
+_SAFE = re.compile(r"[A-Za-z0-9._:/\[\]@%,=*+~!&();?-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The text of a haproxy.cfg and the marker in it, by which the running worker is known."""
+
+    text: str
+    marker: str
+
+
+class Layout:
+    """A compiled template. Raises Rejected for one that is no valid Jinja2, naming the line."""
+
+    def __init__(self, text: str, name: str) -> None:
+        self.text = text
+        self._name = name
+        environment = ImmutableSandboxedEnvironment(
+            undefined=StrictUndefined, finalize=_safe, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+        )
+        try:
+            code = environment.compile(text, name=name, filename=name)
+            self._template = environment.template_class.from_code(environment, code, environment.make_globals(None))
+        except TemplateSyntaxError as error:
+            raise Rejected(f"template {name} line {error.lineno}: {error.message}") from error
+
+    def render(self, config: ProxyConfig) -> Rendered:
+        """Return the text for a configuration: the same configuration gives the same text. Raises Rejected."""
+        variables = {field.name: getattr(config, field.name) for field in fields(config)}
+        try:
+            text = self._template.render(marker=_PLACEHOLDER, **variables)
+        except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+            raise Rejected(f"template {self._name} line {_line(error, self._name)}: {error}") from error
+        return self._marked(text)
+
+    def _marked(self, text: str) -> Rendered:
+        if not re.search(rf"^\s+description {_PLACEHOLDER}$", text, re.MULTILINE):
+            right = "its global section needs the line `description {{ marker }}`"
+            raise Rejected(f"template {self._name}: the marker is missing, {right}")
+        marker = hashlib.sha256(text.encode()).hexdigest()[:MARKER_DIGITS]
+        # A file cut off at a line end passes HAProxy's check; one without a last newline does not.
+        return Rendered(text.replace(f"description {_PLACEHOLDER}", f"description {marker}").rstrip() + "\n", marker)
+
+
+def _safe(value: Any) -> Any:
+    """Refuse what could begin another word or line, wherever a template prints it."""
+    if isinstance(value, StrictUndefined):
+        return value  # printing it raises, with the name that is missing
+    if not _SAFE.fullmatch(text := str(value)):
+        raise ValueError(f"{text!r:.80} has a character that no value may have")
+    return text
+
+
+def _line(error: BaseException, name: str) -> str:
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == name]
+    return str(lines[-1]) if lines else "?"
+
+
+def marker_of(text: str) -> str | None:
+    """Return the marker that stands in a rendered text."""
+    match = re.search(rf"^\s+description ([0-9a-f]{{{MARKER_DIGITS}}})$", text, re.MULTILINE)
+    return match[1] if match else None

@@ -1,0 +1,90 @@
+"""The settings of docker-discover, from flags and environment. Reads no other file and opens nothing."""
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog.access import Access
+from catalog.errors import Rejected
+from sidecar.options import (
+    COMMON,
+    Option,
+    access_of,
+    address_or_off,
+    boolean,
+    shown,
+    values_of,
+)
+
+PROGRAM = "docker-discover"
+ABOUT = "Watch etcd, lay out HAProxy's configuration, and apply it without a lost request."
+TEMPLATE = Path(__file__).parent.parent / "templates" / "haproxy.cfg.j2"
+
+
+def hosts(text: str) -> tuple[str, ...]:
+    """Return the addresses to listen on: IP literals with commas, or `*` alone. Raises Rejected."""
+    parts = tuple(part.strip() for part in text.split(",") if part.strip())
+    if parts == ("*",):
+        return parts
+    try:
+        addresses = tuple(str(ipaddress.ip_address(part.strip("[]"))) for part in parts)
+    except ValueError as error:
+        raise Rejected(f"{text!r} is not * or IP addresses with commas: {error}") from error
+    if not addresses:
+        raise Rejected(f"{text!r} names no address; right would be 127.0.0.1")
+    return tuple(dict.fromkeys(addresses))
+
+
+OPTIONS = (
+    *COMMON,
+    Option(
+        "BIND", hosts, None, "where service ports listen; * for everywhere (default: 127.0.0.1 and docker0's address)"
+    ),
+    Option("STATS", address_or_off, "127.0.0.1:1936", "HAProxy's own stats page and metrics, or off"),
+    Option("TEMPLATE", Path, str(TEMPLATE), "the template of haproxy.cfg; an edit applies at once if it is valid"),
+    Option("STATE_DIR", Path, "/var/lib/tandem", "haproxy.cfg and what else has to survive a restart"),
+    Option("RUN_DIR", Path, "/run/tandem", "HAProxy's sockets: master.sock and admin.sock"),
+    Option("METRICS", address_or_off, "127.0.0.1:9302", "metrics, /healthz, /readyz and /explain, or off"),
+    Option("HAPROXY", str, "haproxy", "the program, by name or path"),
+    Option("HAPROXY_SUPERVISED", boolean, "false", "true: somebody else starts HAProxy and starts it again"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoverSettings:
+    """Everything that docker-discover can be told."""
+
+    access: Access
+    prefix: str
+    hosts: tuple[str, ...] | None  # None: loopback, and the Docker bridge's gateway while there is one
+    stats: tuple[str, int] | None
+    template: Path
+    state_dir: Path
+    run_dir: Path
+    metrics: tuple[str, int] | None
+    haproxy: str
+    supervised: bool
+    log_level: str
+    log_format: str
+    shown: Mapping[str, str]
+
+
+def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> DiscoverSettings:
+    """Return the settings; flag beats variable beats default. Raises WrongSettings with all mistakes."""
+    values = values_of(OPTIONS, PROGRAM, ABOUT, argv, environ)
+    return DiscoverSettings(
+        access=access_of(values),
+        prefix=values["ETCD_PREFIX"],
+        hosts=values["BIND"],
+        stats=values["STATS"],
+        template=values["TEMPLATE"],
+        state_dir=values["STATE_DIR"],
+        run_dir=values["RUN_DIR"],
+        metrics=values["METRICS"],
+        haproxy=values["HAPROXY"],
+        supervised=values["HAPROXY_SUPERVISED"],
+        log_level=values["LOG_LEVEL"],
+        log_format=values["LOG_FORMAT"],
+        shown=shown(OPTIONS, values),
+    )

@@ -1,0 +1,91 @@
+"""Notice edits of the template, however an editor saves it. The only user of watchdog; reads no template."""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+from watchdog.observers.polling import PollingObserver
+
+from sidecar.actors import Actor
+
+log = logging.getLogger(__name__)
+
+POLL_S = 10.0  # only where the kernel has no inotify instance left
+# Opening and reading are events too; our own reading of the template must not wake us.
+_EDITS = ("created", "modified", "moved", "deleted", "closed")
+
+
+class _OnEdit(FileSystemEventHandler):
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        """Fire for whatever may have changed the file; what it is now is for the reader to find out."""
+        if event.event_type in _EDITS:
+            self._changed()
+
+
+class TemplateWatch:
+    """The actor that watches the template's folder, the folder it is linked to, and the file itself.
+
+    The folder, as most editors save by renaming a new file over the old; the link's folder, as a ConfigMap swaps
+    links; the file, as one that is mounted alone into a container changes unseen by its folder.
+    """
+
+    def __init__(self, path: Path, changed: Callable[[str], None]) -> None:
+        self._path = path
+        self._changed = changed
+        self._moved = threading.Event()
+        self._stop = threading.Event()
+
+    def actor(self) -> Actor:
+        """Return this as an actor."""
+        return Actor("template", self.run, self.interrupt)
+
+    def run(self) -> None:
+        """Watch until interrupted; after each event look anew at where the path leads."""
+        while not self._stop.is_set():
+            observer = self._observe(targets := self._targets())
+            # An edit while nobody was watching: between the last observer and this one, or before the first.
+            self._changed("template")
+            while not self._stop.is_set() and self._targets() == targets:
+                self._moved.wait()
+                self._moved.clear()
+            observer.stop()
+            observer.join()
+
+    def interrupt(self) -> None:
+        """Make `run` return."""
+        self._stop.set()
+        self._moved.set()
+
+    def _event(self) -> None:
+        self._changed("template")
+        self._moved.set()
+
+    def _targets(self) -> frozenset[tuple[Path, int]]:
+        """Return what to watch, each with its inode: a replaced file is another one to the kernel."""
+        real = self._path.resolve()
+        targets = set()
+        for path in (self._path.parent.absolute(), real.parent, real):
+            with contextlib.suppress(OSError):  # an editor is between two steps; its next one wakes us
+                targets.add((path, path.stat().st_ino))
+        return frozenset(targets)
+
+    def _observe(self, targets: frozenset[tuple[Path, int]]) -> BaseObserver:
+        try:
+            return self._started(Observer(), targets)
+        except OSError as error:
+            log.warning("template is looked at every %g s, the kernel cannot watch it: %s", POLL_S, error)
+            return self._started(PollingObserver(timeout=POLL_S), targets)
+
+    def _started(self, observer: BaseObserver, targets: frozenset[tuple[Path, int]]) -> BaseObserver:
+        for path, _inode in sorted(targets):
+            observer.schedule(_OnEdit(self._event), str(path))
+        observer.start()
+        return observer

@@ -1,0 +1,158 @@
+"""build: which listeners and servers a snapshot makes, and what it leaves out with which reason."""
+
+from dataclasses import replace
+
+import pytest
+
+from catalog.record import Check
+from discover.model import Bind, Policy, Process, ProxyConfig, build
+from discover.snapshot import EMPTY, Snapshot
+from tests.parts.records import instance, snapshot
+
+PROCESS = Process(Bind("127.0.0.1", 1936), "/run/tandem/admin.sock", 10_000, None, None)
+POLICY = Policy(PROCESS, ("127.0.0.1", "172.17.0.1"), {})
+
+
+def config_of(given: Snapshot, policy: Policy = POLICY) -> ProxyConfig:
+    return build(given, policy)[0]
+
+
+def codes(given: Snapshot, policy: Policy = POLICY) -> dict[str, str]:
+    return {where: problem.code for where, problem in build(given, policy)[1].items()}
+
+
+def test_an_empty_catalog_leaves_the_stats_page():
+    config, problems = build(EMPTY, POLICY)
+
+    assert config.listeners == ()
+    assert config.binds == {Bind("127.0.0.1", 1936)}
+    assert problems == {}
+
+
+def test_two_instances_are_two_servers_of_one_listener():
+    [listener] = config_of(snapshot(instance(2), instance(1))).listeners
+
+    assert listener.name == "whoami:8000"
+    assert listener.binds == (Bind("127.0.0.1", 8000), Bind("172.17.0.1", 8000))
+    assert [(s.name, s.endpoint) for s in listener.servers] == [
+        ("000000000001:8000", "10.0.0.1:32001"),
+        ("000000000002:8000", "10.0.0.1:32002"),
+    ]
+
+
+def test_the_order_of_records_does_not_matter():
+    one, two, other = instance(1), instance(2), instance(3, "other", service_port=9000)
+    forward, backward = snapshot(one, two, other), snapshot(one, two, other)
+    backward = replace(backward, records=dict(reversed(backward.records.items())))
+
+    assert config_of(forward) == config_of(backward)
+
+
+def test_each_service_port_is_a_listener_of_its_own():
+    given = snapshot(instance(1), instance(2, service_port=8001), instance(3, "other", service_port=9000))
+
+    assert [item.name for item in config_of(given).listeners] == ["other:9000", "whoami:8000", "whoami:8001"]
+
+
+def test_an_ipv6_address_stands_in_brackets():
+    [listener] = config_of(snapshot(instance(1, address="fd00::1"))).listeners
+
+    assert listener.servers[0].endpoint == "[fd00::1]:32001"
+
+
+def test_a_stub_is_backup_and_a_draining_instance_drains():
+    given = snapshot(instance(1, role="stub"), instance(2, state="draining"), instance(3, weight=7))
+
+    stub, draining, real = config_of(given).listeners[0].servers
+
+    assert (stub.backup, draining.backup, real.backup) == (True, False, False)
+    assert (stub.draining, draining.draining, real.draining) == (False, True, False)
+    assert real.weight == 7
+
+
+def test_the_oldest_real_instance_speaks_for_the_service():
+    stub = instance(1, role="stub", mode="tcp", timeout_ms=1)
+    old = instance(2, mode="http", balance="leastconn", timeout_ms=2, check=Check("http", "/health"))
+    new = instance(3, mode="tcp", balance="random", timeout_ms=3)
+
+    [listener] = config_of(snapshot(stub, old, new)).listeners
+
+    assert (listener.mode, listener.balance, listener.timeout_ms) == ("http", "leastconn", 2)
+    assert listener.check == Check("http", "/health")
+
+
+def test_a_cookie_is_a_hash_and_only_for_http():
+    http, tcp = instance(1, mode="http", sticky="cookie"), instance(2, "db", sticky="cookie", service_port=5432)
+
+    db, web = config_of(snapshot(http, tcp)).listeners
+
+    assert len(web.servers[0].cookie) == 12
+    assert "000000000001" not in web.servers[0].cookie
+    assert (db.sticky, db.servers[0].cookie) == ("none", "")
+
+
+def test_a_service_port_belongs_to_the_service_that_named_it_first():
+    given = snapshot(instance(1, "first"), instance(2, "second"), instance(3, "first"))
+
+    config, problems = build(given, POLICY)
+
+    assert [item.name for item in config.listeners] == ["first:8000"]
+    assert len(config.listeners[0].servers) == 2
+    [(where, problem)] = problems.items()
+    assert where.endswith("/second/000000000002:8000")
+    assert problem.code == "PORT_CLAIMED"
+    assert "belongs to first" in problem.text
+
+
+def test_an_address_belongs_to_the_newest_record():
+    old, new = instance(1, "old", service_port=7000), instance(2, "new", service_port=7001, port=32001)
+
+    config, problems = build(snapshot(old, new), POLICY)
+
+    assert [item.name for item in config.listeners] == ["new:7001"]
+    assert [problem.code for problem in problems.values()] == ["ADDRESS_REUSED"]
+
+
+def test_an_unusable_address_is_left_out_alone():
+    taken = Bind("127.0.0.1", 8000)
+    policy = replace(POLICY, unusable={taken: "another program on this host holds the port"})
+
+    config, problems = build(snapshot(instance(1)), policy)
+
+    assert config.listeners[0].binds == (Bind("172.17.0.1", 8000),)
+    [problem] = problems.values()
+    assert problem.code == "PORT_IN_USE"
+    assert "127.0.0.1:8000" in problem.text
+    assert "another program" in problem.text
+
+
+def test_a_listener_without_any_address_is_left_out():
+    policy = replace(POLICY, unusable={Bind(host, 8000): "taken" for host in POLICY.hosts})
+
+    config = config_of(snapshot(instance(1), instance(2, "other", service_port=9000)), policy)
+
+    assert [item.name for item in config.listeners] == ["other:9000"]
+
+
+def test_a_taken_stats_port_costs_only_the_stats_page():
+    policy = replace(POLICY, unusable={Bind("127.0.0.1", 1936): "taken"})
+
+    config, problems = build(snapshot(instance(1)), policy)
+
+    assert config.process.stats is None
+    assert len(config.listeners) == 1
+    assert problems["stats"].code == "PORT_IN_USE"
+
+
+@pytest.mark.parametrize(
+    ("record", "code"),
+    [
+        (instance(1, service_port=None), "NO_SERVICE_PORT"),
+        (instance(1, service_port=1936), "PORT_RESERVED"),
+    ],
+)
+def test_what_cannot_be_listened_for_has_a_reason(record, code):
+    given = snapshot(record, instance(2, "other", service_port=9000))
+
+    assert list(codes(given).values()) == [code]
+    assert [item.name for item in config_of(given).listeners] == ["other:9000"]
