@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Build the images whose sources changed: `build.sh up`; `build.sh down` removes them. An image remembers the sources it
+# was made of in a label, so this also notices an image that was removed, and another engine.
+. "$(dirname "$0")/lib.sh"
+BASE=${BASE:-debian:trixie-slim}
+PYTHON_SOURCES="requirements.lock pyproject.toml catalog sidecar register discover templates images/init images/ready"
+
+# sources_of IMAGE DIRECTORY: one digest of all it is made of.
+sources_of() {
+    local extra=()
+    case $1 in docker-*) read -ra extra <<<"$PYTHON_SOURCES" ;; esac
+    {
+        docker image inspect -f '{{.Id}}' "$BASE"
+        find "$2" .dockerignore "${extra[@]}" -type f ! -path '*/__pycache__/*' -print0 | LC_ALL=C sort -z |
+            xargs -0 sha256sum
+    } | sha256sum | cut -c1-16
+}
+
+build() {
+    local image=$1 directory=$2 wanted built
+    wanted=$(sources_of "$image" "$directory")
+    built=$(docker image inspect -f '{{index .Config.Labels "tandem.sources"}}' "$image" 2>/dev/null || true)
+    [ "$wanted" != "$built" ] || return 0
+    [[ $image != docker-* ]] || images/wheels.sh
+    step "building the image $image" docker build --build-arg "BASE=$BASE" --label "tandem.sources=$wanted" \
+        -t "$image" -f "$directory/Dockerfile" .
+}
+
+up() {
+    images/base.sh up
+    build tandem-etcd images/etcd
+    build tandem-whoami images/whoami
+    build docker-register images/register
+    build docker-discover images/discover
+}
+
+down() {
+    local image
+    for image in docker-discover docker-register tandem-whoami tandem-etcd; do
+        ! docker image inspect "$image" >/dev/null 2>&1 || docker image rm "$image" >/dev/null
+    done
+    # The stages that were built on the way.
+    docker image prune -f --filter label=tandem.stage >/dev/null
+    images/base.sh down
+}
+
+case ${1:-up} in
+    up) up ;;
+    down) down ;;
+    *) die "usage: images/build.sh up|down" ;;
+esac

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Undo `make up`, and remove the images, .venv and everything fetched. What apt installed stays.
+. "$(dirname "$0")/lib.sh"
+
+if has dockerd && is_root && [ -e "$RUN/engine.used" ] && ! engine_answers; then
+    images/engine.sh up # images can only be removed through an engine
+fi
+images/stack.sh down
+if engine_answers; then
+    step "removing the images" images/build.sh down
+fi
+images/engine.sh down
+rm -rf .venv .run images/wheels build ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,68 @@
+# shellcheck shell=bash
+# What the scripts beside it share: one line a step, the noise into .run/, and a reason when something fails.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+RUN=.run
+mkdir -p "$RUN"
+export DEBIAN_FRONTEND=noninteractive PATH="$PATH:/usr/sbin:/sbin"
+# The classic builder does all we need; where the new one is not installed, the client must be told.
+docker buildx version >/dev/null 2>&1 || export DOCKER_BUILDKIT=0
+
+say() { printf '%s\n' "$*"; }
+die() { printf 'tandem: %s\n' "$*" >&2; exit 1; }
+is_root() { [ "$(id -u)" = 0 ]; }
+has() { command -v "$1" >/dev/null 2>&1; }
+engine_answers() { timeout 10 docker version >/dev/null 2>&1; }
+
+# step WHAT COMMAND...: run it quietly, say how long it took; if it fails show the end of what it said, and stop.
+step() {
+    local what=$1 log status=0 began=$SECONDS
+    shift
+    log=$RUN/$(printf %s "$what" | tr -cs 'A-Za-z0-9\n' - | cut -c1-60).log
+    printf '  %-52s' "$what"
+    # Not `if "$@"`: that would switch off -e inside functions.
+    set +e
+    (set -e; "$@") >"$log" 2>&1 </dev/null
+    status=$?
+    set -e
+    if [ "$status" != 0 ]; then
+        printf ' failed\n'
+        tail -n 40 "$log" >&2
+        die "$what: failed with status $status; all of it is in $log"
+    fi
+    printf ' %4s s\n' "$((SECONDS - began))"
+}
+
+# need COMMAND=PACKAGE...: install the packages whose command is missing.
+need() {
+    local pair missing=()
+    for pair in "$@"; do
+        has "${pair%%=*}" || missing+=("${pair#*=}")
+    done
+    [ "${#missing[@]}" = 0 ] && return
+    has apt-get || die "please install what these Debian packages hold: ${missing[*]}"
+    is_root || die "missing programs; this would install them: sudo apt-get install ${missing[*]}"
+    [ -n "${APT_UPDATED:-}" ] || step "reading the package lists" apt-get update
+    export APT_UPDATED=yes
+    step "installing ${missing[*]}" install_stopped "${missing[@]}"
+}
+
+# On a machine with a service manager etcd and haproxy would start as they are installed, and etcd would take our port:
+# only their programs are wanted.
+install_stopped() {
+    local policy=/usr/sbin/policy-rc.d service
+    local wanted=(apt-get install -y --no-install-recommends "$@")
+    if [ ! -d /run/systemd/system ] || [ -e "$policy" ] || [[ " $* " == *" docker.io "* ]]; then
+        "${wanted[@]}"
+    else
+        trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod +x "$policy"
+        "${wanted[@]}"
+        rm -f "$policy"
+    fi
+    [ -d /run/systemd/system ] || return 0
+    for service in etcd haproxy; do
+        [[ " $* " != *" $service"* ]] || systemctl disable --now "$service" || true
+    done
+}

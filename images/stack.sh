@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Run compose.yaml: `stack.sh up` starts it and calls the demo service until both of its containers have answered;
+# `stack.sh down` removes its containers, network and volumes.
+. "$(dirname "$0")/lib.sh"
+PROJECT=tandem
+SERVICE=http://localhost:8000/
+READY_S=60
+# host's address:port of what the stack itself listens on, and who
+LISTENS="127.0.0.1:2379=etcd 127.0.0.1:8000=whoami 127.0.0.1:1936=statistics 127.0.0.1:9301=docker-register 127.0.0.1:9302=docker-discover"
+
+compose() {
+    if docker compose version >/dev/null 2>&1; then
+        docker compose -p "$PROJECT" -f compose.yaml "$@"
+    else
+        docker-compose -p "$PROJECT" -f compose.yaml "$@"
+    fi
+}
+
+runs() { [ -n "$(docker ps -q --filter "label=com.docker.compose.project=$PROJECT")" ]; }
+
+need_compose() {
+    docker compose version >/dev/null 2>&1 || need docker-compose=docker-compose
+}
+
+ports_are_free() {
+    local pair address
+    for pair in $LISTENS; do
+        address=${pair%%=*}
+        if (exec 3<>"/dev/tcp/${address%:*}/${address##*:}") 2>/dev/null; then
+            die "$address, which ${pair#*=} needs, is taken; this shows by whom: ss -ltnp 'sport = :${address##*:}'"
+        fi
+    done
+}
+
+# wait_for WHAT URL: until it answers 200.
+wait_for() {
+    local deadline=$((SECONDS + READY_S))
+    until curl -fsS -m 3 -o /dev/null "$2" 2>/dev/null; do
+        if [ "$SECONDS" -ge "$deadline" ]; then
+            curl -sS -m 3 "$2" || true
+            compose logs --tail=15 "$1"
+            return 1
+        fi
+        sleep 0.2
+    done
+}
+
+# Call the service until two containers have answered; print each one's reply once.
+replies() {
+    local deadline=$((SECONDS + READY_S)) seen=() reply
+    while [ "${#seen[@]}" -lt 2 ]; do
+        reply=$(curl -fsS -m 3 "$SERVICE" 2>&1) || reply=
+        if [ -n "$reply" ] && [[ " ${seen[*]} " != *" ${reply// /_} "* ]]; then
+            seen+=("${reply// /_}")
+            say "$reply"
+        fi
+        if [ "$SECONDS" -ge "$deadline" ]; then
+            compose logs --tail=15 register discover
+            return 1
+        fi
+        [ "${#seen[@]}" -ge 2 ] || sleep 0.1
+    done
+}
+
+up() {
+    need curl=curl
+    need_compose
+    runs || ports_are_free
+    step "starting etcd, the pair and two containers" compose up -d --remove-orphans
+    step "waiting for docker-register" wait_for register http://127.0.0.1:9301/readyz
+    step "waiting for docker-discover" wait_for discover http://127.0.0.1:9302/readyz
+    step "calling $SERVICE until both have answered" replies
+    cat <<END
+
+Two containers of the service "whoami" (service, container, generation):
+$(sed 's/^/  /' "$RUN"/calling-*.log)
+
+Try next:
+  curl $SERVICE                                        either answers
+  docker stop ${PROJECT}_whoami-1_1                    only the other one does
+  docker run -d -P -e SERVICE_NAME=whoami tandem-whoami       a third one
+  docker exec ${PROJECT}_etcd_1 etcdctl get --prefix /services/   what is published
+  http://127.0.0.1:1936/                                      HAProxy's own page
+  make down                                                   remove it all
+END
+}
+
+down() {
+    engine_answers || return 0
+    if [ -n "$(docker ps -aq --filter "label=com.docker.compose.project=$PROJECT")$(docker volume ls -q --filter "label=com.docker.compose.project=$PROJECT")" ]; then
+        need_compose
+        step "removing etcd, the pair and its containers" compose down -v --remove-orphans
+    fi
+}
+
+case ${1:-} in
+    up) up ;;
+    down) down ;;
+    *) die "usage: images/stack.sh up|down" ;;
+esac

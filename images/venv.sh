@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Make .venv with everything that runs, tests and checks the project, each file checked against its hash.
+. "$(dirname "$0")/lib.sh"
+PYTHON=${PYTHON:-python3}
+
+need "$PYTHON=python3"
+"$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+    die "$("$PYTHON" --version) is too old, 3.11 is needed; another one: make PYTHON=/path/to/python3.11 up"
+"$PYTHON" -c 'import ensurepip' 2>/dev/null || need venv=python3-venv
+
+install() {
+    [ -x .venv/bin/python ] || "$PYTHON" -m venv .venv
+    local pip=(.venv/bin/python -m pip --disable-pip-version-check install)
+    # etcd3 comes as source only: what builds it is pinned too, and no newer one is fetched for it.
+    sed -n '/^setuptools==/,/# via/p' requirements-dev.lock >"$RUN/builder.lock"
+    "${pip[@]}" --require-hashes -r "$RUN/builder.lock"
+    "${pip[@]}" --no-build-isolation --require-hashes -r requirements-dev.lock
+    "${pip[@]}" --no-build-isolation --no-deps --editable .
+    touch .venv/bin/.installed
+}
+
+step "installing Python packages into .venv" install

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Fetch what requirements.lock names into images/wheels/, for the images' Python and this machine's processor: the
+# image builds themselves need no Python registry, and each file is checked against its hash here and there.
+. "$(dirname "$0")/lib.sh"
+PYTHON=3.13  # trixie's
+INTO=images/wheels
+STAMP=$INTO/.lock
+
+if cmp -s requirements.lock "$STAMP"; then
+    exit
+fi
+
+fetch() {
+    rm -rf "$INTO"
+    mkdir -p "$INTO"
+    # etcd3 comes as source only; it is built inside the image.
+    .venv/bin/python -m pip download --disable-pip-version-check --require-hashes --no-deps --dest "$INTO" \
+        --python-version "$PYTHON" --only-binary=:all: --no-binary=etcd3 -r requirements.lock
+    cp requirements.lock "$STAMP"
+}
+
+step "fetching Python packages for the images" fetch
