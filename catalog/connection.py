@@ -1,0 +1,230 @@
+"""One connection to one member of etcd, and the race that picks it. No meaning of keys, no retry."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import Any, NoReturn
+
+from catalog.access import Access, Endpoint
+from catalog.errors import Unavailable
+from catalog.etcd_library import etcd3, etcdrpc, grpc
+
+_HAS_LEADER = ("hasleader", "true")  # a member without a leader refuses at once; else its watches are silent for ever
+_HEALTH_KEY = b"health"  # the key that etcdctl's own health check asks for; it need not exist
+
+# Measured in research/etcd.md section 2, "Channel options that matter".
+_OPTIONS = (
+    ("grpc.keepalive_time_ms", 10_000),  # etcd answers pings more often than every 5 s with GOAWAY
+    ("grpc.keepalive_timeout_ms", 3_000),
+    ("grpc.http2.ping_timeout_ms", 3_000),  # grpc >= 1.60: without it a stopped etcd is noticed after 62 s
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.keepalive_permit_without_calls", 0),
+    ("grpc.max_receive_message_length", -1),  # a watch that catches up may bring 15 MB in one response
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 2_000),  # also how long one attempt to connect may take
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+    ("grpc.enable_http_proxy", 0),  # or http_proxy in the environment takes every call
+    ("grpc.use_local_subchannel_pool", 1),  # or a new connection inherits the back-off of the one just dropped
+)
+
+
+class CallFailed(Exception):
+    """A call that etcd or the transport refused: the name of grpc's status code, and the server's own words."""
+
+    def __init__(self, code: str, details: str) -> None:
+        super().__init__(f"{code}: {details}")
+        self.code = code
+        self.details = details
+
+    @property
+    def is_stale_token(self) -> bool:
+        """Whether a new login may help: tokens die with the member that gave them, and when users or roles change."""
+        return "invalid auth token" in self.details or "revision of auth store is old" in self.details
+
+
+class Stream:
+    """An open call with many answers; iterate it in one thread, cancel it from any."""
+
+    def __init__(self, call: Any) -> None:
+        self._call = call
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            return next(self._call)
+        except grpc.RpcError as error:
+            _raise_failed(error)
+
+    def cancel(self) -> None:
+        """End the call; an iteration that waits fails with CANCELLED."""
+        self._call.cancel()
+
+    def when_over(self, action: Callable[[], None]) -> None:
+        """Call `action` once the call has ended, however it did; at once if it has."""
+        if not self._call.add_callback(action):
+            action()
+
+
+class Connection:
+    """One channel to one member. `close` may come from any thread, also while a call waits; all calls then fail."""
+
+    def __init__(self, access: Access, endpoint: Endpoint, deadline_s: float) -> None:
+        self.endpoint = endpoint
+        self._access = access
+        self._deadline_s = deadline_s
+        self._client = _Client(access, endpoint)
+        self._metadata: tuple[tuple[str, str], ...] = (_HAS_LEADER,)
+        self.kv: Any = self._client.kvstub
+        self.lease: Any = self._client.leasestub
+        self._auth: Any = etcdrpc.AuthStub(self._client.channel)
+        self._watch: Any = etcdrpc.WatchStub(self._client.channel)
+
+    def call(self, method: Any, request: Any, *, deadline_s: float | None = None) -> Any:
+        """Return the answer to one request. Raises CallFailed."""
+        try:
+            return method(request, timeout=deadline_s or self._deadline_s, metadata=self._metadata)
+        except grpc.RpcError as error:
+            _raise_failed(error)
+        except ValueError as error:  # grpc's way to say that the channel was closed before the call began
+            raise CallFailed("CANCELLED", str(error)) from error
+
+    def keep_alive(self, lease: int) -> int:
+        """Return the TTL that one keepalive gave the lease, in seconds. Raises CallFailed."""
+        requests = iter([etcdrpc.LeaseKeepAliveRequest(ID=lease)])
+        stream = Stream(self.call(self.lease.LeaseKeepAlive, requests))
+        for answer in stream:
+            stream.cancel()
+            return int(answer.TTL)
+        raise CallFailed("UNAVAILABLE", "the stream ended without an answer")
+
+    def watch(self, requests: Iterator[Any]) -> Stream:
+        """Return the answers to a stream of watch requests, without a deadline. Raises CallFailed."""
+        try:
+            return Stream(self._watch.Watch(requests, metadata=self._metadata))
+        except ValueError as error:
+            raise CallFailed("CANCELLED", str(error)) from error
+
+    def log_in(self) -> None:
+        """Get a new token, if there is a user. Raises CallFailed."""
+        if self._access.user is None:
+            return
+        request = etcdrpc.AuthenticateRequest(name=self._access.user, password=self._access.password)
+        self._metadata = (_HAS_LEADER,)
+        try:
+            self._metadata = (_HAS_LEADER, ("token", self.call(self._auth.Authenticate, request).token))
+        except CallFailed as failure:
+            if "authentication is not enabled" not in failure.details:  # then nobody needs a token: etcdctl's rule
+                raise
+
+    def prove(self, *, deadline_s: float | None = None) -> None:
+        """Return once the member has answered a linearizable read, which takes a leader and a quorum."""
+        request = etcdrpc.RangeRequest(key=_HEALTH_KEY, count_only=True)
+        try:
+            self.call(self.kv.Range, request, deadline_s=deadline_s)
+        except CallFailed as failure:
+            # Rights are looked at after the read index is known: a refusal proves as much as an answer.
+            if failure.code != "PERMISSION_DENIED":
+                raise
+
+    def close(self) -> None:
+        """Close the channel."""
+        self._client.close()
+
+
+class Connector:
+    """Finds a member that answers; knows every open connection, so that `close` can end them all from any thread."""
+
+    def __init__(self, access: Access, deadline_s: float) -> None:
+        self._access = access
+        self._deadline_s = deadline_s
+        self._lock = threading.Lock()
+        self._open: set[Connection] = set()
+        self.closed = threading.Event()
+
+    def connect(self) -> Connection:
+        """Return a proven connection: all members race, the first good answer wins. Raises Unavailable."""
+        candidates: list[Connection] = []
+        try:
+            candidates.extend(map(self._new, self._access.endpoints))
+            return _first_to_answer(candidates, self.drop)
+        except BaseException:
+            for candidate in candidates:
+                self.drop(candidate)
+            raise
+
+    def drop(self, connection: Connection) -> None:
+        """Close a connection; harmless if it is closed."""
+        with self._lock:
+            self._open.discard(connection)
+        connection.close()
+
+    def close(self) -> None:
+        """Close all connections for good: what waits on them fails, and `connect` raises Unavailable."""
+        with self._lock:
+            self.closed.set()
+            connections = tuple(self._open)
+        for connection in connections:
+            self.drop(connection)
+
+    def _new(self, endpoint: Endpoint) -> Connection:
+        try:
+            connection = Connection(self._access, endpoint, self._deadline_s)
+        except OSError as error:  # certificates are read anew for every connection: a changed file counts at once
+            raise Unavailable(f"cannot connect to etcd at {endpoint}: {error}") from error
+        with self._lock:
+            closed = self.closed.is_set()
+            if not closed:
+                self._open.add(connection)
+        if closed:
+            connection.close()
+            raise Unavailable("the store was closed")
+        return connection
+
+
+class _Client(etcd3.Etcd3Client):  # type: ignore[misc]  # etcd3 has no type information
+    """etcd3's client without what does not hold in 0.12.0 (research/etcd.md section 2, rows 6 and 8).
+
+    It gets no user: its call credentials are refused over plain text, so Connection logs in and sends the token itself.
+    It falls back to plain text without a CA: here the wish for TLS decides, and no CA means grpc's own.
+    """
+
+    def __init__(self, access: Access, endpoint: Endpoint) -> None:
+        host = str(endpoint).rpartition(":")[0]  # with the brackets of IPv6, which etcd3 does not add
+        self._access = access
+        super().__init__(host, endpoint.port, ca_cert="" if access.tls else None, grpc_options=_OPTIONS)
+
+    def _get_secure_creds(self, *_paths: str | None) -> Any:
+        ca_cert, key, cert = (
+            path.read_bytes() if path is not None else None
+            for path in (self._access.ca_cert, self._access.key, self._access.cert)
+        )
+        return grpc.ssl_channel_credentials(ca_cert, key, cert)
+
+
+def _first_to_answer(candidates: Sequence[Connection], drop: Callable[[Connection], None]) -> Connection:
+    failures: list[str] = []
+    with ThreadPoolExecutor(len(candidates), thread_name_prefix="etcd-race") as pool:
+        tries = {pool.submit(_enter, candidate): candidate for candidate in candidates}
+        for done in as_completed(tries):
+            candidate = tries[done]
+            try:
+                done.result()
+            except CallFailed as failure:
+                failures.append(f"{candidate.endpoint}: {failure}")
+            else:
+                for loser in candidates:
+                    if loser is not candidate:
+                        drop(loser)  # in here: leaving the pool waits for its threads
+                return candidate
+    raise Unavailable(f"no etcd member answers: {'; '.join(failures)}")
+
+
+def _enter(connection: Connection) -> None:
+    connection.log_in()
+    connection.prove()
+
+
+def _raise_failed(error: Any) -> NoReturn:
+    raise CallFailed(error.code().name, error.details() or "no details") from error

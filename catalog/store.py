@@ -1,0 +1,212 @@
+"""The only door to etcd: lists, watches, fenced writes, leases. No meaning of keys or values, no retry.
+
+Every call has a deadline, and fails as one of four: Unavailable (transport, deadline, no leader, no right: back off,
+the next call finds a member anew), Conflict, Compacted, or ValueError for what no etcd would ever take.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from catalog.access import Access
+from catalog.connection import CallFailed, Connection, Connector
+from catalog.entries import Batch, Delete, Entry, Event, Fence, Listing, Put, Ttl
+from catalog.errors import Compacted, Conflict, Unavailable
+from catalog.etcd_library import etcdrpc
+from catalog.watching import Watch, entry_of, range_of
+
+__all__ = [
+    "CHANGES_MAX",
+    "Batch",
+    "Delete",
+    "Entry",
+    "Event",
+    "Fence",
+    "Listing",
+    "Put",
+    "Store",
+    "Ttl",
+    "Watch",
+]
+
+CHANGES_MAX = 127  # etcd takes 128 operations and 128 compares in a transaction (--max-txn-ops); one is the fence
+PAGE = 5000  # entries; a quarter less memory than one answer for 50,000 keys, and no slower
+LISTINGS_MAX = 3  # tries, each of which lost its revision to a compaction between two pages
+
+# Answers to what only we can have done wrong: rpctypes/error.go of etcd.
+_BUGS = (
+    "too many operations in txn request",
+    "duplicate key given in txn request",
+    "key is not provided",
+    "request is too large",
+    "too large lease TTL",
+)
+
+
+class Store:
+    """A connection to etcd that is made at the first call and again after each Unavailable.
+
+    Use it from one thread; only `close` (and `Watch.cancel`) may come from any other, at any time.
+    """
+
+    def __init__(self, access: Access, *, deadline_s: float = 3.0, page: int = PAGE) -> None:
+        self._connector = Connector(access, deadline_s)
+        self._connection: Connection | None = None
+        self._page = page
+
+    def list(self, prefix: str, *, values: bool = True) -> Listing:
+        """Return all entries under a prefix, with empty values if those are not asked for. Linearizable."""
+        for _ in range(LISTINGS_MAX - 1):
+            try:
+                return self._list(prefix, values)
+            except Compacted:
+                continue
+        try:
+            return self._list(prefix, values)
+        except Compacted as error:
+            raise Unavailable(f"{error}, {LISTINGS_MAX} times in a row") from error
+
+    def get(self, key: str) -> Entry | None:
+        """Return what is stored for one key. Linearizable."""
+        request = etcdrpc.RangeRequest(key=key.encode())
+        answer = self._range(f"get {key!r}", request)
+        return entry_of(answer.kvs[0]) if answer.kvs else None
+
+    def watch(self, prefix: str, after_revision: int) -> Watch:
+        """Return the changes under a prefix from the revision after the given one on."""
+        return Watch(self._connected(), prefix, after_revision, closed=self._connector.closed, on_lost=self._drop)
+
+    def write(self, changes: Sequence[Put | Delete], *, lease: int, fence: Fence | None = None) -> int:
+        """Make all changes in one transaction and return its revision; lease 0: the keys stay for good.
+
+        Raises Conflict, and writes nothing, if a key or the fence has another revision than expected or the lease is
+        gone. After Unavailable the changes may have been made or may be made later: list, then decide.
+        """
+        _check(changes)
+        expected = [(change.key, change.expected) for change in changes]
+        if fence is not None:
+            expected.append((fence.key, fence.mod_revision))
+        request = etcdrpc.TxnRequest(
+            compare=[_compare(key, revision) for key, revision in expected],
+            success=[_operation(change, lease) for change in changes],
+            # What stands there instead: the message of a conflict has to say it.
+            failure=[_look(key) for key, _ in expected],
+        )
+        what = f"write {len(changes)} changes"
+        answer = self._ask(what, lambda etcd: etcd.call(etcd.kv.Txn, request), lease=lease)
+        if not answer.succeeded:
+            raise Conflict(f"{what}: {_difference(expected, answer.responses)}")
+        return int(answer.header.revision)
+
+    def grant(self, ttl_s: int) -> int:
+        """Return a new lease. etcd may grant a longer TTL: at least 2 s with default settings."""
+        request = etcdrpc.LeaseGrantRequest(TTL=ttl_s)
+        return int(self._ask("grant a lease", lambda etcd: etcd.call(etcd.lease.LeaseGrant, request)).ID)
+
+    def keep_alive(self, lease: int) -> int:
+        """Renew a lease once and return its TTL in seconds; 0: the lease is gone."""
+        return int(self._ask(f"keep lease {lease:x} alive", lambda etcd: etcd.keep_alive(lease)))
+
+    def time_to_live(self, lease: int) -> Ttl | None:
+        """Return how long a lease still lives; None: it is gone."""
+        request = etcdrpc.LeaseTimeToLiveRequest(ID=lease)
+        answer = self._ask(f"ask for lease {lease:x}", lambda etcd: etcd.call(etcd.lease.LeaseTimeToLive, request))
+        # rpc.proto, LeaseTimeToLiveResponse: -1 for a lease that does not exist
+        return Ttl(answer.TTL, answer.grantedTTL) if answer.TTL >= 0 else None
+
+    def revoke(self, lease: int) -> None:
+        """End a lease and delete its keys; one that is gone already is no error."""
+        request = etcdrpc.LeaseRevokeRequest(ID=lease)
+        try:
+            self._ask(f"revoke lease {lease:x}", lambda etcd: etcd.call(etcd.lease.LeaseRevoke, request), lease=lease)
+        except Conflict:
+            return
+
+    def close(self) -> None:
+        """End everything that waits: calls raise Unavailable, watches end. From any thread, and for good."""
+        self._connector.close()
+
+    def _list(self, prefix: str, values: bool) -> Listing:
+        key, range_end = range_of(prefix)
+        revision = 0  # the newest; the first page tells which that was
+        entries: list[Entry] = []
+        while True:
+            request = etcdrpc.RangeRequest(
+                key=key, range_end=range_end, limit=self._page, revision=revision, keys_only=not values
+            )
+            answer = self._range(f"list {prefix!r}", request)
+            revision = revision or answer.header.revision
+            entries.extend(entry_of(each) for each in answer.kvs)
+            if not answer.more:
+                return Listing(answer.header.cluster_id, revision, tuple(entries))
+            key = answer.kvs[-1].key + b"\0"
+
+    def _range(self, what: str, request: Any) -> Any:
+        return self._ask(what, lambda etcd: etcd.call(etcd.kv.Range, request))
+
+    def _ask(self, what: str, question: Callable[[Connection], Any], *, lease: int = 0) -> Any:
+        """Return the answer of a member, after a new login if it no longer knows the token."""
+        connection = self._connected()
+        try:
+            try:
+                return question(connection)
+            except CallFailed as failure:
+                if not failure.is_stale_token:
+                    raise
+                connection.log_in()
+                return question(connection)
+        except CallFailed as failure:
+            raise self._error(what, connection, failure, lease) from failure
+
+    def _error(self, what: str, connection: Connection, failure: CallFailed, lease: int) -> Exception:
+        message = f"{what} on {connection.endpoint}: {failure}"
+        if failure.code == "NOT_FOUND" and lease:
+            return Conflict(f"{what}: lease {lease:x} is gone")
+        if "required revision has been compacted" in failure.details:
+            return Compacted(message)
+        if any(bug in failure.details for bug in _BUGS):
+            return ValueError(message)
+        self._drop(connection)
+        return Unavailable("the store was closed" if self._connector.closed.is_set() else message)
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._connector.connect()
+        return self._connection
+
+    def _drop(self, connection: Connection) -> None:
+        self._connector.drop(connection)
+        if self._connection is connection:
+            self._connection = None
+
+
+def _check(changes: Sequence[Put | Delete]) -> None:
+    if not 1 <= len(changes) <= CHANGES_MAX:
+        raise ValueError(f"{len(changes)} changes in one write: 1 to {CHANGES_MAX} are possible")
+    if len({change.key for change in changes}) != len(changes):
+        raise ValueError("two changes of one key in one write")
+
+
+def _compare(key: str, mod_revision: int) -> Any:
+    # A key that does not exist has mod_revision 0, as etcd compares it.
+    compare = etcdrpc.Compare
+    return compare(result=compare.EQUAL, target=compare.MOD, key=key.encode(), mod_revision=mod_revision)
+
+
+def _operation(change: Put | Delete, lease: int) -> Any:
+    key = change.key.encode()
+    if isinstance(change, Delete):
+        return etcdrpc.RequestOp(request_delete_range=etcdrpc.DeleteRangeRequest(key=key))
+    return etcdrpc.RequestOp(request_put=etcdrpc.PutRequest(key=key, value=change.value, lease=lease))
+
+
+def _look(key: str) -> Any:
+    return etcdrpc.RequestOp(request_range=etcdrpc.RangeRequest(key=key.encode(), keys_only=True))
+
+
+def _difference(expected: Sequence[tuple[str, int]], looks: Sequence[Any]) -> str:
+    seen = [look.response_range.kvs[0].mod_revision if look.response_range.kvs else 0 for look in looks]
+    return "; ".join(
+        f"{key} has mod_revision {actual}, expected {revision}"
+        for (key, revision), actual in zip(expected, seen, strict=True)
+        if actual != revision
+    )

@@ -1,0 +1,248 @@
+"""A real etcd on free loopback ports, and what can happen to it: stop, kill, pause, wipe. For the tests of any folder.
+
+with Etcd(tmp_path) as etcd:
+    etcd.ctl("put", "/a", "1")
+"""
+
+import contextlib
+import os
+import queue
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from catalog.access import Access, parse_endpoints
+from catalog.errors import Unavailable
+from catalog.store import Batch, Event, Watch
+
+START_S = 20.0  # one member takes under 1 s; the machine may be full of other tests
+_POLL_S = 0.02
+
+
+class Etcd:
+    """One member. `flags` go to etcd as they are; `ctl_flags` to each etcdctl (certificates, a user)."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        name: str = "default",
+        scheme: str = "http",
+        flags: Sequence[str] = (),
+        ctl_flags: Sequence[str] = (),
+    ) -> None:
+        self.name = name
+        self.scheme = scheme
+        self.port, self.peer_port = free_ports(2)
+        self.flags = tuple(flags)
+        self.ctl_flags = tuple(ctl_flags)
+        self.cluster: Sequence[Etcd] = (self,)
+        self.folder = folder / name
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._paused = False
+
+    @property
+    def endpoint(self) -> str:
+        """`host:port`, as ETCD_HOST wants it."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def access(self) -> Access:
+        """How to reach it without credentials."""
+        return Access(parse_endpoints(self.endpoint))
+
+    @property
+    def peer_url(self) -> str:
+        return f"http://127.0.0.1:{self.peer_port}"
+
+    def __enter__(self) -> "Etcd":
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.kill()
+
+    def start(self, *, wait: bool = True) -> None:
+        """Start it on its data of before, if any; return when it answers."""
+        self.launch()
+        if wait:
+            self.wait_until_it_answers()
+
+    def launch(self) -> None:
+        url = f"{self.scheme}://{self.endpoint}"
+        members = ",".join(f"{member.name}={member.peer_url}" for member in self.cluster)
+        arguments = [
+            *("--name", self.name, "--data-dir", str(self.folder / "etcd")),
+            *("--listen-client-urls", url, "--advertise-client-urls", url),
+            *("--listen-peer-urls", self.peer_url, "--initial-advertise-peer-urls", self.peer_url),
+            *("--initial-cluster", members),
+            *self.flags,
+        ]
+        with (self.folder / "etcd.log").open("ab") as log:
+            self._process = subprocess.Popen(["etcd", *arguments], stdout=log, stderr=log, env=_environment())
+        self._paused = False
+
+    def wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + START_S
+        while (probe := self._ctl("get", "health", "--command-timeout=2s")).returncode:
+            if self._process is None or self._process.poll() is not None:
+                raise AssertionError(f"etcd ended: {self.log()[-2000:]}")
+            # With authentication on, being refused is an answer.
+            if "permission denied" in probe.stderr or "user name is empty" in probe.stderr:
+                return
+            assert time.monotonic() < deadline, f"etcd does not answer: {probe.stderr}\n{self.log()[-2000:]}"
+            time.sleep(_POLL_S)
+
+    def stop(self) -> None:
+        """End it the polite way."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        self._end(signal.SIGKILL)
+
+    def wipe(self) -> None:
+        """Forget everything; to be called between kill and start."""
+        assert self._process is None, "still running"
+        shutil.rmtree(self.folder / "etcd")
+
+    def pause(self) -> None:
+        """Let it be silent with all its connections open."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        self._paused = True
+
+    def resume(self) -> None:
+        if self._process is not None and self._paused:
+            self._process.send_signal(signal.SIGCONT)
+        self._paused = False
+
+    def ctl(self, *arguments: str) -> str:
+        """Run etcdctl and return what it prints."""
+        done = self._ctl(*arguments)
+        assert done.returncode == 0, f"etcdctl {' '.join(arguments)}: {done.stderr}"
+        return done.stdout
+
+    def revision(self) -> int:
+        """The store's revision, which every write moves."""
+        text = self.ctl("get", "health", "--write-out=fields")
+        line = next(line for line in text.splitlines() if line.startswith('"Revision"'))
+        return int(line.partition(":")[2])
+
+    def is_leader(self) -> bool:
+        row = self.ctl("endpoint", "status").split(", ")  # endpoint, id, version, size, is leader, ...
+        return row[4] == "true"
+
+    def log(self) -> str:
+        return (self.folder / "etcd.log").read_text(errors="replace")
+
+    def _ctl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = ["etcdctl", f"--endpoints={self.scheme}://{self.endpoint}", *self.ctl_flags, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=START_S, check=False, env=_environment())
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is None:
+            return
+        self.resume()
+        self._process.send_signal(number)
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(10)
+        self._process = None
+
+
+@contextlib.contextmanager
+def etcd_cluster(folder: Path, *, size: int = 3) -> Iterator[list[Etcd]]:
+    """Run several members as one cluster."""
+    members = [Etcd(folder, name=f"m{number}") for number in range(size)]
+    for member in members:
+        member.cluster = members
+    with contextlib.ExitStack() as stack:
+        for member in members:
+            stack.callback(member.kill)
+            member.launch()
+        for member in members:
+            member.wait_until_it_answers()
+        yield members
+
+
+def free_ports(count: int) -> list[int]:
+    """Return TCP ports that nobody uses at the moment."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def _environment() -> dict[str, str]:
+    """The environment without settings of etcd that may stand in the caller's."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ETCD_", "ETCDCTL_"))}
+    return kept | {"ETCDCTL_API": "3"}
+
+
+class Reader:
+    """Reads a watch in a thread of its own; what it brings and how it ends can be waited for."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
+        self.error: Exception | None = None
+        self._batches: queue.Queue[Batch] = queue.Queue()
+        self._thread = threading.Thread(target=self._run, name="reader")
+        self._thread.start()
+
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.watch.cancel()
+        assert self.ends_within(10), "the watch does not end after cancel"
+
+    def batch(self, within_s: float = 10.0) -> Batch:
+        """Return the next batch."""
+        try:
+            return self._batches.get(timeout=within_s)
+        except queue.Empty:
+            raise AssertionError(f"no batch within {within_s} s; the watch ended with {self.error!r}") from None
+
+    def events(self, count: int, within_s: float = 10.0) -> list[Event]:
+        """Return the events of the next batches, at least so many."""
+        events: list[Event] = []
+        deadline = time.monotonic() + within_s
+        while len(events) < count:
+            events += self.batch(max(0.0, deadline - time.monotonic())).events
+        return events
+
+    def ends_within(self, seconds: float) -> bool:
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            for batch in self.watch:
+                self._batches.put(batch)
+        except Exception as error:  # noqa: BLE001  the test looks at it
+            self.error = error
+
+
+def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
+    """Return once the condition holds; Unavailable counts as not yet."""
+    deadline = time.monotonic() + within_s
+    while True:
+        with contextlib.suppress(Unavailable):
+            if condition():
+                return
+        assert time.monotonic() < deadline, f"not within {within_s} s"
+        time.sleep(_POLL_S)
