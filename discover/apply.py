@@ -45,7 +45,10 @@ class Applier:
         return (known or Version(text, None)) if self._haproxy.marker() == marker_of(text) else None
 
     def replace(self, rendered: Rendered) -> None:
-        """Make HAProxy run a text. Raises Rejected if it refuses it; then the last good one goes on."""
+        """Make HAProxy run a text. Raises Rejected if it refuses it; then the last good one goes on.
+
+        A refused text stays as the candidate, for whoever wants to read the line that HAProxy complains about.
+        """
         candidate = self._config.with_name(self._config.name + ".candidate")
         write(candidate, rendered.text)
         try:
@@ -54,7 +57,6 @@ class Applier:
                 self._swap(candidate, rendered)
         except Rejected:
             self._reloads.labels("refused").inc()
-            candidate.replace(self._config.with_name(self._config.name + ".refused"))
             raise
         except Unavailable:
             self._reloads.labels("failed").inc()
@@ -66,8 +68,9 @@ class Applier:
         candidate.replace(self._config)
         try:
             self._haproxy.reload(rendered.marker, self.stop, CONFIRM_S)
-        except Unavailable:
+        except (Rejected, Unavailable):
             if before is not None and not self.stop.is_set():
+                self._config.replace(candidate)
                 write(self._config, before)
             raise
 

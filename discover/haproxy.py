@@ -82,16 +82,17 @@ class HAProxy:
     def reload(self, marker: str, stop: threading.Event, within_s: float) -> None:
         """Have the file at its path taken over, and return when the worker that runs it answers.
 
-        Starts HAProxy where nobody else does. Raises Unavailable if the marker does not show up in time.
+        Starts HAProxy where nobody else does. Raises Rejected if it says that it cannot load the file, Unavailable
+        if the marker does not show up in time.
         """
-        reply = ""
-        with contextlib.suppress(Unavailable):  # not running, or just starting: then it reads the new file anyway
-            # 2.6 answers nothing, whatever happens; later ones Success=1 or 0 with the reason.
-            reply = self.ask("reload", answer_s=within_s)
-        if "Success=0" in reply:
-            raise Unavailable(f"HAProxy could not load the configuration: {_complaint(reply)}")
-        if not reply and not self.answers():
-            self.start()
+        if not self.answers():
+            self.start()  # it reads the new file
+        else:
+            # No answer is no verdict: 2.6 never gives one, later ones Success=1 or 0 with the reason.
+            with contextlib.suppress(Unavailable):
+                reply = self.ask("reload", answer_s=within_s)
+                if "Success=0" in reply:
+                    raise Rejected(f"HAProxy could not load the configuration: {_complaint(reply)}")
         self.confirm(marker, stop, within_s)
 
     def confirm(self, marker: str | None, stop: threading.Event, within_s: float) -> None:
@@ -116,16 +117,17 @@ class HAProxy:
         return False
 
     def start(self) -> None:
-        """Start HAProxy in a session of its own, where it outlives us; under a supervisor, leave it to that one."""
+        """Start HAProxy where it outlives us; under a supervisor, leave it to that one."""
         if self._supervised:
             return
         paths = self._paths
         listening = f"{paths.master},level,admin,mode,600"
-        command = [self._binary, "-W", "-S", listening, "-p", str(paths.pid), "-f", str(paths.config)]
-        try:
-            subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL)
-        except OSError as error:
-            raise Unavailable(f"cannot run {self._binary}: {error.strerror}") from error
+        # The lock lives as long as HAProxy: one that is only slow to answer is never joined by a second.
+        once = ["setsid", "--fork", "flock", "--nonblock", "--no-fork", str(paths.pid.with_suffix(".lock"))]
+        command = [*once, self._binary, "-W", "-S", listening, "-p", str(paths.pid), "-f", str(paths.config)]
+        # A session of its own, and a child of init: a signal to us is none to it, and it leaves us no zombie.
+        # HAProxy's own -D would do the same, but ends its output, and with it its log.
+        subprocess.run(command, stdin=subprocess.DEVNULL, check=True)
         log.info("started HAProxy config=%s", paths.config)
 
 

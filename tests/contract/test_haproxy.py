@@ -1,0 +1,280 @@
+"""What the adapter promises, on real HAProxies: the machine's, and the one in the image."""
+
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from catalog.errors import Rejected, Unavailable
+from discover.addresses import bridge_gateway, trial
+from discover.apply import Applier
+from discover.model import Bind, Policy, Process
+from discover.plan import Version
+from discover.render import Layout, Rendered, marker_of
+from discover.settings import TEMPLATE
+from sidecar.metrics import Metrics
+from tests.discover.test_model import config_of
+from tests.parts.backend import backend
+from tests.parts.haproxy import KINDS, RealHAProxy, free_port, get, running
+from tests.parts.records import instance, snapshot
+from tests.parts.wait import wait_for
+
+
+@pytest.fixture(params=KINDS)
+def haproxy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RealHAProxy]:
+    tmp_path.chmod(0o755)
+    with running(tmp_path, request.param) as real:
+        yield real
+
+
+class Site:
+    """A HAProxy, its applier, and a way to say which backends serve which port."""
+
+    def __init__(self, haproxy: RealHAProxy) -> None:
+        self.haproxy = haproxy
+        self.stats = free_port()
+        self.applier = Applier(haproxy.adapter, haproxy.config, stop=haproxy.stop, metrics=Metrics())
+        process = Process(Bind("127.0.0.1", self.stats), str(haproxy.admin), 500, None, None)
+        self.policy = Policy(process, ("127.0.0.1",), {})
+        self.layout = Layout(TEMPLATE.read_text(), "haproxy.cfg.j2")
+
+    def rendered(self, *records, policy: Policy | None = None) -> Rendered:
+        return self.layout.render(config_of(snapshot(*records), policy or self.policy))
+
+    def replace(self, *records) -> Rendered:
+        rendered = self.rendered(*records)
+        self.applier.replace(rendered)
+        return rendered
+
+
+@pytest.fixture
+def site(haproxy: RealHAProxy) -> Site:
+    return Site(haproxy)
+
+
+def local(number: int, port: int, service_port: int, service: str = "whoami", **changes):
+    return instance(number, service, address="127.0.0.1", port=port, service_port=service_port, **changes)
+
+
+def test_a_first_configuration_starts_it_and_answers(site):
+    port = free_port()
+    with backend("one") as one:
+        rendered = site.replace(local(1, one, port))
+
+        assert site.haproxy.adapter.marker() == rendered.marker
+        assert get(port) == (200, "one")
+        assert get(site.stats)[0] == 200
+        assert "haproxy_process_" in get(site.stats, "/metrics")[1]
+
+
+def test_a_reload_is_confirmed_when_the_new_worker_answers(site):
+    port = free_port()
+    with backend("one") as one, backend("two") as two:
+        site.replace(local(1, one, port))
+        for number in range(2, 7):  # the marker is checked, so each must be what runs when replace() returns
+            rendered = site.replace(local(number, two, port))
+
+            assert site.haproxy.adapter.marker() == rendered.marker
+            assert marker_of(site.haproxy.config.read_text()) == rendered.marker
+            assert get(port) == (200, "two")
+
+
+def test_a_refused_text_changes_nothing_and_is_kept_to_be_read(site):
+    port = free_port()
+    with backend("one") as one:
+        good = site.replace(local(1, one, port))
+        bad = Rendered(good.text.replace("balance roundrobin", "balance nonsense"), "0" * 12)
+
+        with pytest.raises(Rejected, match=r"HAProxy refuses the configuration: .*parsing .*haproxy.cfg.candidate:\d+. : balance only"):
+            site.applier.replace(bad)
+
+        assert site.haproxy.config.read_text() == good.text
+        assert (site.haproxy.folder / "haproxy.cfg.candidate").read_text() == bad.text
+        assert site.haproxy.adapter.marker() == good.marker
+        assert get(port) == (200, "one")
+
+
+def test_a_reload_that_fails_puts_the_last_good_file_back(site, monkeypatch):
+    monkeypatch.setattr("discover.apply.CONFIRM_S", 4.0)
+    port = free_port()
+    with backend("one") as one, socket.create_server(("127.0.0.1", 0)) as taken:
+        good = site.replace(local(1, one, port))
+
+        with pytest.raises((Rejected, Unavailable)):  # HAProxy's own check does not bind, so this passes it
+            site.replace(local(1, one, taken.getsockname()[1]))
+
+        assert site.haproxy.config.read_text() == good.text
+        assert site.haproxy.adapter.marker() == good.marker
+        wait_for(lambda: get(port) == (200, "one"), 5, "the old worker goes on")
+
+
+def test_an_earlier_life_is_recognised_by_its_marker(site):
+    with backend("one") as one:
+        good = site.replace(local(1, one, free_port()))
+        later = Site(site.haproxy)
+
+        assert later.applier.running(None) == Version(good.text, None)
+
+        site.haproxy.config.write_text(good.text.replace(good.marker, "f" * 12))
+        assert later.applier.running(None) is None
+
+
+def test_a_dead_haproxy_is_started_again_from_its_file(site):
+    port = free_port()
+    with backend("one") as one:
+        good = site.replace(local(1, one, port))
+        site.haproxy.kill()
+        wait_for(lambda: not site.haproxy.pids(), 10, "HAProxy is gone")
+
+        assert site.applier.running(Version(good.text, None)) == Version(good.text, None)
+
+        assert get(port) == (200, "one")
+
+
+def test_nothing_runs_and_nothing_is_on_disk(site):
+    assert site.applier.running(None) is None
+
+
+def test_what_every_label_can_ask_for_passes_the_check(site):
+    records = [
+        local(n, 9, 20000 + n, f"s{n}", mode=mode, balance=balance, sticky=sticky, retry=retry, timeout_ms=timeout_ms)
+        for n, (mode, balance, sticky, retry, timeout_ms) in enumerate(
+            (
+                (mode, balance, sticky, retry, timeout_ms)
+                for mode in ("tcp", "http")
+                for balance in (None, "roundrobin", "leastconn", "random", "source")
+                for sticky in ("none", "cookie")
+                for retry in ("connect", "idempotent", "all")
+                for timeout_ms in (None, 1500)
+            ),
+            start=1,
+        )
+    ]
+    candidate = site.haproxy.folder / "all.cfg"
+    candidate.write_text(site.rendered(*records).text)
+
+    site.haproxy.adapter.check(candidate)
+
+    done = subprocess.run([site.haproxy.binary, "-c", "-f", candidate], capture_output=True, text=True, check=True)
+    assert "WARNING" not in done.stderr + done.stdout
+
+
+def test_reloads_under_load_lose_nothing(site):
+    """Connections of their own and one kept alive, while the servers change at every reload."""
+    port, stop = free_port(), threading.Event()
+    failures: list[str] = []
+    done = [0]
+
+    def load() -> None:
+        while not stop.is_set():
+            try:
+                status, body = get(port)
+                if status != 200 or body not in ("one", "two"):
+                    failures.append(f"{status} {body}")
+                done[0] += 1
+            except OSError as error:
+                failures.append(repr(error))
+
+    with backend("one") as one, backend("two") as two:
+        site.replace(local(1, one, port, mode="http"))
+        threads = [threading.Thread(target=load) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for number in range(2, 12):
+            site.replace(local(number, one if number % 2 else two, port, mode="http"))
+            before = done[0]
+            wait_for(lambda before=before: done[0] > before + 5, 10, "requests go on")
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+    assert failures == []
+    assert done[0] > 50
+
+
+def test_haproxy_that_cannot_be_run_is_unavailable(tmp_path):
+    real = RealHAProxy(tmp_path, "machine")
+    site = Site(real)
+    site.applier._haproxy._binary = "/nowhere/haproxy"
+
+    with pytest.raises(Unavailable, match="cannot run /nowhere/haproxy: No such file"):
+        site.replace(instance(1))
+
+
+def test_a_silent_master_is_unavailable_in_time(tmp_path):
+    """A stopped HAProxy: its kernel accepts, nobody answers."""
+    real = RealHAProxy(tmp_path, "machine")
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(real.master))
+        silent.listen()
+        started = time.monotonic()
+
+        with pytest.raises(Unavailable, match="does not answer"):
+            real.adapter.ask("show proc", answer_s=0.3)
+
+        assert time.monotonic() - started < 3
+
+
+class TestTrial:
+    def test_a_free_address_can_be_used_and_is_reserved(self):
+        bind = Bind("127.0.0.1", free_port())
+
+        with trial([bind]) as unusable:
+            assert unusable == {}
+            with pytest.raises(OSError, match="in use"):
+                socket.create_server(("127.0.0.1", bind.port))
+
+        socket.create_server(("127.0.0.1", bind.port)).close()
+
+    def test_a_port_that_another_program_holds_cannot_be_used(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            bind = Bind("127.0.0.1", taken.getsockname()[1])
+
+            with trial([bind]) as unusable:
+                assert unusable == {bind: "another program on this host holds the port"}
+
+    def test_a_wildcard_holds_every_address(self):
+        with socket.create_server(("0.0.0.0", 0)) as taken:
+            bind = Bind("127.0.0.1", taken.getsockname()[1])
+
+            with trial([bind]) as unusable:
+                assert bind in unusable
+
+    def test_an_address_of_another_host_cannot_be_used(self):
+        bind = Bind("192.0.2.1", free_port())
+
+        with trial([bind]) as unusable:
+            assert unusable == {bind: "this host has no such address"}
+
+    def test_haproxys_own_listener_is_no_obstacle(self, site):
+        port = free_port()
+        with backend("one") as one:
+            site.replace(local(1, one, port))
+
+            with trial([Bind("127.0.0.1", port), Bind("127.0.0.1", site.stats)]) as unusable:
+                assert unusable == {}
+                assert get(port) == (200, "one")
+
+    def test_haproxy_binds_beside_a_reservation(self, site):
+        port = free_port()
+        with backend("one") as one, trial([Bind("127.0.0.1", port)]):
+            site.replace(local(1, one, port))
+
+            assert {get(port) for _ in range(20)} == {(200, "one")}
+
+    def test_no_bridge_no_gateway(self):
+        assert bridge_gateway("nosuchif0") is None
+        assert bridge_gateway("lo") == "127.0.0.1"
+
+
+def test_a_refused_service_is_told_by_name(site):
+    policy = replace(site.policy, hosts=("127.0.0.1", "192.0.2.1"))
+    candidate = site.haproxy.folder / "c.cfg"
+    candidate.write_text(site.rendered(instance(1), policy=policy).text)
+
+    site.haproxy.adapter.check(candidate)  # not found by the check: the reason why addresses are tried first

@@ -1,0 +1,110 @@
+"""Real HAProxies for tests: the machine's own, and the one in the image, as one parameter."""
+
+import contextlib
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from discover.haproxy import HAProxy, Paths
+from tests.parts.wait import wait_for
+
+IMAGE = "docker-discover"
+KINDS = ("machine", "image")
+
+
+def binary_of(kind: str, folder: Path) -> str:
+    """Return the program to run: the machine's haproxy, or a script that runs the image's in our folders."""
+    if kind == "machine":
+        found = shutil.which("haproxy")
+        assert found, "no haproxy on this machine: make test installs it"
+        return found
+    script = folder / "haproxy-of-the-image"
+    # The master answers SIGTERM; --init would not pass SIGUSR1. exec keeps the pid for the one who ends it.
+    script.write_text(
+        "#!/bin/sh\n"
+        f"exec docker run --rm --net host --user 0 -v '{folder}':'{folder}' --entrypoint haproxy {IMAGE} \"$@\"\n"
+    )
+    script.chmod(0o755)
+    return str(script)
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class RealHAProxy:
+    """A HAProxy in a folder of its own, and the means to end it."""
+
+    def __init__(self, folder: Path, kind: str) -> None:
+        self.folder = folder
+        self.config = folder / "haproxy.cfg"
+        self.master = folder / "master.sock"
+        self.admin = folder / "admin.sock"
+        self.binary = binary_of(kind, folder)
+        self.pid_file = folder / "haproxy.pid"
+        self.adapter = HAProxy(Paths(self.config, self.master, self.pid_file), binary=self.binary, supervised=False)
+        self.stop = threading.Event()
+
+    def start(self, text: str) -> None:
+        """Run it with a configuration, and return when it answers."""
+        self.config.write_text(text)
+        self.adapter.start()
+        wait_for(self.adapter.answers, 20, "HAProxy's master answers")
+
+    def pids(self) -> list[int]:
+        """Return the master's pid as this machine sees it, then its workers'."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                with contextlib.suppress(OSError):
+                    line = (entry / "cmdline").read_bytes().split(b"\0")
+                    if Path(line[0].decode()).name == "haproxy" and str(self.config).encode() in line:
+                        found.append(int(entry.name))
+        return sorted(found)
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """End the master; its workers follow."""
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def end(self) -> None:
+        """End it, and return when it is gone."""
+        self.kill(signal.SIGTERM)
+        wait_for(lambda: not self.pids(), 15, "HAProxy is gone")
+
+
+@contextlib.contextmanager
+def running(folder: Path, kind: str) -> Iterator[RealHAProxy]:
+    """Give a HAProxy that is ended afterwards."""
+    haproxy = RealHAProxy(folder, kind)
+    try:
+        yield haproxy
+    finally:
+        haproxy.end()
+
+
+def get(port: int, path: str = "/", host: str = "127.0.0.1", timeout_s: float = 5.0) -> tuple[int, str]:
+    """Return status and body of a GET over a connection of its own."""
+    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(errors="replace")
+    finally:
+        connection.close()
+
+
+def version_of(binary: str) -> str:
+    """Return what the program says it is."""
+    return subprocess.run([binary, "-v"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
