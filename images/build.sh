@@ -17,13 +17,15 @@ sources_of() {
 }
 
 build() {
-    local image=$1 directory=$2 wanted built
+    local image=$1 directory=$2 wanted built id
     wanted=$(sources_of "$image" "$directory")
     built=$(docker image inspect -f '{{index .Config.Labels "tandem.sources"}}' "$image" 2>/dev/null || true)
     [ "$wanted" != "$built" ] || return 0
+    id=$(docker image inspect -f '{{.Id}}' "$image" 2>/dev/null || true)
     [[ $image != docker-* ]] || images/wheels.sh
-    step "building the image $image" docker build --build-arg "BASE=$BASE" --label "tandem.sources=$wanted" \
+    step "building the image $image" docker build ${DOCKER_BUILDKIT:+--force-rm} --build-arg "BASE=$BASE" --label "tandem.sources=$wanted" \
         -t "$image" -f "$directory/Dockerfile" .
+    [ -z "$id" ] || docker image rm "$id" >/dev/null 2>&1 || true # unless a container still runs it
 }
 
 up() {

@@ -38,7 +38,7 @@ wait_for() {
     until curl -fsS -m 3 -o /dev/null "$2" 2>/dev/null; do
         if [ "$SECONDS" -ge "$deadline" ]; then
             curl -sS -m 3 "$2" || true
-            compose logs --tail=15 "$1"
+            compose logs --no-color --tail=15 "$1"
             return 1
         fi
         sleep 0.2
@@ -55,7 +55,7 @@ replies() {
             say "$reply"
         fi
         if [ "$SECONDS" -ge "$deadline" ]; then
-            compose logs --tail=15 register discover
+            compose logs --no-color --tail=15 register discover
             return 1
         fi
         [ "${#seen[@]}" -ge 2 ] || sleep 0.1
@@ -76,12 +76,12 @@ Two containers of the service "whoami" (service, container, generation):
 $(sed 's/^/  /' "$RUN"/calling-*.log)
 
 Try next:
-  curl $SERVICE                                        either answers
-  docker stop ${PROJECT}_whoami-1_1                    only the other one does
-  docker run -d -P -e SERVICE_NAME=whoami tandem-whoami       a third one
-  docker exec ${PROJECT}_etcd_1 etcdctl get --prefix /services/   what is published
-  http://127.0.0.1:1936/                                      HAProxy's own page
-  make down                                                   remove it all
+  curl $SERVICE                                           either answers
+  docker stop tandem-whoami-1                                      only the other one does
+  docker run -d -P -e SERVICE_NAME=whoami tandem-whoami            one more
+  docker exec tandem-etcd etcdctl get --prefix /services/          what is published
+  http://127.0.0.1:1936/                                           HAProxy's own page
+  make down                                                        remove it all
 END
 }
 

@@ -1,0 +1,212 @@
+"""The architecture of DESIGN.md, kept by walking the imports of every module."""
+
+import ast
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parent.parent
+ROOMS = ("catalog", "sidecar", "register", "discover", "ctl", "templates")
+
+# Who may import whom, besides itself. `templates` holds no code.
+ARROWS = {
+    "catalog": set[str](),
+    "sidecar": {"catalog.errors", "catalog.access"},
+    "register": {"catalog", "sidecar"},
+    "discover": {"catalog", "sidecar"},
+    "ctl": {"catalog", "sidecar"},
+    "templates": set[str](),
+}
+# Each outside library is imported where this says, and nowhere else.
+DOORS = {
+    "docker": {"register.docker_source"},
+    "requests": {"register.docker_source"},
+    "urllib3": {"register.docker_source"},
+    "etcd3": {"catalog.etcd_library"},
+    "grpc": {"catalog.etcd_library"},
+    "google": {"catalog.etcd_rpc"},
+    "jinja2": {"discover.render"},
+    "watchdog": {"discover.template_watch"},
+    "tenacity": {"sidecar.retry"},
+    "prometheus_client": {"sidecar.metrics"},
+}
+# Standard modules with an effect, where it is an adapter's: room -> modules that may.
+EFFECTS = {
+    ("discover", "subprocess"): {"discover.haproxy"},
+    # guard waits on HAProxy's master socket; addresses asks for the bridge's address and tries a port
+    ("discover", "socket"): {"discover.haproxy", "discover.addresses", "discover.guard"},
+    ("register", "subprocess"): set[str](),
+}
+# The environment is an argument everywhere else; etcd_library sets in it what grpc reads at import.
+READS_ENVIRONMENT = {
+    "sidecar.program",
+    "register.__main__",
+    "discover.__main__",
+    "ctl.__main__",
+    "catalog.etcd_library",
+}
+MOST_LINES_OF_A_FILE = 300
+MOST_LINES_OF_A_FUNCTION = 60
+# Where this or that machine keeps things; nothing that is committed may depend on it.
+OF_ONE_MACHINE = ("/work/", "/tmp/lab", "/root/", "/home/")
+
+
+@dataclass(frozen=True)
+class Module:
+    name: str  # with dots
+    path: Path
+
+    @functools.cached_property
+    def text(self) -> str:
+        return self.path.read_text()
+
+    @functools.cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text, str(self.path))
+
+    @property
+    def room(self) -> str:
+        return self.name.partition(".")[0]
+
+    @functools.cached_property
+    def imports(self) -> tuple[tuple[str, int], ...]:
+        """Every imported name with its line: `from a.b import c` counts as a.b.c if that is a module, else a.b."""
+        found: list[tuple[str, int]] = []
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                found += [(alias.name, node.lineno) for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{self.path}:{node.lineno}: a relative import, write it in full"
+                inner = [f"{node.module}.{alias.name}" for alias in node.names]
+                found += [(name if _is_module(name) else str(node.module), node.lineno) for name in inner]
+        return tuple(found)
+
+
+def _is_module(name: str) -> bool:
+    path = HOUSE.joinpath(*name.split("."))
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
+def _modules() -> tuple[Module, ...]:
+    paths = sorted(path for room in ROOMS for path in (HOUSE / room).rglob("*.py"))
+    return tuple(Module(".".join(path.relative_to(HOUSE).with_suffix("").parts), path) for path in paths)
+
+
+MODULES = _modules()
+each_module = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
+
+
+def _within(name: str, allowed: set[str]) -> bool:
+    return any(name == door or name.startswith(door + ".") for door in allowed)
+
+
+@each_module
+def test_imports_follow_the_arrows(module: Module) -> None:
+    allowed = ARROWS[module.room] | {module.room}
+    wrong = [
+        f"{module.path}:{line}: {module.room} must not import {name}; it may import {', '.join(sorted(allowed))}"
+        for name, line in module.imports
+        if name.partition(".")[0] in {*ROOMS, "tests", "bench"} and not _within(name, allowed)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@each_module
+def test_outside_libraries_have_one_door(module: Module) -> None:
+    doors = {(room, library): allowed for room in ROOMS for library, allowed in DOORS.items()} | EFFECTS
+    wrong = [
+        f"{module.path}:{line}: {name} is imported only in {', '.join(sorted(doors[key])) or 'nowhere here'}"
+        for name, line in module.imports
+        if (key := (module.room, name.partition(".")[0])) in doors and not _within(module.name, doors[key])
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@each_module
+def test_the_environment_is_an_argument(module: Module) -> None:
+    wrong = [
+        f"{module.path}:{node.lineno}: os.{node.attr}: only {', '.join(sorted(READS_ENVIRONMENT))} may read it"
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr in ("environ", "getenv")
+        and module.name not in READS_ENVIRONMENT
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@each_module
+def test_files_and_functions_stay_readable(module: Module) -> None:
+    functions = (node for node in ast.walk(module.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    sizes = [(f"{f.name}() at line {f.lineno}", _lines(f), MOST_LINES_OF_A_FUNCTION) for f in functions]
+    sizes.append(("the file", len(module.text.splitlines()), MOST_LINES_OF_A_FILE))
+    wrong = [
+        f"{module.path}: {what} has {lines} lines, {most} is the most" for what, lines, most in sizes if lines > most
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    return (function.end_lineno or function.lineno) - function.lineno + 1
+
+
+@each_module
+def test_every_file_says_what_it_is_for(module: Module) -> None:
+    if module.path.name == "__init__.py":
+        assert module.text == "", f"{module.path} must be empty: no work at import"
+    else:
+        assert ast.get_docstring(module.tree), f"{module.path} must begin with a docstring: what it is for"
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    graph = {module.name: {name for name, _ in module.imports if _is_module(name)} for module in MODULES}
+    circles = [" -> ".join(circle) for circle in _circles(graph)]
+    assert not circles, "\n".join(circles)
+
+
+def _circles(graph: dict[str, set[str]]) -> Iterator[list[str]]:
+    done: set[str] = set()
+
+    def visit(name: str, way: list[str]) -> Iterator[list[str]]:
+        if name in way:
+            yield [*way[way.index(name) :], name]
+        elif name not in done:
+            for imported in sorted(graph.get(name, ())):
+                yield from visit(imported, [*way, name])
+            done.add(name)
+
+    for name in graph:
+        yield from visit(name, [])
+
+
+def test_nothing_depends_on_one_machine() -> None:
+    places = (
+        "register",
+        "discover",
+        "catalog",
+        "sidecar",
+        "ctl",
+        "templates",
+        "images",
+        "tests",
+        "bench",
+        "docs",
+        ".ci",
+    )
+    files = [path for place in places for path in (HOUSE / place).rglob("*") if _is_ours(path)]
+    files += [path for path in HOUSE.iterdir() if _is_ours(path)]
+    wrong = [
+        f"{path}:{number}: names {word}"
+        for path in files
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1)
+        for word in OF_ONE_MACHINE
+        if word in line
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def _is_ours(path: Path) -> bool:
+    unread = {"wheels", "__pycache__"} & set(path.parts) or path.suffix == ".lock" or path == Path(__file__)
+    return path.is_file() and not unread
