@@ -42,8 +42,8 @@ need() {
     [ "${#missing[@]}" = 0 ] && return
     has apt-get || die "please install what these Debian packages hold: ${missing[*]}"
     is_root || die "missing programs; this would install them: sudo apt-get install ${missing[*]}"
-    [ -n "${APT_UPDATED:-}" ] || step "reading the package lists" apt-get update
-    export APT_UPDATED=yes
+    [ -n "$(find "$RUN/lists.read" -mmin -60 2>/dev/null)" ] || step "reading the package lists" apt-get update
+    touch "$RUN/lists.read"
     step "installing ${missing[*]}" install_stopped "${missing[@]}"
 }
 
@@ -51,6 +51,10 @@ need() {
 # only their programs are wanted.
 install_stopped() {
     local policy=/usr/sbin/policy-rc.d service
+    # From Debian 13 on, the engine's package comes without the docker command.
+    if [[ " $* " == *" docker.io "* ]] && apt-cache show docker-cli >/dev/null 2>&1; then
+        set -- "$@" docker-cli
+    fi
     local wanted=(apt-get install -y --no-install-recommends "$@")
     if [ ! -d /run/systemd/system ] || [ -e "$policy" ] || [[ " $* " == *" docker.io "* ]]; then
         "${wanted[@]}"

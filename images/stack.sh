@@ -19,7 +19,11 @@ compose() {
 runs() { [ -n "$(docker ps -q --filter "label=com.docker.compose.project=$PROJECT")" ]; }
 
 need_compose() {
-    docker compose version >/dev/null 2>&1 || need docker-compose=docker-compose
+    local package=docker-compose
+    docker compose version >/dev/null 2>&1 && return
+    # Ubuntu has today's Compose under another name than the old one; Debian has one or the other.
+    ! apt-cache show docker-compose-v2 >/dev/null 2>&1 || package=docker-compose-v2
+    need "docker-compose=$package"
 }
 
 ports_are_free() {
