@@ -1,6 +1,7 @@
 """docker-discover: the wiring, and nothing else."""
 
 import grp
+import logging
 import os
 import pwd
 import resource
@@ -25,6 +26,8 @@ from sidecar.metrics import Metrics
 from sidecar.options import WrongSettings
 from sidecar.problems import Problems
 from sidecar.trigger import Trigger
+
+logger = logging.getLogger(PROGRAM)
 
 HAPROXY_USER = "haproxy"  # what Debian's package creates
 MAXCONN = 10_000
@@ -58,6 +61,7 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
     if settings.metrics:
         actors.append(health.server(settings.metrics, state, metrics, lambda: _explained(reconcile, watch, problems)))
     run_group(actors)
+    logger.info("stopped as asked, HAProxy goes on serving")
 
 
 def _reconcile(

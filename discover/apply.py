@@ -40,7 +40,6 @@ class Applier:
         if text is None:
             return None
         if not self._haproxy.answers():
-            self._haproxy.start()
             self._haproxy.confirm(marker_of(text), self.stop, CONFIRM_S)
         return (known or Version(text, None)) if self._haproxy.marker() == marker_of(text) else None
 

@@ -5,6 +5,7 @@ two sockets, never by a pid, so that the same code serves one container or two t
 """
 
 import contextlib
+import fcntl
 import logging
 import re
 import socket
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.errors import Rejected, Unavailable
+from sidecar.log import Details
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +24,7 @@ CHECK_S = 30.0
 ANSWER_S = 5.0
 # The master's socket refuses for up to 157 ms while it executes itself anew (research/haproxy.md section 1.3).
 RETRY_S = 0.02
-_ALERT = re.compile(r"\[ALERT\].*?(?::|\))\s*(?P<text>\S.*)")
+_ALERT = re.compile(r"\[ALERT\]\s*(?:\(\d+\))?[\s:]*(?:config : )?(?P<text>\S.*)")
 _DESCRIPTION = re.compile(r"^description: (?P<marker>\S+)\s*$", re.MULTILINE)
 
 
@@ -85,25 +87,25 @@ class HAProxy:
         Starts HAProxy where nobody else does. Raises Rejected if it says that it cannot load the file, Unavailable
         if the marker does not show up in time.
         """
-        if not self.answers():
-            self.start()  # it reads the new file
-        else:
-            # No answer is no verdict: 2.6 never gives one, later ones Success=1 or 0 with the reason.
-            with contextlib.suppress(Unavailable):
-                reply = self.ask("reload", answer_s=within_s)
-                if "Success=0" in reply:
-                    raise Rejected(f"HAProxy could not load the configuration: {_complaint(reply)}")
+        # No answer is no verdict: 2.6 never gives one, later ones Success=1 or 0 with the reason; and one that does
+        # not run reads the new file when it is started.
+        with contextlib.suppress(Unavailable):
+            reply = self.ask("reload", answer_s=within_s)
+            if "Success=0" in reply:
+                raise Rejected(f"HAProxy could not load the configuration: {_complaint(reply)}")
         self.confirm(marker, stop, within_s)
 
     def confirm(self, marker: str | None, stop: threading.Event, within_s: float) -> None:
-        """Return when the running worker shows `marker`; raise Unavailable if it does not in time."""
+        """Return when the running worker shows `marker`, starting HAProxy if it has to be; else raise Unavailable."""
         deadline = time.monotonic() + within_s
         seen: str | None = "nothing"
         while time.monotonic() < deadline and not stop.is_set():
-            with contextlib.suppress(Unavailable):
+            try:
                 seen = self.marker()
-                if seen == marker:
-                    return
+            except Unavailable:
+                self.start()  # it may have died since, and then reads the same file
+            if seen == marker:
+                return
             stop.wait(RETRY_S)
         raise Unavailable(f"HAProxy runs {seen}, not {marker}, {within_s:g} s after the reload")
 
@@ -117,18 +119,27 @@ class HAProxy:
         return False
 
     def start(self) -> None:
-        """Start HAProxy where it outlives us; under a supervisor, leave it to that one."""
+        """Start HAProxy where it outlives us, unless it runs; under a supervisor, leave it to that one.
+
+        The lock lives as long as HAProxy does, which inherits it: one that is only slow to answer is never joined
+        by a second.
+        """
         if self._supervised:
             return
         paths = self._paths
         listening = f"{paths.master},level,admin,mode,600"
-        # The lock lives as long as HAProxy: one that is only slow to answer is never joined by a second.
-        once = ["setsid", "--fork", "flock", "--nonblock", "--no-fork", str(paths.pid.with_suffix(".lock"))]
-        command = [*once, self._binary, "-W", "-S", listening, "-p", str(paths.pid), "-f", str(paths.config)]
-        # A session of its own, and a child of init: a signal to us is none to it, and it leaves us no zombie.
-        # HAProxy's own -D would do the same, but ends its output, and with it its log.
-        subprocess.run(command, stdin=subprocess.DEVNULL, check=True)
-        log.info("started HAProxy config=%s", paths.config)
+        command = [self._binary, "-W", "-S", listening, "-p", str(paths.pid), "-f", str(paths.config)]
+        with paths.pid.with_suffix(".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            # A session of its own, and a child of init: a signal to us is none to it, and it leaves us no zombie.
+            # HAProxy's own -D would do the same, but ends its output, and with it its log.
+            subprocess.run(
+                ["setsid", "--fork", *command], stdin=subprocess.DEVNULL, pass_fds=[lock.fileno()], check=True
+            )
+        log.info("started HAProxy %s", Details(config=paths.config))
 
 
 def _complaint(output: str) -> str:

@@ -90,7 +90,9 @@ def test_a_refused_text_changes_nothing_and_is_kept_to_be_read(site):
         good = site.replace(local(1, one, port))
         bad = Rendered(good.text.replace("balance roundrobin", "balance nonsense"), "0" * 12)
 
-        with pytest.raises(Rejected, match=r"HAProxy refuses the configuration: .*parsing .*haproxy.cfg.candidate:\d+. : balance only"):
+        with pytest.raises(
+            Rejected, match=r"HAProxy refuses the configuration: parsing .*haproxy.cfg.candidate:\d+. : balance only"
+        ):
             site.applier.replace(bad)
 
         assert site.haproxy.config.read_text() == good.text

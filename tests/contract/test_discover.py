@@ -1,0 +1,298 @@
+"""docker-discover as a whole: a real etcd before it, a real HAProxy behind it."""
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from discover.settings import TEMPLATE
+from tests.parts.backend import backend
+from tests.parts.discover import Discover, publish, withdraw
+from tests.parts.etcd import Etcd
+from tests.parts.haproxy import free_port, get
+from tests.parts.records import instance
+from tests.parts.wait import wait_for
+
+
+@pytest.fixture
+def etcd(tmp_path: Path) -> Iterator[Etcd]:
+    (folder := tmp_path / "etcd").mkdir()
+    with Etcd(folder) as real:
+        yield real
+
+
+@pytest.fixture
+def discover(tmp_path: Path, etcd: Etcd) -> Iterator[Discover]:
+    (folder := tmp_path / "discover").mkdir()
+    tmp_path.chmod(0o755)
+    shutil.copy(TEMPLATE, folder / "haproxy.cfg.j2")
+    it = Discover(folder, etcd.endpoint, "--template", str(folder / "haproxy.cfg.j2"))
+    it.start()
+    try:
+        it.wait_ready()
+        yield it
+    finally:
+        it.end()
+
+
+def local(number: int, port: int, service_port: int, service: str = "whoami", **changes):
+    return instance(number, service, address="127.0.0.1", port=port, service_port=service_port, **changes)
+
+
+def serve(etcd: Etcd, discover: Discover, number: int, port: int, service_port: int, service: str = "whoami") -> None:
+    """Publish one instance, and return when it answers and discover has said so."""
+    publish(etcd, local(number, port, service_port, service))
+    wait_for(lambda: get(service_port)[0] == 200, 15, f"{service} answers")
+    discover.wait_said(f"{service}:{service_port}")
+
+
+def answers(port: int) -> set[str]:
+    return {get(port)[1] for _ in range(8)}
+
+
+def test_instances_come_and_go(etcd, discover):
+    port = free_port()
+    with backend("one") as one, backend("two") as two:
+        first, second = local(1, one, port), local(2, two, port)
+
+        publish(etcd, first, second)
+        wait_for(lambda: answers(port) == {"one", "two"}, 10, "both answer")
+
+        publish(etcd, local(1, one, port, state="draining"))
+        wait_for(lambda: answers(port) == {"two"}, 10, "a draining one gets nothing new")
+
+        withdraw(etcd, first)
+        publish(etcd, local(3, one, port))
+        wait_for(lambda: answers(port) == {"one", "two"}, 10, "a new one joins")
+
+
+def test_the_same_catalog_makes_no_reload(etcd, discover):
+    port = free_port()
+    with backend("one") as one, backend("two") as two:
+        serve(etcd, discover, 1, one, port)
+        before = discover.reloads()
+
+        publish(etcd, local(1, one, port))
+        serve(etcd, discover, 2, two, free_port(), "other")
+
+        assert discover.reloads() == before + 1
+
+
+def test_haproxy_goes_on_when_it_is_killed_and_is_found_again(etcd, discover):
+    port, later = free_port(), free_port()
+    with backend("one") as one, backend("two") as two:
+        serve(etcd, discover, 1, one, port)
+        pids, reloads = discover.haproxy.pids(), discover.reloads()
+
+        discover.kill()
+        assert get(port) == (200, "one")
+        publish(etcd, local(2, two, later, "later"))
+        discover.start()
+
+        wait_for(lambda: get(later)[1] == "two", 10, "what changed meanwhile is applied")
+        discover.wait_said("differs")
+        assert discover.haproxy.pids()[0] == pids[0]
+        assert discover.reloads() == reloads + 1
+
+
+def test_a_restart_without_a_change_reloads_nothing(etcd, discover):
+    port = free_port()
+    with backend("one") as one:
+        serve(etcd, discover, 1, one, port)
+        reloads, pids = discover.reloads(), discover.haproxy.pids()
+
+        assert discover.stop() == 0
+        assert get(port) == (200, "one")
+        discover.start()
+        discover.wait_ready()
+
+        assert (discover.reloads(), discover.haproxy.pids()) == (reloads, pids)
+
+
+def test_a_killed_haproxy_is_back_with_the_last_configuration(etcd, discover):
+    port = free_port()
+    with backend("one") as one:
+        serve(etcd, discover, 1, one, port)
+
+        discover.haproxy.kill()
+
+        wait_for(lambda: get(port)[1] == "one", 10, "HAProxy is back")
+
+
+def test_etcd_away_changes_nothing_and_its_return_is_noticed(etcd, discover):
+    port, later = free_port(), free_port()
+    with backend("one") as one, backend("two") as two:
+        serve(etcd, discover, 1, one, port)
+        reloads = discover.reloads()
+
+        etcd.kill()
+        wait_for(lambda: get(discover.metrics, "/readyz")[0] == 503, 15, "it is not ready without etcd")
+        assert get(port) == (200, "one")
+        assert "etcd" in get(discover.metrics, "/readyz")[1]
+        etcd.start()
+        discover.wait_ready()
+        assert discover.reloads() == reloads
+
+        publish(etcd, local(2, two, later, "later"))
+        wait_for(lambda: get(later)[1] == "two", 15, "changes are seen again")
+
+
+def test_it_starts_from_its_file_when_etcd_is_away(etcd, discover):
+    port = free_port()
+    with backend("one") as one:
+        serve(etcd, discover, 1, one, port)
+        discover.end()
+        etcd.kill()
+
+        discover.start()
+
+        wait_for(lambda: get(port)[1] == "one", 10, "the last good configuration serves")
+
+
+def test_a_bad_record_is_refused_alone_and_told(etcd, discover):
+    port = free_port()
+    with backend("one") as one:
+        etcd.ctl("put", "/services/v1/hosts/h1/instances/evil/00000000000a:1", '{"v":1,"service":"a\\n  bind *:22"}')
+        publish(etcd, local(1, one, port))
+
+        wait_for(lambda: get(port)[1] == "one", 10, "the good one answers")
+        discover.wait_said("record skipped")
+        assert '"code": "BAD_RECORD"' in get(discover.metrics, "/explain")[1]
+        assert discover.log.count("record skipped") == 1
+
+
+def test_a_taken_port_costs_only_its_own_service(etcd, discover):
+    free, other = free_port(), free_port()
+    with backend("one") as one, backend("two") as two, socket.create_server(("127.0.0.1", 0)) as held:
+        taken = held.getsockname()[1]
+        publish(etcd, local(1, one, free), local(2, 9, taken, "late"), local(3, two, other, "other"))
+
+        wait_for(lambda: get(other)[1] == "two", 10, "the others answer")
+        discover.wait_said(f"late not listened for on 127.0.0.1:{taken}: another program on this host holds the port")
+        assert get(free) == (200, "one")
+        assert "Paused" not in discover.log
+
+
+def test_the_oldest_service_keeps_its_port(etcd, discover):
+    port = free_port()
+    with backend("one") as one, backend("two") as two:
+        serve(etcd, discover, 1, one, port)
+
+        publish(etcd, local(2, two, port, "intruder"))
+        discover.wait_said(f"service port {port} belongs to whoami, which named it first")
+        assert answers(port) == {"one"}
+
+        withdraw(etcd, local(1, one, port))
+        wait_for(lambda: get(port)[1] == "two", 10, "the port is free for the next")
+
+
+# How editors save: all at once over the old one, in place, by a link that is swapped.
+
+
+def renamed(path: Path, text: str) -> None:
+    fresh = path.with_name(".fresh")
+    fresh.write_text(text)
+    fresh.replace(path)
+
+
+def truncated(path: Path, text: str) -> None:
+    path.write_text("")
+    path.write_text(text)
+
+
+def moved_away_first(path: Path, text: str) -> None:
+    path.rename(path.with_name(path.name + "~"))
+    path.write_text(text)
+
+
+def link_swapped(path: Path, text: str) -> None:
+    """What Kubernetes does with a ConfigMap: the file is a link through a link to a folder."""
+    folder = path.parent / f"..{os.urandom(4).hex()}"
+    folder.mkdir()
+    (folder / path.name).write_text(text)
+    fresh = path.parent / "..data_tmp"
+    fresh.symlink_to(folder.name)
+    fresh.replace(path.parent / "..data")
+    if not path.is_symlink():
+        path.unlink()
+        path.symlink_to(Path("..data") / path.name)
+
+
+@pytest.mark.parametrize("save", [renamed, truncated, moved_away_first, link_swapped])
+def test_an_edit_of_the_template_applies_at_once(etcd, discover, save):
+    good = discover.template.read_text()
+    for number in (1, 2):
+        line = f"timeout tunnel {number}234s"
+        save(discover.template, good.replace("timeout tunnel 1h", line))
+
+        wait_for(lambda line=line: line in discover.haproxy.config.read_text(), 10, "the edit is applied")
+
+
+def test_an_invalid_edit_is_refused_with_its_line(etcd, discover):
+    port = free_port()
+    good = discover.template.read_text()
+    with backend("one") as one:
+        renamed(discover.template, good.replace("mode {{ listener.mode }}", "mode {{ listener.modus }}"))
+        publish(etcd, local(1, one, port))
+        wait_for(lambda: get(port)[1] == "one", 10, "changes go on with the last good template")
+        line = next(n for n, text in enumerate(good.splitlines(), 1) if "listener.mode }}" in text)
+        discover.wait_said(f"template haproxy.cfg.j2 line {line}: ")
+        assert "template" in get(discover.metrics, "/readyz")[1]
+
+        renamed(discover.template, good.replace("balance {{ listener.balance }}", "balance nonsense"))
+        discover.wait_said("HAProxy refuses the configuration: parsing")
+        assert get(port) == (200, "one")
+        reloads = discover.reloads()
+
+        renamed(discover.template, good)
+        discover.wait_ready()
+        assert discover.reloads() == reloads
+
+
+def test_a_broken_template_at_start_falls_back_on_the_last_good_one(etcd, discover):
+    port = free_port()
+    discover.stop()
+    discover.template.write_text("{% nonsense %}")
+
+    discover.start()
+
+    with backend("one") as one:
+        publish(etcd, local(1, one, port))
+        wait_for(lambda: get(port)[1] == "one", 10, "changes are applied all the same")
+    discover.wait_said("template haproxy.cfg.j2 line 1: Encountered unknown tag 'nonsense'")
+
+
+def test_idle_costs_no_write_and_no_reload(etcd, discover):
+    """Nothing but our own watching: etcd's revision and HAProxy's worker stay."""
+    port = free_port()
+    with backend("one") as one:
+        serve(etcd, discover, 1, one, port)
+        revision = etcd.ctl("get", "x", "-w", "json")
+        pids = discover.haproxy.pids()
+
+        with pytest.raises(AssertionError, match="not within"):
+            wait_for(lambda: discover.haproxy.pids() != pids, 5, "a reload")
+
+        assert etcd.ctl("get", "x", "-w", "json") == revision
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--bind", "everywhere"), "wrong setting: --bind: 'everywhere' is not * or IP addresses"),
+        (("--etcd-host", "10.0.0.1:99999"), "wrong setting: --etcd-host: '10.0.0.1:99999': 99999 is not a port"),
+        (("--state-dir", "/proc/nowhere"), "wrong setting: STATE_DIR: /proc/nowhere cannot be made"),
+        (("--no-such-flag",), "wrong setting: --no-such-flag: no such flag"),
+    ],
+)
+def test_wrong_settings_are_said_in_one_line_with_status_2(tmp_path, flags, message):
+    it = Discover(tmp_path, "127.0.0.1:1", *flags)
+    it.start()
+
+    assert it._process.wait(20) == 2
+    it._process = None
+    [line] = [line for line in it.log.splitlines() if "wrong setting" in line]
+    assert message in line

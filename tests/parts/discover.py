@@ -1,0 +1,86 @@
+"""docker-discover as a process of its own, with its HAProxy, on free ports; for tests of what it does."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from catalog.record import Instance
+from tests.parts.etcd import Etcd
+from tests.parts.haproxy import RealHAProxy, free_port, get
+from tests.parts.records import entry
+from tests.parts.wait import wait_for
+
+
+class Discover:
+    """One docker-discover; `log` is all it has said, in all its lives."""
+
+    def __init__(self, folder: Path, etcd_host: str, *flags: str) -> None:
+        folder.chmod(0o755)
+        self.folder = folder
+        self.haproxy = RealHAProxy(folder, "machine")
+        self.stats, self.metrics = free_port(), free_port()
+        self.template = folder / "haproxy.cfg.j2"
+        self._flags = [
+            *("--etcd-host", etcd_host, "--state-dir", str(folder), "--run-dir", str(folder)),
+            *("--stats", f"127.0.0.1:{self.stats}", "--metrics", f"127.0.0.1:{self.metrics}"),
+            *("--bind", "127.0.0.1", *flags),
+        ]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lives = 0
+
+    def start(self) -> None:
+        """Start it, and do not wait."""
+        self._lives += 1  # a log for each: HAProxy goes on writing to that of the life that started it
+        with (self.folder / f"discover-{self._lives}.log").open("wb") as log:
+            command = [sys.executable, "-m", "discover", *self._flags]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def kill(self) -> None:
+        """End it as a crash does; its HAProxy stays."""
+        self.stop(signal.SIGKILL)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End it by a signal and return its exit status; its HAProxy stays."""
+        if self._process is None:
+            return 0
+        os.kill(self._process.pid, number)
+        status = self._process.wait(15)
+        self._process = None
+        return status
+
+    def end(self) -> None:
+        """End it and its HAProxy."""
+        self.kill()
+        self.haproxy.end()
+
+    @property
+    def log(self) -> str:
+        return "".join((self.folder / f"discover-{n}.log").read_text() for n in range(1, self._lives + 1))
+
+    def reloads(self) -> int:
+        """Return how often it said that it reloaded HAProxy."""
+        return self.log.count("reloaded why=")
+
+    def ready(self) -> bool:
+        return get(self.metrics, "/readyz")[0] == 200
+
+    def wait_ready(self) -> None:
+        wait_for(self.ready, 20, "docker-discover is ready")
+
+    def wait_said(self, text: str, within_s: float = 10) -> None:
+        wait_for(lambda: text in self.log, within_s, f"docker-discover says {text!r}")
+
+
+def publish(etcd: Etcd, *records: Instance) -> None:
+    """Put records as a registrar would, without its lease."""
+    for record in records:
+        it = entry(record)
+        etcd.ctl("put", it.key, it.value.decode())
+
+
+def withdraw(etcd: Etcd, *records: Instance) -> None:
+    """Delete records."""
+    for record in records:
+        etcd.ctl("del", entry(record).key)
