@@ -1,0 +1,87 @@
+"""run_group: the first to end ends all, each is interrupted and joined, the first error is the answer."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from sidecar.actors import Actor, run_group
+
+
+class Waiting:
+    """An actor that runs until it is interrupted."""
+
+    def __init__(self, name: str = "waiting") -> None:
+        self.name = name
+        self.interrupted = threading.Event()
+        self.ended = threading.Event()
+
+    def actor(self) -> Actor:
+        return Actor(self.name, self.run, self.interrupted.set)
+
+    def run(self) -> None:
+        self.interrupted.wait(10)
+        self.ended.set()
+
+
+def failing() -> Actor:
+    def run() -> None:
+        raise LookupError("broken")
+
+    return Actor("failing", run, lambda: None)
+
+
+def test_an_error_stops_the_others_and_is_raised():
+    others = [Waiting("one"), Waiting("two")]
+
+    with pytest.raises(LookupError, match="broken"):
+        run_group([others[0].actor(), failing(), others[1].actor()])
+
+    assert all(other.ended.is_set() for other in others)
+
+
+def test_an_actor_that_just_ends_is_an_error_too():
+    other = Waiting()
+
+    with pytest.raises(RuntimeError, match="short ended without being asked to"):
+        run_group([other.actor(), Actor("short", lambda: None, lambda: None)])
+
+    assert other.ended.is_set()
+
+
+def test_a_signal_stops_all_and_is_no_error():
+    other = Waiting()
+    sender = Actor("sender", lambda: os.kill(os.getpid(), signal.SIGTERM) or other.ended.wait(10), lambda: None)
+
+    run_group([other.actor(), sender])
+
+    assert other.ended.is_set()
+
+
+def test_one_that_does_not_stop_is_named_and_left(caplog):
+    release = threading.Event()
+    stubborn = Actor("stubborn", lambda: release.wait(10) and None, lambda: None)
+
+    with pytest.raises(LookupError):
+        run_group([stubborn, failing()], join_s=0.2)
+    release.set()
+
+    assert "did not stop in time name=stubborn" in caplog.text
+
+
+def test_a_second_signal_ends_the_process_at_once():
+    program = """
+import os, signal, threading
+from sidecar.actors import Actor, run_group
+asked = threading.Event()
+def run():
+    os.kill(os.getpid(), signal.SIGTERM)
+    asked.wait(30)
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(30)
+run_group([Actor("stubborn", run, asked.set)], join_s=30)
+"""
+    assert subprocess.run([sys.executable, "-c", program], timeout=20, check=False).returncode == 128 + signal.SIGTERM
