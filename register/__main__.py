@@ -1,0 +1,108 @@
+"""docker-register: wire the actors together and run them."""
+
+import logging
+import sys
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+
+from catalog.store import Store
+from register.docker_source import DockerSource
+from register.events import EventReader
+from register.hints import Hints
+from register.host import Host, Surroundings, host_id, host_ip, route_source, signs_of, surroundings, this_life
+from register.lease import TURNED_WITHIN_S, LeaseKeeper, Registrar
+from register.own_keys import OwnKeys
+from register.owner import Owner, Verdict, judge
+from register.probe import Prober
+from register.publisher import Around, Publisher, Rules
+from register.settings import RegisterSettings, settings_of
+from register.standing import Standing
+from register.telling import Telling
+from sidecar import health, log, program
+from sidecar.actors import Actor, run_group
+from sidecar.log import Details
+from sidecar.metrics import Metrics
+from sidecar.trigger import Trigger
+
+NAME = "docker-register"
+FACTS = ("host", "docker", "docker events", "etcd", "owner", "catalog")
+STORE_DEADLINE_S = 3.0
+KEEPALIVE_DEADLINE_PART = 6  # of the TTL: a call that hangs leaves time for another one before the next third
+
+logger = logging.getLogger(__name__)
+
+
+def main() -> int:
+    """Run docker-register and return its exit status."""
+    return program.run(NAME, start)
+
+
+def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Run until asked to stop. Raises WrongSettings."""
+    settings = settings_of(argv, environ)
+    log.setup(settings.log_level, settings.log_format)
+    logger.info("starting %s %s", NAME, Details(settings.shown))
+    run_group(actors(settings))
+    logger.info("stopped; what is published stays for %s s, for the next life to adopt", settings.ttl_s)
+
+
+def actors(settings: RegisterSettings) -> list[Actor]:
+    """Return all actors of the registrar, wired."""
+    trigger, standing, metrics = Trigger(), Standing(), Metrics()
+    facts = health.Health(stuck_after_s=TURNED_WITHIN_S)
+    facts.expect(*FACTS)
+    telling = Telling(standing, facts, metrics)
+    events = EventReader(_docker(settings), facts, trigger.fire)
+    prober = Prober(lambda: trigger.fire("probe"))
+    keeper = LeaseKeeper(
+        Store(settings.access, deadline_s=min(STORE_DEADLINE_S, settings.ttl_s / KEEPALIVE_DEADLINE_PART)),
+        standing,
+        identify=lambda: identify(settings, surroundings()),
+        prefix=settings.prefix,
+        ttl_s=settings.ttl_s,
+        health=facts,
+        on_change=lambda: trigger.fire("claim"),
+    )
+    own_keys = OwnKeys(Store(settings.access, deadline_s=STORE_DEADLINE_S))
+    rules = Rules(settings.prefix, settings.register, settings.zone, settings.resync_s, settings.ttl_s / 3)
+    around = Around(events, prober, standing, keeper.look)
+    publisher = Publisher(_docker(settings), own_keys, around, rules, trigger, telling)
+    wired = [events.actor(), prober.actor(), keeper.actor(), publisher.actor()]
+    if settings.metrics is not None:
+        wired.append(health.server(settings.metrics, facts, metrics, telling.explain))
+    return wired
+
+
+def identify(settings: RegisterSettings, around: Surroundings) -> Registrar:
+    """Return who this registrar is. Raises Unavailable without Docker or a route to etcd, WrongSettings for good."""
+    source = _docker(settings)
+    try:
+        engine = source.engine()
+        containers = source.containers(Hints(), everything=True).containers
+    finally:
+        source.close()
+    ip = host_ip(settings.host_ip, route_source(settings.access.endpoints), containers)
+    host = Host(host_id(settings.host_id, around, engine), ip, engine.id)
+    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    mine = this_life(str(uuid.uuid4()), since, host, around)
+    return Registrar(host, mine, lambda other: _judge(settings, other, mine))
+
+
+def _judge(settings: RegisterSettings, other: Owner, mine: Owner) -> Verdict:
+    running = None
+    if other.container is not None and other.engine == mine.engine:
+        source = _docker(settings)
+        try:
+            running = source.is_running(other.container)
+        finally:
+            source.close()
+    return judge(other, mine, signs_of(other, mine, running))
+
+
+def _docker(settings: RegisterSettings) -> DockerSource:
+    return DockerSource(settings.docker_host, settings.docker_environ)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

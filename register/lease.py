@@ -1,0 +1,192 @@
+"""Keep this host's one lease and its owner key. Writes no instance; decides nothing about containers."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from catalog.entries import Entry, Put
+from catalog.errors import Conflict, Rejected
+from catalog.keys import OwnerKey, key_of
+from catalog.store import Store
+from register.host import Host
+from register.owner import WAITING, Owner, Verdict, decode, encode
+from register.standing import Claim, Standing
+from sidecar.actors import Actor
+from sidecar.health import Health
+from sidecar.log import Details
+from sidecar.retry import keep_running
+from sidecar.trigger import Trigger
+
+log = logging.getLogger(__name__)
+
+KEEPALIVES_PER_TTL = 3  # after one that got lost the next still has a third of the TTL
+# A lease vouches for fresh knowledge. Upgrading an engine with live-restore takes a minute or two, during which all
+# containers serve; an engine that is away for five is broken, and its containers' fate unknown.
+LISTED_WITHIN_S = 300.0
+TURNED_WITHIN_S = 60.0  # the slowest round: an engine and an etcd that let every call run into its deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Registrar:
+    """This life of the registrar: the host it writes for, its record, and how to judge another owner's."""
+
+    host: Host
+    owner: Owner
+    judge: Callable[[Owner], Verdict]
+
+
+class LeaseKeeper:
+    """Claims the host, keeps the claim alive, and claims anew when it is lost; `standing.claim` says what holds."""
+
+    def __init__(
+        self,
+        store: Store,
+        standing: Standing,
+        *,
+        identify: Callable[[], Registrar],
+        prefix: str,
+        ttl_s: int,
+        health: Health,
+        on_change: Callable[[], None],
+    ) -> None:
+        self._store, self._standing, self._identify = store, standing, identify
+        self._prefix, self._ttl_s, self._health, self._on_change = prefix, ttl_s, health, on_change
+        self._stop, self._awake = threading.Event(), Trigger()
+        self._every_s = ttl_s / KEEPALIVES_PER_TTL
+        self._me: Registrar | None = None
+        self._claim: Claim | None = None
+        self._old_lease = 0  # of an earlier life with another TTL: lives until everything stands under the new one
+        self._said: str | None = None
+
+    def actor(self) -> Actor:
+        """Return the actor that keeps the lease."""
+        return Actor("lease", self.run, self.interrupt)
+
+    def interrupt(self) -> None:
+        """Make `run` return. The lease goes on living: this process's end is no container's end."""
+        self._stop.set()
+        self._awake.fire("stop")
+        self._store.close()
+
+    def look(self) -> None:
+        """Make the keeper look at the owner key now: a fenced write found another one."""
+        self._awake.fire("look")
+
+    def run(self) -> None:
+        """Keep the claim until interrupted."""
+        keep_running(self._session, name="lease", stop=self._stop, cap_s=self._every_s, on_lost=self._lost_sight)
+
+    def _lost_sight(self, why: str) -> None:
+        # No write until the lease was kept alive again: after an outage that comes first.
+        self._standing.claim = None
+        self._health.turned("lease")
+        self._health.bad("etcd" if self._me else "host", why)
+
+    def _session(self) -> None:
+        me = self._me = self._me or self._identify()
+        self._standing.host = me.host
+        self._health.good("host")
+        while not self._stop.is_set() and self._claim is None:
+            self._claim = self._obtained(me)
+            self._health.turned("lease")
+        while not self._stop.is_set() and self._claim is not None:
+            self._keep(self._claim)
+
+    def _keep(self, claim: Claim) -> None:
+        """Keep the claim alive once, and wait for the next time; forget it if it is gone."""
+        self._health.turned("lease")
+        doubt = self._doubt(time.monotonic())
+        if doubt:
+            self._say("not keeping the lease alive: %s", doubt)
+            self._health.bad("owner", doubt)
+        elif not self._is_held(claim):
+            log.warning("claim lost, claiming the host again %s", Details(lease=f"{claim.lease:x}"))
+            self._claim = self._standing.claim = None
+            return
+        else:
+            self._holds(claim)
+        self._awake.wait(self._every_s)
+
+    def _holds(self, claim: Claim) -> None:
+        self._said = None
+        for fact in ("etcd", "owner"):
+            self._health.good(fact)
+        if self._standing.claim != claim:
+            self._standing.claim = claim
+            self._on_change()
+        if self._old_lease:
+            self._leave_old(claim)
+
+    def _is_held(self, claim: Claim) -> bool:
+        if self._store.keep_alive(claim.lease) == 0:
+            return False
+        # Keys can be deleted behind our back, or a lease be said to live that does not (etcd before 3.5.23).
+        entry = self._store.get(claim.owner_key)
+        return entry is not None and entry.mod_revision == claim.revision
+
+    def _leave_old(self, claim: Claim) -> None:
+        if self._standing.settled == claim:
+            self._store.revoke(self._old_lease)
+            self._old_lease = 0
+        else:
+            self._store.keep_alive(self._old_lease)
+
+    def _doubt(self, now_s: float) -> str | None:
+        """Return why the lease must not vouch for what is published; None if it may."""
+        if now_s - self._standing.listed_s > LISTED_WITHIN_S:
+            return f"no list of containers for more than {LISTED_WITHIN_S:g} s"
+        if now_s - self._standing.turned_s > TURNED_WITHIN_S:
+            return f"the publisher is stuck for more than {TURNED_WITHIN_S:g} s"
+        return None
+
+    def _obtained(self, me: Registrar) -> Claim | None:
+        """Return the claim, or wait a while and return none if the host is another registrar's."""
+        key = key_of(self._prefix, OwnerKey(me.host.id))
+        entry = self._store.get(key)
+        self._health.good("etcd")
+        if entry is not None and not self._may_adopt(entry, me):
+            self._awake.wait(self._every_s)
+            return None
+        try:
+            return self._taken(key, entry, me)
+        except Conflict:
+            return None  # somebody was faster: look again
+
+    def _taken(self, key: str, entry: Entry | None, me: Registrar) -> Claim:
+        granted_s = self._store.keep_alive(entry.lease) if entry and entry.lease else 0
+        adopted = entry is not None and granted_s == self._ttl_s
+        lease = entry.lease if entry and adopted else self._store.grant(self._ttl_s)
+        expected = entry.mod_revision if entry else 0
+        try:
+            revision = self._store.write([Put(key, encode(me.owner), expected)], lease=lease)
+        except Conflict:
+            if not adopted:
+                self._store.revoke(lease)
+            raise
+        self._old_lease = entry.lease if entry and granted_s and not adopted else 0
+        log.info("claimed %s", Details(host=me.host.id, lease=f"{lease:x}", adopted=adopted))
+        return Claim(lease, key, revision)
+
+    def _may_adopt(self, entry: Entry, me: Registrar) -> bool:
+        try:
+            other = decode(entry.value)
+            verdict = me.judge(other)
+        except Rejected as error:
+            self._wait_for("the owner key cannot be read, this one waits until its lease ends: %s", str(error))
+            return False
+        if verdict == "over":
+            return True
+        who = Details(host=me.host.id, hostname=other.hostname, ip=other.host_ip, since=other.since)
+        self._wait_for(f"{WAITING[verdict]} %s", str(who))
+        return False
+
+    def _wait_for(self, words: str, detail: str) -> None:
+        self._say(words, detail)
+        self._health.bad("owner", words % detail)
+
+    def _say(self, words: str, detail: str) -> None:
+        if self._said != words % detail:
+            self._said = words % detail
+            log.warning(words, detail)

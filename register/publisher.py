@@ -1,0 +1,205 @@
+"""Make etcd hold what the containers offer: list, decide, write the difference. The only owner of what is published."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from catalog.entries import Entry
+from catalog.errors import Conflict, Unavailable
+from catalog.keys import CONTAINER_SHORT, instances_root
+from catalog.record import encode
+from register.changes import Changes, batches, diff
+from register.crashloop import Life, followed
+from register.docker_source import DockerSource, Seen
+from register.events import EventReader
+from register.hints import Hints
+from register.host import Host
+from register.instances import Offer, Policy, Register, instances_of, is_asked_to_stop
+from register.own_keys import OwnKeys, instances_in
+from register.probe import Prober
+from register.readiness import Desired, Keys, Known, Started, desired, proven
+from register.removals import Held, held_back
+from register.standing import Claim, Standing
+from register.telling import Telling
+from sidecar.actors import Actor
+from sidecar.retry import keep_running
+from sidecar.trigger import Trigger
+
+QUIET_S, AT_MOST_S = 0.005, 0.05  # a burst of events is one round; an event that comes alone waits for nothing
+TURN_S = 10.0  # the loop goes round at least so often, so that a stuck one can be told
+UNLISTED = frozenset({"probe", "claim"})  # wake-ups that say nothing new about containers: the last list holds
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the settings tell the publisher."""
+
+    prefix: str
+    register: Register
+    zone: str
+    resync_s: float
+    retry_cap_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The other actors, as far as the publisher asks them. `on_conflict` is called when a fence did not hold."""
+
+    events: EventReader
+    prober: Prober
+    standing: Standing
+    on_conflict: Callable[[], None]
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What lasts from one round to the next."""
+
+    seen: Seen | None = None
+    lives: Mapping[str, Life] = field(default_factory=dict)
+    trusted: frozenset[Started] | None = None  # None: what an earlier life published was not read yet
+    held: Held = field(default_factory=Held)
+    resync_s: float = 0.0  # when everything is looked at again
+    decide_s: float | None = None  # when the last list has to be judged anew
+    ended_s: float = 0.0  # the last round
+    complete: bool = False  # it wrote all it had to
+
+
+class Publisher:
+    """The registrar's main loop; whatever fires the trigger wakes it."""
+
+    def __init__(
+        self, source: DockerSource, own_keys: OwnKeys, around: Around, rules: Rules, trigger: Trigger, telling: Telling
+    ) -> None:
+        self._source, self._own_keys, self._around = source, own_keys, around
+        self._rules, self._trigger, self._telling = rules, trigger, telling
+        self._stop = threading.Event()
+        self._memory = _Memory()
+
+    def actor(self) -> Actor:
+        """Return the actor that publishes."""
+        return Actor("publisher", self.run, self.interrupt)
+
+    def interrupt(self) -> None:
+        """Make `run` return. Nothing is withdrawn: this process's end is no container's end."""
+        self._stop.set()
+        self._trigger.fire("stop")
+        self._own_keys.close()
+
+    def run(self) -> None:
+        """Publish until interrupted."""
+        keep_running(
+            self._session, name="publisher", stop=self._stop, cap_s=self._rules.retry_cap_s, on_lost=self._failed
+        )
+
+    def _failed(self, _why: str) -> None:
+        self._own_keys.forget()
+        self._memory.complete = False
+        self._turned()
+
+    def _session(self) -> None:
+        while not self._stop.is_set():
+            reasons = self._woken()
+            self._turned()
+            if not self._stop.is_set():
+                self._round(reasons)
+            self._memory.ended_s = time.monotonic()
+
+    def _turned(self) -> None:
+        self._around.standing.turned_s = time.monotonic()
+        self._telling.turned()
+
+    def _woken(self) -> frozenset[str]:
+        """Wait for a reason to go round, and return all that have come."""
+        if not self._memory.complete:
+            return frozenset({"again"})
+        reasons = self._trigger.wait(self._timeout_s(time.monotonic()))
+        in_burst = time.monotonic() - self._memory.ended_s < AT_MOST_S
+        if set(reasons) - UNLISTED and in_burst:
+            reasons += self._trigger.settle(QUIET_S, AT_MOST_S)
+        return frozenset(reasons)
+
+    def _timeout_s(self, now_s: float) -> float:
+        times = (now_s + TURN_S, self._memory.resync_s, self._memory.decide_s, self._memory.held.due_s)
+        return max(0.0, min(at for at in times if at is not None) - now_s)
+
+    def _round(self, reasons: frozenset[str]) -> None:
+        now_s = time.monotonic()
+        resync = now_s >= self._memory.resync_s
+        held_due_s = self._memory.held.due_s
+        if resync:
+            self._own_keys.forget()  # somebody may have changed them behind our back: reading costs no write
+        if resync or reasons - UNLISTED or (held_due_s is not None and now_s >= held_due_s):
+            self._list(self._around.events.hints, everything=resync, silent=not reasons)
+            self._memory.resync_s = now_s + self._rules.resync_s if resync else self._memory.resync_s
+        self._memory.complete = True
+        if self._memory.seen and (host := self._around.standing.host):
+            self._publish(self._memory.seen, host, time.monotonic())
+
+    def _list(self, hints: Hints, *, everything: bool, silent: bool) -> None:
+        try:
+            seen = self._source.containers(hints, everything=everything)
+        except Unavailable as error:
+            self._telling.no_list(str(error))
+            raise
+        now_s = time.monotonic()
+        self._telling.listed()
+        if silent and self._memory.seen and _starts(seen) != _starts(self._memory.seen):
+            self._around.events.cut()  # something changed and no event told: the stream may be dead
+        self._around.standing.listed_s = now_s
+        self._memory.seen = seen
+        self._memory.lives = followed(self._memory.lives, seen.containers, now_s)
+
+    def _publish(self, seen: Seen, host: Host, now_s: float) -> None:
+        memory, hints = self._memory, self._around.events.hints
+        keys = Keys(self._rules.prefix, host.id)
+        offers = self._offers(seen, hints, host)
+        claim = self._around.standing.claim
+        entries = self._own_keys.known(instances_root(self._rules.prefix, host.id)) if claim else None
+        if entries is not None and memory.trusted is None:
+            memory.trusted = proven(offers, keys, instances_in(entries.values()), host.ip)
+        known = Known(self._around.prober.verdicts, memory.trusted or frozenset(), memory.lives)
+        wanted = desired(offers, keys, known, host.ip, now_s)
+        memory.decide_s = wanted.due_s
+        self._around.prober.aim(wanted.targets)
+        self._telling.decided(wanted, seen)
+        if claim is not None and entries is not None:
+            memory.held = held_back(memory.held, _missing(entries, wanted, seen, hints), len(entries), now_s)
+            self._write(claim, entries, wanted)
+
+    def _offers(self, seen: Seen, hints: Hints, host: Host) -> tuple[Offer, ...]:
+        policy = Policy(host.ip, self._rules.register, self._rules.zone)
+        return tuple(
+            instances_of(each, policy, stopping=is_asked_to_stop(each, hints.of(each.id).signals))
+            for each in seen.containers
+        )
+
+    def _write(self, claim: Claim, entries: Mapping[str, Entry], wanted: Desired) -> None:
+        records = {key: encode(instance) for key, instance in wanted.instances.items()}
+        changes = diff(entries, records, claim.lease)
+        held = self._memory.held.keys
+        changes = Changes(changes.puts, tuple(change for change in changes.deletes if change.key not in held))
+        self._telling.holding(held)
+        for batch in batches(changes):
+            try:
+                self._own_keys.write(batch, claim)
+            except (Unavailable, Conflict) as error:
+                self._telling.not_written(str(error))
+                self._around.on_conflict()
+                raise Unavailable(str(error)) from error
+            self._telling.wrote(batch, entries, wanted)
+        self._telling.published(self._own_keys.entries or {})
+        self._around.standing.settled = claim
+
+
+def _starts(seen: Seen) -> frozenset[tuple[str, int]]:
+    return frozenset((container.id, container.started_ns) for container in seen.containers)
+
+
+def _missing(entries: Mapping[str, Entry], wanted: Desired, seen: Seen, hints: Hints) -> list[str]:
+    """Return the keys whose container a list does not show although nothing told of its end."""
+    listed = {container.id[:CONTAINER_SHORT] for container in seen.containers}
+    died = {id_[:CONTAINER_SHORT] for id_, hint in hints.by_container.items() if hint.died}
+    gone = {key: key.rpartition("/")[2].partition(":")[0] for key in entries if key not in wanted.instances}
+    return [key for key, container in gone.items() if container not in listed | died]

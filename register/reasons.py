@@ -1,0 +1,66 @@
+"""Why something is not in the catalog: stable codes, a sentence for each, and who hears of it. No I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from sidecar.problems import Problem
+
+Code = Literal[
+    "NOT_RUNNING",
+    "IGNORED",
+    "NOT_LABELLED",
+    "NO_PUBLISHED_PORT",
+    "UDP_PORT",
+    "LOOPBACK_ONLY",
+    "WRONG_FAMILY",
+    "HOST_PORT_UNKNOWN",
+    "NO_NETWORK",
+    "AMBIGUOUS_PORT",
+    "NOT_CHOSEN",
+    "BAD_LABEL",
+    "BAD_NAME",
+    "UNREADABLE",
+    "STARTING",
+    "NOT_LISTENING",
+    "CRASH_LOOP",
+]
+
+# Who hears of it in the log: everybody; only those whose labels asked for a service; nobody (`explain` tells).
+Heard = Literal["always", "labelled", "never"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What a code means, in one sentence for people, and who hears of it."""
+
+    meaning: str
+    heard: Heard
+
+
+REASONS: Mapping[Code, Reason] = {
+    "NOT_RUNNING": Reason("The container is not running, or is between two restarts.", "never"),
+    "IGNORED": Reason("SERVICE_IGNORE or SERVICE_<port>_IGNORE is true.", "never"),
+    "NOT_LABELLED": Reason("REGISTER=labelled, and no SERVICE_ label or variable asks for a service.", "never"),
+    "NO_PUBLISHED_PORT": Reason("The port is not published, so no other host can reach it.", "labelled"),
+    "UDP_PORT": Reason("The port is UDP; only TCP is balanced.", "labelled"),
+    "LOOPBACK_ONLY": Reason("The port is published on loopback only, and HOST_IP is not loopback.", "labelled"),
+    "WRONG_FAMILY": Reason("The port is published for IPv4 only and HOST_IP is IPv6, or the other way.", "always"),
+    "HOST_PORT_UNKNOWN": Reason("On the host's network only EXPOSE or a per-port label tells the port.", "labelled"),
+    "NO_NETWORK": Reason("SERVICE_NETWORK names a network that the container is not on.", "always"),
+    "AMBIGUOUS_PORT": Reason("One SERVICE_NAME and several ports, none of them chosen by a per-port label.", "always"),
+    "NOT_CHOSEN": Reason("A per-port label gave SERVICE_NAME to another port of the container.", "never"),
+    "BAD_LABEL": Reason("A label or variable has a value that cannot be used.", "always"),
+    "BAD_NAME": Reason("There is no usable service name: neither a given one nor one of the image.", "always"),
+    "UNREADABLE": Reason("Docker's description of the container cannot be understood.", "always"),
+    "STARTING": Reason("The container's own HEALTHCHECK has not succeeded yet.", "never"),
+    "NOT_LISTENING": Reason("Nothing accepts connections on the port yet.", "never"),
+    "CRASH_LOOP": Reason("Restarted three times within a minute: offered once it stays up for a while.", "always"),
+}
+assert set(REASONS) == set(get_args(Code))  # noqa: S101  both lists are in this file
+
+
+def because(code: Code, text: str, *, labelled: bool = True) -> Problem:
+    """Return the refusal; `labelled` tells whether the container's labels ask for a service."""
+    heard = REASONS[code].heard
+    return Problem(code, text, quiet=heard == "never" or (heard == "labelled" and not labelled))

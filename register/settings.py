@@ -1,0 +1,105 @@
+"""The registrar's settings, from flags and environment, checked together. No side effects."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.access import Access
+from catalog.errors import Rejected
+from catalog.keys import HOST_ID
+from catalog.record import TEXT
+from register.addresses import checked_host_ip
+from register.instances import Register
+from sidecar.options import COMMON, Option, access_of, address, number, one_of, shown, values_of
+
+ABOUT = """Watch the Docker engine of this host and publish the address of every container in etcd,
+where docker-discover finds it. Needs the engine's socket and etcd; changes neither containers nor images."""
+
+TTL_MIN_S = 5  # kept alive every third, each call with a sixth as its deadline: 0.8 s, still enough for a busy etcd
+TTL_MAX_S = 120  # a host that died is called for so long
+
+
+def _metrics(text: str) -> tuple[str, int] | None:
+    return None if text.lower() == "off" else address(text)
+
+
+def _host_id(text: str) -> str:
+    if not HOST_ID.fullmatch(text):
+        raise Rejected(f"{text!r:.80} is not an id of letters, digits, dots, _ and -, at most 64")
+    return text
+
+
+def _zone(text: str) -> str:
+    if not TEXT.fullmatch(text):
+        raise Rejected(f"{text!r:.80} is not printable text of at most 255 characters")
+    return text
+
+
+def _docker_host(text: str) -> str:
+    if not text.startswith(("unix://", "tcp://", "http://", "https://")):
+        raise Rejected(f"{text!r:.80} is not unix:///path or tcp://host:port")
+    return text
+
+
+OPTIONS = (
+    Option("HOST_IP", checked_host_ip, None, "address announced for published ports (default: the route to etcd's)"),
+    Option("HOST_ID", _host_id, None, "stable identity of this host (default: machine id, else the engine's name)"),
+    Option(
+        "DOCKER_HOST",
+        _docker_host,
+        "unix:///var/run/docker.sock",
+        "the engine; a proxy that allows only GET will do, and TLS as docker does it (DOCKER_TLS_VERIFY)",
+    ),
+    Option("TTL", number(TTL_MIN_S, TTL_MAX_S, "seconds"), "15", "seconds until a dead host's instances vanish"),
+    Option(
+        "REGISTER",
+        one_of("published", "labelled"),
+        "published",
+        "published: every container that publishes a port; labelled: only those that ask by a label",
+    ),
+    Option("RESYNC", number(1, 3600, "seconds"), "30", "seconds between full comparisons with the engine and etcd"),
+    Option("ZONE", _zone, None, "where this host is, written into each record"),
+    Option("METRICS", _metrics, "127.0.0.1:9301", "ip:port of /metrics, /healthz, /readyz and /explain; or off"),
+    *COMMON,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterSettings:
+    """All that can be set; `shown` is for the log, secrets masked."""
+
+    access: Access
+    prefix: str
+    host_ip: str | None
+    host_id: str | None
+    docker_host: str
+    docker_environ: Mapping[str, str]
+    ttl_s: int
+    register: Register
+    resync_s: int
+    zone: str
+    metrics: tuple[str, int] | None
+    log_level: str
+    log_format: str
+    shown: Mapping[str, str]
+
+
+def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> RegisterSettings:
+    """Return the settings. Raises WrongSettings with all mistakes; prints and exits for --help."""
+    values: dict[str, Any] = values_of(OPTIONS, "docker-register", ABOUT, argv, environ)
+    return RegisterSettings(
+        access=access_of(values),
+        prefix=values["ETCD_PREFIX"],
+        host_ip=values["HOST_IP"],
+        host_id=values["HOST_ID"],
+        docker_host=values["DOCKER_HOST"],
+        docker_environ={k: v for k, v in environ.items() if k in ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")},
+        ttl_s=values["TTL"],
+        register=values["REGISTER"],
+        resync_s=values["RESYNC"],
+        zone=values["ZONE"] or "",
+        metrics=values["METRICS"],
+        log_level=values["LOG_LEVEL"],
+        log_format=values["LOG_FORMAT"],
+        shown=shown(OPTIONS, values),
+    )
