@@ -80,12 +80,12 @@ Two containers of the service "whoami" (service, container, generation):
 $(sed 's/^/  /' "$RUN"/calling-*.log)
 
 Try next:
-  curl $SERVICE                                           either answers
-  docker stop tandem-whoami-1                                      only the other one does
-  docker run -d -P -e SERVICE_NAME=whoami tandem-whoami            one more
-  docker exec tandem-etcd etcdctl get --prefix /services/          what is published
-  http://127.0.0.1:1936/                                           HAProxy's own page
-  make down                                                        remove it all
+  curl localhost:8000                                      either answers
+  docker stop tandem-whoami-1                              only the other one does
+  docker run -d -P -e SERVICE_NAME=whoami tandem-whoami    one more answers
+  docker exec tandem-etcd etcdctl get --prefix /services/  what is published
+  http://127.0.0.1:1936/                                   HAProxy's own page
+  make down                                                remove it all
 END
 }
 

@@ -178,7 +178,7 @@ class Pair:
         self.etcd = self.register = self.discover = Container("", "")
 
     def __enter__(self) -> "Pair":
-        self.etcd = self.engine.run("tandem-etcd", "-p", f"{self.address}:2379:2379", SERVICE_IGNORE="true")
+        self.etcd = self.engine.run("tandem-etcd", "-p", f"{self.address}:2379:2379")
         self.register = self.run("docker-register", "-v", "/var/run/docker.sock:/var/run/docker.sock")
         state = self.engine.volume(f"state-{self.address}")
         self.discover = self.run("docker-discover", "-v", f"{state}:/var/lib/tandem")
