@@ -89,7 +89,7 @@ def parse_key(prefix: str, text: str) -> Key:
             return OwnerKey(host)
         case ["hosts", host, "instances", service, name] if HOST_ID.fullmatch(host):
             container, _, port = name.partition(":")
-            if SERVICE_NAME.fullmatch(service) and _CONTAINER.fullmatch(container) and _PORT.fullmatch(port):
+            if SERVICE_NAME.fullmatch(service) and _CONTAINER.fullmatch(container) and _is_port(port):
                 return InstanceKey(host, service, container, int(port))
         case ["ports", service] if SERVICE_NAME.fullmatch(service):
             return PortKey(service)
@@ -97,3 +97,7 @@ def parse_key(prefix: str, text: str) -> Key:
         f"key {text!r:.200}: not hosts/<host>/owner, ports/<service> or "
         "hosts/<host>/instances/<service>/<container>:<port>"
     )
+
+
+def _is_port(text: str) -> bool:
+    return _PORT.fullmatch(text) is not None and int(text) <= 65535

@@ -27,10 +27,14 @@ CheckKind = Literal["tcp", "http", "none"]
 
 SERVICE_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
-HOST_NAME = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+# RFC 1035 section 2.3.4: at most 63 octets in a label, 255 in a name, which as text leaves 253.
+HOST_NAME = re.compile(
+    r"(?=.{1,253}\Z)(\*\.)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
+)
 # RFC 3986 section 3.3 without what HAProxy's configuration would read as its own: quotes, $, #, \ and space.
 CHECK_PATH = re.compile(r"/[A-Za-z0-9._~!&()*+,;=:@%/?-]{0,254}")
-TEXT = re.compile(r"[\x20-\x7e\xa0-\U0010ffff]{0,255}")
+# Printable, one line, and no half of a surrogate pair: JSON can carry one ("\\ud800"), no file can.
+TEXT = re.compile(r"[\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\U0010ffff]{0,255}")
 WEIGHT_MAX = 256  # HAProxy configuration manual, section 5.2 "weight"
 DURATION_MS_MAX = 24 * 3600 * 1000
 ITEMS_MAX = 64
@@ -110,6 +114,8 @@ class Instance:
             _matches("tags and attributes", text, TEXT, "printable text of at most 255 characters")
         # A mapping cannot be frozen by the dataclass; a sorted read-only copy can be compared and never changes.
         object.__setattr__(self, "attributes", MappingProxyType(dict(sorted(self.attributes.items()))))
+        if (size := len(encode(self))) > RECORD_BYTES_MAX:
+            raise Rejected(f"record: {size} bytes, at most {RECORD_BYTES_MAX} are read; shorten tags and attributes")
 
 
 _CHOICES: Mapping[str, tuple[object, ...]] = {

@@ -1,0 +1,293 @@
+"""Records: what is written is read back the same, and nothing hostile becomes an Instance."""
+
+import dataclasses
+import json
+from typing import Any, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog import record
+from catalog.errors import Rejected
+from catalog.record import Check, Instance, decode, encode
+
+GOOD: dict[str, Any] = {
+    "v": 1,
+    "service": "whoami",
+    "address": "10.0.0.1",
+    "port": 32768,
+    "container": "0123456789abcdef" * 4,
+    "container_port": 8000,
+    "service_port": 8000,
+}
+
+
+def json_of(**fields: Any) -> bytes:
+    return json.dumps(GOOD | fields).encode()
+
+
+def choice(alias: Any) -> st.SearchStrategy[Any]:
+    return st.sampled_from(get_args(alias))
+
+
+ports = st.integers(1, 65535)
+texts = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=20)
+labels = st.text("abc019", min_size=1, max_size=5)
+host_names = st.builds(lambda star, names: star + ".".join(names), st.sampled_from(["", "*."]), st.lists(labels, min_size=1))
+durations = st.none() | st.integers(100, record.DURATION_MS_MAX)
+checks = st.builds(
+    Check,
+    kind=choice(record.CheckKind),
+    path=st.from_regex(record.CHECK_PATH, fullmatch=True),
+    interval_ms=durations,
+    timeout_ms=durations,
+)
+instances = st.builds(
+    Instance,
+    service=st.from_regex(record.SERVICE_NAME, fullmatch=True),
+    address=st.ip_addresses().filter(lambda ip: not ip.is_multicast and not ip.is_unspecified).map(str),
+    port=ports,
+    container=st.text("0123456789abcdef", min_size=64, max_size=64),
+    container_port=ports,
+    service_port=st.none() | ports,
+    mode=choice(record.Mode),
+    role=choice(record.Role),
+    state=choice(record.State),
+    weight=st.integers(0, record.WEIGHT_MAX),
+    container_name=texts,
+    image=texts,
+    zone=texts,
+    hosts=st.lists(host_names, max_size=4).map(tuple),
+        tuple
+    ),
+    check=checks,
+    balance=st.none() | choice(record.Balance),
+    sticky=choice(record.Sticky),
+    timeout_ms=durations,
+    retry=choice(record.Retry),
+    tags=st.lists(texts, max_size=4).map(tuple),
+    attributes=st.dictionaries(texts, texts, max_size=4),
+)
+
+
+@given(instances)
+def test_what_is_encoded_is_decoded_the_same(instance: Instance) -> None:
+    assert decode(encode(instance)) == instance
+
+
+@given(instances, st.randoms())
+def test_same_instance_has_the_same_bytes(instance: Instance, random: Any) -> None:
+    shuffled = list(instance.attributes.items())
+    random.shuffle(shuffled)
+
+    again = dataclasses.replace(instance, attributes=dict(shuffled))
+
+    assert encode(again) == encode(instance)
+    assert encode(decode(encode(instance))) == encode(instance)
+
+
+@given(instances)
+def test_record_holds_no_time_and_is_one_line(instance: Instance) -> None:
+    written = encode(instance)
+
+    assert b"\n" not in written
+    assert written.isascii()
+    assert json.loads(written).keys() == {field.name for field in dataclasses.fields(Instance)} | {"v"}
+
+
+def test_smallest_record_gets_the_defaults() -> None:
+    instance = decode(json_of())
+
+    assert (instance.mode, instance.role, instance.state, instance.weight) == ("tcp", "real", "ready", 100)
+    assert (instance.check, instance.hosts, instance.tags, dict(instance.attributes)) == (Check(), (), (), {})
+
+
+def test_unknown_fields_are_ignored() -> None:
+    assert decode(json_of(colour="blue", nested={"a": [1]}, check={"kind": "tcp", "colour": 1})) == decode(json_of())
+
+
+@pytest.mark.parametrize(
+    ("given", "canonical"),
+    [("10.0.0.1", "10.0.0.1"), ("FD00::0005", "fd00::5"), ("0:0:0:0:0:0:0:1", "::1"), ("127.0.0.1", "127.0.0.1")],
+)
+def test_address_becomes_canonical(given: str, canonical: str) -> None:
+    assert decode(json_of(address=given)).address == canonical
+
+
+HOSTILE_NAMES = [
+    *("", " ", "A", "a_b", "a.b", "-a", "a-", "a\n", "a\n  bind *:22", "a b", "a\0", "../x", "a/b", "{{7*7}}"),
+    *("{% raw %}", "${jndi:ldap://x}", "$(id)", "`id`", "a;b", "a#b", 'a"b', "a'b", "a\\b", "%[env(HOME)]", "GLOBAL"),
+    *("☃", "\U0001f600", "ａ", "é", "\ud800", "x" * 64, "x" * 5000),
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_hostile_service_name_is_rejected(name: str) -> None:
+    with pytest.raises(Rejected) as rejected:
+        decode(json_of(service=name))
+
+    assert len(str(rejected.value)) < 250, "a message is one line for a log"
+    assert "\n" not in str(rejected.value)
+
+
+@pytest.mark.parametrize("name", ["a", "0", "web", "a-b", "stats", "x" * 63])
+def test_service_names(name: str) -> None:
+    assert decode(json_of(service=name)).service == name
+
+
+WRONG: list[tuple[str, Any]] = [
+    *(
+        ("address", value)
+        for value in ("", "localhost", "1.2.3", "1.2.3.4/24", "0.0.0.0", "::", "224.0.0.1", "ff02::1")
+    ),
+    *(
+        ("address", value)
+        for value in ("fe80::1%eth0", "010.0.0.1", " 10.0.0.1", "10.0.0.1\n", 167772161, None, ["::1"])
+    ),
+    *((name, value) for name in ("port", "container_port", "service_port") for value in (0, -1, 65536, "80", "80;")),
+    *((name, value) for name in ("port", "container_port") for value in (80.0, True, None, [80], {"a": 1}, 10**400)),
+    *(("container", value) for value in ("", "0" * 63, "0" * 65, "G" * 64, "A" * 64, "0" * 64 + "\n", None, 1)),
+    *(("weight", value) for value in (-1, 257, "1", None, 1.5, False)),
+    *(("mode", value) for value in ("TCP", "udp", "", None, 1, ["tcp"])),
+    *(("role", value) for value in ("REAL", "main", None)),
+    *(("state", value) for value in ("gone", None, True)),
+    *(("balance", value) for value in ("uri", "", 1, "static-rr\n  server x")),
+    *(("sticky", value) for value in ("yes", None)),
+    *(("retry", value) for value in ("everything", None)),
+    *(("timeout_ms", value) for value in (0, -5, "5s", 10**12)),
+    *(
+        ("hosts", value)
+        for value in ("a.b", ["a b"], ["A.b"], ["a..b"], ["*"], ["*a.b"], ["a.*"], [""], ["-a"], [1], {})
+    ),
+    *(("hosts", value) for value in (["a\n"], ["x" * 64], ["é.de"], ["a}"], [".".join(["a" * 60] * 5)], ["a"] * 65)),
+    *(("tags", value) for value in ("a", [1], ["a\n"], ["a\0"], ["a" * 256], ["\x7f"], ["\x9b"], ["a"] * 65, None)),
+    *(("tags", value) for value in (["\ud800"], ["a\udfffb"], ["a\u2028b"], ["a\u2029"])),
+    *(
+        ("attributes", value)
+        for value in ([], "a", {"a": 1}, {"a": None}, {"a\n": ""}, {"a": "\r"}, {"\ud800": ""}, None)
+    ),
+    *(("attributes", value) for value in ({str(n): "" for n in range(65)}, {"a": {"b": "c"}})),
+    *((name, value) for name in ("container_name", "image", "zone") for value in ("\n", "\x1b[0m", "a" * 256, 1, None)),
+    ("zone", "\udc80"),
+    *(("check", value) for value in (None, "tcp", [], {"kind": "script"}, {"kind": None}, {"kind": ["tcp"]})),
+    *(
+        ("check", {"path": value})
+        for value in ("", "health", "/a b", "/a\n", '/"', "/$x", "/#", "/\\", "/é", "/" * 256, None)
+    ),
+    *(("check", {"interval_ms": value}) for value in (0, 99, -1, "2s", 10**12, True)),
+    *(("check", {"timeout_ms": value}) for value in (0, 99, [])),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), WRONG, ids=lambda value: repr(value)[:30])
+def test_wrong_value_is_rejected_by_name(field: str, value: Any) -> None:
+    with pytest.raises(Rejected, match=field) as rejected:
+        decode(json_of(**{field: value}))
+
+    assert len(str(rejected.value)) < 400
+    assert "\n" not in str(rejected.value)
+    str(rejected.value).encode()  # a message that cannot be logged would end the process that logs it
+
+
+@pytest.mark.parametrize("field", ["service", "address", "port", "container", "container_port", "service_port"])
+def test_missing_field_is_rejected_by_name(field: str) -> None:
+    document = {name: value for name, value in GOOD.items() if name != field}
+
+    with pytest.raises(Rejected, match=field):
+        decode(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("version", [2, 0, 99, "1", None, [1], {}])
+def test_other_version_is_rejected(version: Any) -> None:
+    with pytest.raises(Rejected, match="not a version that is known here"):
+        decode(json_of(v=version))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b'"text"',
+        b"1",
+        b"\xff\xfe\x00",
+        b"\x00",
+        b"{}",
+        b'{"v":1}',
+        b'{"v":NaN}',
+        b'{"v":1,"weight":Infinity}',
+        b'{"v":1,"v":1}',
+        json_of()[:-1] + b',"port":22}',
+        json_of()[:-1] + b',"check":{"kind":"tcp","kind":"http"}}',
+        json_of() + b"x",
+        json_of(weight=1).replace(b": 1,", b": 1e999,"),
+        b"1" * 5000,
+        b'{"v":' + b"1" * 5000 + b"}",
+        json_of(zone="x" * record.RECORD_BYTES_MAX),
+        b"x" * 1_500_000,
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_what_is_no_record_is_rejected(value: bytes) -> None:
+    with pytest.raises(Rejected) as rejected:
+        decode(value)
+
+    assert "\n" not in str(rejected.value)
+
+
+@pytest.mark.parametrize("field", ["v", "service", "address", "port", "mode", "tags", "attributes", "check", "more"])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"path":', "}")])
+def test_nesting_of_any_depth_ends_in_rejection(field: str, opening: str, closing: str) -> None:
+    rest = json.dumps({name: value for name, value in GOOD.items() if name != field})
+    for depth in (*range(1, 20), *range(700, 1010), 1600):
+        nested = opening * depth + "0" + closing * depth
+        try:
+            decode(f'{rest[:-1]},"{field}":{nested}}}'.encode())
+        except Rejected:
+            continue
+        assert field == "more", "only an unknown field may hold anything"
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_record_or_rejected(value: bytes) -> None:
+    decode_or_reject(value)
+
+
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from([field.name for field in dataclasses.fields(Instance)]), json_values, max_size=4)
+)
+def test_any_values_are_a_record_or_rejected(fields: dict[str, Any]) -> None:
+    decode_or_reject(json_of(**fields))
+
+
+def decode_or_reject(value: bytes) -> None:
+    try:
+        instance = decode(value)
+    except Rejected as rejected:
+        assert "\n" not in str(rejected)
+        str(rejected).encode()
+        return
+    assert decode(encode(instance)) == instance
+
+
+def test_instance_whose_record_nobody_would_read_cannot_exist() -> None:
+    with pytest.raises(Rejected, match=f"record: .* bytes, at most {record.RECORD_BYTES_MAX}"):
+        dataclasses.replace(decode(json_of()), tags=("é" * 255,) * record.ITEMS_MAX)
+
+
+def test_attributes_cannot_be_changed_and_are_sorted() -> None:
+    instance = decode(json_of(attributes={"b": "2", "a": "1"}))
+
+    assert list(instance.attributes.items()) == [("a", "1"), ("b", "2")]
+    with pytest.raises(TypeError):
+        instance.attributes["c"] = "3"  # type: ignore[index]
