@@ -34,7 +34,9 @@ def choice(alias: Any) -> st.SearchStrategy[Any]:
 ports = st.integers(1, 65535)
 texts = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=20)
 labels = st.text("abc019", min_size=1, max_size=5)
-host_names = st.builds(lambda star, names: star + ".".join(names), st.sampled_from(["", "*."]), st.lists(labels, min_size=1))
+host_names = st.lists(labels, min_size=1).map(".".join) | st.lists(labels, min_size=1).map(
+    lambda n: ".".join(["*", *n])
+)
 durations = st.none() | st.integers(100, record.DURATION_MS_MAX)
 checks = st.builds(
     Check,
@@ -59,8 +61,6 @@ instances = st.builds(
     image=texts,
     zone=texts,
     hosts=st.lists(host_names, max_size=4).map(tuple),
-        tuple
-    ),
     check=checks,
     balance=st.none() | choice(record.Balance),
     sticky=choice(record.Sticky),
