@@ -22,15 +22,21 @@ class Endpoint:
 
 def candidates(container: Container, labels: Labels) -> tuple[Port, ...]:
     """Return the ports that may be offered, sorted: published or exposed as the mode has it, and those labels name."""
-    inside = container.network_mode == "host" or "NETWORK" in labels.general
+    inside = _is_inside(container, labels)
     ports = set(container.exposed) if inside else {binding.port for binding in container.bindings}
     return tuple(sorted(ports | {Port(number) for number in labels.ports}))
 
 
-def why_none(container: Container, *, labelled: bool) -> Problem:
+def _is_inside(container: Container, labels: Labels) -> bool:
+    """Whether callers reach the container's own ports, so that none needs to be published."""
+    return container.network_mode == "host" or "NETWORK" in labels.general
+
+
+def why_none(container: Container, labels: Labels) -> Problem:
     """Return why a container without candidates offers nothing."""
-    if container.network_mode == "host":
-        text = "is on the host's network and EXPOSEs no port; name it with the label SERVICE_<port>_NAME=<name>"
+    labelled = labels.asks()
+    if _is_inside(container, labels):
+        text = "is reached without publishing and EXPOSEs no port; name it with the label SERVICE_<port>_NAME=<name>"
         return because("HOST_PORT_UNKNOWN", f"{container.name} {text}", labelled=labelled)
     return because("NO_PUBLISHED_PORT", f"{container.name} publishes no port; {_how(container)}", labelled=labelled)
 

@@ -136,8 +136,8 @@ def parse_signal(text: str) -> int | None:
     name = name.removeprefix("SIG")
     if match := re.fullmatch(r"RT(MIN\+|MAX-)(\d{1,2})", name):
         return SIGRTMIN + int(match[2]) if match[1] == "MIN+" else SIGRTMAX - int(match[2])
-    found = {"RTMIN": SIGRTMIN, "RTMAX": SIGRTMAX}.get(name) or getattr(signal, f"SIG{name}", None)
-    return int(found) if isinstance(found, int) else None
+    by_name = {"RTMIN": SIGRTMIN, "RTMAX": SIGRTMAX} | {each.name[3:]: int(each) for each in signal.Signals}
+    return by_name.get(name)
 
 
 class _Part:

@@ -44,7 +44,7 @@ def instances_of(container: Container, policy: Policy, *, stopping: bool = False
     refusal = _not_at_all(container)
     ports = candidates(container, labels)
     if refusal is None and not ports:
-        refusal = why_none(container, labelled=labels.asks())
+        refusal = why_none(container, labels)
     if refusal is not None:
         return Offer(container, (), {container.name: refusal})
     udp = {f"{container.name}:{port}": _udp(container, labels, port.number) for port in ports if port.protocol != "tcp"}

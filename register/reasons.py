@@ -46,7 +46,9 @@ REASONS: Mapping[Code, Reason] = {
     "UDP_PORT": Reason("The port is UDP; only TCP is balanced.", "labelled"),
     "LOOPBACK_ONLY": Reason("The port is published on loopback only, and HOST_IP is not loopback.", "labelled"),
     "WRONG_FAMILY": Reason("The port is published for IPv4 only and HOST_IP is IPv6, or the other way.", "always"),
-    "HOST_PORT_UNKNOWN": Reason("On the host's network only EXPOSE or a per-port label tells the port.", "labelled"),
+    "HOST_PORT_UNKNOWN": Reason(
+        "On the host's network, or SERVICE_NETWORK's, only EXPOSE or a label tells the port.", "labelled"
+    ),
     "NO_NETWORK": Reason("SERVICE_NETWORK names a network that the container is not on.", "always"),
     "AMBIGUOUS_PORT": Reason("One SERVICE_NAME and several ports, none of them chosen by a per-port label.", "always"),
     "NOT_CHOSEN": Reason("A per-port label gave SERVICE_NAME to another port of the container.", "never"),

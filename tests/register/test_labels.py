@@ -1,0 +1,166 @@
+"""The contract's labels: how each is read, which wins, and what a wrong one says."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.errors import Rejected
+from catalog.record import Check
+from register.instances import Policy, instances_of
+from register.labels import PortLabels, labels_of, read
+from tests.parts.containers import container, published
+
+
+def said(labels: dict[str, str], env: dict[str, str] | None = None, port: int = 8000) -> PortLabels:
+    return read(labels_of(container(labels=labels, env=env or {})), port)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "field", "value"),
+    [
+        ("IGNORE", "true", "ignore", True),
+        ("IGNORE", "false", "ignore", False),
+        ("PORT", "80", "port", 80),
+        ("PORT", "auto", "port", "auto"),
+        ("MODE", "http", "mode", "http"),
+        ("HOSTS", "Shop.example, *.shop.example", "hosts", ("shop.example", "*.shop.example")),
+        ("ROLE", "stub", "role", "stub"),
+        ("WEIGHT", "0", "weight", 0),
+        ("CHECK_HTTP", "/health", "check", Check("http", "/health")),
+        ("CHECK_TCP", "true", "check", Check("tcp")),
+        ("CHECK_TCP", "false", "check", Check("none")),
+        ("CHECK_INTERVAL", "2s", "check", Check(interval_ms=2000)),
+        ("CHECK_TIMEOUT", "500ms", "check", Check(timeout_ms=500)),
+        ("BALANCE", "leastconn", "balance", "leastconn"),
+        ("STICKY", "cookie", "sticky", "cookie"),
+        ("TIMEOUT", "1m", "timeout_ms", 60_000),
+        ("RETRY", "all", "retry", "all"),
+        ("NETWORK", "front", "network", "front"),
+        ("ADDRESS", "10.9.9.9", "address", "10.9.9.9"),
+        ("TAGS", r"a,b\,c, d,,a", "tags", ("a", "b,c", "d")),
+        ("REGION", "eu-1", "attributes", {"region": "eu-1"}),
+    ],
+)
+def test_each_label_container_wide_and_for_one_port(name: str, text: str, field: str, value: object) -> None:
+    assert getattr(said({f"SERVICE_{name}": text}), field) == value
+    assert getattr(said({f"SERVICE_8000_{name}": text}), field) == value
+    assert getattr(said({f"SERVICE_9000_{name}": text}), field) == getattr(PortLabels(), field)
+    assert getattr(said({}, {f"SERVICE_{name}": text}), field) == value
+
+
+@pytest.mark.parametrize(
+    ("labels", "env", "weight"),
+    [
+        ({"SERVICE_WEIGHT": "1"}, {"SERVICE_WEIGHT": "2"}, 1),
+        ({"SERVICE_WEIGHT": "1"}, {"SERVICE_8000_WEIGHT": "2"}, 2),
+        ({"SERVICE_WEIGHT": "1", "SERVICE_8000_WEIGHT": "2"}, {"SERVICE_8000_WEIGHT": "3"}, 2),
+        ({"SERVICE_WEIGHT": ""}, {"SERVICE_WEIGHT": "2"}, 100),
+    ],
+    ids=["label beats variable", "port beats all", "both", "an empty label takes a variable back"],
+)
+def test_which_one_wins(labels: dict[str, str], env: dict[str, str], weight: int) -> None:
+    assert said(labels, env).weight == weight
+
+
+def test_a_tcp_check_of_one_port_beats_an_http_check_of_all() -> None:
+    labels = {"SERVICE_CHECK_HTTP": "/up", "SERVICE_5432_CHECK_TCP": "true", "SERVICE_CHECK_INTERVAL": "5s"}
+
+    assert said(labels, port=5432).check == Check("tcp", interval_ms=5000)
+    assert said(labels, port=8000).check == Check("http", "/up", interval_ms=5000)
+
+
+def test_virtual_host_is_read_unless_there_are_hosts() -> None:
+    assert said({}, {"VIRTUAL_HOST": "a.example"}).hosts == ("a.example",)
+    assert said({"SERVICE_HOSTS": "b.example"}, {"VIRTUAL_HOST": "a.example"}).hosts == ("b.example",)
+
+
+def test_what_looks_secret_is_no_attribute() -> None:
+    env = {"SERVICE_DB_PASSWORD": "x", "SERVICE_API_TOKEN": "x", "SERVICE_API_KEY": "x", "SERVICE_KEYSPACE": "k"}
+
+    assert said({}, env).attributes == {"keyspace": "k"}
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "message"),
+    [
+        ("SERVICE_8000_WEIGHT", "300", "SERVICE_8000_WEIGHT of web-1: '300' is not a whole number from 0 to 256"),
+        ("SERVICE_WEIGHT", "-1", "SERVICE_WEIGHT of web-1: '-1' is not a whole number from 0 to 256"),
+        ("SERVICE_WEIGHT", "1" * 200, f"SERVICE_WEIGHT of web-1: '{'1' * 79} is not a whole number from 0 to 256"),
+        ("SERVICE_PORT", "0", "SERVICE_PORT of web-1: '0' is not a whole number from 1 to 65535, or auto"),
+        ("SERVICE_MODE", "udp", "SERVICE_MODE of web-1: 'udp' is not one of tcp, http"),
+        ("SERVICE_IGNORE", "maybe", "SERVICE_IGNORE of web-1: 'maybe' is neither true nor false"),
+        ("SERVICE_HOSTS", "a b/c", "SERVICE_HOSTS of web-1: 'b/c' is not a host name, or one with a leading *."),
+        ("VIRTUAL_HOST", "~^x", "VIRTUAL_HOST of web-1: '~^x' is not a host name, or one with a leading *."),
+        ("SERVICE_CHECK_HTTP", "health", "SERVICE_CHECK_HTTP of web-1: 'health' is not a path such as /health"),
+        (
+            "SERVICE_CHECK_INTERVAL",
+            "5",
+            "SERVICE_CHECK_INTERVAL of web-1: '5' is not a duration such as 500ms, 2s or 1m, from 100ms to 24h",
+        ),
+        (
+            "SERVICE_MODE",
+            "http\nserver x",
+            r"SERVICE_MODE of web-1: 'http\nserver x' is not printable text of at most 255 characters",
+        ),
+        (
+            "SERVICE_REGION",
+            "eu\n",
+            r"SERVICE_REGION of web-1: 'eu\n' is not printable text of at most 255 characters",
+        ),
+    ],
+)
+def test_a_bad_value_names_container_label_and_what_would_be_right(key: str, text: str, message: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        said({key: text})
+
+    assert str(caught.value) == message
+
+
+def test_a_bad_value_refuses_only_its_own_port() -> None:
+    two = container(bindings=published(80, 8000), labels={"SERVICE_8000_WEIGHT": "300"})
+
+    offer = instances_of(two, Policy("10.0.0.1"))
+
+    assert [instance.service for instance in offer.instances] == ["whoami-80"]
+    assert {where: problem.code for where, problem in offer.reasons.items()} == {"web-1:8000": "BAD_LABEL"}
+
+
+names = st.sampled_from(
+    [
+        "NAME",
+        "PORT",
+        "MODE",
+        "HOSTS",
+        "WEIGHT",
+        "CHECK_HTTP",
+        "CHECK_TCP",
+        "CHECK_INTERVAL",
+        "NETWORK",
+        "ADDRESS",
+        "TAGS",
+    ]
+)
+keys = st.builds(
+    lambda port, name: f"SERVICE_{port}{name}", st.sampled_from(["", "80_", "8000_", "99999_"]), names | st.text()
+)
+
+
+@given(labels=st.dictionaries(keys | st.text(), st.text() | st.sampled_from(["web", "auto", "/x"]), max_size=6))
+def test_no_label_whatever_makes_it_fail(labels: dict[str, str]) -> None:
+    two = container(bindings=published(80, 8000), labels=labels)
+
+    offer = instances_of(two, Policy("10.0.0.1"))
+
+    assert offer.instances or offer.reasons
+    assert all("\n" not in problem.text for problem in offer.reasons.values())
+
+
+@given(text=st.text(), image=st.text())
+def test_no_name_or_image_whatever_makes_it_fail(text: str, image: str) -> None:
+    changes: dict[str, Any] = {"image": image, "labels": {"com.docker.compose.service": text}}
+
+    offer = instances_of(container(**changes), Policy("10.0.0.1"))
+
+    assert len(offer.instances) + len(offer.reasons) == 1

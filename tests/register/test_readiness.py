@@ -1,0 +1,106 @@
+"""What is ready to be called, and what has to be probed first."""
+
+from typing import Any
+
+import pytest
+
+from register.container import Container, Network
+from register.crashloop import followed
+from register.instances import Offer, Policy, instances_of
+from register.readiness import Keys, Known, Started, Target, desired, proven
+from tests.parts.containers import ID, container
+
+HOST_IP = "10.0.0.1"
+KEYS = Keys("/services", "h1")
+STARTED = Started(ID, 1_000_000_000, 8000)
+KEY = f"/services/v1/hosts/h1/instances/whoami/{ID[:12]}:8000"
+
+
+def offer(**changes: Any) -> Offer:
+    return instances_of(container(**changes), Policy(HOST_IP))
+
+
+def known(*containers: Container, **changes: Any) -> Known:
+    lives = followed({}, containers or [container()], 0.0)
+    return Known(**({"verdicts": {}, "trusted": frozenset(), "lives": lives} | changes))
+
+
+@pytest.mark.parametrize("verdict", ["accepted", "unprobed"])
+def test_a_probed_port_is_published(verdict: str) -> None:
+    found = desired([offer()], KEYS, known(verdicts={STARTED: verdict}), HOST_IP, 0.0)
+
+    assert list(found.instances) == [KEY]
+    assert not found.reasons
+
+
+def test_a_port_that_nothing_accepted_on_is_not() -> None:
+    found = desired([offer()], KEYS, known(), HOST_IP, 0.0)
+
+    assert not found.instances
+    assert {where: problem.code for where, problem in found.reasons.items()} == {"web-1:8000": "NOT_LISTENING"}
+
+
+def test_a_verdict_holds_for_one_start_only() -> None:
+    started_anew = offer(started_ns=2_000_000_000)
+
+    found = desired([started_anew], KEYS, known(verdicts={STARTED: "accepted"}), HOST_IP, 0.0)
+
+    assert not found.instances
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"health": "healthy"}, {"health": "unhealthy"}, {"paused": True}],
+    ids=["healthy", "unhealthy", "paused"],
+)
+def test_what_docker_judges_or_stops_needs_no_probe(changes: dict[str, Any]) -> None:
+    found = desired([offer(**changes)], KEYS, known(), HOST_IP, 0.0)
+
+    assert list(found.instances) == [KEY]
+    assert found.targets == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "direct"),
+    [
+        ({"networks": (Network("a", "172.17.0.2", "fd00::2"),)}, (("172.17.0.2", 8000), ("fd00::2", 8000))),
+        ({}, ()),
+    ],
+)
+def test_what_is_probed(changes: dict[str, Any], direct: tuple[tuple[str, int], ...]) -> None:
+    found = desired([offer(**changes)], KEYS, known(), HOST_IP, 0.0)
+
+    assert found.targets == (Target(STARTED, direct, (HOST_IP, 38000)),)
+
+
+def test_on_the_hosts_network_the_host_is_asked() -> None:
+    labels = {"SERVICE_8000_NAME": "web"}
+
+    found = desired([offer(network_mode="host", bindings=(), labels=labels)], KEYS, known(), HOST_IP, 0.0)
+
+    assert found.targets == (Target(STARTED, ((HOST_IP, 8000),), (HOST_IP, 8000)),)
+
+
+def test_a_crash_loop_is_neither_published_nor_probed_until_it_is_up_for_a_while() -> None:
+    lives = followed(followed({}, [container()], 0.0), [container(restart_count=3, started_ns=5)], 1.0)
+    looping = offer(restart_count=3, started_ns=5, health="healthy")
+
+    now = desired([looping], KEYS, known(lives=lives), HOST_IP, 2.0)
+    later = desired([looping], KEYS, known(lives=lives), HOST_IP, 4.0)
+
+    assert [problem.code for problem in now.reasons.values()] == ["CRASH_LOOP"]
+    assert (now.instances, now.targets, now.due_s) == ({}, (), 4.0)
+    assert (list(later.instances), later.due_s) == ([KEY], None)
+
+
+def test_what_an_earlier_life_published_at_the_same_address_is_proven() -> None:
+    mine = offer()
+    published = {KEY: mine.instances[0]}
+
+    trusted = proven([mine], KEYS, published, HOST_IP)
+
+    assert trusted == {STARTED}
+    assert proven([mine], KEYS, {}, HOST_IP) == frozenset()
+    moved = instances_of(container(), Policy("10.0.0.9")).instances[0]
+    assert proven([mine], KEYS, {KEY: moved}, HOST_IP) == frozenset()
+    assert list(desired([mine], KEYS, known(trusted=trusted), HOST_IP, 0.0).instances) == [KEY]
