@@ -21,6 +21,8 @@ def names_of(container: Container, labels: Labels, ports: Sequence[int]) -> Mapp
     unnamed = [port for port in ports if port not in own]
     names: dict[int, str | Problem] = {port: _given(container, text) for port, text in own.items()}
     general = labels.general.get("NAME")
+    if not unnamed:
+        return names
     if general is None:
         return names | _derived(container, unnamed)
     return names | _shared(container, labels, general, unnamed, set(names.values()))
