@@ -26,6 +26,7 @@ def store(etcd: Etcd) -> Iterator[Store]:
     opened = Store(etcd.access)
     yield opened
     opened.close()
+    etcd.resume()
     etcd.ctl("del", "", "--prefix")  # tests share one etcd
 
 
