@@ -71,7 +71,9 @@ def serve(connection: socket.socket, who: str) -> None:
     with connection:
         while got := read_head(connection, rest):
             request, *lines = got[0].decode("latin-1").split("\r\n")
-            fields = {name.strip().lower(): value.strip() for name, _, value in (field.partition(":") for field in lines)}
+            fields = {
+                name.strip().lower(): value.strip() for name, _, value in (field.partition(":") for field in lines)
+            }
             method, target, version = request.split(" ")
             rest = skip_body(connection, fields, got[1])
             status, body = answer(method, target, who)
