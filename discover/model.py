@@ -9,10 +9,28 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
+from typing import Literal, get_args
 
 from catalog.record import Balance, Check, Instance, Mode, Retry, Sticky
 from discover.snapshot import Record, Snapshot
 from sidecar.problems import Problem
+
+# Why something is left out: docs/reasons.md explains each.
+Code = Literal[
+    "BAD_RECORD",
+    "NO_SERVICE_PORT",
+    "ADDRESS_REUSED",
+    "PORT_CLAIMED",
+    "PORT_RESERVED",
+    "PORT_IN_USE",
+    "TEMPLATE_REFUSED",
+]
+CODES: tuple[Code, ...] = get_args(Code)
+
+
+def because(code: Code, text: str) -> Problem:
+    """Return why something is left out."""
+    return Problem(code, text)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -91,7 +109,7 @@ class Policy:
 
 def build(snapshot: Snapshot, policy: Policy) -> tuple[ProxyConfig, Mapping[str, Problem]]:
     """Return the configuration for a snapshot, and the reason for everything in it that is left out."""
-    problems = {key: Problem("BAD_RECORD", f"record skipped: {why}") for key, why in snapshot.refused.items()}
+    problems = {key: because("BAD_RECORD", f"record skipped: {why}") for key, why in snapshot.refused.items()}
     records = _with_port(snapshot.records, problems)
     records = _one_per_endpoint(records, problems)
     records = _one_service_per_port(records, problems)
@@ -110,7 +128,7 @@ def _process(policy: Policy, problems: Problems) -> Process:
     stats = policy.process.stats
     if stats is None or stats not in policy.unusable:
         return policy.process
-    problems["stats"] = Problem("PORT_IN_USE", f"no stats page on {stats}: {policy.unusable[stats]}")
+    problems["stats"] = because("PORT_IN_USE", f"no stats page on {stats}: {policy.unusable[stats]}")
     return replace(policy.process, stats=None)
 
 
@@ -119,7 +137,7 @@ def _with_port(records: Kept, problems: Problems) -> Kept:
     for key, record in records.items():
         if record.instance.service_port is None:
             text = "has no service port: SERVICE_PORT=auto needs a claimed port, which this version cannot claim yet"
-            problems[key] = Problem("NO_SERVICE_PORT", f"{record.key.service} {text}; name a number")
+            problems[key] = because("NO_SERVICE_PORT", f"{record.key.service} {text}; name a number")
         else:
             kept[key] = record
     return kept
@@ -131,7 +149,7 @@ def _one_per_endpoint(records: Kept, problems: Problems) -> Kept:
         endpoint = (record.instance.address, record.instance.port)
         if (older := newest.get(endpoint)) is not None:
             text = f"{endpoint[0]} port {endpoint[1]} was announced again, by {record.key.service} {record.key.name}"
-            problems[older] = Problem("ADDRESS_REUSED", f"hidden: {text}")
+            problems[older] = because("ADDRESS_REUSED", f"hidden: {text}")
         newest[endpoint] = key
     return {key: records[key] for key in newest.values()}
 
@@ -147,7 +165,7 @@ def _one_service_per_port(records: Kept, problems: Problems) -> Kept:
             kept[key] = record
         else:
             text = f"service port {_port(record)} belongs to {holder}, which named it first; set SERVICE_PORT"
-            problems[key] = Problem("PORT_CLAIMED", f"{record.key.service} not listened for: {text}")
+            problems[key] = because("PORT_CLAIMED", f"{record.key.service} not listened for: {text}")
     return kept
 
 
@@ -165,12 +183,12 @@ def _binds(group: tuple[Record, ...], policy: Policy, problems: Problems) -> tup
     service, port = group[0].key.service, _port(group[0])
     if policy.process.stats and port == policy.process.stats.port:
         text = f"service port {port} is the stats page's; set SERVICE_PORT, or STATS of docker-discover"
-        problems[f"{service}:{port}"] = Problem("PORT_RESERVED", f"{service} not listened for: {text}")
+        problems[f"{service}:{port}"] = because("PORT_RESERVED", f"{service} not listened for: {text}")
         return ()
     wanted = [Bind(host, port) for host in policy.hosts]
     for bind in wanted:
         if (why := policy.unusable.get(bind)) is not None:
-            problems[f"{service}:{port} on {bind.host}"] = Problem(
+            problems[f"{service}:{port} on {bind.host}"] = because(
                 "PORT_IN_USE", f"{service} not listened for on {bind}: {why}"
             )
     return tuple(bind for bind in wanted if bind not in policy.unusable)

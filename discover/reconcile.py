@@ -11,7 +11,7 @@ from catalog.errors import Rejected
 from discover.addresses import trial
 from discover.apply import Applier
 from discover.files import read
-from discover.model import Bind, Policy, ProxyConfig, build
+from discover.model import Bind, Policy, ProxyConfig, because, build
 from discover.plan import Noop, Version, plan
 from discover.render import Layout, Rendered
 from discover.snapshot import EMPTY, Snapshot
@@ -119,7 +119,7 @@ class Reconcile:
                     raise layout
                 self._apply(config, layout)
             except Rejected as error:
-                problem = problem or {"template": Problem("TEMPLATE_REFUSED", str(error))}
+                problem = problem or {"template": because("TEMPLATE_REFUSED", str(error))}
             else:
                 break
         if problem:

@@ -37,7 +37,6 @@ def hosts(text: str) -> tuple[str, ...]:
 
 
 OPTIONS = (
-    *COMMON,
     Option(
         "BIND", hosts, None, "where service ports listen; * for everywhere (default: 127.0.0.1 and docker0's address)"
     ),
@@ -48,6 +47,7 @@ OPTIONS = (
     Option("METRICS", address_or_off, "127.0.0.1:9302", "metrics, /healthz, /readyz and /explain, or off"),
     Option("HAPROXY", str, "haproxy", "the program, by name or path"),
     Option("HAPROXY_SUPERVISED", boolean, "false", "true: somebody else starts HAProxy and starts it again"),
+    *COMMON,
 )
 
 

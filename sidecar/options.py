@@ -84,14 +84,16 @@ def _flags(
 ) -> tuple[dict[str, str], list[str]]:
     parser = _Parser(
         prog=program,
+        usage=f"{program} [--flag VALUE …]",
         description=about,
-        epilog="Every flag is also an environment variable (--etcd-host: ETCD_HOST); the flag wins.",
+        epilog="Each flag can also be given as the environment variable that is named beside it; the flag wins.",
         allow_abbrev=False,
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=44, width=116),
     )
     for option in options:
         default = f" (default: {option.default})" if option.default is not None else ""
         parser.add_argument(
-            option.flag, dest=option.name, metavar="VALUE", help=(option.meaning + default).replace("%", "%%")
+            option.flag, dest=option.name, metavar=option.name, help=(option.meaning + default).replace("%", "%%")
         )
     known, unknown = parser.parse_known_args(argv)
     return (

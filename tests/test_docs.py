@@ -1,0 +1,57 @@
+"""The documents say what the code does: every setting, label and reason is in its table, and no other."""
+
+import re
+from pathlib import Path
+
+from discover.model import CODES as DISCOVER_CODES
+from discover.settings import OPTIONS as DISCOVER
+from register.labels import SETTINGS
+from register.reasons import REASONS
+from register.settings import OPTIONS as REGISTER
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def rows(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if line.startswith("|"))
+
+
+def test_every_setting_is_in_the_readme_and_no_other():
+    table = rows(README.partition("## Settings")[2])
+    named = set(re.findall(r"`([A-Z_]{3,})`", "\n".join(line.split("|")[1] for line in table.splitlines())))
+
+    assert named == {option.name for option in (*REGISTER, *DISCOVER)}
+
+
+def test_every_label_is_in_the_readme():
+    table = rows(README.partition("## Labels")[2].partition("## ")[0])
+
+    assert [name for name in SETTINGS if name not in table] == []
+
+
+def test_every_default_is_the_one_in_the_readme():
+    table = {}
+    for line in rows(README.partition("## Settings")[2]).splitlines():
+        cells = [cell.strip() for cell in line.split("|")]
+        for name, default in zip(re.findall(r"`(\w+)`", cells[1]), cells[2].split(", ") * 9, strict=False):
+            table.setdefault((name), set()).add(default.strip("`"))
+
+    for option in (*REGISTER, *DISCOVER):
+        if option.default is not None and option.name != "TEMPLATE":
+            assert any(option.default in default for default in table[option.name]), option.name
+
+
+def test_every_reason_is_explained_with_its_meaning():
+    text = (ROOT / "docs" / "reasons.md").read_text()
+    told = dict(re.findall(r"^\| `([A-Z_]+)` \| ([^|]+?) \|", text, re.MULTILINE))
+
+    assert told.keys() == set(REASONS) | set(DISCOVER_CODES)
+    for code, reason in REASONS.items():
+        assert told[code].replace("`", "") == reason.meaning
+
+
+def test_every_link_leads_somewhere():
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
