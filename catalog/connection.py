@@ -24,7 +24,7 @@ _OPTIONS = (
     ("grpc.min_reconnect_backoff_ms", 2_000),  # also how long one attempt to connect may take
     ("grpc.max_reconnect_backoff_ms", 2_000),
     ("grpc.enable_http_proxy", 0),  # or http_proxy in the environment takes every call
-    ("grpc.use_local_subchannel_pool", 1),  # or a new connection inherits the back-off of the one just dropped
+    ("grpc.use_local_subchannel_pool", 1),  # or all stores share one TCP connection: keepalives behind bulk
 )
 
 

@@ -81,6 +81,7 @@ def test_long_history_comes_complete(store: Store) -> None:
     with Reader(store.watch("/p/", before)) as reader:
         events = reader.events(1500)
 
+    assert len(store.list("/p/").entries) == 1500, "6 MB in one page, more than grpc takes by default"
     assert [event.key for event in events] == [f"/p/{number:04}" for number in range(1500)]
     assert [event.revision for event in events] == list(range(before + 1, before + 1501))
 
