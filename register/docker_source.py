@@ -178,12 +178,15 @@ class DockerSource:
             client.close()
 
 
-class _Gone(Exception):
-    """The container does not exist any more."""
+class _Gone(Unavailable):
+    """There is no such thing: an inspected container has ended since it was listed."""
 
 
 class _Refused(Unavailable):
     """The engine, or a proxy before it, does not allow the question."""
+
+
+_KINDS: Mapping[int, type[Unavailable]] = {404: _Gone, 401: _Refused, 403: _Refused, 405: _Refused}
 
 
 class _Translated:
@@ -196,11 +199,10 @@ class _Translated:
         return None
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        if isinstance(error, docker.errors.NotFound):
-            raise _Gone(self._what) from error
         if isinstance(error, _FAILURES):
-            self._source.forget(self._client)
-            kind = _Refused if _status(error) in (401, 403, 405) else Unavailable
+            kind = _KINDS.get(_status(error), Unavailable)
+            if kind is not _Gone:
+                self._source.forget(self._client)
             raise kind(f"{self._what}: {_plain(error)}") from error
 
 

@@ -59,9 +59,9 @@ class _Probe:
 class Prober:
     """Keeps probing what it was last told to; `verdicts` is replaced whole, and may be read from any thread."""
 
-    def __init__(self, on_verdict: Callable[[], None]) -> None:
+    def __init__(self, on_verdict: Callable[[], None], *, blind_s: float = BLIND_S) -> None:
         self.verdicts: Mapping[Started, Verdict] = MappingProxyType({})
-        self._on_verdict = on_verdict
+        self._on_verdict, self._blind_s = on_verdict, blind_s
         self._targets: tuple[Target, ...] = ()
         self._probes: dict[Started, _Probe] = {}
         self._selector = selectors.DefaultSelector()
@@ -209,7 +209,7 @@ class Prober:
             return
         now_s = time.monotonic()
         waited_s = now_s - probe.since_s
-        if not probe.answered and waited_s >= BLIND_S:
+        if not probe.answered and waited_s >= self._blind_s:
             self._decide(probe, "unprobed")
             return
         probe.next_s = now_s + min(max(waited_s * PAUSE_PART, PAUSE_MIN_S), PAUSE_MAX_S)
@@ -219,10 +219,9 @@ class Prober:
         started = probe.target.started
         self._probes.pop(started, None)
         if verdict == "unprobed":
-            seconds, port = f"{BLIND_S:g}", probe.target.announced
             log.warning(
                 "port cannot be probed from here, publishing it without %s",
-                Details(container=started.container[:12], port=started.port, announced=port, seconds=seconds),
+                Details(container=started.container[:12], port=started.port, announced=probe.target.announced),
             )
         self.verdicts = MappingProxyType({**self.verdicts, started: verdict})
         self._on_verdict()

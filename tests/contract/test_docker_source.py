@@ -1,0 +1,237 @@
+"""The door to Docker on the real engine: lists, inspects, events; and on engines that answer nonsense."""
+
+import gc
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from catalog.errors import Unavailable
+from register.docker_source import DockerSource, EventStream, Seen
+from register.events import EventReader
+from register.hints import DockerEvent, Hints
+from sidecar.health import Health
+from tests.parts.docker_proxy import docker_proxy, scripted_engine
+from tests.parts.engine import LABEL, Container, Engine, docker
+from tests.parts.wait import wait_for
+
+IMAGE = "debian:trixie-slim"
+LOCAL = "unix:///var/run/docker.sock"
+SLEEP = ("perl", "-e", "$SIG{TERM} = sub { exit 0 }; sleep 600")
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with Engine() as session:
+        yield session
+
+
+@pytest.fixture
+def source() -> Iterator[DockerSource]:
+    opened = DockerSource(LOCAL, {})
+    yield opened
+    opened.close()
+
+
+def run(engine: Engine, *flags: str) -> Container:
+    name = engine.name(f"reg-{time.monotonic_ns()}")
+    ours = ("--name", name, "--label", f"{LABEL}={engine.session}")
+    return Container(docker("run", "-d", *ours, *flags, IMAGE, *SLEEP), name)
+
+
+def names(seen: Seen) -> set[str]:
+    return {container.name for container in seen.containers}
+
+
+def test_a_container_is_listed_until_it_ends(engine: Engine, source: DockerSource) -> None:
+    one = run(engine, "-P", "--expose", "8000")
+
+    seen = source.containers(Hints(), everything=False)
+    one.do("pause")
+    paused = source.containers(Hints(), everything=False)
+    one.do("unpause")
+    one.do("rm", "-f")
+    gone = source.containers(Hints(), everything=False)
+
+    assert next(c for c in seen.containers if c.id == one.id).bindings
+    assert next(c for c in paused.containers if c.id == one.id).paused
+    assert one.name in names(seen)
+    assert one.name not in names(gone)
+
+
+def test_a_change_that_the_list_shows_is_inspected_without_an_event(engine: Engine, source: DockerSource) -> None:
+    one = run(engine)
+    source.containers(Hints(), everything=False)
+
+    docker("rename", one.id, one.name + "x")
+
+    assert one.name + "x" in names(source.containers(Hints(), everything=False))
+
+
+def test_only_what_changed_is_inspected(engine: Engine) -> None:
+    one = run(engine)
+    with docker_proxy() as proxy:
+        source = DockerSource(proxy.docker_host, {})
+        source.containers(Hints(), everything=False)
+        before = len(proxy.requests)
+
+        source.containers(Hints(), everything=False)
+        unchanged = proxy.requests[before:]
+        source.containers(Hints().after(DockerEvent(one.id, "update", "", 1)), everything=False)
+        named = proxy.requests[before + len(unchanged) :]
+        source.close()
+
+    assert [_path(line) for line in unchanged] == ["/containers/json"]
+    assert [_path(line) for line in named] == ["/containers/json", f"/containers/{one.id}/json"]
+    assert all(line.startswith("GET ") for line in proxy.requests)
+
+
+def _path(request: str) -> str:
+    return request.split()[1].partition("?")[0].removeprefix("/v1.41")
+
+
+def test_who_runs_and_who_the_engine_is(engine: Engine, source: DockerSource) -> None:
+    one = run(engine)
+
+    assert source.is_running(one.id)
+    assert not source.is_running("0" * 64)
+    assert source.engine().id
+
+
+class Collected:
+    """What a stream told, read in a thread of its own."""
+
+    def __init__(self, stream: EventStream) -> None:
+        self.events: list[DockerEvent] = []
+        self.stream = stream
+        self._thread = threading.Thread(target=self._read, name="events")
+
+    def __enter__(self) -> "Collected":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stream.close()
+        self._thread.join(5)
+        assert not self._thread.is_alive(), "closing does not end the iteration"
+
+    def _read(self) -> None:
+        for event in self.stream:
+            self.events.append(event)
+
+    def of(self, container: Container) -> list[tuple[str, str]]:
+        return [(event.action, event.signal) for event in self.events if event.container == container.id]
+
+
+def test_events_of_a_containers_life(engine: Engine, source: DockerSource) -> None:
+    with Collected(source.events(time.time_ns())) as collected:
+        one = run(engine, "--health-cmd", "true", "--health-interval", "1s")
+        wait_for(lambda: ("health_status", "") in collected.of(one), 15, "health_status is told")
+        docker("rename", one.id, one.name + "y")
+        one.do("kill", "-s", "HUP")
+        one.do("stop", "-t", "5")
+        wait_for(lambda: ("stop", "") in collected.of(one), 15, "its end is told")
+
+    told = collected.of(one)
+    assert told[:2] == [("connect", ""), ("start", "")]
+    assert [pair for pair in told if pair[0] in ("rename", "kill")] == [("rename", ""), ("kill", "1"), ("kill", "15")]
+    assert ("die", "") in told
+    assert not [action for action, _ in told if action.startswith("exec")]
+
+
+def test_events_since_a_time_before(engine: Engine, source: DockerSource) -> None:
+    began = time.time_ns()
+    one = run(engine)
+    one.do("stop", "-t", "5")
+
+    with Collected(source.events(began)) as collected:
+        wait_for(lambda: ("die", "") in collected.of(one), 10, "what was before is told")
+
+    assert ("kill", "15") in collected.of(one)
+
+
+def test_closing_a_stream_twice_is_harmless(source: DockerSource) -> None:
+    with Collected(source.events(time.time_ns())) as collected:
+        collected.stream.close()
+
+    collected.stream.close()
+
+
+def test_the_reader_goes_on_after_every_cut(engine: Engine) -> None:
+    fired: list[str] = []
+    with docker_proxy() as proxy:
+        reader = EventReader(DockerSource(proxy.docker_host, {}), Health(stuck_after_s=60), fired.append)
+        thread = threading.Thread(target=reader.run, name="events")
+        thread.start()
+        wait_for(lambda: fired.count("subscribed") == 1, 10, "subscribed")
+
+        proxy.cut()
+        one = run(engine)  # maybe while nobody listens
+        wait_for(lambda: fired.count("subscribed") >= 2, 10, "subscribed again")
+
+        wait_for(lambda: reader.hints.of(one.id).events >= 2, 10, "what happened in between is told")
+        reader.interrupt()
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+LIST = "/containers/json"
+ROW = json.dumps([{"Id": "a" * 64}]).encode()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [(200, b"[{"), (200, b"{}"), (200, b"[1]"), (200, b'[{"Id": 1}]'), (500, b"oops"), (403, b"no"), (404, b"what")],
+    ids=["half", "object", "number", "no id", "error", "refused", "unknown"],
+)
+def test_an_odd_answer_is_no_list(answer: tuple[int, bytes]) -> None:
+    with scripted_engine({LIST: answer}) as docker_host:
+        source = DockerSource(docker_host, {})
+
+        with pytest.raises(Unavailable, match=r"\A[^\n]+\Z"):
+            source.containers(Hints(), everything=False)
+
+        source.close()
+
+
+def test_one_container_that_cannot_be_understood_is_refused_alone() -> None:
+    with scripted_engine({LIST: (200, ROW), f"/containers/{'a' * 64}/json": (200, b'{"Id": 7}')}) as docker_host:
+        source = DockerSource(docker_host, {})
+
+        seen = source.containers(Hints(), everything=False)
+
+        assert seen.containers == ()
+        assert [problem.code for problem in seen.refused.values()] == ["UNREADABLE"]
+        source.close()
+
+
+def test_a_container_that_vanishes_between_list_and_inspect_is_none() -> None:
+    with scripted_engine({LIST: (200, ROW)}) as docker_host:
+        source = DockerSource(docker_host, {})
+
+        assert source.containers(Hints(), everything=False) == Seen((), {})
+        source.close()
+
+
+def test_an_engine_that_refuses_to_say_who_it_is_works() -> None:
+    with scripted_engine({"/info": (403, b"forbidden")}) as docker_host:
+        source = DockerSource(docker_host, {})
+
+        assert source.engine().id is None
+        source.close()
+
+
+# docker 7.2: a unix socket that cannot be connected is left for the garbage collector to close.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_missing_socket_says_what_would_help(tmp_path: Path) -> None:
+    source = DockerSource(f"unix://{tmp_path}/docker.sock", {})
+
+    with pytest.raises(Unavailable) as caught:
+        source.containers(Hints(), everything=False)
+
+    assert f"unix://{tmp_path}/docker.sock: there is no such socket: mount it with" in str(caught.value)
+    del caught
+    gc.collect()
