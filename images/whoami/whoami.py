@@ -87,7 +87,7 @@ def serve(connection: socket.socket, who: str) -> None:
 
 
 def quietly(connection: socket.socket, who: str) -> None:
-    try:
+    try:  # noqa: SIM105  contextlib is one more import before it listens
         serve(connection, who)
     except (OSError, ValueError):
         pass  # the client left, or does not speak HTTP: not this program's subject
