@@ -131,7 +131,7 @@ class DockerSource:
         """Return who the engine is."""
         try:
             document = self._ask("ask who the engine is", lambda client: client.info())
-        except _Refused:
+        except (_Refused, _Gone):
             return Engine(None, None)
         known = document if isinstance(document, dict) else {}
         return Engine(str(known.get("ID") or "") or None, str(known.get("Name") or "") or None)

@@ -31,6 +31,9 @@ class DockerProxy:
                 end.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
+        """Be away for good; once more is harmless."""
+        if self._server.fileno() < 0:
+            return
         self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
         self._threads[0].join(5)

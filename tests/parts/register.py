@@ -1,0 +1,123 @@
+"""docker-register as a process of its own, beside a real etcd and the real engine."""
+
+import http.client
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from catalog.keys import InstanceKey, parse_key
+from catalog.record import Instance, decode
+from catalog.store import Store
+from tests.parts.etcd import Etcd, free_ports
+from tests.parts.wait import wait_for
+
+PREFIX = "/services"
+
+
+class Register:
+    """One docker-register; only containers that ask are published, so that others of this machine stay outside."""
+
+    def __init__(self, folder: Path, etcd: Etcd, host: str = "h1", *, wait: bool = True, **settings: str) -> None:
+        self._wait = wait
+        self.metrics = free_ports(1)[0]
+        self.settings = {
+            "ETCD_HOST": etcd.endpoint,
+            "HOST_ID": host,
+            "REGISTER": "labelled",
+            "METRICS": f"127.0.0.1:{self.metrics}",
+            "TTL": "5",
+            **settings,
+        }
+        self._log = folder / f"register-{self.metrics}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "Register":
+        self.start(wait=self._wait)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.end(signal.SIGKILL)
+        if error:
+            print(self.log)
+
+    def start(self, *, wait: bool = True) -> None:
+        flags = [word for name, text in self.settings.items() for word in (f"--{name.lower().replace('_', '-')}", text)]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen([sys.executable, "-m", "register", *flags], stdout=log, stderr=log)
+        if wait:
+            wait_for(self.is_ready, 20, "docker-register is ready")
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and return the exit status."""
+        if self._process is None:
+            return 0
+        self._process.send_signal(number)
+        status = self._process.wait(15)
+        self._process = None
+        return status
+
+    def exit_status(self) -> int:
+        """Wait for its own end."""
+        assert self._process is not None
+        return self._process.wait(15)
+
+    def send(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def get(self, path: str) -> tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.metrics, timeout=5)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            connection.close()
+
+    def is_ready(self) -> bool:
+        status, text = self.get("/readyz")
+        assert status == 200, text
+        return True
+
+    def explain(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.get("/explain")[1])
+        return found
+
+
+class Catalog:
+    """What stands in etcd, by service."""
+
+    def __init__(self, etcd: Etcd) -> None:
+        self._store = Store(etcd.access)
+
+    def close(self) -> None:
+        self._store.close()
+
+    def entries(self) -> dict[str, bytes]:
+        return {entry.key: entry.value for entry in self._store.list(PREFIX).entries}
+
+    def revision(self) -> int:
+        return self._store.list(PREFIX).revision
+
+    def instance(self, service: str) -> Instance | None:
+        for key, value in self.entries().items():
+            match parse_key(PREFIX, key):
+                case InstanceKey(_, name, _, _) if name == service:
+                    return decode(value)
+        return None
+
+    def state(self, service: str) -> str | None:
+        found = self.instance(service)
+        return found.state if found else None
+
+    def port(self, service: str) -> int | None:
+        found = self.instance(service)
+        return found.port if found else None
