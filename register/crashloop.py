@@ -32,7 +32,7 @@ class Life:
 
 def is_looping(container: Container, life: Life, now_s: float) -> bool:
     """Whether a container must first stay up for a while."""
-    return life.min_up_s > 0 and (container.restarting or now_s < life.due_s)
+    return life.min_up_s > 0 and (container.restarting or not container.running or now_s < life.due_s)
 
 
 def followed(lives: Mapping[str, Life], containers: Iterable[Container], now_s: float) -> dict[str, Life]:

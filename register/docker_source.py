@@ -20,6 +20,7 @@ from docker.utils import kwargs_from_env
 from catalog.errors import Rejected, Unavailable
 from register.container import Container, parse_inspect
 from register.hints import DockerEvent, Hints
+from register.instances import is_over
 from register.reasons import because
 from sidecar.problems import Problem
 
@@ -70,8 +71,7 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class _Inspected:
-    summary: str
-    events: int
+    form: tuple[str, int]  # the list's row, and the count of events that changed the container
     container: Container
 
 
@@ -94,10 +94,10 @@ class DockerSource:
         self._inspected = {id_: known for id_, known in self._inspected.items() if id_ in rows}
         refused: dict[str, Problem] = {}
         for id_, row in rows.items():
-            summary, events = _summary(row), hints.of(id_).events
+            form = (_summary(row), hints.of(id_).changes)
             known = self._inspected.get(id_)
-            if everything or known is None or (known.summary, known.events) != (summary, events):
-                self._inspect(id_, summary, events, refused)
+            if everything or known is None or (known.form != form and not is_over(known.container, hints.of(id_))):
+                self._inspect(id_, form, refused)
         containers = sorted((known.container for known in self._inspected.values()), key=lambda c: (c.name, c.id))
         return Seen(tuple(containers), refused)
 
@@ -107,14 +107,14 @@ class DockerSource:
             raise Unavailable(f"list containers at {self._where}: {type(rows).__name__} instead of a list of objects")
         return rows
 
-    def _inspect(self, id_: str, summary: str, events: int, refused: dict[str, Problem]) -> None:
+    def _inspect(self, id_: str, form: tuple[str, int], refused: dict[str, Problem]) -> None:
         try:
             document = self._ask("inspect a container", lambda client: client.inspect_container(id_))
         except _Gone:
             self._inspected.pop(id_, None)  # it ended since it was listed
             return
         try:
-            self._inspected[id_] = _Inspected(summary, events, parse_inspect(document))
+            self._inspected[id_] = _Inspected(form, parse_inspect(document))
         except Rejected as error:
             # Its last form that was understood, if there is one, stays.
             refused[id_[:12]] = because("UNREADABLE", f"container {id_[:12]}: {error}")

@@ -8,6 +8,7 @@ from catalog.errors import Rejected
 from catalog.record import Instance, State
 from register.addresses import Endpoint, candidates, endpoint, why_none
 from register.container import Container
+from register.hints import Hint
 from register.labels import Labels, PortLabels, labels_of, read
 from register.naming import names_of
 from register.reasons import because
@@ -58,9 +59,14 @@ def instances_of(container: Container, policy: Policy, *, stopping: bool = False
     )
 
 
-def is_asked_to_stop(container: Container, signals: Mapping[int, int]) -> bool:
-    """Whether the stop signal, or 9, was sent since the container started; `signals` maps signal to time in ns."""
-    return any(signals.get(number, 0) > container.started_ns for number in (container.stop_signal, 9))
+def is_asked_to_stop(container: Container, hint: Hint) -> bool:
+    """Whether the stop signal, or 9, was sent since the container started."""
+    return any(hint.signals.get(number, 0) > container.started_ns for number in (container.stop_signal, 9))
+
+
+def is_over(container: Container, hint: Hint) -> bool:
+    """Whether this very start of the container has ended, whatever a list of that moment says."""
+    return hint.died_ns > container.started_ns
 
 
 def _not_at_all(container: Container) -> Problem | None:

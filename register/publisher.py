@@ -3,19 +3,20 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from catalog.entries import Entry
 from catalog.errors import Conflict, Unavailable
 from catalog.keys import CONTAINER_SHORT, instances_root
 from catalog.record import encode
 from register.changes import Changes, batches, diff
+from register.container import Container
 from register.crashloop import Life, followed
 from register.docker_source import DockerSource, Seen
 from register.events import EventReader
-from register.hints import Hints
+from register.hints import Hint, Hints
 from register.host import Host
-from register.instances import Offer, Policy, Register, instances_of, is_asked_to_stop
+from register.instances import Offer, Policy, Register, instances_of, is_asked_to_stop, is_over
 from register.own_keys import OwnKeys, instances_in
 from register.probe import Prober
 from register.readiness import Desired, Keys, Known, Started, desired, proven
@@ -28,7 +29,9 @@ from sidecar.trigger import Trigger
 
 QUIET_S, AT_MOST_S = 0.005, 0.05  # a burst of events is one round; an event that comes alone waits for nothing
 TURN_S = 10.0  # the loop goes round at least so often, so that a stuck one can be told
-UNLISTED = frozenset({"probe", "claim"})  # wake-ups that say nothing new about containers: the last list holds
+# Wake-ups that a list would not explain. The two events say what no list says at that moment, about a start of the
+# container that the last list shows; those that always follow a death (stop, disconnect, start) bring a list.
+UNLISTED = frozenset({"probe", "claim", "kill", "die"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +173,7 @@ class Publisher:
 
     def _offers(self, seen: Seen, hints: Hints, host: Host) -> tuple[Offer, ...]:
         policy = Policy(host.ip, self._rules.register, self._rules.zone)
-        return tuple(
-            instances_of(each, policy, stopping=is_asked_to_stop(each, hints.of(each.id).signals))
-            for each in seen.containers
-        )
+        return tuple(_offer(each, hints.of(each.id), policy) for each in seen.containers)
 
     def _write(self, claim: Claim, entries: Mapping[str, Entry], wanted: Desired) -> None:
         records = {key: encode(instance) for key, instance in wanted.instances.items()}
@@ -193,6 +193,12 @@ class Publisher:
         self._around.standing.settled = claim
 
 
+def _offer(container: Container, hint: Hint, policy: Policy) -> Offer:
+    if is_over(container, hint):
+        container = replace(container, running=False)
+    return instances_of(container, policy, stopping=is_asked_to_stop(container, hint))
+
+
 def _starts(seen: Seen) -> frozenset[tuple[str, int]]:
     return frozenset((container.id, container.started_ns) for container in seen.containers)
 
@@ -200,6 +206,6 @@ def _starts(seen: Seen) -> frozenset[tuple[str, int]]:
 def _missing(entries: Mapping[str, Entry], wanted: Desired, seen: Seen, hints: Hints) -> list[str]:
     """Return the keys whose container a list does not show although nothing told of its end."""
     listed = {container.id[:CONTAINER_SHORT] for container in seen.containers}
-    died = {id_[:CONTAINER_SHORT] for id_, hint in hints.by_container.items() if hint.died}
+    died = {id_[:CONTAINER_SHORT] for id_, hint in hints.by_container.items() if hint.died_ns}
     gone = {key: key.rpartition("/")[2].partition(":")[0] for key in entries if key not in wanted.instances}
     return [key for key, container in gone.items() if container not in listed | died]

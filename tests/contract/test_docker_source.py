@@ -172,7 +172,7 @@ def test_the_reader_goes_on_after_every_cut(engine: Engine) -> None:
         one = run(engine)  # maybe while nobody listens
         wait_for(lambda: fired.count("subscribed") >= 2, 10, "subscribed again")
 
-        wait_for(lambda: reader.hints.of(one.id).events >= 2, 10, "what happened in between is told")
+        wait_for(lambda: reader.hints.of(one.id).changes >= 2, 10, "what happened in between is told")
         reader.interrupt()
         thread.join(5)
         assert not thread.is_alive()

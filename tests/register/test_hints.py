@@ -21,21 +21,23 @@ def test_the_last_time_of_each_signal_is_kept() -> None:
     assert hints.last_ns == 4
 
 
-def test_every_event_counts_and_others_are_untouched() -> None:
-    hints = after(event("start"), event("rename"), event("start", container="b"))
+def test_events_that_change_a_container_are_counted() -> None:
+    hints = after(
+        event("start"), event("kill", signal="15"), event("rename"), event("die"), event("start", container="b")
+    )
 
-    assert [hints.of(name).events for name in "abc"] == [2, 1, 0]
+    assert [hints.of(name).changes for name in "abc"] == [2, 1, 0]
 
 
 def test_a_death_is_forgotten_at_the_next_start() -> None:
-    assert after(event("die")).of("a").died
-    assert after(event("destroy")).of("a").died
-    assert not after(event("die"), event("stop"), event("start")).of("a").died
-    assert not after(event("kill", signal="9")).of("a").died
+    assert after(event("die", 5)).of("a").died_ns == 5
+    assert after(event("destroy", 5)).of("a").died_ns == 5
+    assert after(event("die", 5), event("stop", 6), event("start", 7)).of("a").died_ns == 0
+    assert after(event("kill", 5, "9")).of("a").died_ns == 0
 
 
 def test_a_signal_that_cannot_be_read_is_none() -> None:
-    assert after(event("kill", signal="\n")).of("a") == Hint(events=1)
+    assert after(event("kill", signal="\n")).of("a") == Hint()
 
 
 def test_the_oldest_is_forgotten_at_last() -> None:
@@ -43,5 +45,5 @@ def test_the_oldest_is_forgotten_at_last() -> None:
     hints = hints.after(event("start", container="new"))
 
     assert len(hints.by_container) == KEPT
-    assert hints.of("0").died
+    assert hints.of("0").died_ns
     assert hints.of("1") == Hint()

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from register.container import Binding, Network, Port
-from register.instances import Policy, instances_of, is_asked_to_stop
+from register.hints import Hint
+from register.instances import Policy, instances_of, is_asked_to_stop, is_over
 from tests.parts.containers import container, published, recorded_container
 
 POLICY = Policy("10.0.0.1")
@@ -219,12 +220,18 @@ def test_when_an_instance_drains(changes: dict[str, Any], stopping: bool, state:
     ],
 )
 def test_who_is_asked_to_stop(signals: dict[int, int], expected: bool) -> None:
-    assert is_asked_to_stop(container(), signals) is expected
+    assert is_asked_to_stop(container(), Hint(signals=signals)) is expected
 
 
 def test_the_stop_signal_is_the_containers_own() -> None:
-    assert is_asked_to_stop(container(stop_signal=3), {3: 2_000_000_000})
-    assert not is_asked_to_stop(container(stop_signal=3), {15: 2_000_000_000})
+    assert is_asked_to_stop(container(stop_signal=3), Hint(signals={3: 2_000_000_000}))
+    assert not is_asked_to_stop(container(stop_signal=3), Hint(signals={15: 2_000_000_000}))
+
+
+def test_a_death_ends_only_the_start_before_it() -> None:
+    assert is_over(container(), Hint(died_ns=2_000_000_000))
+    assert not is_over(container(), Hint(died_ns=500_000_000))
+    assert not is_over(container(), Hint())
 
 
 def test_the_service_port_is_the_containers_own_unless_given() -> None:
