@@ -18,6 +18,7 @@ from discover.haproxy import HAProxy, Paths
 from discover.model import Bind, Policy, Process
 from discover.reconcile import Reconcile, Sources
 from discover.settings import PROGRAM, DiscoverSettings, settings_of
+from discover.template import Templates
 from discover.template_watch import TemplateWatch
 from discover.watch import CatalogWatch
 from sidecar import health, log, program
@@ -79,8 +80,7 @@ def _reconcile(
     sources = Sources(
         snapshot=lambda: watch.latest,
         policy=lambda: _policy(settings),
-        template=settings.template,
-        good_template=settings.state_dir / "template.good.j2",
+        templates=Templates(settings.template, settings.state_dir / "template.good.j2"),
     )
     applier = Applier(haproxy, config, stop=threading.Event(), metrics=metrics)
     return Reconcile(sources, applier, trigger, problems=problems, health=state)

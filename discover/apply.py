@@ -1,14 +1,22 @@
-"""Bring a text to HAProxy: candidate, check, rename, reload, confirm; and back again if that fails."""
+"""Bring a configuration to HAProxy: at runtime where that does, else candidate, check, rename, reload, confirm.
+
+The owner of HAProxy's file. Whatever way a change takes, the file is one that HAProxy runs or would run.
+"""
 
 import logging
 import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 
 from catalog.errors import Rejected, Unavailable
 from discover.files import read, write
 from discover.haproxy import HAProxy
-from discover.plan import Version
-from discover.render import Rendered, marker_of
+from discover.plan import ServerChange
+from discover.render import Rendered, marked, marker_of, next_marker, rendered_of
+from discover.runtime import Mismatch, Rows, batches, commands, judge, states_of, verify
 from sidecar.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -16,44 +24,104 @@ log = logging.getLogger(__name__)
 CONFIRM_S = 10.0  # 10,000 servers took under 0.4 s; a start waits for its supervisor
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What the worker runs, and the marker it shows: that of its last reload, runtime updates leave it."""
+
+    rendered: Rendered
+    marker: str | None
+
+
 class Applier:
-    """HAProxy and its file as one thing: the file on disk is always one that HAProxy runs or would run."""
+    """HAProxy and its file as one thing."""
 
     def __init__(self, haproxy: HAProxy, config: Path, *, stop: threading.Event, metrics: Metrics) -> None:
         self.stop = stop
         self._haproxy = haproxy
         self._config = config
+        # The words of servers that went at runtime and rest in maintenance, until the next reload leaves them out.
+        self._resting: dict[tuple[str, str], str] = {}
         self._reloads = metrics.counter("discover_reloads", "Reloads of HAProxy", "result")
+        self._updates = metrics.counter("discover_updates", "Changes made through HAProxy's runtime API", "result")
         self._seconds = metrics.histogram(
             "discover_reload_seconds",
             "From the check to the new worker's answer",
             (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
         )
 
-    def running(self, known: Version | None) -> Version | None:
-        """Return what runs: `known`, or else what the file of an earlier life says, if the worker shows its marker.
+    @property
+    def resting(self) -> int:
+        """How many servers rest in maintenance; each costs some kilobytes."""
+        return len(self._resting)
+
+    def running(self, known: Running | None) -> Running | None:
+        """Return what runs: `known`, or else what the file of an earlier life says, if the worker proves it.
 
         None when the worker runs something else, or when there is no file to run. Starts HAProxy if it does not
         run and nobody else starts it. Raises Unavailable.
         """
-        text = known.text if known else read(self._config)
-        if text is None:
+        if (text := read(self._config)) is None:
             return None
         if not self._haproxy.answers():
             self._haproxy.confirm(marker_of(text), self.stop, CONFIRM_S)
-        return (known or Version(text, None)) if self._haproxy.marker() == marker_of(text) else None
+        if self._haproxy.marker() != marker_of(text):
+            return None
+        return self._as_told(known or Running(rendered_of(text), marker_of(text)))
 
-    def replace(self, rendered: Rendered) -> None:
+    def _as_told(self, found: Running) -> Running | None:
+        """Return what is thought to run, if the worker's servers are those; else None."""
+        try:
+            states = states_of(self._haproxy.ask("@1 show servers state"))
+            for section in found.rendered.sections.values():
+                whole = [ServerChange(section.name, name, None, line) for name, line in section.servers.items()]
+                verify(whole, states.get(section.name, {}))
+        except Mismatch as why:
+            log.warning("HAProxy has other servers than its file: %s", why)
+            return None
+        return found
+
+    def update(self, running: Running, wanted: Rendered, changes: Sequence[ServerChange]) -> Running:
+        """Change servers at runtime, and then the file. Raises Mismatch if HAProxy did not do all of it."""
+        try:
+            for proxy, those in groupby(changes, key=attrgetter("proxy")):
+                self._change(proxy, tuple(those))
+        except Mismatch:
+            self._updates.labels("refused").inc()
+            raise
+        self._updates.labels("ok").inc()
+        # HAProxy has taken the very words that the new lines have, so they need no check of their own.
+        write(self._config, marked(wanted, running.marker or ""))
+        return Running(wanted, running.marker)
+
+    def _change(self, proxy: str, changes: Sequence[ServerChange]) -> None:
+        rows = self._rows(proxy)
+        for change in changes:
+            self._rest_or_return(change, here=change.name in rows)
+        for line in batches(commands(changes, rows)):
+            judge(self._haproxy.ask(line))
+        verify(changes, self._rows(proxy))
+
+    def _rows(self, proxy: str) -> Rows:
+        return states_of(self._haproxy.ask(f"@1 show servers state {proxy}")).get(proxy, {})
+
+    def _rest_or_return(self, change: ServerChange, *, here: bool) -> None:
+        place = (change.proxy, change.name)
+        if change.after is None and change.before is not None:
+            self._resting[place] = change.before.words
+        elif change.before is None and change.after is not None and here:
+            if self._resting.get(place) != change.after.words:
+                raise Mismatch(f"{change}: a server of this name rests there with other options")
+            del self._resting[place]
+
+    def reload(self, running: Running | None, wanted: Rendered) -> Running:
         """Make HAProxy run a text. Raises Rejected if it refuses it; then the last good one goes on.
 
         A refused text stays as the candidate, for whoever wants to read the line that HAProxy complains about.
         """
-        candidate = self._config.with_name(self._config.name + ".candidate")
-        write(candidate, rendered.text)
+        marker = next_marker(wanted, running.marker if running else None)
         try:
             with self._seconds.time():
-                self._haproxy.check(candidate)
-                self._swap(candidate, rendered)
+                self._swap(self.check(wanted, marker), marker)
         except Rejected:
             self._reloads.labels("refused").inc()
             raise
@@ -61,12 +129,21 @@ class Applier:
             self._reloads.labels("failed").inc()
             raise
         self._reloads.labels("ok").inc()
+        self._resting.clear()
+        return Running(wanted, marker)
 
-    def _swap(self, candidate: Path, rendered: Rendered) -> None:
+    def check(self, wanted: Rendered, marker: str = "") -> Path:
+        """Let HAProxy read a text, and return the file it stands in. Raises Rejected."""
+        candidate = self._config.with_name(self._config.name + ".candidate")
+        write(candidate, marked(wanted, marker) if marker else wanted.text)
+        self._haproxy.check(candidate)
+        return candidate
+
+    def _swap(self, candidate: Path, marker: str) -> None:
         before = read(self._config)
         candidate.replace(self._config)
         try:
-            self._haproxy.reload(rendered.marker, self.stop, CONFIRM_S)
+            self._haproxy.reload(marker, self.stop, CONFIRM_S)
         except (Rejected, Unavailable):
             if before is not None and not self.stop.is_set():
                 self._config.replace(candidate)

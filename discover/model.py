@@ -25,6 +25,7 @@ Code = Literal[
     "PORT_IN_USE",
     "TEMPLATE_REFUSED",
 ]
+INTERVAL_MS = 2000  # a dead host is out after 3.2 s with it (research/haproxy.md section 3.2)
 CODES: tuple[Code, ...] = get_args(Code)
 
 
@@ -70,6 +71,7 @@ class Listener:
     retry: Retry
     timeout_ms: int | None
     check: Check
+    interval_ms: int
     servers: tuple[Server, ...]
 
 
@@ -118,6 +120,17 @@ def build(snapshot: Snapshot, policy: Policy) -> tuple[ProxyConfig, Mapping[str,
         if binds := _binds(group, policy, problems):
             listeners.append(_listener(group, binds))
     return ProxyConfig(_process(policy, problems), tuple(listeners)), problems
+
+
+def with_idle(config: ProxyConfig, idle: Iterable[Listener]) -> ProxyConfig:
+    """Return a configuration that also listens for services that have no instance now.
+
+    A caller can so tell "down" from "unknown", and a service whose only container comes and goes takes no reload.
+    A port that another service has by now is not listened on twice.
+    """
+    ports = {listener.port for listener in config.listeners}
+    more = tuple(replace(listener, servers=()) for listener in idle if listener.port not in ports)
+    return replace(config, listeners=tuple(sorted((*config.listeners, *more), key=attrgetter("service", "port"))))
 
 
 Kept = Mapping[str, Record]
@@ -210,6 +223,7 @@ def _listener(group: tuple[Record, ...], binds: tuple[Bind, ...]) -> Listener:
         retry=first.retry,
         timeout_ms=first.timeout_ms,
         check=first.check,
+        interval_ms=first.check.interval_ms or INTERVAL_MS,
         servers=tuple(_server(record, sticky) for record in sorted(group, key=attrgetter("key"))),
     )
 

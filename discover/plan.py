@@ -1,17 +1,12 @@
 """Decide how a running configuration becomes the wanted one. No I/O: the answer is data."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from discover.model import Listener, ProxyConfig, Server
+from discover.layout import Section, ServerLine
+from discover.model import Listener, ProxyConfig
 
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A configuration together with its text; `config` is None for a text that an earlier life left behind."""
-
-    text: str
-    config: ProxyConfig | None
+Sections = Mapping[str, Section]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,23 +16,21 @@ class Noop:
 
 @dataclass(frozen=True, slots=True)
 class ServerChange:
-    """One server of one listener: before None is a new one, after None one that goes."""
+    """One server of one proxy: before None is a new one, after None one that goes."""
 
-    listener: str
-    before: Server | None
-    after: Server | None
+    proxy: str
+    name: str
+    before: ServerLine | None
+    after: ServerLine | None
 
     def __str__(self) -> str:
-        if self.before is None:
-            return f"{self.listener} +{self.after.name if self.after else ''}"
-        if self.after is None:
-            return f"{self.listener} -{self.before.name}"
-        return f"{self.listener} {self.before.name} {'draining' if self.after.draining else 'changed'}"
+        sign = "+" if self.before is None else "-" if self.after is None else "~"
+        return f"{self.proxy} {sign}{self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class RuntimeUpdate:
-    """Only servers differ, in listeners that stay as they are."""
+    """Only servers come, go, move or change weight, in proxies that stay as they are."""
 
     changes: tuple[ServerChange, ...]
 
@@ -57,46 +50,65 @@ class Reload:
 Plan = Noop | RuntimeUpdate | Reload
 
 
-def plan(running: Version | None, wanted: Version) -> Plan:
+def plan(running: Sections | None, wanted: Sections) -> Plan:
     """Return what has to happen; `running` is None when nothing runs or it is not known what."""
     if running is None:
         return Reload("nothing known is running")
-    if running.text == wanted.text:
-        return Noop()
-    if running.config is None or wanted.config is None:
-        return Reload("the configuration of an earlier life differs")
-    if why := _structure(running.config, wanted.config):
+    if why := _structure(running, wanted):
         return Reload(why)
-    changes = tuple(_server_changes(running.config, wanted.config))
-    return RuntimeUpdate(changes) if changes else Reload("the template changed")
+    changes = tuple(_server_changes(running, wanted))
+    if not changes:
+        return Noop()
+    if any(change.before is None for change in changes) and _inherits(wanted):
+        return Reload("the template uses default-server, which servers added at runtime would not have")
+    return RuntimeUpdate(changes)
 
 
-def _structure(running: ProxyConfig, wanted: ProxyConfig) -> str:
+def keeping_structure(running: ProxyConfig, wanted: ProxyConfig) -> ProxyConfig:
+    """Return the running configuration with the wanted servers, wherever that takes no reload."""
+    new = {listener.name: listener for listener in wanted.listeners}
+
+    def updated(listener: Listener) -> Listener:
+        other = new.get(listener.name, listener)
+        return other if replace(other, servers=()) == replace(listener, servers=()) else listener
+
+    return replace(running, listeners=tuple(map(updated, running.listeners)))
+
+
+def _structure(running: Sections, wanted: Sections) -> str:
     """Return what differs beyond the servers, in one line; empty if nothing does."""
-    before, after = _by_name(running.listeners), _by_name(wanted.listeners)
-    why = ["settings changed"] if running.process != wanted.process else []
-    why += [f"new {name}" for name in after if name not in before]
-    why += [f"no more {name}" for name in before if name not in after]
-    why += [f"changed {name}" for name in after if name in before and _frame(before[name]) != _frame(after[name])]
-    return _some(why)
+    why = [f"new {_title(head)}" for head in wanted if head not in running]
+    why += [f"no more {_title(head)}" for head in running if head not in wanted]
+    for head in wanted.keys() & running.keys():
+        before, after = running[head], wanted[head]
+        if before is not after and (before.lines != after.lines or _options_differ(before, after)):
+            why.append(f"changed {_title(head)}")
+    return _some(sorted(why))
 
 
-def _server_changes(running: ProxyConfig, wanted: ProxyConfig) -> Iterable[ServerChange]:
-    before = _by_name(running.listeners)
-    for listener in wanted.listeners:
-        old = {server.name: server for server in before[listener.name].servers}
-        new = {server.name: server for server in listener.servers}
-        for name in sorted(old.keys() | new.keys()):
-            if old.get(name) != new.get(name):
-                yield ServerChange(listener.name, old.get(name), new.get(name))
+def _title(head: str) -> str:
+    return head or "beginning"
 
 
-def _by_name(listeners: tuple[Listener, ...]) -> dict[str, Listener]:
-    return {listener.name: listener for listener in listeners}
+def _options_differ(before: Section, after: Section) -> bool:
+    """Whether a server that stays has other options: the runtime API changes its address and weight only."""
+    shared = before.servers.keys() & after.servers.keys()
+    return any(before.servers[name].words != after.servers[name].words for name in shared)
 
 
-def _frame(listener: Listener) -> Listener:
-    return replace(listener, servers=())
+def _server_changes(running: Sections, wanted: Sections) -> Iterable[ServerChange]:
+    for head, after in wanted.items():
+        before = running[head]
+        if before is after:
+            continue
+        for name in sorted(before.servers.keys() | after.servers.keys()):
+            old, new = before.servers.get(name), after.servers.get(name)
+            if old != new:
+                yield ServerChange(after.name, name, old, new)
+
+
+def _inherits(sections: Sections) -> bool:
+    return any(line.startswith("default-server") for section in sections.values() for line in section.lines)
 
 
 def _some(items: Iterable[str], most: int = 5) -> str:

@@ -3,18 +3,20 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from catalog.errors import Rejected
 from discover.addresses import trial
-from discover.apply import Applier
-from discover.files import read
-from discover.model import Bind, Policy, ProxyConfig, because, build
-from discover.plan import Noop, Version, plan
+from discover.apply import Applier, Running
+from discover.idle import Idle
+from discover.model import Bind, Policy, ProxyConfig, because, build, with_idle
+from discover.plan import Noop, Reload, RuntimeUpdate, keeping_structure, plan
 from discover.render import Layout, Rendered
+from discover.runtime import Mismatch
+from discover.sample import sample
 from discover.snapshot import EMPTY, Snapshot
+from discover.template import Templates
 from sidecar.actors import Actor
 from sidecar.health import Health
 from sidecar.log import Details
@@ -24,8 +26,11 @@ from sidecar.trigger import Trigger
 
 log = logging.getLogger(__name__)
 
-SPACING_S = 1.0  # the first change acts at once, those that follow share the next reload
+SPACING_S = 1.0  # between reloads: the first change acts at once, those that follow share the next one
 AGAIN_S = 30.0  # a port that another program holds is tried again after this
+RESTING_MAX = 50  # servers in maintenance before a reload sweeps them out ...
+RESTING_SHARE = 0.1  # ... or this share of all servers, whichever is more ...
+QUIET_S = 60.0  # ... once nothing has changed for so long
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +39,7 @@ class Sources:
 
     snapshot: Callable[[], Snapshot | None]
     policy: Callable[[], Policy]
-    template: Path
-    good_template: Path  # a copy of the last one that HAProxy accepted
+    templates: Templates
 
 
 class Reconcile:
@@ -51,11 +55,13 @@ class Reconcile:
         self._problems = problems
         self._health = health
         self._stop: threading.Event = applier.stop
-        self._layout: Layout | None = None
-        self._running: Version | None = None
+        self._running: Running | None = None
+        self._built: ProxyConfig | None = None
+        self._idle = Idle()
         self._refused: tuple[str, str] = ("", "")  # the text that HAProxy refused last, and why
         self._unusable: Mapping[Bind, str] = {}
         self._reloaded_at = -SPACING_S
+        self._postponed = False  # a reload is due as soon as the spacing allows it
         health.expect("haproxy", "template")
 
     def actor(self) -> Actor:
@@ -82,11 +88,22 @@ class Reconcile:
         self._running = None
         reasons: tuple[str, ...] = ("start",)
         while not self._stop.is_set():
-            self._stop.wait(self._reloaded_at + SPACING_S - time.monotonic())
-            reasons += self._trigger.wait(0)
             self._health.turned("reconcile")
             self._round(reasons)
-            reasons = self._trigger.wait(AGAIN_S if self._unusable else None)
+            reasons = self._trigger.wait(self._until_next_s())
+
+    def _until_next_s(self) -> float | None:
+        """Return how long nothing has to be done unless something happens; None: for ever."""
+        waits = [AGAIN_S] if self._unusable else []
+        if self._postponed:
+            waits.append(max(0.0, self._reloaded_at + SPACING_S - time.monotonic()))
+        if self._too_many_rest():
+            waits.append(QUIET_S)
+        return min(waits, default=None)
+
+    def _too_many_rest(self) -> bool:
+        servers = sum(len(listener.servers) for listener in self.config.listeners) if self.config else 0
+        return self._applier.resting > max(RESTING_MAX, RESTING_SHARE * servers)
 
     def _round(self, reasons: tuple[str, ...]) -> None:
         if self._running is None or "haproxy" in reasons:
@@ -96,29 +113,34 @@ class Reconcile:
             # Nothing is known of the catalog yet: what HAProxy runs is better than an empty configuration.
             self._health.good("haproxy")
             return
+        if not reasons and self._too_many_rest() and self._running is not None:
+            self._reload(self._running.rendered, "servers that rest in maintenance are swept out")
         self._problems.update(self._reconciled(snapshot or EMPTY))
 
     def _reconciled(self, snapshot: Snapshot) -> Mapping[str, Problem]:
         policy = self._sources.policy()
-        config, problems = build(snapshot, policy)
-        with trial(config.binds - self._held()) as self._unusable:
+        built, problems = build(snapshot, policy)
+        self._idle.update(self._built, built, time.monotonic())
+        self._built = built
+        with trial(built.binds - self._held()) as self._unusable:
             if self._unusable:
-                config, problems = build(snapshot, replace(policy, unusable=self._unusable))
-            return {**problems, **self._lay_out(config)}
+                built, problems = build(snapshot, replace(policy, unusable=self._unusable))
+            return {**problems, **self._lay_out(built)}
 
     def _held(self) -> frozenset[Bind]:
         """Return the addresses that HAProxy listens on already: a trial would only find HAProxy itself."""
-        return self._running.config.binds if self._running and self._running.config else frozenset()
+        return self.config.binds if self.config and self._running else frozenset()
 
-    def _lay_out(self, config: ProxyConfig) -> Mapping[str, Problem]:
+    def _lay_out(self, built: ProxyConfig) -> Mapping[str, Problem]:
         """Apply a configuration by the newest template that works; return why a newer one does not."""
         problem: Mapping[str, Problem] = {}
-        for layout in self._layouts():
+        for layout in self._sources.templates.candidates():
             try:
                 if isinstance(layout, Rejected):
                     raise layout
-                self._apply(config, layout)
+                self._apply(built, layout)
             except Rejected as error:
+                self._sources.templates.refuse(layout, error)
                 problem = problem or {"template": because("TEMPLATE_REFUSED", str(error))}
             else:
                 break
@@ -128,49 +150,57 @@ class Reconcile:
             self._health.good("template")
         return problem
 
-    def _layouts(self) -> Iterator[Layout | Rejected]:
-        """Return the templates to try: as edited, the one in use, the last good one of an earlier life."""
-        path, good = self._sources.template, self._sources.good_template
-        yield self._compiled(path, Rejected(f"template {path}: no such file"))
-        if self._layout is not None:
-            yield self._layout
-        else:
-            yield self._compiled(good, Rejected("there is no earlier good template to fall back on"))
-
-    def _compiled(self, path: Path, missing: Rejected) -> Layout | Rejected:
-        text = read(path)
-        if text is None:
-            return missing
-        if self._layout is not None and self._layout.text == text:
-            return self._layout
-        try:
-            return Layout(text, path.name)
-        except Rejected as error:
-            return error
-
-    def _apply(self, config: ProxyConfig, layout: Layout) -> None:
-        rendered = layout.render(config)
-        wanted = Version(rendered.text, config)
-        step = plan(self._running, wanted)
-        if not isinstance(step, Noop):
-            self._reload(rendered, step.why)
-        self._running = wanted
-        self.config = config
-        if layout is not self._layout:
-            self._layout = layout
-            self._applier.keep_template(self._sources.good_template, layout.text)
+    def _apply(self, built: ProxyConfig, layout: Layout) -> None:
+        if not self._sources.templates.is_used(layout):
+            # Also what no service asks for today: a template is refused when it is edited, not weeks later.
+            self._applier.check(layout.render(sample(built.process)))
+        config = with_idle(built, self._idle.listeners())
+        if not self._at_runtime(config, layout.render(config)):
+            if self.config is not None:
+                # At once, and before the reload: workers that it makes old hear of no change any more.
+                kept = keeping_structure(self.config, config)
+                self._at_runtime(kept, layout.render(kept))
+            self._postponed = time.monotonic() < self._reloaded_at + SPACING_S
+            if self._postponed:
+                return
+            self._idle.forget(time.monotonic())
+            self._with_reload(with_idle(built, self._idle.listeners()), layout)
+        self._sources.templates.accept(layout)
         self._health.good("haproxy")
 
-    def _reload(self, rendered: Rendered, why: str) -> None:
+    def _at_runtime(self, config: ProxyConfig, wanted: Rendered) -> bool:
+        """Do what takes no reload, and return whether that was all."""
+        running = self._running
+        step = plan(running.rendered.sections if running else None, wanted.sections)
+        if isinstance(step, Reload) or running is None:
+            return False
+        if isinstance(step, RuntimeUpdate):
+            try:
+                self._running = self._applier.update(running, wanted, step.changes)
+            except Mismatch as why:
+                log.warning("a change at runtime failed, reloading instead: %s", why)
+                return False
+            log.info("updated %s", Details(changes=step.why))
+        self.config = config
+        return True
+
+    def _with_reload(self, config: ProxyConfig, layout: Layout) -> None:
+        wanted = layout.render(config)
+        step = plan(self._running.rendered.sections if self._running else None, wanted.sections)
+        self._reload(wanted, step.why if not isinstance(step, Noop) else "to be sure")
+        self.config = config
+
+    def _reload(self, wanted: Rendered, why: str) -> None:
         refused, reason = self._refused
-        if rendered.text == refused:
+        if wanted.text == refused:
             raise Rejected(reason)  # unchanged: HAProxy would only say it again
         started = time.monotonic()
         try:
-            self._applier.replace(rendered)
+            self._running = self._applier.reload(self._running, wanted)
         except Rejected as error:
-            self._refused = (rendered.text, str(error))
+            self._refused = (wanted.text, str(error))
             raise
+        self._postponed = False
         self._reloaded_at = time.monotonic()
         took_ms = round((self._reloaded_at - started) * 1000)
-        log.info("reloaded %s", Details(why=why, marker=rendered.marker, took_ms=took_ms))
+        log.info("reloaded %s", Details(why=why, took_ms=took_ms))

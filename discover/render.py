@@ -3,6 +3,7 @@
 import hashlib
 import re
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -10,20 +11,23 @@ from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from catalog.errors import Rejected
+from discover.layout import Section, sections_of
 from discover.model import ProxyConfig
 
 MARKER_DIGITS = 12
 _PLACEHOLDER = "0" * MARKER_DIGITS
+_MARKER = re.compile(rf"^(\s+description )([0-9a-f]{{{MARKER_DIGITS}}})$", re.MULTILINE)
+_OPEN = re.compile(rf"^(\s+description ){_PLACEHOLDER}$", re.MULTILINE)
 # What no value needs, HAProxy would read as its own: quotes, \, #, $, white space (management manual 2.2).
 _SAFE = re.compile(r"[A-Za-z0-9._:/\[\]@%,=*+~!&();?-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The text of a haproxy.cfg and the marker in it, by which the running worker is known."""
+    """The text of a haproxy.cfg, its marker still open, and what is in it."""
 
     text: str
-    marker: str
+    sections: Mapping[str, Section]
 
 
 class Layout:
@@ -48,15 +52,33 @@ class Layout:
             text = self._template.render(marker=_PLACEHOLDER, **variables)
         except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise Rejected(f"template {self._name} line {_line(error, self._name)}: {error}") from error
-        return self._marked(text)
-
-    def _marked(self, text: str) -> Rendered:
-        if not re.search(rf"^\s+description {_PLACEHOLDER}$", text, re.MULTILINE):
+        if not _OPEN.search(text):
             right = "its global section needs the line `description {{ marker }}`"
             raise Rejected(f"template {self._name}: the marker is missing, {right}")
-        marker = hashlib.sha256(text.encode()).hexdigest()[:MARKER_DIGITS]
-        # A file cut off at a line end passes HAProxy's check; one without a last newline does not.
-        return Rendered(text.replace(f"description {_PLACEHOLDER}", f"description {marker}").rstrip() + "\n", marker)
+        return rendered_of(text)
+
+
+def rendered_of(text: str) -> Rendered:
+    """Return a text, from a template or from a file, as what it says; whichever marker it has is opened again."""
+    # A file cut off at a line end passes HAProxy's check; one without a last newline does not.
+    opened = _MARKER.sub(rf"\g<1>{_PLACEHOLDER}", text, count=1).rstrip() + "\n"
+    return Rendered(opened, sections_of(opened))
+
+
+def marked(rendered: Rendered, marker: str) -> str:
+    """Return the text to write, with the marker by which the worker that runs it is known."""
+    return _OPEN.sub(rf"\g<1>{marker}", rendered.text, count=1)
+
+
+def next_marker(rendered: Rendered, now: str | None) -> str:
+    """Return a marker that no worker shows yet: of the text, and of the marker that is shown now."""
+    return hashlib.sha256(f"{now} {rendered.text}".encode()).hexdigest()[:MARKER_DIGITS]
+
+
+def marker_of(text: str) -> str | None:
+    """Return the marker that stands in a text."""
+    match = _MARKER.search(text)
+    return match[2] if match else None
 
 
 def _safe(value: Any) -> Any:
@@ -71,9 +93,3 @@ def _safe(value: Any) -> Any:
 def _line(error: BaseException, name: str) -> str:
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == name]
     return str(lines[-1]) if lines else "?"
-
-
-def marker_of(text: str) -> str | None:
-    """Return the marker that stands in a rendered text."""
-    match = re.search(rf"^\s+description ([0-9a-f]{{{MARKER_DIGITS}}})$", text, re.MULTILINE)
-    return match[1] if match else None

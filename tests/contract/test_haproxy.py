@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import Rejected, Unavailable
+from catalog.record import Check
 from discover.addresses import bridge_gateway, trial
-from discover.apply import Applier
+from discover.apply import Applier, Running
 from discover.model import Bind, Policy, Process
-from discover.plan import Version
-from discover.render import Layout, Rendered, marker_of
+from discover.plan import RuntimeUpdate, plan
+from discover.render import Layout, Rendered, marked, marker_of, rendered_of
+from discover.runtime import Mismatch
+from discover.sample import sample
 from discover.settings import TEMPLATE
 from sidecar.metrics import Metrics
 from tests.discover.test_model import config_of
@@ -41,15 +44,26 @@ class Site:
         self.applier = Applier(haproxy.adapter, haproxy.config, stop=haproxy.stop, metrics=Metrics())
         process = Process(Bind("127.0.0.1", self.stats), str(haproxy.admin), 500, None, None)
         self.policy = Policy(process, ("127.0.0.1",), {})
+        self.running: Running | None = None
         self.layout = Layout(TEMPLATE.read_text(), "haproxy.cfg.j2")
 
     def rendered(self, *records, policy: Policy | None = None) -> Rendered:
         return self.layout.render(config_of(snapshot(*records), policy or self.policy))
 
-    def replace(self, *records) -> Rendered:
-        rendered = self.rendered(*records)
-        self.applier.replace(rendered)
-        return rendered
+    def reload(self, *records) -> Running:
+        self.running = self.applier.reload(self.running, self.rendered(*records))
+        return self.running
+
+    def update(self, *records) -> Running:
+        """Do what must be possible at runtime."""
+        wanted = self.rendered(*records)
+        step = plan(self.running.rendered.sections if self.running else None, wanted.sections)
+        assert isinstance(step, RuntimeUpdate), step
+        self.running = self.applier.update(self.running, wanted, step.changes)
+        return self.running
+
+    def file_is_what_runs(self) -> bool:
+        return Site(self.haproxy).applier.running(None) == self.running
 
 
 @pytest.fixture
@@ -64,7 +78,7 @@ def local(number: int, port: int, service_port: int, service: str = "whoami", **
 def test_a_first_configuration_starts_it_and_answers(site):
     port = free_port()
     with backend("one") as one:
-        rendered = site.replace(local(1, one, port))
+        rendered = site.reload(local(1, one, port))
 
         assert site.haproxy.adapter.marker() == rendered.marker
         assert get(port) == (200, "one")
@@ -75,9 +89,9 @@ def test_a_first_configuration_starts_it_and_answers(site):
 def test_a_reload_is_confirmed_when_the_new_worker_answers(site):
     port = free_port()
     with backend("one") as one, backend("two") as two:
-        site.replace(local(1, one, port))
+        site.reload(local(1, one, port))
         for number in range(2, 7):  # the marker is checked, so each must be what runs when replace() returns
-            rendered = site.replace(local(number, two, port))
+            rendered = site.reload(local(number, two, port))
 
             assert site.haproxy.adapter.marker() == rendered.marker
             assert marker_of(site.haproxy.config.read_text()) == rendered.marker
@@ -87,16 +101,16 @@ def test_a_reload_is_confirmed_when_the_new_worker_answers(site):
 def test_a_refused_text_changes_nothing_and_is_kept_to_be_read(site):
     port = free_port()
     with backend("one") as one:
-        good = site.replace(local(1, one, port))
-        bad = Rendered(good.text.replace("balance roundrobin", "balance nonsense"), "0" * 12)
+        good = site.reload(local(1, one, port))
+        bad = rendered_of(good.rendered.text.replace("balance roundrobin", "balance nonsense"))
 
         with pytest.raises(
             Rejected, match=r"HAProxy refuses the configuration: parsing .*haproxy.cfg.candidate:\d+. : balance only"
         ):
-            site.applier.replace(bad)
+            site.applier.reload(good, bad)
 
-        assert site.haproxy.config.read_text() == good.text
-        assert (site.haproxy.folder / "haproxy.cfg.candidate").read_text() == bad.text
+        assert site.haproxy.config.read_text() == marked(good.rendered, good.marker)
+        assert (site.haproxy.folder / "haproxy.cfg.candidate").read_text().endswith(bad.text[-200:])
         assert site.haproxy.adapter.marker() == good.marker
         assert get(port) == (200, "one")
 
@@ -105,35 +119,39 @@ def test_a_reload_that_fails_puts_the_last_good_file_back(site, monkeypatch):
     monkeypatch.setattr("discover.apply.CONFIRM_S", 4.0)
     port = free_port()
     with backend("one") as one, socket.create_server(("127.0.0.1", 0)) as taken:
-        good = site.replace(local(1, one, port))
+        good = site.reload(local(1, one, port))
 
         with pytest.raises((Rejected, Unavailable)):  # HAProxy's own check does not bind, so this passes it
-            site.replace(local(1, one, taken.getsockname()[1]))
+            site.reload(local(1, one, taken.getsockname()[1]))
 
-        assert site.haproxy.config.read_text() == good.text
+        assert site.haproxy.config.read_text() == marked(good.rendered, good.marker)
         assert site.haproxy.adapter.marker() == good.marker
         wait_for(lambda: get(port) == (200, "one"), 5, "the old worker goes on")
 
 
-def test_an_earlier_life_is_recognised_by_its_marker(site):
+def test_an_earlier_life_is_recognised_by_its_marker_and_its_servers(site):
+    port = free_port()
     with backend("one") as one:
-        good = site.replace(local(1, one, free_port()))
-        later = Site(site.haproxy)
+        good = site.reload(local(1, one, port))
+        assert Site(site.haproxy).applier.running(None) == good
 
-        assert later.applier.running(None) == Version(good.text, None)
+        site.haproxy.adapter.ask(f"@1 set server whoami:{port}/000000000001:8000 weight 7")
+        assert Site(site.haproxy).applier.running(None) is None
 
-        site.haproxy.config.write_text(good.text.replace(good.marker, "f" * 12))
-        assert later.applier.running(None) is None
+        site.haproxy.adapter.ask(f"@1 set server whoami:{port}/000000000001:8000 weight 100")
+        text = site.haproxy.config.read_text()
+        site.haproxy.config.write_text(text.replace(str(good.marker), "f" * 12))
+        assert Site(site.haproxy).applier.running(None) is None
 
 
 def test_a_dead_haproxy_is_started_again_from_its_file(site):
     port = free_port()
     with backend("one") as one:
-        good = site.replace(local(1, one, port))
+        good = site.reload(local(1, one, port))
         site.haproxy.kill()
         wait_for(lambda: not site.haproxy.pids(), 10, "HAProxy is gone")
 
-        assert site.applier.running(Version(good.text, None)) == Version(good.text, None)
+        assert site.applier.running(good) == good
 
         assert get(port) == (200, "one")
 
@@ -142,28 +160,104 @@ def test_nothing_runs_and_nothing_is_on_disk(site):
     assert site.applier.running(None) is None
 
 
-def test_what_every_label_can_ask_for_passes_the_check(site):
-    records = [
-        local(n, 9, 20000 + n, f"s{n}", mode=mode, balance=balance, sticky=sticky, retry=retry, timeout_ms=timeout_ms)
-        for n, (mode, balance, sticky, retry, timeout_ms) in enumerate(
-            (
-                (mode, balance, sticky, retry, timeout_ms)
-                for mode in ("tcp", "http")
-                for balance in (None, "roundrobin", "leastconn", "random", "source")
-                for sticky in ("none", "cookie")
-                for retry in ("connect", "idempotent", "all")
-                for timeout_ms in (None, 1500)
-            ),
-            start=1,
-        )
-    ]
-    candidate = site.haproxy.folder / "all.cfg"
-    candidate.write_text(site.rendered(*records).text)
-
-    site.haproxy.adapter.check(candidate)
+def test_what_every_label_can_ask_for_passes_the_check_without_a_warning(site):
+    candidate = site.applier.check(site.layout.render(sample(site.policy.process)))
 
     done = subprocess.run([site.haproxy.binary, "-c", "-f", candidate], capture_output=True, text=True, check=True)
     assert "WARNING" not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("mode", ["tcp", "http"])
+def test_servers_come_go_drain_and_move_without_a_reload(site, mode):
+    port = free_port()
+    with backend("one") as one, backend("two") as two, backend("moved") as moved:
+        first, second = local(1, one, port, mode=mode), local(2, two, port, mode=mode)
+        site.reload(first)
+        pids = site.haproxy.pids()
+
+        site.update(first, second)
+        assert {get(port)[1] for _ in range(8)} == {"one", "two"}
+        assert site.file_is_what_runs()
+
+        site.update(replace(first, state="draining"), second)
+        assert {get(port)[1] for _ in range(8)} == {"two"}
+        assert site.file_is_what_runs()
+
+        site.update(second)
+        assert {get(port)[1] for _ in range(8)} == {"two"}
+        assert site.applier.resting == 1
+        assert site.file_is_what_runs()
+
+        # the same container started again, on another port of the host
+        site.update(replace(first, port=moved, weight=50), second)
+        assert {get(port)[1] for _ in range(8)} == {"moved", "two"}
+        site.update(replace(first, weight=50), second)
+        assert {get(port)[1] for _ in range(8)} == {"one", "two"}
+        assert site.applier.resting == 0
+        assert site.file_is_what_runs()
+
+        assert site.haproxy.pids() == pids
+
+
+def test_a_server_added_at_runtime_is_checked_as_its_file_says(site):
+    """It is taken for up at once; its first two failed checks take it out."""
+    port = free_port()
+    with backend("one") as one:
+        first = local(1, one, port, mode="http", check=Check("http", "/", interval_ms=200))
+        site.reload(first)
+
+        site.update(first, local(2, free_port(), port, mode="http", check=first.check))
+
+        def down() -> bool:
+            answer = site.haproxy.adapter.ask(f"@1 show stat whoami:{port} 4 -1")
+            return any("000000000002:8000" in line and ",DOWN," in line for line in answer.splitlines())
+
+        wait_for(down, 10, "the dead one is down")
+
+
+def test_what_haproxy_does_not_take_is_a_mismatch_and_the_file_stays(site):
+    port = free_port()
+    with backend("one") as one:
+        first = local(1, one, port)
+        site.reload(first)
+        before = site.haproxy.config.read_text()
+        # somebody else's server has the name already
+        site.haproxy.adapter.ask(f"@1 add server whoami:{port}/000000000002:8000 127.0.0.1:9")
+
+        with pytest.raises(Mismatch):
+            site.update(first, local(2, one, port))
+
+        assert site.haproxy.config.read_text() == before
+
+
+def test_changes_at_runtime_under_load_lose_nothing(site):
+    port, stop = free_port(), threading.Event()
+    failures: list[str] = []
+
+    def load() -> None:
+        while not stop.is_set():
+            try:
+                if (answer := get(port))[0] != 200:
+                    failures.append(str(answer))
+            except OSError as error:
+                failures.append(repr(error))
+
+    with backend("one") as one, backend("two") as two:
+        base = local(1, one, port)
+        site.reload(base)
+        threads = [threading.Thread(target=load) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for number in range(2, 60):
+            other = local(number % 7 + 2, two, port)
+            site.update(base, other)
+            site.update(base, replace(other, state="draining"))
+            site.update(base)
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+    assert failures == []
 
 
 def test_reloads_under_load_lose_nothing(site):
@@ -183,12 +277,12 @@ def test_reloads_under_load_lose_nothing(site):
                 failures.append(repr(error))
 
     with backend("one") as one, backend("two") as two:
-        site.replace(local(1, one, port, mode="http"))
+        site.reload(local(1, one, port, mode="http"))
         threads = [threading.Thread(target=load) for _ in range(2)]
         for thread in threads:
             thread.start()
         for number in range(2, 12):
-            site.replace(local(number, one if number % 2 else two, port, mode="http"))
+            site.reload(local(number, one if number % 2 else two, port, mode="http"))
             before = done[0]
             wait_for(lambda before=before: done[0] > before + 5, 10, "requests go on")
         stop.set()
@@ -205,7 +299,7 @@ def test_haproxy_that_cannot_be_run_is_unavailable(tmp_path):
     site.applier._haproxy._binary = "/nowhere/haproxy"
 
     with pytest.raises(Unavailable, match="cannot run /nowhere/haproxy: No such file"):
-        site.replace(instance(1))
+        site.reload(instance(1))
 
 
 def test_a_silent_master_is_unavailable_in_time(tmp_path):
@@ -256,7 +350,7 @@ class TestTrial:
     def test_haproxys_own_listener_is_no_obstacle(self, site):
         port = free_port()
         with backend("one") as one:
-            site.replace(local(1, one, port))
+            site.reload(local(1, one, port))
 
             with trial([Bind("127.0.0.1", port), Bind("127.0.0.1", site.stats)]) as unusable:
                 assert unusable == {}
@@ -265,7 +359,7 @@ class TestTrial:
     def test_haproxy_binds_beside_a_reservation(self, site):
         port = free_port()
         with backend("one") as one, trial([Bind("127.0.0.1", port)]):
-            site.replace(local(1, one, port))
+            site.reload(local(1, one, port))
 
             assert {get(port) for _ in range(20)} == {(200, "one")}
 

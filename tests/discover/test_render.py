@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from catalog.errors import Rejected
 from catalog.record import Check
 from discover.model import Listener, ProxyConfig
-from discover.render import Layout, marker_of
+from discover.render import Layout, marked, marker_of, next_marker, rendered_of
 from discover.settings import TEMPLATE
 from tests.discover.test_model import POLICY, config_of
 from tests.parts.records import instance, snapshot
 
 SHIPPED = Layout(TEMPLATE.read_text(), "haproxy.cfg.j2")
+CHECK = "fastinter 500ms downinter 1s fall 2 rise 1"
 MARKER = "global\n    description {{ marker }}\n"
 
 
@@ -35,12 +36,14 @@ def test_the_same_configuration_gives_the_same_text():
     assert one == two
 
 
-def test_the_marker_is_in_the_text_and_changes_with_it():
-    one = SHIPPED.render(config_of(snapshot(instance(1))))
-    two = SHIPPED.render(config_of(snapshot(instance(1), instance(2))))
+def test_the_marker_is_in_the_text_and_is_never_the_one_that_is_shown():
+    rendered = SHIPPED.render(config_of(snapshot(instance(1))))
+    first = next_marker(rendered, None)
+    second = next_marker(rendered, first)
 
-    assert marker_of(one.text) == one.marker
-    assert one.marker != two.marker
+    assert marker_of(marked(rendered, first)) == first
+    assert first != second
+    assert rendered_of(marked(rendered, first)) == rendered_of(marked(rendered, second)) == rendered
 
 
 def test_a_tcp_service_is_laid_out():
@@ -55,18 +58,21 @@ def test_a_tcp_service_is_laid_out():
         "option tcplog",
         "option clitcpka",
         "option srvtcpka",
-        "server 000000000001:8000 10.0.0.1:32001 weight 100 check",
+        f"server 000000000001:8000 10.0.0.1:32001 weight 100 check inter 2000ms {CHECK}",
     ]
 
 
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"weight": 7}, "server 000000000001:8000 10.0.0.1:32001 weight 7 check"),
-        ({"state": "draining"}, "server 000000000001:8000 10.0.0.1:32001 weight 0 check"),
-        ({"role": "stub"}, "server 000000000001:8000 10.0.0.1:32001 weight 100 check backup"),
+        ({"weight": 7}, f"server 000000000001:8000 10.0.0.1:32001 weight 7 check inter 2000ms {CHECK}"),
+        ({"state": "draining"}, f"server 000000000001:8000 10.0.0.1:32001 weight 0 check inter 2000ms {CHECK}"),
+        ({"role": "stub"}, f"server 000000000001:8000 10.0.0.1:32001 weight 100 check inter 2000ms {CHECK} backup"),
         ({"check": Check("none")}, "server 000000000001:8000 10.0.0.1:32001 weight 100"),
-        ({"check": Check(interval_ms=500)}, "server 000000000001:8000 10.0.0.1:32001 weight 100 check inter 500ms"),
+        (
+            {"check": Check(interval_ms=500)},
+            f"server 000000000001:8000 10.0.0.1:32001 weight 100 check inter 500ms {CHECK}",
+        ),
         ({"check": Check(timeout_ms=300)}, "timeout check 300ms"),
         ({"check": Check("http", "/a?b=c&d=%20;e")}, "option httpchk"),
         (

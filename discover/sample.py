@@ -1,0 +1,39 @@
+"""A configuration with everything in it that a template may be asked to lay out. No I/O."""
+
+from itertools import product
+from typing import get_args
+
+from catalog.record import Balance, Check, Mode, Retry, Sticky
+from discover.model import INTERVAL_MS, Bind, Listener, Process, ProxyConfig, Server
+
+_SERVERS = (
+    Server("000000000001:80", "192.0.2.1:80", weight=100, draining=False, backup=False, cookie=""),
+    Server("000000000002:80", "[2001:db8::2]:80", weight=0, draining=True, backup=True, cookie=""),
+)
+_COOKIES = (Server("000000000003:80", "192.0.2.3:80", weight=1, draining=False, backup=False, cookie="c0ffee"),)
+_CHECKS = (Check("tcp"), Check("http", "/health?a=b", timeout_ms=500), Check("none"))
+
+
+def sample(process: Process) -> ProxyConfig:
+    """Return one listener for every way to ask for one: a template that lays these out lays out any."""
+    kinds = product(get_args(Mode), get_args(Balance), get_args(Sticky), get_args(Retry), _CHECKS, (None, 1500))
+    return ProxyConfig(process, tuple(_listener(port, *kind) for port, kind in enumerate(kinds, start=1)))
+
+
+def _listener(
+    port: int, mode: Mode, balance: Balance, sticky: Sticky, retry: Retry, check: Check, timeout_ms: int | None
+) -> Listener:
+    return Listener(
+        name=f"sample:{port}",
+        service="sample",
+        port=port,
+        binds=(Bind("127.0.0.1", port), Bind("::1", port), Bind("*", port)),
+        mode=mode,
+        balance=balance,
+        sticky=sticky if mode == "http" else "none",
+        retry=retry,
+        timeout_ms=timeout_ms,
+        check=check,
+        interval_ms=INTERVAL_MS,
+        servers=_COOKIES if mode == "http" and sticky == "cookie" else _SERVERS,
+    )
