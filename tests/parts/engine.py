@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import itertools
 import json
+import os
 import subprocess
 import uuid
 from dataclasses import dataclass
@@ -160,7 +161,8 @@ class Pair:
         self, engine: Engine, *, register: dict[str, str] | None = None, discover: dict[str, str] | None = None
     ) -> None:
         self.engine = engine
-        self.address = f"127.77.0.{next(_addresses)}"
+        # Two runs at a time (tests and bench) must not meet.
+        self.address = f"127.77.{os.getpid() % 254 + 1}.{next(_addresses)}"
         self.settings = {
             "docker-register": {
                 "METRICS": f"{self.address}:{REGISTER_METRICS}",
