@@ -35,7 +35,7 @@ class Section:
     @property
     def name(self) -> str:
         """The proxy's name, by which HAProxy's runtime API knows it."""
-        return self.head.split()[-1]
+        return self.head.rpartition(" ")[2]
 
 
 def sections_of(text: str) -> Mapping[str, Section]:

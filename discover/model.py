@@ -1,18 +1,11 @@
-"""From a snapshot to what HAProxy shall be: listeners and servers, sorted and complete. No I/O, no text.
+"""What HAProxy shall be: listeners and servers, as plain data. No I/O, no text, and nothing is decided here."""
 
-Two rules keep one service's callers away from another's instances: a service port belongs to the service whose
-oldest record named it first, and an address:port belongs to the newest record (its host reused the port).
-"""
-
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from itertools import groupby
 from operator import attrgetter
 from typing import Literal, get_args
 
-from catalog.record import Balance, Check, Instance, Mode, Retry, Sticky
-from discover.snapshot import Record, Snapshot
+from catalog.record import Balance, Check, Mode, Retry, Sticky
 from sidecar.problems import Problem
 
 # Why something is left out: docs/reasons.md explains each.
@@ -109,19 +102,6 @@ class Policy:
     unusable: Mapping[Bind, str]
 
 
-def build(snapshot: Snapshot, policy: Policy) -> tuple[ProxyConfig, Mapping[str, Problem]]:
-    """Return the configuration for a snapshot, and the reason for everything in it that is left out."""
-    problems = {key: because("BAD_RECORD", f"record skipped: {why}") for key, why in snapshot.refused.items()}
-    records = _with_port(snapshot.records, problems)
-    records = _one_per_endpoint(records, problems)
-    records = _one_service_per_port(records, problems)
-    listeners = []
-    for group in _groups(records):
-        if binds := _binds(group, policy, problems):
-            listeners.append(_listener(group, binds))
-    return ProxyConfig(_process(policy, problems), tuple(listeners)), problems
-
-
 def with_idle(config: ProxyConfig, idle: Iterable[Listener]) -> ProxyConfig:
     """Return a configuration that also listens for services that have no instance now.
 
@@ -131,123 +111,3 @@ def with_idle(config: ProxyConfig, idle: Iterable[Listener]) -> ProxyConfig:
     ports = {listener.port for listener in config.listeners}
     more = tuple(replace(listener, servers=()) for listener in idle if listener.port not in ports)
     return replace(config, listeners=tuple(sorted((*config.listeners, *more), key=attrgetter("service", "port"))))
-
-
-Kept = Mapping[str, Record]
-Problems = dict[str, Problem]
-
-
-def _process(policy: Policy, problems: Problems) -> Process:
-    stats = policy.process.stats
-    if stats is None or stats not in policy.unusable:
-        return policy.process
-    problems["stats"] = because("PORT_IN_USE", f"no stats page on {stats}: {policy.unusable[stats]}")
-    return replace(policy.process, stats=None)
-
-
-def _with_port(records: Kept, problems: Problems) -> Kept:
-    kept = {}
-    for key, record in records.items():
-        if record.instance.service_port is None:
-            text = "has no service port: SERVICE_PORT=auto needs a claimed port, which this version cannot claim yet"
-            problems[key] = because("NO_SERVICE_PORT", f"{record.key.service} {text}; name a number")
-        else:
-            kept[key] = record
-    return kept
-
-
-def _one_per_endpoint(records: Kept, problems: Problems) -> Kept:
-    newest: dict[tuple[str, int], str] = {}
-    for key, record in sorted(records.items(), key=lambda item: item[1].created):
-        endpoint = (record.instance.address, record.instance.port)
-        if (older := newest.get(endpoint)) is not None:
-            text = f"{endpoint[0]} port {endpoint[1]} was announced again, by {record.key.service} {record.key.name}"
-            problems[older] = because("ADDRESS_REUSED", f"hidden: {text}")
-        newest[endpoint] = key
-    return {key: records[key] for key in newest.values()}
-
-
-def _one_service_per_port(records: Kept, problems: Problems) -> Kept:
-    owner: dict[int, str] = {}
-    for record in sorted(records.values(), key=attrgetter("created", "key")):
-        owner.setdefault(_port(record), record.key.service)
-    kept = {}
-    for key, record in records.items():
-        holder = owner[_port(record)]
-        if holder == record.key.service:
-            kept[key] = record
-        else:
-            text = f"service port {_port(record)} belongs to {holder}, which named it first; set SERVICE_PORT"
-            problems[key] = because("PORT_CLAIMED", f"{record.key.service} not listened for: {text}")
-    return kept
-
-
-def _groups(records: Kept) -> Iterable[tuple[Record, ...]]:
-    """Return the records of each service port; those whose word counts for the whole service come first."""
-
-    def order(record: Record) -> tuple[object, ...]:
-        return (record.key.service, _port(record), record.instance.role, record.created, record.key)
-
-    for _, group in groupby(sorted(records.values(), key=order), key=lambda record: order(record)[:2]):
-        yield tuple(group)
-
-
-def _binds(group: tuple[Record, ...], policy: Policy, problems: Problems) -> tuple[Bind, ...]:
-    service, port = group[0].key.service, _port(group[0])
-    if policy.process.stats and port == policy.process.stats.port:
-        text = f"service port {port} is the stats page's; set SERVICE_PORT, or STATS of docker-discover"
-        problems[f"{service}:{port}"] = because("PORT_RESERVED", f"{service} not listened for: {text}")
-        return ()
-    wanted = [Bind(host, port) for host in policy.hosts]
-    for bind in wanted:
-        if (why := policy.unusable.get(bind)) is not None:
-            problems[f"{service}:{port} on {bind.host}"] = because(
-                "PORT_IN_USE", f"{service} not listened for on {bind}: {why}"
-            )
-    return tuple(bind for bind in wanted if bind not in policy.unusable)
-
-
-def _listener(group: tuple[Record, ...], binds: tuple[Bind, ...]) -> Listener:
-    # Where instances of one service disagree on what only the whole can have, the oldest real one is heard: a
-    # rolling change takes effect when the last instance of the old kind is gone, the same on every host.
-    first = group[0].instance
-    sticky: Sticky = first.sticky if first.mode == "http" else "none"
-    return Listener(
-        name=f"{first.service}:{first.service_port}",
-        service=first.service,
-        port=_port(group[0]),
-        binds=binds,
-        mode=first.mode,
-        balance=first.balance or "roundrobin",
-        sticky=sticky,
-        retry=first.retry,
-        timeout_ms=first.timeout_ms,
-        check=first.check,
-        interval_ms=first.check.interval_ms or INTERVAL_MS,
-        servers=tuple(_server(record, sticky) for record in sorted(group, key=attrgetter("key"))),
-    )
-
-
-def _server(record: Record, sticky: Sticky) -> Server:
-    instance = record.instance
-    # A hash, as an address in a cookie would tell every client how the network looks inside.
-    cookie = hashlib.sha256(record.key.name.encode()).hexdigest()[:12] if sticky == "cookie" else ""
-    return Server(
-        name=record.key.name,
-        endpoint=_endpoint(instance),
-        weight=instance.weight,
-        draining=instance.state == "draining",
-        backup=instance.role == "stub",
-        cookie=cookie,
-    )
-
-
-def _endpoint(instance: Instance) -> str:
-    return f"[{instance.address}]:{instance.port}" if ":" in instance.address else f"{instance.address}:{instance.port}"
-
-
-def _port(record: Record) -> int:
-    port = record.instance.service_port
-    if port is None:
-        raise ValueError(f"{record.key} has no service port")  # _with_port() has left these out
-    return port

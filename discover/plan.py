@@ -59,7 +59,7 @@ def plan(running: Sections | None, wanted: Sections) -> Plan:
     changes = tuple(_server_changes(running, wanted))
     if not changes:
         return Noop()
-    if any(change.before is None for change in changes) and _inherits(wanted):
+    if any(change.before is None for change in changes) and _inherits(wanted, {change.proxy for change in changes}):
         return Reload("the template uses default-server, which servers added at runtime would not have")
     return RuntimeUpdate(changes)
 
@@ -107,8 +107,10 @@ def _server_changes(running: Sections, wanted: Sections) -> Iterable[ServerChang
                 yield ServerChange(after.name, name, old, new)
 
 
-def _inherits(sections: Sections) -> bool:
-    return any(line.startswith("default-server") for section in sections.values() for line in section.lines)
+def _inherits(sections: Sections, proxies: set[str]) -> bool:
+    """Whether a default-server line holds for one of these proxies."""
+    heard = (s for head, s in sections.items() if head.startswith("defaults") or s.name in proxies)
+    return any(line.startswith("default-server") for section in heard for line in section.lines)
 
 
 def _some(items: Iterable[str], most: int = 5) -> str:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from catalog.errors import Rejected
 from discover.addresses import trial
 from discover.apply import Applier, Running
+from discover.build import Known, build
 from discover.idle import Idle
-from discover.model import Bind, Policy, ProxyConfig, because, build, with_idle
+from discover.model import Bind, Policy, ProxyConfig, because, with_idle
 from discover.plan import Noop, Reload, RuntimeUpdate, keeping_structure, plan
 from discover.render import Layout, Rendered
 from discover.runtime import Mismatch
@@ -57,6 +58,7 @@ class Reconcile:
         self._stop: threading.Event = applier.stop
         self._running: Running | None = None
         self._built: ProxyConfig | None = None
+        self._known = Known()
         self._idle = Idle()
         self._refused: tuple[str, str] = ("", "")  # the text that HAProxy refused last, and why
         self._unusable: Mapping[Bind, str] = {}
@@ -119,12 +121,12 @@ class Reconcile:
 
     def _reconciled(self, snapshot: Snapshot) -> Mapping[str, Problem]:
         policy = self._sources.policy()
-        built, problems = build(snapshot, policy)
+        built, problems = build(snapshot, policy, self._known)
         self._idle.update(self._built, built, time.monotonic())
         self._built = built
         with trial(built.binds - self._held()) as self._unusable:
             if self._unusable:
-                built, problems = build(snapshot, replace(policy, unusable=self._unusable))
+                built, problems = build(snapshot, replace(policy, unusable=self._unusable), self._known)
             return {**problems, **self._lay_out(built)}
 
     def _held(self) -> frozenset[Bind]:

@@ -4,7 +4,7 @@ import hashlib
 import re
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
@@ -12,7 +12,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from catalog.errors import Rejected
 from discover.layout import Section, sections_of
-from discover.model import ProxyConfig
+from discover.model import Listener, ProxyConfig
+from discover.sample import sample
 
 MARKER_DIGITS = 12
 _PLACEHOLDER = "0" * MARKER_DIGITS
@@ -30,12 +31,23 @@ class Rendered:
     sections: Mapping[str, Section]
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One listener as the template lays it out."""
+
+    listener: Listener
+    text: str
+    sections: Mapping[str, Section]
+
+
 class Layout:
     """A compiled template. Raises Rejected for one that is no valid Jinja2, naming the line."""
 
     def __init__(self, text: str, name: str) -> None:
         self.text = text
         self._name = name
+        self._by_parts: bool | None = None
+        self._known: dict[str, _Part] = {}
         environment = ImmutableSandboxedEnvironment(
             undefined=StrictUndefined, finalize=_safe, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
         )
@@ -46,23 +58,60 @@ class Layout:
             raise Rejected(f"template {name} line {error.lineno}: {error.message}") from error
 
     def render(self, config: ProxyConfig) -> Rendered:
-        """Return the text for a configuration: the same configuration gives the same text. Raises Rejected."""
+        """Return the text for a configuration: the same configuration gives the same text. Raises Rejected.
+
+        Where the template lays listeners out one after the other, at its end, only those are laid out that are not
+        the same objects as before.
+        """
+        if self._by_parts is None:
+            self._by_parts = self._comes_by_parts(config)
+        if not self._by_parts:
+            return rendered_of(self._laid_out(config))
+        head = self._laid_out(replace(config, listeners=()))
+        known, self._known = self._known, {}
+        sections = dict(rendered_of(head).sections)
+        for listener in config.listeners:
+            part = known.get(listener.name)
+            if part is None or part.listener is not listener:
+                part = self._part(config, listener, head)
+            self._known[listener.name] = part
+            sections.update(part.sections)
+        text = head + "".join(part.text for part in self._known.values())
+        return Rendered(_normal(text), sections)
+
+    def _comes_by_parts(self, config: ProxyConfig) -> bool:
+        """Whether two listeners give the same text at once as one after the other."""
+        one, two = sample(config.process).listeners[:2]
+        head = self._laid_out(replace(config, listeners=()))
+        texts = [self._laid_out(replace(config, listeners=some)) for some in ((one,), (two,), (one, two))]
+        return all(text.startswith(head) for text in texts) and texts[2] == texts[0] + texts[1].removeprefix(head)
+
+    def _part(self, config: ProxyConfig, listener: Listener, head: str) -> _Part:
+        text = self._laid_out(replace(config, listeners=(listener,))).removeprefix(head)
+        sections = sections_of(text)
+        return _Part(listener, text, {title: section for title, section in sections.items() if title})
+
+    def _laid_out(self, config: ProxyConfig) -> str:
         variables = {field.name: getattr(config, field.name) for field in fields(config)}
         try:
-            text = self._template.render(marker=_PLACEHOLDER, **variables)
+            text: str = self._template.render(marker=_PLACEHOLDER, **variables)
         except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise Rejected(f"template {self._name} line {_line(error, self._name)}: {error}") from error
         if not _OPEN.search(text):
             right = "its global section needs the line `description {{ marker }}`"
             raise Rejected(f"template {self._name}: the marker is missing, {right}")
-        return rendered_of(text)
+        return text
 
 
 def rendered_of(text: str) -> Rendered:
     """Return a text, from a template or from a file, as what it says; whichever marker it has is opened again."""
-    # A file cut off at a line end passes HAProxy's check; one without a last newline does not.
-    opened = _MARKER.sub(rf"\g<1>{_PLACEHOLDER}", text, count=1).rstrip() + "\n"
+    opened = _normal(_MARKER.sub(rf"\g<1>{_PLACEHOLDER}", text, count=1))
     return Rendered(opened, sections_of(opened))
+
+
+def _normal(text: str) -> str:
+    # A file cut off at a line end passes HAProxy's check; one without a last newline does not.
+    return text.rstrip() + "\n"
 
 
 def marked(rendered: Rendered, marker: str) -> str:

@@ -21,7 +21,7 @@ from discover.runtime import Mismatch
 from discover.sample import sample
 from discover.settings import TEMPLATE
 from sidecar.metrics import Metrics
-from tests.discover.test_model import config_of
+from tests.discover.test_build import config_of
 from tests.parts.backend import backend
 from tests.parts.haproxy import KINDS, RealHAProxy, free_port, get, running
 from tests.parts.records import instance, snapshot

@@ -8,7 +8,7 @@ from discover.model import with_idle
 from discover.plan import Noop, Reload, RuntimeUpdate, keeping_structure, plan
 from discover.render import Layout, rendered_of
 from discover.settings import TEMPLATE
-from tests.discover.test_model import POLICY, config_of
+from tests.discover.test_build import POLICY, config_of
 from tests.parts.records import instance, snapshot
 
 LAYOUT = Layout(TEMPLATE.read_text(), "haproxy.cfg.j2")

@@ -11,7 +11,7 @@ from catalog.record import Check
 from discover.model import Listener, ProxyConfig
 from discover.render import Layout, marked, marker_of, next_marker, rendered_of
 from discover.settings import TEMPLATE
-from tests.discover.test_model import POLICY, config_of
+from tests.discover.test_build import POLICY, config_of
 from tests.parts.records import instance, snapshot
 
 SHIPPED = Layout(TEMPLATE.read_text(), "haproxy.cfg.j2")

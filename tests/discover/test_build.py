@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from catalog.record import Check
-from discover.model import Bind, Policy, Process, ProxyConfig, build
+from discover.build import build
+from discover.model import Bind, Policy, Process, ProxyConfig
 from discover.snapshot import EMPTY, Snapshot
 from tests.parts.records import instance, snapshot
 
@@ -43,7 +44,7 @@ def test_two_instances_are_two_servers_of_one_listener():
 def test_the_order_of_records_does_not_matter():
     one, two, other = instance(1), instance(2), instance(3, "other", service_port=9000)
     forward, backward = snapshot(one, two, other), snapshot(one, two, other)
-    backward = replace(backward, records=dict(reversed(backward.records.items())))
+    backward = replace(backward, services=dict(reversed(backward.services.items())))
 
     assert config_of(forward) == config_of(backward)
 
