@@ -20,6 +20,7 @@ from types import TracebackType
 from catalog.access import Access, parse_endpoints
 from catalog.errors import Unavailable
 from catalog.store import Batch, Event, Watch
+from tests.parts.wait import wait_for
 
 START_S = 20.0  # one member takes under 1 s; the machine may be full of other tests
 _POLL_S = 0.02
@@ -113,10 +114,18 @@ class Etcd:
         assert self._process is None, "still running"
         shutil.rmtree(self.folder / "etcd")
 
+    def _states(self) -> set[str]:
+        """The states of its threads: T is stopped (proc(5))."""
+        assert self._process is not None
+        stats = Path(f"/proc/{self._process.pid}/task").glob("*/stat")
+        return {stat.read_text().rpartition(")")[2].split()[0] for stat in stats}
+
     def pause(self) -> None:
         """Let it be silent with all its connections open."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        # The kernel stops its threads one by one; the last may still answer.
+        until(lambda: self._states() == {"T"})
         self._paused = True
 
     def resume(self) -> None:
@@ -239,10 +248,11 @@ class Reader:
 
 def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
     """Return once the condition holds; Unavailable counts as not yet."""
-    deadline = time.monotonic() + within_s
-    while True:
-        with contextlib.suppress(Unavailable):
-            if condition():
-                return
-        assert time.monotonic() < deadline, f"not within {within_s} s"
-        time.sleep(_POLL_S)
+
+    def holds() -> bool:
+        try:
+            return condition()
+        except Unavailable as error:
+            raise ConnectionError(error) from error  # wait_for() goes on at an OSError
+
+    wait_for(holds, within_s, "what the test waits for")

@@ -1,0 +1,43 @@
+"""The README's first command: it ends with two replies, can be run again, and its opposite leaves nothing."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.parts.engine import docker
+
+ROOT = Path(__file__).parent.parent.parent
+OURS = "label=com.docker.compose.project=tandem"
+
+
+def stack(verb: str) -> str:
+    """Do what `make up` or `make down` does with the images that are there."""
+    done = subprocess.run(
+        [ROOT / "images" / "stack.sh", verb], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def clean() -> Iterator[None]:
+    stack("down")
+    yield
+    stack("down")
+
+
+def test_it_ends_with_replies_of_two_containers_and_leaves_nothing(clean):
+    first = stack("up")
+    replies = set(re.findall(r"^  whoami ([0-9a-f]{12}) v1$", first, re.MULTILINE))
+    assert len(replies) == 2
+
+    again = stack("up")
+    assert set(re.findall(r"^  whoami ([0-9a-f]{12}) v1$", again, re.MULTILINE)) == replies
+
+    stack("down")
+    assert docker("ps", "-aq", "--filter", OURS) == ""
+    assert docker("volume", "ls", "-q", "--filter", OURS) == ""
+    assert docker("network", "ls", "-q", "--filter", OURS) == ""
