@@ -1,0 +1,79 @@
+"""The bench's command: `python -m bench PART [--option value]`, or all parts and the report without one."""
+
+import argparse
+import inspect
+import json
+import shlex
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bench import churn, idle, reloads, report, restarts, rolls, scale, start, stop
+from bench.measure import Figure, say
+
+RESULTS = Path(__file__).parent.parent / ".run" / "bench"
+PARTS: dict[str, Callable[..., list[Figure]]] = {
+    module.__name__.rpartition(".")[2]: module.run
+    for module in (start, stop, rolls, reloads, restarts, scale, churn, idle)
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run what is asked for; status 1 if a bound was missed and --strict was given."""
+    options = vars(_parser().parse_args(argv))
+    part, strict = options.pop("part"), options.pop("strict", False)
+    if part == "report":
+        return _report()
+    if part is None:
+        for name in PARTS:
+            _run(name, {})
+        return _report()
+    figures = _run(part, options)
+    print(report.text({part: report.Part(_command(part, options), 0, tuple(figures))}))
+    return int(strict and any(figure.good is False for figure in figures))
+
+
+def _run(part: str, options: dict[str, float]) -> list[Figure]:
+    say(f"{part}: {_command(part, options)}")
+    began = time.monotonic()
+    figures = PARTS[part](**options)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    document = {
+        "command": _command(part, options),
+        "seconds": round(time.monotonic() - began),
+        "figures": [figure.as_dict() for figure in figures],
+    }
+    (RESULTS / f"{part}.json").write_text(json.dumps(document, indent=1, ensure_ascii=False))
+    return figures
+
+
+def _report() -> int:
+    report.write({name: RESULTS / f"{name}.json" for name in PARTS})
+    return 0
+
+
+def _command(part: str, options: dict[str, float]) -> str:
+    """Return the command that measures this again: what differs from the defaults is in it."""
+    defaults = {name: p.default for name, p in inspect.signature(PARTS[part]).parameters.items()}
+    words = [f"--{n.removesuffix('_s').replace('_', '-')} {v:g}" for n, v in options.items() if v != defaults[n]]
+    return shlex.join(["python", "-m", "bench", part]) + "".join(f" {word}" for word in words)
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Return a parser with a command for each part; its options are the parameters of the part's `run`."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    commands = parser.add_subparsers(dest="part")
+    commands.add_parser("report", help="write docs/bench.md and the picture from the newest result of each part")
+    for name, function in PARTS.items():
+        text = sys.modules[function.__module__].__doc__
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--strict", action="store_true", help="status 1 if a bound of issue 3 is missed")
+        for option, parameter in inspect.signature(function).parameters.items():
+            flag = f"--{option.removesuffix('_s').replace('_', '-')}"
+            command.add_argument(flag, dest=option, type=type(parameter.default), default=parameter.default)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
