@@ -1,13 +1,13 @@
 """From what containers offer to what shall stand in etcd: only what is ready to be called. No I/O, no clock."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from catalog.keys import identity, key_of
 from catalog.record import Instance
 from register.container import Container
-from register.crashloop import Life, is_looping
+from register.crashloop import Life, is_looping, well_from_s
 from register.instances import Offer
 from register.reasons import because
 from sidecar.problems import Problem
@@ -80,7 +80,9 @@ def desired(offers: Iterable[Offer], keys: Keys, known: Known, host_ip: str, now
         aims = {instance.container_port: target_of(offer.container, instance, host_ip) for instance in offer.instances}
         ready = [i for i in offer.instances if _is_ready(aims[i.container_port], known)]
         targets += [target for target in aims.values() if target is not None]
-        instances.update({keys.of(instance): instance for instance in ready})
+        if flapping := now_s < (well_s := well_from_s(life, now_s)):
+            due.append(well_s)
+        instances.update({keys.of(i): replace(i, state="draining") if flapping else i for i in ready})
         reasons.update(offer.reasons)
         reasons.update(dict(_not_listening(offer.container, i) for i in offer.instances if i not in ready))
     return Desired(instances, reasons, tuple(targets), min((s for s in due if s > now_s), default=None))

@@ -57,7 +57,7 @@ REASONS: Mapping[Code, Reason] = {
     "UNREADABLE": Reason("Docker's description of the container cannot be understood.", "always"),
     "STARTING": Reason("The container's own HEALTHCHECK has not succeeded yet.", "never"),
     "NOT_LISTENING": Reason("Nothing accepts connections on the port yet.", "never"),
-    "CRASH_LOOP": Reason("Restarted three times within a minute: offered once it stays up for a while.", "always"),
+    "CRASH_LOOP": Reason("Crashed within ten seconds of its start: offered once it stays up for as long.", "always"),
 }
 assert set(REASONS) == set(get_args(Code))  # noqa: S101  both lists are in this file
 

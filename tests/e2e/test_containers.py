@@ -1,6 +1,7 @@
 """What happens to a container, and what callers of its service see: real engine, real images."""
 
 import http.client
+import json
 import time
 
 import pytest
@@ -293,3 +294,40 @@ def test_two_services_of_one_port_the_oldest_keeps_it(pair, service, other):
     assert service.answered_by() == {one.short}
     container_gone(one)
     wait_for(lambda: service.call() == two.short, 15, "the port is free for the next")
+
+
+CRASHING = "python3 -IS /whoami.py & sleep 1; exit 1"
+
+
+def test_a_crash_loop_costs_two_writes_in_ten_seconds_and_no_reload(pair, service):
+    """It lives long enough to be offered, dies, and Docker starts it again and again."""
+    steady = service.run()
+    service.wait_answered_by(steady)
+    reloads = reloads_for(pair, service)
+    looping = pair.engine.run(
+        *("tandem-whoami", "--restart", "always", "-p", str(service.port), "--entrypoint", "sh"),
+        PORTS=str(service.port),
+        SERVICE_NAME=service.name,
+        command=("-c", CRASHING),
+    )
+
+    watching = ("timeout", "20", "etcdctl", "watch", "--prefix", "/services/v1/hosts/", "--rev", revision(pair))
+    seen = docker("exec", pair.etcd.id, *watching, check=False)
+
+    of_it = [line for line in seen.splitlines() if line.endswith(f"/{looping.short}:{service.port}")]
+    assert 1 <= len(of_it) <= 4, "two writes in each ten seconds"
+    assert looping.inspect()["RestartCount"] >= 3
+    assert reloads_for(pair, service) == reloads
+    assert service.answered_by() == {steady.short}
+    container_gone(looping)
+
+
+def reloads_for(pair: Pair, service: Service) -> int:
+    """Return how often HAProxy was reloaded for a service; other tests on this engine have theirs."""
+    lines = pair.discover.logs().splitlines()
+    return sum("reloaded" in line and f"{service.name}:" in line for line in lines)
+
+
+def revision(pair: Pair) -> str:
+    """Return the revision that comes next."""
+    return str(json.loads(pair.etcdctl("get", "nothing", "-w", "json"))["header"]["revision"] + 1)

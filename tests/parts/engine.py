@@ -127,12 +127,14 @@ class Engine:
             if names := docker(kind_of, "ls", "-q", "--filter", ours).split():
                 docker(kind_of, "rm", *names)
 
-    def run(self, image: str, *flags: str, name: str = "", **environment: str) -> Container:
-        """`docker run -d FLAGS IMAGE`; the keywords become its environment."""
+    def run(
+        self, image: str, *flags: str, name: str = "", command: tuple[str, ...] = (), **environment: str
+    ) -> Container:
+        """`docker run -d FLAGS IMAGE COMMAND`; the other keywords become its environment."""
         full_name = self.name(name or uuid.uuid4().hex[:8])
         variables = [word for key, value in environment.items() for word in ("-e", f"{key}={value}")]
         ours = ("--name", full_name, "--label", f"{LABEL}={self.session}")
-        return Container(docker("run", "-d", *ours, *variables, *flags, image).splitlines()[-1], full_name)
+        return Container(docker("run", "-d", *ours, *variables, *flags, image, *command).splitlines()[-1], full_name)
 
     def name(self, name: str) -> str:
         """A name that no other session uses."""

@@ -86,10 +86,10 @@ def test_a_crash_loop_is_neither_published_nor_probed_until_it_is_up_for_a_while
     looping = offer(restart_count=3, started_ns=5, health="healthy")
 
     now = desired([looping], KEYS, known(lives=lives), HOST_IP, 2.0)
-    later = desired([looping], KEYS, known(lives=lives), HOST_IP, 4.0)
+    later = desired([looping], KEYS, known(lives=lives), HOST_IP, 11.0)
 
     assert [problem.code for problem in now.reasons.values()] == ["CRASH_LOOP"]
-    assert (now.instances, now.targets, now.due_s) == ({}, (), 4.0)
+    assert (now.instances, now.targets, now.due_s) == ({}, (), 11.0)
     assert (list(later.instances), later.due_s) == ([KEY], None)
 
 
@@ -104,3 +104,15 @@ def test_what_an_earlier_life_published_at_the_same_address_is_proven() -> None:
     moved = instances_of(container(), Policy("10.0.0.9")).instances[0]
     assert proven([mine], KEYS, {KEY: moved}, HOST_IP) == frozenset()
     assert list(desired([mine], KEYS, known(trusted=trusted), HOST_IP, 0.0).instances) == [KEY]
+
+
+def test_who_is_ill_again_and_again_stays_draining_until_it_is_well_for_a_while() -> None:
+    lives = {}
+    for at_s, health in enumerate(("healthy", "unhealthy", "healthy", "unhealthy", "healthy")):
+        lives = followed(lives, [container(health=health)], float(at_s))
+
+    now = desired([offer(health="healthy")], KEYS, known(lives=lives), HOST_IP, 5.0)
+    later = desired([offer(health="healthy")], KEYS, known(lives=lives), HOST_IP, 14.0)
+
+    assert ([i.state for i in now.instances.values()], now.due_s) == (["draining"], 14.0)
+    assert ([i.state for i in later.instances.values()], later.due_s) == (["ready"], None)
