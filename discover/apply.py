@@ -14,9 +14,10 @@ from pathlib import Path
 from catalog.errors import Rejected, Unavailable
 from discover.files import read, write
 from discover.haproxy import HAProxy
+from discover.layout import ServerLine
 from discover.plan import ServerChange
 from discover.render import Rendered, marked, marker_of, next_marker, rendered_of
-from discover.runtime import Mismatch, Rows, batches, commands, judge, states_of, verify
+from discover.runtime import MAINT, Mismatch, Row, batches, commands, judge, states_of, verify
 from sidecar.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,8 @@ class Applier:
         self.stop = stop
         self._haproxy = haproxy
         self._config = config
-        # The words of servers that went at runtime and rest in maintenance, until the next reload leaves them out.
-        self._resting: dict[tuple[str, str], str] = {}
+        # Servers that went at runtime and rest in maintenance, until the next reload leaves them out.
+        self._resting: dict[tuple[str, str], ServerLine] = {}
         self._reloads = metrics.counter("discover_reloads", "Reloads of HAProxy", "result")
         self._updates = metrics.counter("discover_updates", "Changes made through HAProxy's runtime API", "result")
         self._seconds = metrics.histogram(
@@ -94,24 +95,27 @@ class Applier:
         return Running(wanted, running.marker)
 
     def _change(self, proxy: str, changes: Sequence[ServerChange]) -> None:
-        rows = self._rows(proxy)
-        for change in changes:
-            self._rest_or_return(change, here=change.name in rows)
+        rows = {change.name: row for change in changes if (row := self._row(change)) is not None}
         for line in batches(commands(changes, rows)):
             judge(self._haproxy.ask(line))
-        verify(changes, self._rows(proxy))
+        verify(changes, states_of(self._haproxy.ask(f"@1 show servers state {proxy}")).get(proxy, {}))
+        for change in changes:
+            place = (proxy, change.name)
+            if change.after is not None:
+                self._resting.pop(place, None)
+            elif change.before is not None:
+                self._resting[place] = change.before
 
-    def _rows(self, proxy: str) -> Rows:
-        return states_of(self._haproxy.ask(f"@1 show servers state {proxy}")).get(proxy, {})
-
-    def _rest_or_return(self, change: ServerChange, *, here: bool) -> None:
-        place = (change.proxy, change.name)
-        if change.after is None and change.before is not None:
-            self._resting[place] = change.before.words
-        elif change.before is None and change.after is not None and here:
-            if self._resting.get(place) != change.after.words:
-                raise Mismatch(f"{change}: a server of this name rests there with other options")
-            del self._resting[place]
+    def _row(self, change: ServerChange) -> Row | None:
+        """Return the server as it must be in the worker now; if it is not, that shows in what it answers."""
+        if change.before is not None:
+            return Row(change.before.endpoint, change.before.weight, admin=0)
+        resting = self._resting.get((change.proxy, change.name))
+        if resting is None:
+            return None
+        if change.after is not None and change.after.words != resting.words:
+            raise Mismatch(f"{change}: a server of this name rests there with other options")
+        return Row(resting.endpoint, resting.weight, MAINT)
 
     def reload(self, running: Running | None, wanted: Rendered) -> Running:
         """Make HAProxy run a text. Raises Rejected if it refuses it; then the last good one goes on.

@@ -12,7 +12,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from catalog.errors import Rejected
 from discover.layout import Section, sections_of
-from discover.model import Listener, ProxyConfig
+from discover.model import Listener, Process, ProxyConfig
 from discover.sample import sample
 
 MARKER_DIGITS = 12
@@ -47,6 +47,7 @@ class Layout:
         self.text = text
         self._name = name
         self._by_parts: bool | None = None
+        self._head: tuple[Process, str] | None = None
         self._known: dict[str, _Part] = {}
         environment = ImmutableSandboxedEnvironment(
             undefined=StrictUndefined, finalize=_safe, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
@@ -67,7 +68,9 @@ class Layout:
             self._by_parts = self._comes_by_parts(config)
         if not self._by_parts:
             return rendered_of(self._laid_out(config))
-        head = self._laid_out(replace(config, listeners=()))
+        if self._head is None or self._head[0] != config.process:
+            self._head, self._known = (config.process, self._laid_out(replace(config, listeners=()))), {}
+        head = self._head[1]
         known, self._known = self._known, {}
         sections = dict(rendered_of(head).sections)
         for listener in config.listeners:

@@ -19,7 +19,7 @@ _GOOD = re.compile(
     r"New server registered\.|nothing changed|no need to change the (addr|port)\b.*|"
     r"(IP|port) changed from .*|.*(IP|port) changed from .* by 'stats socket command'"
 )
-_MAINT = 0x01  # srv_admin_state, forced maintenance: HAProxy's management manual, section 9.3 "show servers state"
+MAINT = 0x01  # srv_admin_state, forced maintenance: HAProxy's management manual, section 9.3 "show servers state"
 
 
 class Mismatch(Exception):
@@ -66,7 +66,7 @@ def commands(changes: Iterable[ServerChange], rows: Rows) -> tuple[str, ...]:
 def _commands(change: ServerChange, row: Row | None) -> tuple[str, ...]:
     path, wanted = f"{change.proxy}/{change.name}", change.after
     if wanted is None:
-        return () if row is None or row.admin & _MAINT else (f"set server {path} state maint",)
+        return () if row is None or row.admin & MAINT else (f"set server {path} state maint",)
     if row is None:
         return _add(path, wanted)
     return _moved(path, wanted, row)
@@ -86,7 +86,7 @@ def _moved(path: str, wanted: ServerLine, row: Row) -> tuple[str, ...]:
     moving = row.endpoint != wanted.endpoint
     address, _, port = wanted.endpoint.rpartition(":")
     move = (f"set server {path} addr {address.strip('[]')} port {port}",) if moving else ()
-    rest = (f"set server {path} state maint",) if moving and not row.admin & _MAINT else ()
+    rest = (f"set server {path} state maint",) if moving and not row.admin & MAINT else ()
     ready = (f"set server {path} state ready",) if moving or row.admin else ()
     return (*rest, *move, *weight, *ready)
 
@@ -116,7 +116,7 @@ def verify(changes: Iterable[ServerChange], rows: Rows) -> None:
     for change in changes:
         row, wanted = rows.get(change.name), change.after
         if wanted is None:
-            good = row is None or bool(row.admin & _MAINT)
+            good = row is None or bool(row.admin & MAINT)
         else:
             good = row == Row(wanted.endpoint, wanted.weight, 0)
         if not good:

@@ -20,6 +20,7 @@ IDLE_S = 60  # a silent connection is closed after this
 MOST_HEAD_BYTES = 65536
 
 health = threading.Event()
+stop = threading.Event()  # asked to end: what is in flight is answered, and clients are told to leave
 
 
 def line(port: int) -> str:
@@ -78,7 +79,7 @@ def serve(connection: socket.socket, who: str) -> None:
             rest = skip_body(connection, fields, got[1])
             status, body = answer(method, target, who)
             wish = fields.get("connection", "").lower()
-            keep = wish == "keep-alive" if version == "HTTP/1.0" else wish != "close"
+            keep = (wish == "keep-alive" if version == "HTTP/1.0" else wish != "close") and not stop.is_set()
             head = f"Content-Type: text/plain\r\nContent-Length: {len(body)}\r\n"
             head += f"Connection: {'keep-alive' if keep else 'close'}\r\n\r\n"
             connection.sendall(f"HTTP/1.1 {status}\r\n{head}{'' if method == 'HEAD' else body}".encode())
@@ -108,7 +109,6 @@ def check() -> int:
 
 
 def main() -> None:
-    stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, lambda *_: stop.set())
     if ENV.get("HEALTH", "on") == "on":
