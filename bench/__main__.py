@@ -4,6 +4,7 @@ import argparse
 import inspect
 import json
 import shlex
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ PARTS: dict[str, Callable[..., list[Figure]]] = {
 
 def main(argv: Sequence[str]) -> int:
     """Run what is asked for; status 1 if a bound was missed and --strict was given."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended then too
     options = vars(_parser().parse_args(argv))
     part, strict = options.pop("part"), options.pop("strict", False)
     if part == "report":

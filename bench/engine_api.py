@@ -99,6 +99,11 @@ class Stamps:
                 raise TimeoutError(f"no {kind} event of {container}")
             return self._stamps[kind, container]
 
+    def all(self, kind: str) -> list[int]:
+        """Return all stamps of one kind that have come so far."""
+        with self._news:
+            return [stamp for (each, _), stamp in self._stamps.items() if each == kind]
+
     def _run(self) -> None:
         for event in self._events:
             with self._news:

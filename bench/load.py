@@ -10,6 +10,7 @@ status is not 200. A kept connection that was closed before anything was sent on
 import collections
 import contextlib
 import json
+import os
 import select
 import signal
 import socket
@@ -23,6 +24,7 @@ from typing import Any
 
 SILENCE_S = 5.0
 SLOW_S = 0.5  # a call that waited for a lost SYN takes at least 1 s: tcp(7)
+MOMENTS = 100  # of lost calls that are kept with their time
 KEPT_CALLS = 200  # on one connection, so that new ones come too
 _running = True
 
@@ -43,20 +45,21 @@ class Client:
     slow: int = 0
     longest_s: float = 0.0
     lost: "collections.Counter[str]" = field(default_factory=collections.Counter)
-    moments: list[tuple[float, str]] = field(default_factory=list)
+    moments: list[tuple[int, int, str]] = field(default_factory=list)  # begin and end of each lost call
     by: "collections.Counter[str]" = field(default_factory=collections.Counter)
     _socket: socket.socket | None = None
     _calls: int = 0
 
     def call(self) -> None:
         """Make a call and count it."""
-        began = time.monotonic()
+        began, began_ns = time.monotonic(), time.time_ns()
         try:
             words = self._reply()
         except (Lost, OSError) as error:
             kind = str(error) if isinstance(error, Lost) else _kind(error)
             self.lost[kind] += 1
-            self.moments.append((round(time.time(), 3), kind))
+            if len(self.moments) < MOMENTS:
+                self.moments.append((began_ns, time.time_ns(), kind))
             self._drop()
         else:
             self.by[words[1]] += 1
@@ -110,7 +113,7 @@ class Client:
             "slow": self.slow,
             "longest_s": self.longest_s,
             "lost": self.lost,
-            "moments": self.moments[:100],
+            "moments": self.moments,
             "by": self.by,
         }
 
@@ -129,6 +132,8 @@ class Load:
             number: (kind, subprocess.Popen([*base, kind, str(rate)], stdout=subprocess.PIPE))
             for number, kind in enumerate(kinds)
         }
+        for _, process in self._clients.values():
+            assert process.stdout and process.stdout.readline() == b"ready\n", f"a client of {service} did not start"
         self.results: dict[str, list[dict[str, Any]]] = {"close": [], "keep": []}
         self.seconds = 0.0
 
@@ -161,8 +166,9 @@ class Load:
         """Return how many calls were lost, by how."""
         return dict(sum((collections.Counter(result["lost"]) for result in self._of(kind)), collections.Counter()))
 
-    def moments(self) -> list[tuple[float, str]]:
-        return sorted((at, how) for result in self._of("") for at, how in result["moments"])
+    def moments(self, kind: str = "") -> list[tuple[int, int, str]]:
+        """Return when each of the first lost calls began and ended, by this machine's clock, and how it was lost."""
+        return sorted((began, ended, how) for result in self._of(kind) for began, ended, how in result["moments"])
 
     def _of(self, kind: str) -> Sequence[dict[str, Any]]:
         return [result for each, results in self.results.items() if kind in ("", each) for result in results]
@@ -195,8 +201,10 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who started this ends it
     client = Client(address, int(port), service, kind == "keep")
     pause_s, pace = 1 / float(rate), threading.Event()
+    parent = os.getppid()
+    print("ready", flush=True)
     next_s = time.monotonic()
-    while _running:
+    while _running and os.getppid() == parent:
         client.call()
         # after a stall the missed calls are made up for, at most a second's worth
         next_s = max(next_s + pause_s, time.monotonic() - 1)

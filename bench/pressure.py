@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -57,11 +56,9 @@ def pressed(rate: float) -> Iterator[Pressed]:
 
 
 def loads_of(pair: Pair, rate: float) -> list[Load]:
-    """Start the clients, and give them a second."""
+    """Start the clients."""
     each = rate / len(PORTS) / CLIENTS
-    loads = [Load(pair.address, port, f"load-{mode}", close=CLIENTS, keep=1, rate=each) for mode, port in PORTS.items()]
-    time.sleep(1)
-    return loads
+    return [Load(pair.address, port, f"load-{mode}", close=CLIENTS, keep=1, rate=each) for mode, port in PORTS.items()]
 
 
 def end_process(container: Container, word: str, number: signal.Signals) -> None:

@@ -13,18 +13,15 @@ def run(count: int = 5, rate: float = 2400.0) -> list[Figure]:
     """End each sidecar so often in each way, at so many new connections a second."""
     figures = []
     with pressed(rate) as world:
-        pair, loads = world.pair, world.loads
-        for name, restart in WAYS.items():
-            now = Pressed(pair, loads)
+        pair = world.pair
+        for number, (name, restart) in enumerate(WAYS.items()):
+            now = world if number == 0 else Pressed(pair, tuple(loads_of(pair, rate)))
             for _ in range(count):
                 restart(pair)
                 pair.wait_until_ready()
             some = now.figures(f"{count} × {name}")
             say(f"{count} × {name}: {', '.join(f'{figure.name} {figure.text}' for figure in some[:3])}")
             figures += some
-            loads = tuple(loads_of(pair, rate))
-        for load in loads:
-            load.end()
     return figures
 
 
