@@ -27,8 +27,8 @@ images: $(BIN)/.installed ## build the images whose sources changed
 	@images/engine.sh up
 	@images/build.sh up
 
-bench: ## measure against the figures of DESIGN.md
-	@echo "not there yet: comes with the runtime path (issue 3)"; exit 1
+bench: images $(BIN)/.bench ## measure everything and write docs/bench.md (BENCH=--full: as often as issue 3 asks, hours)
+	@$(BIN)/python -m bench $(BENCH)
 
 lab: ## run a fleet of several hosts on this machine
 	@echo "not there yet: comes with several hosts (issue 4)"; exit 1
@@ -38,5 +38,9 @@ clean: ## undo everything: also images, .venv and downloads
 
 $(BIN)/.installed: requirements-dev.lock pyproject.toml
 	@PYTHON=$(PYTHON) images/venv.sh
+
+$(BIN)/.bench: bench/requirements.lock $(BIN)/.installed
+	@$(BIN)/python -m pip --disable-pip-version-check -q install --require-hashes --only-binary :all: -r $<
+	@touch $@
 
 .PHONY: help up down test check images bench lab clean

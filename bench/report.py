@@ -4,10 +4,10 @@ import importlib.util
 import json
 import os
 import platform
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.measure import Figure, say, table
 
@@ -24,7 +24,7 @@ ABOUT = {
 }
 PREFACE = """# Figures
 
-Written by `make bench`, which measures everything in one run on a real engine, etcd and HAProxy, with the images'
+Written by `make bench`, which measures one part after the other on a real engine, etcd and HAProxy, with the images'
 sidecars; no figure is edited by hand. "Bare loop" is [bench/bare.py](../bench/bare.py): event, inspect, etcd put,
 watch, runtime API, and nothing that makes it safe; it runs in turn with Tandem, on the same containers. Milliseconds
 belong to the machine, ratios travel. Each part can be measured alone, by the command beneath its name.
@@ -37,8 +37,8 @@ class Part:
     """One part of the bench and what it measured."""
 
     command: str
-    seconds: float
     figures: tuple[Figure, ...]
+    when: str = ""  # day, time, how long, which images
 
 
 def load(files: Mapping[str, Path]) -> dict[str, Part]:
@@ -48,7 +48,7 @@ def load(files: Mapping[str, Path]) -> dict[str, Part]:
         if path.exists():
             document = json.loads(path.read_text())
             figures = tuple(Figure(**figure) for figure in document["figures"])
-            parts[name] = Part(document["command"], document["seconds"], figures)
+            parts[name] = Part(document["command"], figures, _when(document))
     return parts
 
 
@@ -63,10 +63,10 @@ def text(parts: Mapping[str, Part]) -> str:
 
 def markdown(parts: Mapping[str, Part], image: bool) -> str:
     """Return the page."""
-    lines = [PREFACE, f"Measured on {time.strftime('%Y-%m-%d')}: {_machine()}.", ""]
+    lines = [PREFACE, f"Machine: {_machine()}.", ""]
     lines += ["![Start event to first reply](bench.png)", ""] if image else []
     for name, part in parts.items():
-        lines += [f"## {name}", "", f"{ABOUT[name]} {part.seconds:g} s.", "", f"    {part.command}", ""]
+        lines += [f"## {name}", "", f"{ABOUT[name]} {part.when}", "", f"    {part.command}", ""]
         lines += ["| | measured | wanted | |", "|---|---|---|---|"]
         lines += [f"| {f.name} | {f.text} {f.unit} | {f.wanted} | {_mark(f)} |" for f in part.figures]
         lines.append("")
@@ -88,6 +88,10 @@ def write(files: Mapping[str, Path]) -> None:
     document = {name: {"command": p.command, "figures": [f.as_dict() for f in p.figures]} for name, p in parts.items()}
     (DOCS / "bench.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     say(f"wrote {DOCS.name}/bench.md, bench.json" + (" and bench.png" if has_picture else ""))
+
+
+def _when(document: dict[str, Any]) -> str:
+    return f"Measured {document['at']} in {document['seconds']} s, images `{document['images']}`."
 
 
 def _mark(figure: Figure) -> str:
