@@ -32,8 +32,9 @@ logger = logging.getLogger(PROGRAM)
 
 HAPROXY_USER = "haproxy"  # what Debian's package creates
 MAXCONN = 10_000
-# HAProxy takes two descriptors a connection, besides those of checks, listeners and old workers' sockets.
-DESCRIPTORS_KEPT = 1_000
+# HAProxy takes two descriptors a connection; as many again are left twice over for the checks of servers and for
+# listeners, or it would refuse to start once there are many.
+DESCRIPTORS_PER_CONNECTION = 6
 STUCK_S = 120.0  # a round may wait for HAProxy's check (30 s) and its reload (10 s), twice
 
 
@@ -117,7 +118,7 @@ def _maxconn() -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY:
         return MAXCONN
-    return max(100, min(MAXCONN, (hard - DESCRIPTORS_KEPT) // 2))
+    return max(100, min(MAXCONN, hard // DESCRIPTORS_PER_CONNECTION))
 
 
 def _make_folders(settings: DiscoverSettings) -> None:

@@ -17,11 +17,12 @@ from discover.haproxy import HAProxy
 from discover.layout import ServerLine
 from discover.plan import ServerChange
 from discover.render import Rendered, marked, marker_of, next_marker, rendered_of
-from discover.runtime import MAINT, Mismatch, Row, batches, commands, judge, states_of, verify
+from discover.runtime import MAINT, Mismatch, Row, batches, commands, judge, states_of, verify, verify_all
 from sidecar.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
+START_S = 5.0  # a supervisor starts it again after one second
 CONFIRM_S = 10.0  # 10,000 servers took under 0.4 s; a start waits for its supervisor
 
 
@@ -42,6 +43,7 @@ class Applier:
         self._config = config
         # Servers that went at runtime and rest in maintenance, until the next reload leaves them out.
         self._resting: dict[tuple[str, str], ServerLine] = {}
+        self._mismatched = ""  # the text whose servers were others in the worker
         self._reloads = metrics.counter("discover_reloads", "Reloads of HAProxy", "result")
         self._updates = metrics.counter("discover_updates", "Changes made through HAProxy's runtime API", "result")
         self._seconds = metrics.histogram(
@@ -58,27 +60,37 @@ class Applier:
     def running(self, known: Running | None) -> Running | None:
         """Return what runs: `known`, or else what the file of an earlier life says, if the worker proves it.
 
-        None when the worker runs something else, or when there is no file to run. Starts HAProxy if it does not
-        run and nobody else starts it. Raises Unavailable.
+        None when the worker runs something else, or when there is no file that can be run. Starts HAProxy if it does
+        not run and nobody else starts it.
         """
         if (text := read(self._config)) is None:
             return None
-        if not self._haproxy.answers():
-            self._haproxy.confirm(marker_of(text), self.stop, CONFIRM_S)
-        if self._haproxy.marker() != marker_of(text):
-            return None
-        return self._as_told(known or Running(rendered_of(text), marker_of(text)))
+        try:
+            if not self._haproxy.answers():
+                self._haproxy.confirm(marker_of(text), self.stop, START_S)
+            if self._haproxy.marker() == marker_of(text):
+                return self._as_told(known or Running(rendered_of(text), marker_of(text)))
+        except (Rejected, Unavailable) as error:
+            # Perhaps a port of it was taken since. A new file, made for what is here now, is the way out.
+            log.warning("the last configuration does not run: %s", error)
+        return None
+
+    def has_file(self) -> bool:
+        """Whether there is a configuration of an earlier life."""
+        return self._config.exists()
 
     def _as_told(self, found: Running) -> Running | None:
         """Return what is thought to run, if the worker's servers are those; else None."""
         try:
             states = states_of(self._haproxy.ask("@1 show servers state"))
             for section in found.rendered.sections.values():
-                whole = [ServerChange(section.name, name, None, line) for name, line in section.servers.items()]
-                verify(whole, states.get(section.name, {}))
+                if section.servers and section.plain:
+                    verify_all(section, states.get(section.name, {}))
         except Mismatch as why:
             log.warning("HAProxy has other servers than its file: %s", why)
-            return None
+            # One reload puts it right; what differs even then is a matter of spelling, and never will be right.
+            again, self._mismatched = found.rendered.text == self._mismatched, found.rendered.text
+            return found if again else None
         return found
 
     def update(self, running: Running, wanted: Rendered, changes: Sequence[ServerChange]) -> Running:

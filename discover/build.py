@@ -8,15 +8,17 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from operator import attrgetter
+from types import MappingProxyType
 
 from catalog.record import Instance, Sticky
-from discover.model import INTERVAL_MS, Bind, Listener, Policy, Process, ProxyConfig, Server, because
+from discover.model import INTERVAL_MS, Bind, Listener, Policy, Process, ProxyConfig, Server, because, name_of
 from discover.snapshot import Record, Service, Snapshot
 from sidecar.problems import Problem
 
 Services = Mapping[str, Service]
 Problems = dict[str, Problem]
 Group = tuple[Record, ...]
+NOBODY: Mapping[int, str] = MappingProxyType({})
 
 
 class Known:
@@ -39,16 +41,19 @@ class Known:
         return found[2]
 
 
-def build(snapshot: Snapshot, policy: Policy, known: Known | None = None) -> tuple[ProxyConfig, Mapping[str, Problem]]:
+def build(
+    snapshot: Snapshot, policy: Policy, known: Known | None = None, holders: Mapping[int, str] = NOBODY
+) -> tuple[ProxyConfig, Mapping[str, Problem]]:
     """Return the configuration for a snapshot, and the reason for everything in it that is left out.
 
-    With `known` it takes time for the services that changed, not for all.
+    With `known` it takes time for the services that changed, not for all. `holders` are the services that have a
+    port now: they keep it as long as any of their records names it.
     """
     known = known or Known()
     known.begin()
     problems = {key: because("BAD_RECORD", f"record skipped: {why}") for key, why in snapshot.refused.items()}
-    services = _one_per_endpoint(snapshot.services, problems)
-    owners = _owners(services)
+    services = _one_per_endpoint(_one_per_name(snapshot.services, problems), problems)
+    owners = _owners(services, holders)
     listeners = []
     for name in sorted(services):
         service = services[name]
@@ -90,13 +95,31 @@ def _without(service: Service, keys: set[str]) -> Service:
     return Service.of({k: r for k, r in service.records.items() if k not in keys}) if keys else service
 
 
-def _owners(services: Services) -> Mapping[int, str]:
-    """Return which service each port belongs to: whose record named it first; of two at once, the first by name."""
+def _one_per_name(services: Services, problems: Problems) -> Services:
+    """Return the services without records of a container that another host announces too, by a newer record."""
+    kept = dict(services)
+    for service, it in services.items():
+        if len(it.names) == len(it.records):
+            continue
+        newest: dict[str, tuple[str, Record]] = {}
+        for key, record in sorted(it.records.items(), key=lambda item: (item[1].created, item[0])):
+            if (older := newest.get(record.key.name)) is not None:
+                text = f"{service} {record.key.name} is announced by host {record.key.host} too"
+                problems[older[0]] = because("ADDRESS_REUSED", f"hidden: {text}")
+            newest[record.key.name] = (key, record)
+        kept[service] = Service.of(dict(newest.values()))
+    return kept
+
+
+def _owners(services: Services, holders: Mapping[int, str]) -> Mapping[int, str]:
+    """Return which service each port belongs to: who has it, else whose record named it first, else by name."""
     first: dict[int, tuple[int, str]] = {}
     for name, service in services.items():
         for port, created in service.ports.items():
             first[port] = min(first.get(port, (created, name)), (created, name))
-    return {port: name for port, (_, name) in first.items()}
+    owners = {port: name for port, (_, name) in first.items()}
+    kept = {port: name for port, name in holders.items() if name in services and port in services[name].ports}
+    return owners | kept
 
 
 def _say_portless(name: str, service: Service, problems: Problems) -> None:
@@ -142,7 +165,7 @@ def _listener(group: Group, port: int, binds: tuple[Bind, ...]) -> Listener:
     first = group[0].instance
     sticky: Sticky = first.sticky if first.mode == "http" else "none"
     return Listener(
-        name=f"{first.service}:{port}",
+        name=name_of(first.service, port),
         service=first.service,
         port=port,
         binds=binds,

@@ -60,6 +60,8 @@ class HAProxy:
             raise Unavailable(f"cannot run {self._binary}: {error.strerror}") from error
         except subprocess.TimeoutExpired as error:
             raise Unavailable(f"{self._binary} -c took more than {CHECK_S:g} s") from error
+        if done.returncode < 0:
+            raise Unavailable(f"{self._binary} -c was ended by signal {-done.returncode}")
         if done.returncode != 0:
             raise Rejected(f"HAProxy refuses the configuration: {_complaint(done.stderr + done.stdout)}")
 
@@ -84,8 +86,8 @@ class HAProxy:
     def reload(self, marker: str, stop: threading.Event, within_s: float) -> None:
         """Have the file at its path taken over, and return when the worker that runs it answers.
 
-        Starts HAProxy where nobody else does. Raises Rejected if it says that it cannot load the file, Unavailable
-        if the marker does not show up in time.
+        Starts HAProxy where nobody else does. Raises Rejected if it cannot load the file and goes on with the old
+        one, Unavailable if it does not answer.
         """
         # No answer is no verdict: 2.6 never gives one, later ones Success=1 or 0 with the reason; and one that does
         # not run reads the new file when it is started.
@@ -96,7 +98,10 @@ class HAProxy:
         self.confirm(marker, stop, within_s)
 
     def confirm(self, marker: str | None, stop: threading.Event, within_s: float) -> None:
-        """Return when the running worker shows `marker`, starting HAProxy if it has to be; else raise Unavailable."""
+        """Return when the running worker shows `marker`, starting HAProxy if it has to be.
+
+        Raises Rejected if it shows another one when the time is over, Unavailable if it shows none.
+        """
         deadline = time.monotonic() + within_s
         seen: str | None = "nothing"
         while time.monotonic() < deadline and not stop.is_set():
@@ -107,7 +112,11 @@ class HAProxy:
             if seen == marker:
                 return
             stop.wait(RETRY_S)
-        raise Unavailable(f"HAProxy runs {seen}, not {marker}, {within_s:g} s after the reload")
+        if seen == "nothing":
+            raise Unavailable(f"HAProxy does not run {self._paths.config}: its own lines in this log say why")
+        raise Rejected(
+            f"HAProxy does not take the configuration over, its own lines in this log say why; {seen} goes on"
+        )
 
     def answers(self) -> bool:
         """Whether a master is there; asked twice, as one that executes itself anew refuses for a moment."""

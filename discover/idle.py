@@ -14,14 +14,17 @@ class Idle:
 
     _gone: dict[str, tuple[Listener, float]] = field(default_factory=dict)
 
-    def update(self, before: ProxyConfig | None, now: ProxyConfig, at_s: float) -> None:
-        """Note which listeners went and which came back between two configurations that were built."""
+    def update(self, ran: ProxyConfig | None, now: ProxyConfig, at_s: float) -> None:
+        """Note which listeners went and which came back, between what HAProxy ran and what it shall run.
+
+        Only what was really listened on is kept: a port that another program held all the while stays that one's.
+        """
         present = {listener.name for listener in now.listeners}
-        for listener in before.listeners if before else ():
+        for listener in ran.listeners if ran else ():
             if listener.name not in present:
                 self._gone.setdefault(listener.name, (listener, at_s))
-        for name in present & self._gone.keys():
-            del self._gone[name]
+        taken = {listener.port for listener in now.listeners}
+        self._gone = {n: (it, since) for n, (it, since) in self._gone.items() if it.port not in taken}
 
     def listeners(self) -> Iterable[Listener]:
         """Return all of them."""

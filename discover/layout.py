@@ -4,9 +4,12 @@ A template may lay out whatever it likes; what is done at runtime is told from i
 added has exactly the words that its line in the file has.
 """
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from catalog.errors import Rejected
 
 _HEAD = re.compile(r"(?:listen|backend|frontend|defaults|global)\b")
 _WEIGHT = re.compile(r" weight (\d+)\b")
@@ -14,11 +17,15 @@ _WEIGHT = re.compile(r" weight (\d+)\b")
 
 @dataclass(frozen=True, slots=True)
 class ServerLine:
-    """One `server` line: `words` is all of its options but the weight."""
+    """One `server` line: `words` is all of its options but the weight.
+
+    `plain` says that HAProxy shows the server as the line has it: an IP address and port, a weight, not disabled.
+    """
 
     endpoint: str
     weight: int
     words: str
+    plain: bool = True
 
 
 Servers = Mapping[str, ServerLine]
@@ -35,11 +42,16 @@ class Section:
     @property
     def name(self) -> str:
         """The proxy's name, by which HAProxy's runtime API knows it."""
-        return self.head.rpartition(" ")[2]
+        return self.head.split(" ")[1] if " " in self.head else self.head
+
+    @property
+    def plain(self) -> bool:
+        """Whether all of its servers are."""
+        return all(s.plain for s in self.servers.values()) and not any("server-template" in x for x in self.lines)
 
 
 def sections_of(text: str) -> Mapping[str, Section]:
-    """Return the sections of a configuration by their heads, comments and empty lines left out."""
+    """Return the sections of a configuration by their heads, comments and empty lines left out. Raises Rejected."""
     found: dict[str, tuple[list[str], dict[str, ServerLine]]] = {}
     lines, servers = found.setdefault("", ([], {}))
     for raw in text.splitlines():
@@ -49,14 +61,31 @@ def sections_of(text: str) -> Mapping[str, Section]:
         if _HEAD.match(line):
             lines, servers = found.setdefault(line, ([], {}))
         elif line.startswith("server "):
-            _, name, endpoint, *words = line.split(" ", 3)
-            servers[name] = _server(endpoint, words[0] if words else "")
+            name, server = _server(line)
+            if name in servers:
+                raise Rejected(f"two servers of one section have one name: {line!r:.120}")
+            servers[name] = server
         else:
             lines.append(line)
     return {head: Section(head, tuple(lines), servers) for head, (lines, servers) in found.items() if head or lines}
 
 
-def _server(endpoint: str, words: str) -> ServerLine:
-    match = _WEIGHT.search(f" {words}")
+def _server(line: str) -> tuple[str, ServerLine]:
+    words = line.split()
+    if len(words) < 3:
+        raise Rejected(f"not a name and an address: {line!r:.120}")
+    _, name, endpoint, *options = words
+    match = _WEIGHT.search(f" {' '.join(options)}")
     weight = int(match[1]) if match else 1  # HAProxy's default (configuration manual 5.2, "weight")
-    return ServerLine(endpoint, weight, " ".join(_WEIGHT.sub("", f" {words}").split()))
+    rest = " ".join(_WEIGHT.sub("", f" {' '.join(options)}").split())
+    plain = match is not None and "disabled" not in options and endpoint_of(endpoint) is not None
+    return name, ServerLine(endpoint, weight, rest, plain)
+
+
+def endpoint_of(text: str) -> tuple[str, int] | None:
+    """Return the address, in one spelling, and the port of `ip:port` or `[ip]:port`; None for anything else."""
+    address, _, port = text.rpartition(":")
+    try:
+        return str(ipaddress.ip_address(address.strip("[]"))), int(port)
+    except ValueError:
+        return None

@@ -17,6 +17,7 @@ Code = Literal[
     "PORT_RESERVED",
     "PORT_IN_USE",
     "TEMPLATE_REFUSED",
+    "CONFIGURATION_REFUSED",
 ]
 INTERVAL_MS = 2000  # a dead host is out after 3.2 s with it (research/haproxy.md section 3.2)
 CODES: tuple[Code, ...] = get_args(Code)
@@ -91,6 +92,23 @@ class ProxyConfig:
         """Every address that is listened on."""
         own = {self.process.stats} if self.process.stats else set()
         return frozenset(own | {bind for listener in self.listeners for bind in listener.binds})
+
+    @property
+    def only_leaving(self) -> frozenset[Bind]:
+        """Addresses of listeners whose every server drains: not worth taking a port that may be on its way back."""
+        leaving = (item for item in self.listeners if all(server.draining for server in item.servers))
+        return frozenset(bind for item in leaving for bind in item.binds)
+
+
+def name_of(service: str, port: int) -> str:
+    """Return the name of the listener for a service port; `listened_by` is its inverse."""
+    return f"{service}:{port}"
+
+
+def listened_by(name: str) -> tuple[str, int] | None:
+    """Return service and port of a listener's name; None for a proxy that is none of ours."""
+    service, _, port = name.rpartition(":")
+    return (service, int(port)) if service and port.isdigit() else None
 
 
 @dataclass(frozen=True, slots=True)

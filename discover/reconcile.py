@@ -1,6 +1,8 @@
 """Make HAProxy run what the catalog says: build, render, plan, apply. The owner of what is running."""
 
+import contextlib
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -11,7 +13,7 @@ from discover.addresses import trial
 from discover.apply import Applier, Running
 from discover.build import Known, build
 from discover.idle import Idle
-from discover.model import Bind, Policy, ProxyConfig, because, with_idle
+from discover.model import Bind, Policy, ProxyConfig, because, listened_by, with_idle
 from discover.plan import Noop, Reload, RuntimeUpdate, keeping_structure, plan
 from discover.render import Layout, Rendered
 from discover.runtime import Mismatch
@@ -32,6 +34,7 @@ AGAIN_S = 30.0  # a port that another program holds is tried again after this
 RESTING_MAX = 50  # servers in maintenance before a reload sweeps them out ...
 RESTING_SHARE = 0.1  # ... or this share of all servers, whichever is more ...
 QUIET_S = 60.0  # ... once nothing has changed for so long
+TURN_S = 30.0  # how often this loop shows that it still turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +60,11 @@ class Reconcile:
         self._health = health
         self._stop: threading.Event = applier.stop
         self._running: Running | None = None
-        self._built: ProxyConfig | None = None
         self._known = Known()
         self._idle = Idle()
-        self._refused: tuple[str, str] = ("", "")  # the text that HAProxy refused last, and why
+        self._refused = ("", "", -math.inf)  # the text that HAProxy refused last, why, and when
         self._unusable: Mapping[Bind, str] = {}
-        self._reloaded_at = -SPACING_S
+        self._reloaded_s = self._tried_s = self._changed_s = -math.inf
         self._postponed = False  # a reload is due as soon as the spacing allows it
         health.expect("haproxy", "template")
 
@@ -91,17 +93,20 @@ class Reconcile:
         reasons: tuple[str, ...] = ("start",)
         while not self._stop.is_set():
             self._health.turned("reconcile")
-            self._round(reasons)
-            reasons = self._trigger.wait(self._until_next_s())
+            now_s = time.monotonic()
+            if reasons or now_s >= self._due_s():
+                self._round(reasons)
+            self._changed_s = now_s if reasons else self._changed_s
+            reasons = self._trigger.wait(max(0.0, min(self._due_s() - time.monotonic(), TURN_S)))
 
-    def _until_next_s(self) -> float | None:
-        """Return how long nothing has to be done unless something happens; None: for ever."""
-        waits = [AGAIN_S] if self._unusable else []
+    def _due_s(self) -> float:
+        """Return when something has to be done even if nothing happens."""
+        due = [self._tried_s + AGAIN_S] if self._unusable else []
         if self._postponed:
-            waits.append(max(0.0, self._reloaded_at + SPACING_S - time.monotonic()))
+            due.append(self._reloaded_s + SPACING_S)
         if self._too_many_rest():
-            waits.append(QUIET_S)
-        return min(waits, default=None)
+            due.append(self._changed_s + QUIET_S)
+        return min(due, default=math.inf)
 
     def _too_many_rest(self) -> bool:
         servers = sum(len(listener.servers) for listener in self.config.listeners) if self.config else 0
@@ -111,27 +116,44 @@ class Reconcile:
         if self._running is None or "haproxy" in reasons:
             self._running = self._applier.running(self._running)
         snapshot = self._sources.snapshot()
-        if snapshot is None and self._running is not None:
+        if snapshot is None and self._applier.has_file():
             # Nothing is known of the catalog yet: what HAProxy runs is better than an empty configuration.
-            self._health.good("haproxy")
+            if self._running is not None:
+                self._health.good("haproxy")
             return
-        if not reasons and self._too_many_rest() and self._running is not None:
-            self._reload(self._running.rendered, "servers that rest in maintenance are swept out")
+        if self._too_many_rest() and time.monotonic() >= self._changed_s + QUIET_S:
+            self._sweep()
         self._problems.update(self._reconciled(snapshot or EMPTY))
 
+    def _sweep(self) -> None:
+        if self._running is not None:
+            with contextlib.suppress(Rejected):  # what runs now was accepted before: it goes on
+                self._reload(self._running.rendered, "servers that rest in maintenance are swept out")
+
     def _reconciled(self, snapshot: Snapshot) -> Mapping[str, Problem]:
-        policy = self._sources.policy()
-        built, problems = build(snapshot, policy, self._known)
-        self._idle.update(self._built, built, time.monotonic())
-        self._built = built
-        with trial(built.binds - self._held()) as self._unusable:
+        policy, holders = self._sources.policy(), self._holders()
+        built, problems = build(snapshot, policy, self._known, holders)
+        new = with_idle(built, self._idle.listeners()).binds - self._held()
+        leaving = built.only_leaving & new
+        self._tried_s = time.monotonic()
+        with trial(new - leaving) as taken:
+            self._unusable = {**taken, **dict.fromkeys(leaving, "its only instances are on their way out")}
             if self._unusable:
-                built, problems = build(snapshot, replace(policy, unusable=self._unusable), self._known)
+                policy = replace(policy, unusable=self._unusable)
+                built, problems = build(snapshot, policy, self._known, holders)
+            self._idle.update(self.config, built, time.monotonic())
             return {**problems, **self._lay_out(built)}
 
     def _held(self) -> frozenset[Bind]:
         """Return the addresses that HAProxy listens on already: a trial would only find HAProxy itself."""
         return self.config.binds if self.config and self._running else frozenset()
+
+    def _holders(self) -> Mapping[int, str]:
+        """Return which service has which port now, also from what an earlier life left."""
+        if self._running is None:
+            return {}
+        listened = (listened_by(section.name) for section in self._running.rendered.sections.values())
+        return {port: service for service, port in filter(None, listened)}
 
     def _lay_out(self, built: ProxyConfig) -> Mapping[str, Problem]:
         """Apply a configuration by the newest template that works; return why a newer one does not."""
@@ -142,33 +164,46 @@ class Reconcile:
                     raise layout
                 self._apply(built, layout)
             except Rejected as error:
-                self._sources.templates.refuse(layout, error)
-                problem = problem or {"template": because("TEMPLATE_REFUSED", str(error))}
+                problem = problem or self._why(layout, error)
             else:
                 break
-        if problem:
-            self._health.bad("template", problem["template"].text)
-        else:
-            self._health.good("template")
+        for what in ("template", "configuration"):
+            if what in problem:
+                self._health.bad(what, problem[what].text)
+            else:
+                self._health.good(what)
         return problem
+
+    def _why(self, layout: Layout | Rejected, error: Rejected) -> Mapping[str, Problem]:
+        """Return what is to blame: an edited template, or what the one in use was given to lay out."""
+        if isinstance(layout, Layout) and self._sources.templates.is_used(layout):
+            return {"configuration": because("CONFIGURATION_REFUSED", str(error))}
+        return {"template": because("TEMPLATE_REFUSED", str(error))}
 
     def _apply(self, built: ProxyConfig, layout: Layout) -> None:
         if not self._sources.templates.is_used(layout):
             # Also what no service asks for today: a template is refused when it is edited, not weeks later.
-            self._applier.check(layout.render(sample(built.process)))
+            self._try(layout, built)
         config = with_idle(built, self._idle.listeners())
         if not self._at_runtime(config, layout.render(config)):
             if self.config is not None:
                 # At once, and before the reload: workers that it makes old hear of no change any more.
                 kept = keeping_structure(self.config, config)
                 self._at_runtime(kept, layout.render(kept))
-            self._postponed = time.monotonic() < self._reloaded_at + SPACING_S
+            self._postponed = time.monotonic() < self._reloaded_s + SPACING_S
             if self._postponed:
                 return
             self._idle.forget(time.monotonic())
             self._with_reload(with_idle(built, self._idle.listeners()), layout)
         self._sources.templates.accept(layout)
         self._health.good("haproxy")
+
+    def _try(self, layout: Layout, built: ProxyConfig) -> None:
+        try:
+            self._applier.check(layout.render(sample(built.process)))
+        except Rejected as error:
+            self._sources.templates.refuse(layout, error)
+            raise
 
     def _at_runtime(self, config: ProxyConfig, wanted: Rendered) -> bool:
         """Do what takes no reload, and return whether that was all."""
@@ -184,6 +219,7 @@ class Reconcile:
                 return False
             log.info("updated %s", Details(changes=step.why))
         self.config = config
+        self._postponed = False
         return True
 
     def _with_reload(self, config: ProxyConfig, layout: Layout) -> None:
@@ -193,16 +229,16 @@ class Reconcile:
         self.config = config
 
     def _reload(self, wanted: Rendered, why: str) -> None:
-        refused, reason = self._refused
-        if wanted.text == refused:
+        refused, reason, at_s = self._refused
+        if wanted.text == refused and time.monotonic() < at_s + AGAIN_S:
             raise Rejected(reason)  # unchanged: HAProxy would only say it again
         started = time.monotonic()
         try:
             self._running = self._applier.reload(self._running, wanted)
         except Rejected as error:
-            self._refused = (wanted.text, str(error))
+            self._refused = (wanted.text, str(error), time.monotonic())
             raise
         self._postponed = False
-        self._reloaded_at = time.monotonic()
-        took_ms = round((self._reloaded_at - started) * 1000)
+        self._reloaded_s = time.monotonic()
+        took_ms = round((self._reloaded_s - started) * 1000)
         log.info("reloaded %s", Details(why=why, took_ms=took_ms))

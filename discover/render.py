@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2 import StrictUndefined, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from catalog.errors import Rejected
@@ -57,6 +57,8 @@ class Layout:
             self._template = environment.template_class.from_code(environment, code, environment.make_globals(None))
         except TemplateSyntaxError as error:
             raise Rejected(f"template {name} line {error.lineno}: {error.message}") from error
+        except Exception as error:
+            raise Rejected(f"template {name}: {_one_line(error)}") from error
 
     def render(self, config: ProxyConfig) -> Rendered:
         """Return the text for a configuration: the same configuration gives the same text. Raises Rejected.
@@ -83,11 +85,13 @@ class Layout:
         return Rendered(_normal(text), sections)
 
     def _comes_by_parts(self, config: ProxyConfig) -> bool:
-        """Whether two listeners give the same text at once as one after the other."""
-        one, two = sample(config.process).listeners[:2]
-        head = self._laid_out(replace(config, listeners=()))
-        texts = [self._laid_out(replace(config, listeners=some)) for some in ((one,), (two,), (one, two))]
-        return all(text.startswith(head) for text in texts) and texts[2] == texts[0] + texts[1].removeprefix(head)
+        """Whether all kinds of listeners give the same text at once as one after the other."""
+        whole = sample(config.process)
+        head = self._laid_out(replace(whole, listeners=()))
+        texts = [self._laid_out(replace(whole, listeners=(listener,))) for listener in whole.listeners]
+        if not all(text.startswith(head) for text in texts):
+            return False
+        return self._laid_out(whole) == head + "".join(text.removeprefix(head) for text in texts)
 
     def _part(self, config: ProxyConfig, listener: Listener, head: str) -> _Part:
         text = self._laid_out(replace(config, listeners=(listener,))).removeprefix(head)
@@ -98,8 +102,8 @@ class Layout:
         variables = {field.name: getattr(config, field.name) for field in fields(config)}
         try:
             text: str = self._template.render(marker=_PLACEHOLDER, **variables)
-        except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
-            raise Rejected(f"template {self._name} line {_line(error, self._name)}: {error}") from error
+        except Exception as error:
+            raise Rejected(f"template {self._name} line {_line(error, self._name)}: {_one_line(error)}") from error
         if not _OPEN.search(text):
             right = "its global section needs the line `description {{ marker }}`"
             raise Rejected(f"template {self._name}: the marker is missing, {right}")
@@ -140,6 +144,10 @@ def _safe(value: Any) -> Any:
     if not _SAFE.fullmatch(text := str(value)):
         raise ValueError(f"{text!r:.80} has a character that no value may have")
     return text
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _line(error: BaseException, name: str) -> str:

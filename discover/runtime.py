@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from discover.layout import ServerLine
+from discover.layout import Section, ServerLine, endpoint_of
 from discover.plan import ServerChange
 
 LINE_BYTES_MAX = 8000  # half of tune.bufsize: 2.6 drops a longer line without a word
@@ -115,9 +115,22 @@ def verify(changes: Iterable[ServerChange], rows: Rows) -> None:
     """Raise Mismatch if the worker's servers are not as the changes wanted them."""
     for change in changes:
         row, wanted = rows.get(change.name), change.after
-        if wanted is None:
-            good = row is None or bool(row.admin & MAINT)
-        else:
-            good = row == Row(wanted.endpoint, wanted.weight, 0)
-        if not good:
+        gone = row is None or bool(row.admin & MAINT)
+        if not (gone if wanted is None else row is not None and _is(row, wanted)):
             raise Mismatch(f"{change} is {row} afterwards")
+
+
+def verify_all(section: Section, rows: Rows) -> None:
+    """Raise Mismatch if a proxy of the worker has other servers than its section, those at rest left aside."""
+    active = {name: row for name, row in rows.items() if not row.admin & MAINT}
+    if active.keys() != section.servers.keys():
+        raise Mismatch(f"{section.name} has the servers {sorted(active)}, not {sorted(section.servers)}")
+    for name, line in section.servers.items():
+        if not _is(active[name], line):
+            raise Mismatch(f"{section.name} has {name} as {active[name]}, not as {line}")
+
+
+def _is(row: Row, wanted: ServerLine) -> bool:
+    """Whether a server is as its line; HAProxy has its own spelling for some IPv6 addresses."""
+    same_place = endpoint_of(row.endpoint) == endpoint_of(wanted.endpoint)
+    return same_place and row.weight == wanted.weight and row.admin == 0

@@ -31,6 +31,7 @@ class Service:
     ports: Mapping[int, int]  # each service port, and the revision at which it was first named
     portless: tuple[str, ...]  # keys of records that name no service port
     endpoints: frozenset[tuple[str, int]]
+    names: frozenset[str]  # of its servers; fewer than records if two hosts announce one container
 
     @staticmethod
     def of(records: Mapping[str, Record]) -> "Service":
@@ -40,7 +41,8 @@ class Service:
             if (port := record.instance.service_port) is not None:
                 ports[port] = min(record.created, ports.get(port, record.created))
         portless = tuple(key for key, record in records.items() if record.instance.service_port is None)
-        return Service(records, ports, portless, frozenset(record.endpoint for record in records.values()))
+        endpoints = frozenset(record.endpoint for record in records.values())
+        return Service(records, ports, portless, endpoints, frozenset(r.key.name for r in records.values()))
 
 
 @dataclass(frozen=True, slots=True)

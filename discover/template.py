@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from catalog.errors import Rejected
+from catalog.errors import Rejected, Unavailable
 from discover.files import read, write
 from discover.render import Layout
 
@@ -43,7 +43,10 @@ class Templates:
             self._refused = (layout.text, why)
 
     def _compiled(self, path: Path, missing: Rejected) -> Layout | Rejected:
-        text = read(path)
+        try:
+            text = read(path)
+        except Unavailable as error:  # a folder, no right, no UTF-8: to be mended by whoever edits it
+            return Rejected(f"template: {error}")
         if text is None:
             return missing
         if self._used is not None and self._used.text == text:

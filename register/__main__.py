@@ -21,7 +21,6 @@ from register.standing import Standing
 from register.telling import Telling
 from sidecar import health, log, program
 from sidecar.actors import Actor, run_group
-from sidecar.log import Details
 from sidecar.metrics import Metrics
 from sidecar.trigger import Trigger
 
@@ -42,7 +41,7 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
     """Run until asked to stop. Raises WrongSettings."""
     settings = settings_of(argv, environ)
     log.setup(settings.log_level, settings.log_format)
-    logger.info("starting %s %s", NAME, Details(settings.shown))
+    log.announce(NAME, settings.shown)
     run_group(actors(settings))
     logger.info("stopped; what is published stays for %s s, for the next life to adopt", settings.ttl_s)
 

@@ -34,6 +34,8 @@ def _is_inside(container: Container, labels: Labels) -> bool:
 
 def why_none(container: Container, labels: Labels) -> Problem:
     """Return why a container without candidates offers nothing."""
+    if "IGNORE" in labels.general and labels.general["IGNORE"].value.lower() == "true":
+        return because("IGNORED", f"{container.name} is to be ignored")
     labelled = labels.asks()
     if _is_inside(container, labels):
         text = "is reached without publishing and EXPOSEs no port; name it with the label SERVICE_<port>_NAME=<name>"

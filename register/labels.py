@@ -17,6 +17,7 @@ from catalog.record import (
     CHECK_PATH,
     DURATION_MS_MAX,
     HOST_NAME,
+    ITEMS_MAX,
     TEXT,
     WEIGHT_MAX,
     Balance,
@@ -35,7 +36,8 @@ _DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h)")
 _UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 _NOT_ESCAPED_COMMA = re.compile(r"(?<!\\),")
 # What goes to etcd is read by every host: a variable such as SERVICE_DB_PASSWORD was never meant as an attribute.
-_SECRET = re.compile(r"PASS|SECRET|TOKEN|CREDENTIAL|PRIVATE|API_?KEY|ACCESS_?KEY")
+_SECRET_NAME = re.compile(r"PASS|PWD|SECRET|TOKEN|CREDENTIAL|PRIVATE|AUTH|DSN|KEY(?:_|$)")
+_SECRET_VALUE = re.compile(r"://[^/\s]*:[^/\s]*@|PRIVATE KEY")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,11 +133,16 @@ def read(labels: Labels, port: int) -> PortLabels:
         setting = SETTINGS.get(name)
         if setting is not None:
             values[setting.field] = _read(setting.read, text, labels.container)
-        elif name != "NAME" and not _SECRET.search(name):
-            attributes[_read(_printable, Text(text.key, name.lower()), labels.container)] = _read(
-                _printable, text, labels.container
-            )
-    return PortLabels(**values, attributes=MappingProxyType(attributes))
+        elif name != "NAME" and _is_attribute(name, text.value):
+            attributes[name.lower()] = text.value
+    return PortLabels(**values, attributes=MappingProxyType(dict(sorted(attributes.items())[:ITEMS_MAX])))
+
+
+def _is_attribute(name: str, value: str) -> bool:
+    """Whether something free is kept: no secret, and text. What is no setting of ours is no mistake either."""
+    if _SECRET_NAME.search(name) or _SECRET_VALUE.search(value):
+        return False
+    return bool(TEXT.fullmatch(name.lower()) and TEXT.fullmatch(value))
 
 
 def _read(reader: Callable[[str], Any], text: Text, container: str) -> Any:

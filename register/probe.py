@@ -159,7 +159,10 @@ class Prober:
         sock.setblocking(False)
         route = _Route(sock, probe, direct, now_s + CONNECT_S)
         probe.routes.add(route)
-        number = sock.connect_ex(address)
+        try:
+            number = sock.connect_ex(address)
+        except (OSError, ValueError):  # an engine's answer may hold what is no address
+            number = errno.EADDRNOTAVAIL
         if number == errno.EINPROGRESS:
             self._selector.register(sock, selectors.EVENT_WRITE, route)
         else:

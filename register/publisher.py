@@ -28,6 +28,7 @@ from sidecar.retry import keep_running
 from sidecar.trigger import Trigger
 
 QUIET_S, AT_MOST_S = 0.005, 0.05  # a burst of events is one round; an event that comes alone waits for nothing
+INSPECT_ALL_S = 300.0  # the list shows every change that Docker has a word for; this is for what it might not
 TURN_S = 10.0  # the loop goes round at least so often, so that a stuck one can be told
 # Wake-ups that a list would not explain. The two events say what no list says at that moment, about a start of the
 # container that the last list shows; those that always follow a death (stop, disconnect, start) bring a list.
@@ -63,7 +64,8 @@ class _Memory:
     lives: Mapping[str, Life] = field(default_factory=dict)
     trusted: frozenset[Started] | None = None  # None: what an earlier life published was not read yet
     held: Held = field(default_factory=Held)
-    resync_s: float = 0.0  # when everything is looked at again
+    resync_s: float = 0.0  # when everything is compared again
+    inspect_s: float = 0.0  # when every container is looked at from near again
     decide_s: float | None = None  # when the last list has to be judged anew
     ended_s: float = 0.0  # the last round
     complete: bool = False  # it wrote all it had to
@@ -134,7 +136,9 @@ class Publisher:
         if resync:
             self._own_keys.forget()  # somebody may have changed them behind our back: reading costs no write
         if resync or reasons - UNLISTED or (held_due_s is not None and now_s >= held_due_s):
-            self._list(self._around.events.hints, everything=resync, silent=not reasons)
+            everything = resync and now_s >= self._memory.inspect_s
+            self._list(self._around.events.hints, everything=everything, silent=not reasons)
+            self._memory.inspect_s = now_s + INSPECT_ALL_S if everything else self._memory.inspect_s
             self._memory.resync_s = now_s + self._rules.resync_s if resync else self._memory.resync_s
         self._memory.complete = True
         if self._memory.seen and (host := self._around.standing.host):

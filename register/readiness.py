@@ -89,8 +89,11 @@ def desired(offers: Iterable[Offer], keys: Keys, known: Known, host_ip: str, now
 
 
 def target_of(container: Container, instance: Instance, host_ip: str) -> Target | None:
-    """Return what to probe; None where a HEALTHCHECK has spoken or the instance is on its way out."""
-    if container.health is not None or instance.state != "ready":
+    """Return what to probe; None where a HEALTHCHECK has spoken.
+
+    Also for one on its way out: what was never ready is not published for its last seconds, and what was stays so.
+    """
+    if container.health is not None:
         return None
     addresses = (host_ip,) if container.network_mode == "host" else container.addresses
     return Target(

@@ -10,17 +10,13 @@ from catalog.keys import HOST_ID
 from catalog.record import TEXT
 from register.addresses import checked_host_ip
 from register.instances import Register
-from sidecar.options import COMMON, Option, access_of, address, number, one_of, shown, values_of
+from sidecar.options import COMMON, Option, access_of, address_or_off, number, one_of, shown, values_of
 
 ABOUT = """Watch the Docker engine of this host and publish the address of every container in etcd,
 where docker-discover finds it. Needs the engine's socket and etcd; changes neither containers nor images."""
 
 TTL_MIN_S = 5  # kept alive every third, each call with a sixth as its deadline: 0.8 s, still enough for a busy etcd
 TTL_MAX_S = 120  # a host that died is called for so long
-
-
-def _metrics(text: str) -> tuple[str, int] | None:
-    return None if text.lower() == "off" else address(text)
 
 
 def _host_id(text: str) -> str:
@@ -59,7 +55,7 @@ OPTIONS = (
     ),
     Option("RESYNC", number(1, 3600, "seconds"), "30", "seconds between full comparisons with the engine and etcd"),
     Option("ZONE", _zone, None, "where this host is, written into each record"),
-    Option("METRICS", _metrics, "127.0.0.1:9301", "ip:port of /metrics, /healthz, /readyz and /explain; or off"),
+    Option("METRICS", address_or_off, "127.0.0.1:9301", "ip:port of /metrics, /healthz, /readyz and /explain; or off"),
     *COMMON,
 )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sidecar.actors import Actor
 from sidecar.metrics import Metrics
+from sidecar.options import WrongSettings
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +55,12 @@ class Health:
 
 
 def server(address: tuple[str, int], health: Health, metrics: Metrics, explain: Callable[[], Any]) -> Actor:
-    """Return the actor that answers; it holds its port from here on, so that a taken one is found at start."""
-    listener = _Listener(address, _handler(_routes(health, metrics, explain)))
+    """Return the actor that answers; it holds its port from here on. Raises WrongSettings if that cannot be had."""
+    try:
+        listener = _Listener(address, _handler(_routes(health, metrics, explain)))
+    except OSError as error:
+        seen = f"{address[0]}:{address[1]}: {error.strerror}"
+        raise WrongSettings([f"METRICS: {seen}; name another address, or off"]) from error
     closing = threading.Event()
 
     def interrupt() -> None:

@@ -69,6 +69,8 @@ def _text(value: Any) -> str:
             return "-"
         case (str() as host, int() as port):
             return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        case bool():
+            return str(value).lower()
         case tuple():
             return ",".join(map(str, value))
     return str(value)
@@ -159,9 +161,9 @@ def address(text: str) -> tuple[str, int]:
     try:
         ip = str(ipaddress.ip_address(host.strip("[]")))
     except ValueError as error:
-        raise Rejected(f"{text!r} is not ip:port, such as 127.0.0.1:1936 or [::1]:1936") from error
+        raise Rejected(f"{text!r} is not ip:port, such as 127.0.0.1:8080 or [::1]:8080") from error
     if not separator or not port.isdigit() or not 1 <= int(port) <= 65535 or (":" in ip and not host.startswith("[")):
-        raise Rejected(f"{text!r} is not ip:port, such as 127.0.0.1:1936 or [::1]:1936")
+        raise Rejected(f"{text!r} is not ip:port, such as 127.0.0.1:8080 or [::1]:8080")
     return ip, int(port)
 
 

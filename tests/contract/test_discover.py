@@ -13,7 +13,7 @@ from tests.parts.backend import backend
 from tests.parts.discover import Discover, publish, withdraw
 from tests.parts.etcd import Etcd
 from tests.parts.haproxy import free_port, get
-from tests.parts.records import instance
+from tests.parts.records import entry, instance
 from tests.parts.wait import wait_for
 
 
@@ -187,6 +187,126 @@ def test_the_oldest_service_keeps_its_port(etcd, discover):
 
         withdraw(etcd, local(1, one, port))
         wait_for(lambda: get(port)[1] == "two", 10, "the port is free for the next")
+
+
+def test_an_unknown_worker_is_never_given_an_empty_configuration(etcd, discover):
+    """Killed between a runtime command and the file, restarted while etcd is away: what runs is all there is."""
+    port = free_port()
+    with backend("one") as one:
+        serve(etcd, discover, 1, one, port)
+        discover.kill()
+        etcd.kill()
+        discover.haproxy.adapter.ask(f"@1 set server whoami:{port}/000000000001:8000 weight 7")
+
+        discover.start()
+
+        discover.wait_said("HAProxy has other servers than its file")
+        discover.wait_said("etcd unavailable")
+        assert get(port) == (200, "one")
+        etcd.start()
+        discover.wait_ready()
+        assert get(port) == (200, "one")
+        answer = discover.haproxy.adapter.ask(f"@1 show servers state whoami:{port}")
+        assert " 100 " in answer.splitlines()[2]
+
+
+def test_a_file_that_cannot_run_any_more_is_replaced_by_one_that_can(etcd, discover):
+    port, lost = free_port(), free_port()
+    with backend("one") as one, backend("two") as two:
+        serve(etcd, discover, 1, one, port)
+        serve(etcd, discover, 2, two, lost, "lost")
+        discover.end()
+
+        with socket.create_server(("127.0.0.1", lost)):
+            discover.start()
+
+            wait_for(lambda: get(port) == (200, "one"), 30, "the others serve")
+            discover.wait_said(f"lost not listened for on 127.0.0.1:{lost}")
+
+
+def test_a_port_that_was_never_ours_is_not_taken_when_its_service_leaves(etcd, discover):
+    other = free_port()
+    with backend("one") as one, backend("two") as two, socket.create_server(("127.0.0.1", 0)) as held:
+        taken = held.getsockname()[1]
+        publish(etcd, local(1, one, taken, "late"))
+        discover.wait_said("late not listened for")
+
+        withdraw(etcd, local(1, one, taken, "late"))
+        discover.wait_said("no longer refused")
+        held.close()
+        serve(etcd, discover, 2, two, other, "other")
+
+        socket.create_server(("127.0.0.1", taken)).close()
+
+
+def test_a_roll_keeps_the_port_of_its_service(etcd, discover):
+    port = free_port()
+    with backend("old") as old, backend("new") as new, backend("squatter") as squatter:
+        serve(etcd, discover, 1, old, port)
+        publish(etcd, local(2, squatter, port, "squatter"))
+        discover.wait_said("belongs to whoami")
+
+        publish(etcd, local(3, new, port))
+        wait_for(lambda: answers(port) == {"old", "new"}, 10, "both answer")
+        withdraw(etcd, local(1, old, port))
+
+        wait_for(lambda: answers(port) == {"new"}, 10, "the new one answers alone")
+
+
+def test_one_container_under_two_hosts_breaks_nothing(etcd, discover):
+    port, other = free_port(), free_port()
+    with backend("old") as old, backend("new") as new, backend("two") as two:
+        serve(etcd, discover, 1, old, port)
+        moved = entry(local(1, new, port), host="h2")
+        etcd.ctl("put", moved.key, moved.value.decode())
+
+        wait_for(lambda: answers(port) == {"new"}, 10, "the newer record counts")
+        serve(etcd, discover, 2, two, other, "other")
+        discover.haproxy.adapter.check(discover.haproxy.config)
+
+
+def test_what_haproxy_spells_otherwise_makes_no_endless_reload(etcd, discover):
+    publish(etcd, instance(1, address="::1.2.3.4", service_port=free_port()))
+    discover.wait_said("new listen whoami")
+    reloads = discover.reloads()
+
+    with pytest.raises(AssertionError, match="not within"):
+        wait_for(lambda: discover.reloads() > reloads, 4, "one more reload")
+
+
+def test_an_edit_that_is_taken_back_at_once_leaves_nothing_to_do(etcd, discover):
+    good = discover.template.read_text()
+    edited = good.replace("timeout tunnel 1h", "timeout tunnel 2h")
+    renamed(discover.template, edited)
+    wait_for(lambda: "tunnel 2h" in discover.haproxy.config.read_text(), 10, "the edit is applied")
+    renamed(discover.template, good)
+    renamed(discover.template, edited)
+
+    def ticks() -> int:
+        fields = Path(f"/proc/{discover.pid()}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+
+    before = ticks()
+    with pytest.raises(AssertionError, match="not within"):
+        wait_for(lambda: ticks() > before + 100, 3, "a second of work")
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (b"{{ raise }}\n    description {{ marker }}", "template"),
+        (b"{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "recursion"),
+        (b"global\n    description {{ marker }}\nlisten x\n    server lonely\n", "not a name and an address"),
+        (b"# caf\xe9\n", "cannot read"),
+    ],
+)
+def test_whatever_a_template_does_the_last_good_one_goes_on(etcd, discover, broken, said):
+    port = free_port()
+    discover.template.write_bytes(broken)
+    discover.wait_said(said)
+
+    with backend("one") as one:
+        serve(etcd, discover, 1, one, port)
 
 
 # How editors save: all at once over the old one, in place, by a link that is swapped.

@@ -155,5 +155,5 @@ def test_sections_are_read_back():
     assert sections["listen a"].lines == ("mode tcp",)
     assert sections["listen a"].servers == {
         "s1": ServerLine("10.0.0.1:80", 5, "check backup"),
-        "s2": ServerLine("10.0.0.1:81", 1, ""),
+        "s2": ServerLine("10.0.0.1:81", 1, "", plain=False),
     }

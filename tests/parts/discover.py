@@ -41,6 +41,11 @@ class Discover:
         """End it as a crash does; its HAProxy stays."""
         self.stop(signal.SIGKILL)
 
+    def pid(self) -> int:
+        """Return its process id."""
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End it by a signal and return its exit status; its HAProxy stays."""
         if self._process is None:

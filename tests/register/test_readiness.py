@@ -50,10 +50,10 @@ def test_a_verdict_holds_for_one_start_only() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"health": "healthy"}, {"health": "unhealthy"}, {"paused": True}],
-    ids=["healthy", "unhealthy", "paused"],
+    [{"health": "healthy"}, {"health": "unhealthy"}],
+    ids=["healthy", "unhealthy"],
 )
-def test_what_docker_judges_or_stops_needs_no_probe(changes: dict[str, Any]) -> None:
+def test_what_docker_judges_needs_no_probe(changes: dict[str, Any]) -> None:
     found = desired([offer(**changes)], KEYS, known(), HOST_IP, 0.0)
 
     assert list(found.instances) == [KEY]
@@ -116,3 +116,18 @@ def test_who_is_ill_again_and_again_stays_draining_until_it_is_well_for_a_while(
 
     assert ([i.state for i in now.instances.values()], now.due_s) == (["draining"], 14.0)
     assert ([i.state for i in later.instances.values()], later.due_s) == (["ready"], None)
+
+
+@pytest.mark.parametrize("changes", [{"paused": True}, {}])
+def test_what_was_never_ready_is_not_published_on_its_way_out(changes: dict[str, bool]) -> None:
+    leaving = instances_of(container(**changes), Policy(HOST_IP), stopping=True)
+
+    assert desired([leaving], KEYS, known(), HOST_IP, 0.0).instances == {}
+
+
+def test_what_was_ready_drains() -> None:
+    leaving = instances_of(container(), Policy(HOST_IP), stopping=True)
+
+    found = desired([leaving], KEYS, known(verdicts={STARTED: "accepted"}), HOST_IP, 0.0)
+
+    assert [instance.state for instance in found.instances.values()] == ["draining"]
