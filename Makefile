@@ -30,7 +30,7 @@ images: $(BIN)/.installed ## build the images whose sources changed
 bench: images $(BIN)/.bench ## measure everything and write docs/bench.md (BENCH=--full: as often as issue 3 asks, hours)
 	@$(BIN)/python -m bench $(BENCH)
 
-lab: ## run a fleet of several hosts on this machine
+lab:
 	@echo "not there yet: comes with several hosts (issue 4)"; exit 1
 
 clean: ## undo everything: also images, .venv and downloads

@@ -137,7 +137,7 @@ def _explained(reconcile: Reconcile, watch: CatalogWatch, problems: Problems) ->
     return {
         "revision": snapshot.revision if snapshot else None,
         "listeners": {item.name: asdict(item) for item in config.listeners} if config else {},
-        "refused": {where: asdict(problem) for where, problem in problems.current.items()},
+        "refused": {where: {"code": problem.code, "text": problem.text} for where, problem in problems.current.items()},
     }
 
 

@@ -150,7 +150,7 @@ class Applier:
 
     def check(self, wanted: Rendered, marker: str = "") -> Path:
         """Let HAProxy read a text, and return the file it stands in. Raises Rejected."""
-        candidate = self._config.with_name(self._config.name + ".candidate")
+        candidate = self._config.with_name(self._config.name + (".candidate" if marker else ".sample"))
         write(candidate, marked(wanted, marker) if marker else wanted.text)
         self._haproxy.check(candidate)
         return candidate

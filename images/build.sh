@@ -3,7 +3,7 @@
 # was made of in a label, so this also notices an image that was removed, and another engine.
 . "$(dirname "$0")/lib.sh"
 BASE=${BASE:-debian:trixie-slim}
-PYTHON_SOURCES="requirements.lock pyproject.toml catalog sidecar register discover templates images/init images/ready"
+PYTHON_SOURCES="requirements.lock pyproject.toml catalog sidecar register discover templates images/init images/ask images/ready images/explain"
 
 # sources_of IMAGE DIRECTORY: one digest of all it is made of.
 sources_of() {

@@ -54,12 +54,14 @@ replies() {
     local deadline=$((SECONDS + READY_S)) seen=() reply
     while [ "${#seen[@]}" -lt 2 ]; do
         reply=$(curl -fsS -m 3 "$SERVICE" 2>&1) || reply=
-        if [ -n "$reply" ] && [[ " ${seen[*]} " != *" ${reply// /_} "* ]]; then
+        if [[ $reply == "whoami "* ]] && [[ " ${seen[*]} " != *" ${reply// /_} "* ]]; then
             seen+=("${reply// /_}")
             say "$reply"
         fi
         if [ "$SECONDS" -ge "$deadline" ]; then
             compose logs --no-color --tail=15 register discover
+            say "no two containers of whoami answered; docker-discover says:"
+            compose logs --no-color discover | grep -o 'whoami not listened for.*' | tail -1
             return 1
         fi
         [ "${#seen[@]}" -ge 2 ] || sleep 0.1
@@ -82,7 +84,8 @@ $(sed 's/^/  /' "$RUN"/calling-*.log)
 Try next:
   curl localhost:8000                                      either answers
   docker stop tandem-whoami-1                              only the other one does
-  docker run -d -P -e SERVICE_NAME=whoami tandem-whoami    one more answers
+  docker run -d -P --name tandem-whoami-3 -e SERVICE_NAME=whoami tandem-whoami
+                                                           one more answers
   docker exec tandem-etcd etcdctl get --prefix /services/  what is published
   http://127.0.0.1:1936/                                   HAProxy's own page
   make down                                                remove it all
@@ -91,6 +94,7 @@ END
 
 down() {
     engine_answers || return 0
+    docker rm -f -v tandem-whoami-3 >/dev/null 2>&1 || true # what `up` suggests to try
     if [ -n "$(docker ps -aq --filter "label=com.docker.compose.project=$PROJECT")$(docker volume ls -q --filter "label=com.docker.compose.project=$PROJECT")" ]; then
         need_compose
         step "removing etcd, the pair and its containers" compose down -v --remove-orphans

@@ -4,6 +4,7 @@ import argparse
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -92,6 +93,7 @@ def _flags(
         allow_abbrev=False,
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=44, width=116),
     )
+    parser.add_argument("--version", action="version", version=f"{program} {metadata.version('tandem')}")
     for option in options:
         default = f" (default: {option.default})" if option.default is not None else ""
         parser.add_argument(
