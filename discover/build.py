@@ -1,24 +1,17 @@
-"""From a snapshot to what HAProxy shall be: listeners and servers, sorted and complete. No I/O, no text.
-
-Two rules keep one service's callers away from another's instances: a service port belongs to the service whose
-oldest record named it first, and an address:port belongs to the newest record (its host reused the port).
-"""
+"""From a snapshot to what HAProxy shall be: listeners and servers, sorted and complete. No I/O, no text."""
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from operator import attrgetter
-from types import MappingProxyType
 
 from catalog.record import Instance, Sticky
 from discover.model import INTERVAL_MS, Bind, Listener, Policy, Process, ProxyConfig, Server, because, name_of
+from discover.ownership import NOTHING, Listening, Problems, owners_of, rightful
 from discover.snapshot import Record, Service, Snapshot
 from sidecar.problems import Problem
 
-Services = Mapping[str, Service]
-Problems = dict[str, Problem]
 Group = tuple[Record, ...]
-NOBODY: Mapping[int, str] = MappingProxyType({})
 
 
 class Known:
@@ -42,18 +35,18 @@ class Known:
 
 
 def build(
-    snapshot: Snapshot, policy: Policy, known: Known | None = None, holders: Mapping[int, str] = NOBODY
+    snapshot: Snapshot, policy: Policy, known: Known | None = None, listening: Listening = NOTHING
 ) -> tuple[ProxyConfig, Mapping[str, Problem]]:
     """Return the configuration for a snapshot, and the reason for everything in it that is left out.
 
-    With `known` it takes time for the services that changed, not for all. `holders` are the services that have a
-    port now: they keep it as long as any of their records names it.
+    With `known` it takes time for the services that changed, not for all. `listening` is what HAProxy has
+    now: a service keeps the port it has as long as any of its records names it.
     """
     known = known or Known()
     known.begin()
     problems = {key: because("BAD_RECORD", f"record skipped: {why}") for key, why in snapshot.refused.items()}
-    services = _one_per_endpoint(_one_per_name(snapshot.services, problems), problems)
-    owners = _owners(services, holders)
+    services = rightful(snapshot.services, listening.binds, problems)
+    owners = owners_of(services, listening.holders)
     listeners = []
     for name in sorted(services):
         service = services[name]
@@ -72,54 +65,6 @@ def _process(policy: Policy, problems: Problems) -> Process:
         return policy.process
     problems["stats"] = because("PORT_IN_USE", f"no stats page on {stats}: {policy.unusable[stats]}")
     return replace(policy.process, stats=None)
-
-
-def _one_per_endpoint(services: Services, problems: Problems) -> Services:
-    """Return the services without records whose address another, newer record announces too."""
-    everywhere: set[tuple[str, int]] = set().union(*(service.endpoints for service in services.values()))
-    if len(everywhere) == sum(len(service.records) for service in services.values()):
-        return services
-    newest: dict[tuple[str, int], tuple[str, Record]] = {}
-    hidden: dict[str, set[str]] = {}
-    records = ((key, record) for service in services.values() for key, record in service.records.items())
-    for key, record in sorted(records, key=lambda item: (item[1].created, item[0])):
-        if (older := newest.get(record.endpoint)) is not None:
-            text = f"{record.endpoint[0]} port {record.endpoint[1]} was announced again"
-            problems[older[0]] = because("ADDRESS_REUSED", f"hidden: {text}, by {record.key.service} {record.key.name}")
-            hidden.setdefault(older[1].key.service, set()).add(older[0])
-        newest[record.endpoint] = (key, record)
-    return {name: _without(service, hidden.get(name, set())) for name, service in services.items()}
-
-
-def _without(service: Service, keys: set[str]) -> Service:
-    return Service.of({k: r for k, r in service.records.items() if k not in keys}) if keys else service
-
-
-def _one_per_name(services: Services, problems: Problems) -> Services:
-    """Return the services without records of a container that another host announces too, by a newer record."""
-    kept = dict(services)
-    for service, it in services.items():
-        if len(it.names) == len(it.records):
-            continue
-        newest: dict[str, tuple[str, Record]] = {}
-        for key, record in sorted(it.records.items(), key=lambda item: (item[1].created, item[0])):
-            if (older := newest.get(record.key.name)) is not None:
-                text = f"{service} {record.key.name} is announced by host {record.key.host} too"
-                problems[older[0]] = because("ADDRESS_REUSED", f"hidden: {text}")
-            newest[record.key.name] = (key, record)
-        kept[service] = Service.of(dict(newest.values()))
-    return kept
-
-
-def _owners(services: Services, holders: Mapping[int, str]) -> Mapping[int, str]:
-    """Return which service each port belongs to: who has it, else whose record named it first, else by name."""
-    first: dict[int, tuple[int, str]] = {}
-    for name, service in services.items():
-        for port, created in service.ports.items():
-            first[port] = min(first.get(port, (created, name)), (created, name))
-    owners = {port: name for port, (_, name) in first.items()}
-    kept = {port: name for port, name in holders.items() if name in services and port in services[name].ports}
-    return owners | kept
 
 
 def _say_portless(name: str, service: Service, problems: Problems) -> None:

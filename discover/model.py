@@ -13,6 +13,7 @@ Code = Literal[
     "BAD_RECORD",
     "NO_SERVICE_PORT",
     "ADDRESS_REUSED",
+    "OWN_ADDRESS",
     "PORT_CLAIMED",
     "PORT_RESERVED",
     "PORT_IN_USE",

@@ -14,6 +14,7 @@ from discover.apply import Applier, Running
 from discover.build import Known, build
 from discover.idle import Idle
 from discover.model import Bind, Policy, ProxyConfig, because, listened_by, with_idle
+from discover.ownership import Listening
 from discover.plan import Noop, Reload, RuntimeUpdate, keeping_structure, plan
 from discover.render import Layout, Rendered
 from discover.runtime import Mismatch
@@ -131,8 +132,8 @@ class Reconcile:
                 self._reload(self._running.rendered, "servers that rest in maintenance are swept out")
 
     def _reconciled(self, snapshot: Snapshot) -> Mapping[str, Problem]:
-        policy, holders = self._sources.policy(), self._holders()
-        built, problems = build(snapshot, policy, self._known, holders)
+        policy, listening = self._sources.policy(), Listening(self._holders(), self._held())
+        built, problems = build(snapshot, policy, self._known, listening)
         new = with_idle(built, self._idle.listeners()).binds - self._held()
         leaving = built.only_leaving & new
         self._tried_s = time.monotonic()
@@ -140,7 +141,7 @@ class Reconcile:
             self._unusable = {**taken, **dict.fromkeys(leaving, "its only instances are on their way out")}
             if self._unusable:
                 policy = replace(policy, unusable=self._unusable)
-                built, problems = build(snapshot, policy, self._known, holders)
+                built, problems = build(snapshot, policy, self._known, listening)
             self._idle.update(self.config, built, time.monotonic())
             return {**problems, **self._lay_out(built)}
 

@@ -71,6 +71,8 @@ def desired(offers: Iterable[Offer], keys: Keys, known: Known, host_ip: str, now
     reasons: dict[str, Problem] = {}
     targets: list[Target] = []
     due: list[float] = []
+    offers = tuple(offers)
+    holders = _holders(offers)
     for offer in offers:
         life = known.lives[offer.container.id]
         if is_looping(offer.container, life, now_s):
@@ -82,8 +84,12 @@ def desired(offers: Iterable[Offer], keys: Keys, known: Known, host_ip: str, now
         targets += [target for target in aims.values() if target is not None]
         if flapping := now_s < (well_s := well_from_s(life, now_s)):
             due.append(well_s)
-        instances.update({keys.of(i): replace(i, state="draining") if flapping else i for i in ready})
         reasons.update(offer.reasons)
+        for instance in ready:
+            if (holder := holders[instance.address, instance.port]) is not offer.container:
+                reasons.update([_taken(offer.container, instance, holder)])
+            else:
+                instances[keys.of(instance)] = replace(instance, state="draining") if flapping else instance
         reasons.update(dict(_not_listening(offer.container, i) for i in offer.instances if i not in ready))
     return Desired(instances, reasons, tuple(targets), min((s for s in due if s > now_s), default=None))
 
@@ -114,6 +120,22 @@ def proven(offers: Iterable[Offer], keys: Keys, published: Mapping[str, Instance
     )
 
 
+def _holders(offers: Iterable[Offer]) -> Mapping[tuple[str, int], Container]:
+    """Return whose each announced address is: Docker's published ports before a host network's guesses, then the older.
+
+    A program that is to listen on the host's network, but does not, would be taken for ready by another's answer.
+    """
+
+    def order(offer: Offer) -> tuple[bool, int, str]:
+        return offer.container.network_mode == "host", offer.container.started_ns, offer.container.id
+
+    holders: dict[tuple[str, int], Container] = {}
+    for offer in sorted(offers, key=order):
+        for instance in offer.instances:
+            holders.setdefault((instance.address, instance.port), offer.container)
+    return holders
+
+
 def _is_ready(target: Target | None, known: Known) -> bool:
     if target is None or target.started in known.trusted:
         return True
@@ -123,6 +145,11 @@ def _is_ready(target: Target | None, known: Known) -> bool:
 def _looping(container: Container) -> Problem:
     text = f"{container.name} keeps restarting: offered again once it stays up for a while"
     return because("CRASH_LOOP", text)
+
+
+def _taken(container: Container, instance: Instance, holder: Container) -> tuple[str, Problem]:
+    text = f"{container.name} would be announced at {instance.address} port {instance.port}, where {holder.name} is"
+    return f"{container.name}:{instance.container_port}", because("ADDRESS_TAKEN", text)
 
 
 def _not_listening(container: Container, instance: Instance) -> tuple[str, Problem]:

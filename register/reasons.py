@@ -23,6 +23,7 @@ Code = Literal[
     "UNREADABLE",
     "STARTING",
     "NOT_LISTENING",
+    "ADDRESS_TAKEN",
     "CRASH_LOOP",
 ]
 
@@ -57,6 +58,7 @@ REASONS: Mapping[Code, Reason] = {
     "UNREADABLE": Reason("Docker's description of the container cannot be understood.", "always"),
     "STARTING": Reason("The container's own HEALTHCHECK has not succeeded yet.", "never"),
     "NOT_LISTENING": Reason("Nothing accepts connections on the port yet.", "never"),
+    "ADDRESS_TAKEN": Reason("Another container of this host is announced at the same address and port.", "always"),
     "CRASH_LOOP": Reason("Crashed within ten seconds of its start: offered once it stays up for as long.", "always"),
 }
 assert set(REASONS) == set(get_args(Code))  # noqa: S101  both lists are in this file

@@ -7,7 +7,8 @@ import pytest
 from catalog.record import Check
 from discover.build import build
 from discover.model import Bind, Policy, Process, ProxyConfig
-from discover.snapshot import EMPTY, Snapshot
+from discover.ownership import Listening
+from discover.snapshot import EMPTY, Service, Snapshot
 from tests.parts.records import instance, snapshot
 
 PROCESS = Process(Bind("127.0.0.1", 1936), "/run/tandem/admin.sock", 10_000, None, None)
@@ -111,6 +112,36 @@ def test_an_address_belongs_to_the_newest_record():
     config, problems = build(snapshot(old, new), POLICY)
 
     assert [item.name for item in config.listeners] == ["new:7001"]
+    assert [problem.code for problem in problems.values()] == ["ADDRESS_REUSED"]
+
+
+def test_haproxys_own_address_is_no_instance():
+    """A program on the host's network that did not get its port seems to listen where HAProxy does."""
+    loop = instance(1, address="127.0.0.1", port=9000, service_port=7000)
+    given = snapshot(loop, instance(2, "other", service_port=9000))
+    now = Listening({9000: "other"}, frozenset({Bind("127.0.0.1", 9000)}))
+
+    config, problems = build(given, POLICY, listening=now)
+
+    assert [item.name for item in config.listeners] == ["other:9000"]
+    assert [problem.code for problem in problems.values()] == ["OWN_ADDRESS"]
+
+
+def test_a_service_keeps_the_port_it_has_while_it_rolls():
+    given = snapshot(instance(1, "squatter"), instance(2, "whoami"))
+
+    assert [item.service for item in build(given, POLICY)[0].listeners] == ["squatter"]
+    assert [i.service for i in build(given, POLICY, listening=Listening({8000: "whoami"}))[0].listeners] == ["whoami"]
+    assert [i.service for i in build(given, POLICY, listening=Listening({8000: "gone"}))[0].listeners] == ["squatter"]
+
+
+def test_of_one_container_under_two_hosts_the_newer_counts():
+    old, new = snapshot(instance(1)), snapshot(instance(1, port=99), host="h2")
+    records = {**old.records, **{key: replace(record, created=99) for key, record in new.records.items()}}
+
+    config, problems = build(replace(old, services={"whoami": Service.of(records)}), POLICY)
+
+    assert [server.endpoint for server in config.listeners[0].servers] == ["10.0.0.1:99"]
     assert [problem.code for problem in problems.values()] == ["ADDRESS_REUSED"]
 
 

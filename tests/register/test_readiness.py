@@ -131,3 +131,18 @@ def test_what_was_ready_drains() -> None:
     found = desired([leaving], KEYS, known(verdicts={STARTED: "accepted"}), HOST_IP, 0.0)
 
     assert [instance.state for instance in found.instances.values()] == ["draining"]
+
+
+def test_a_published_port_is_not_taken_over_by_a_guess_on_the_hosts_network() -> None:
+    published = offer(health="healthy")
+    labels = {"SERVICE_38000_NAME": "other"}
+    other = container(
+        id="aa" * 32, name="x", network_mode="host", bindings=(), labels=labels, health="healthy", started_ns=1
+    )
+    guess = instances_of(other, Policy(HOST_IP))
+    lives = followed({}, [container(), other], 0.0)
+
+    found = desired([guess, published], KEYS, known(lives=lives), HOST_IP, 0.0)
+
+    assert list(found.instances) == [KEY]
+    assert found.reasons["x:38000"].code == "ADDRESS_TAKEN"

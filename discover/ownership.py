@@ -1,0 +1,99 @@
+"""Which record may be called, and which service has a port. No I/O.
+
+These rules keep one service's callers away from another's instances: an address:port belongs to the newest record, as
+its host gave the port away again; nothing that HAProxy itself listens on is an instance; and a service port belongs to
+the service that has it, else to the one whose oldest record named it first.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from discover.model import Bind, because
+from discover.snapshot import Record, Service
+from sidecar.problems import Problem
+
+Services = Mapping[str, Service]
+Problems = dict[str, Problem]
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """What HAProxy listens on now: which service has which port, and every address."""
+
+    holders: Mapping[int, str] = field(default_factory=dict)
+    binds: frozenset[Bind] = frozenset()
+
+
+NOTHING = Listening()
+
+
+def rightful(services: Services, own: frozenset[Bind], problems: Problems) -> Services:
+    """Return the services with those records that may be called."""
+    return _one_per_endpoint(_one_per_name(_not_ourselves(services, own, problems), problems), problems)
+
+
+def _not_ourselves(services: Services, own: frozenset[Bind], problems: Problems) -> Services:
+    """Return the services without records that lead back to HAProxy: a call would go in circles, or elsewhere.
+
+    A program on the host's network that could not have its port, as HAProxy has it, seems to listen there.
+    """
+    addresses = {(bind.host, bind.port) for bind in own}
+    kept = dict(services)
+    for name, service in services.items():
+        if addresses.isdisjoint(service.endpoints):
+            continue
+        circling = {key for key, record in service.records.items() if record.endpoint in addresses}
+        for key in circling:
+            address, port = service.records[key].endpoint
+            text = f"{name} is announced at {address} port {port}, where HAProxy itself listens"
+            problems[key] = because("OWN_ADDRESS", f"hidden: {text}")
+        kept[name] = _without(service, circling)
+    return kept
+
+
+def _one_per_endpoint(services: Services, problems: Problems) -> Services:
+    """Return the services without records whose address another, newer record announces too."""
+    everywhere: set[tuple[str, int]] = set().union(*(service.endpoints for service in services.values()))
+    if len(everywhere) == sum(len(service.records) for service in services.values()):
+        return services
+    newest: dict[tuple[str, int], tuple[str, Record]] = {}
+    hidden: dict[str, set[str]] = {}
+    records = ((key, record) for service in services.values() for key, record in service.records.items())
+    for key, record in sorted(records, key=lambda item: (item[1].created, item[0])):
+        if (older := newest.get(record.endpoint)) is not None:
+            text = f"{record.endpoint[0]} port {record.endpoint[1]} was announced again"
+            problems[older[0]] = because("ADDRESS_REUSED", f"hidden: {text}, by {record.key.service} {record.key.name}")
+            hidden.setdefault(older[1].key.service, set()).add(older[0])
+        newest[record.endpoint] = (key, record)
+    return {name: _without(service, hidden.get(name, set())) for name, service in services.items()}
+
+
+def _without(service: Service, keys: set[str]) -> Service:
+    return Service.of({k: r for k, r in service.records.items() if k not in keys}) if keys else service
+
+
+def _one_per_name(services: Services, problems: Problems) -> Services:
+    """Return the services without records of a container that another host announces too, by a newer record."""
+    kept = dict(services)
+    for service, it in services.items():
+        if len(it.names) == len(it.records):
+            continue
+        newest: dict[str, tuple[str, Record]] = {}
+        for key, record in sorted(it.records.items(), key=lambda item: (item[1].created, item[0])):
+            if (older := newest.get(record.key.name)) is not None:
+                text = f"{service} {record.key.name} is announced by host {record.key.host} too"
+                problems[older[0]] = because("ADDRESS_REUSED", f"hidden: {text}")
+            newest[record.key.name] = (key, record)
+        kept[service] = Service.of(dict(newest.values()))
+    return kept
+
+
+def owners_of(services: Services, holders: Mapping[int, str]) -> Mapping[int, str]:
+    """Return which service each port belongs to: who has it, else whose record named it first, else by name."""
+    first: dict[int, tuple[int, str]] = {}
+    for name, service in services.items():
+        for port, created in service.ports.items():
+            first[port] = min(first.get(port, (created, name)), (created, name))
+    owners = {port: name for port, (_, name) in first.items()}
+    kept = {port: name for port, name in holders.items() if name in services and port in services[name].ports}
+    return owners | kept
