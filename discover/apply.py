@@ -134,7 +134,8 @@ class Applier:
 
         A refused text stays as the candidate, for whoever wants to read the line that HAProxy complains about.
         """
-        marker = next_marker(wanted, running.marker if running else None)
+        # Where it is not known what runs, most likely it is the file: its marker must not come twice either.
+        marker = next_marker(wanted, running.marker if running else marker_of(read(self._config) or ""))
         try:
             with self._seconds.time():
                 self._swap(self.check(wanted, marker), marker)
@@ -165,9 +166,3 @@ class Applier:
                 self._config.replace(candidate)
                 write(self._config, before)
             raise
-
-    @staticmethod
-    def keep_template(path: Path, text: str) -> None:
-        """Keep a copy of a template that was accepted."""
-        if read(path) != text:
-            write(path, text)

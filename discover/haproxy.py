@@ -119,13 +119,12 @@ class HAProxy:
         )
 
     def answers(self) -> bool:
-        """Whether a master is there; asked twice, as one that executes itself anew refuses for a moment."""
-        for pause_s in (0.2, 0.0):
-            with contextlib.suppress(Unavailable):
-                self.ask("show proc")
-                return True
-            time.sleep(pause_s)
-        return False
+        """Whether a master answers now; one that executes itself anew refuses for a moment."""
+        try:
+            self.ask("show proc")
+        except Unavailable:
+            return False
+        return True
 
     def start(self) -> None:
         """Start HAProxy where it outlives us, unless it runs; under a supervisor, leave it to that one.

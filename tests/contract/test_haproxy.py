@@ -144,6 +144,16 @@ def test_an_earlier_life_is_recognised_by_its_marker_and_its_servers(site):
         assert Site(site.haproxy).applier.running(None) is None
 
 
+def test_a_reload_of_the_same_text_has_another_marker_also_if_nobody_knows_what_runs(site):
+    with backend("one") as one:
+        first = site.reload(local(1, one, free_port()))
+
+        again = Site(site.haproxy).applier.reload(None, first.rendered)
+
+        assert again.marker != first.marker
+        assert site.haproxy.adapter.marker() == again.marker
+
+
 def test_a_dead_haproxy_is_started_again_from_its_file(site):
     port = free_port()
     with backend("one") as one:
@@ -368,9 +378,10 @@ class TestTrial:
         assert bridge_gateway("lo") == "127.0.0.1"
 
 
-def test_a_refused_service_is_told_by_name(site):
+def test_haproxys_own_check_does_not_find_an_address_of_another_host(site):
+    """The reason why addresses are tried before a reload: if this fails one day, the trial can go."""
     policy = replace(site.policy, hosts=("127.0.0.1", "192.0.2.1"))
     candidate = site.haproxy.folder / "c.cfg"
     candidate.write_text(site.rendered(instance(1), policy=policy).text)
 
-    site.haproxy.adapter.check(candidate)  # not found by the check: the reason why addresses are tried first
+    site.haproxy.adapter.check(candidate)
