@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 up: images ## run etcd, the pair and two demo containers here, and call them
 	@images/stack.sh up
@@ -30,8 +30,11 @@ images: $(BIN)/.installed ## build the images whose sources changed
 bench: images $(BIN)/.bench ## measure everything and write docs/bench.md (BENCH=--full: as often as issue 3 asks, hours)
 	@$(BIN)/python -m bench $(BENCH)
 
-lab:
-	@echo "not there yet: comes with several hosts (issue 4)"; exit 1
+lab: ## run three hosts and three etcd members here, to play with; again is safe
+	@images/lab.sh up
+
+lab-down: ## undo `make lab`, without a trace
+	@images/lab.sh down
 
 clean: ## undo everything: also images, .venv and downloads
 	@images/clean.sh
@@ -43,4 +46,4 @@ $(BIN)/.bench: bench/requirements.lock $(BIN)/.installed
 	@$(BIN)/python -m pip --disable-pip-version-check -q install --require-hashes --only-binary :all: -r $<
 	@touch $@
 
-.PHONY: help up down test check images bench lab clean
+.PHONY: help up down test check images bench lab lab-down clean

@@ -46,7 +46,9 @@ class Client:
     longest_s: float = 0.0
     lost: "collections.Counter[str]" = field(default_factory=collections.Counter)
     moments: list[tuple[int, int, str]] = field(default_factory=list)  # begin and end of each lost call
+    slow_moments: list[tuple[int, int]] = field(default_factory=list)  # begin and end of each slow call
     by: "collections.Counter[str]" = field(default_factory=collections.Counter)
+    last: dict[str, int] = field(default_factory=dict)  # container -> when it answered last
     _socket: socket.socket | None = None
     _calls: int = 0
 
@@ -63,11 +65,15 @@ class Client:
             self._drop()
         else:
             self.by[words[1]] += 1
+            self.last[words[1]] = time.time_ns()
             if words[0] != self.service:
                 self.lost[f"reply of {words[0]}"] += 1
         took_s = time.monotonic() - began
         self.done += 1
-        self.slow += took_s > SLOW_S
+        if took_s > SLOW_S:
+            self.slow += 1
+            if len(self.slow_moments) < MOMENTS:
+                self.slow_moments.append((began_ns, time.time_ns()))
         self.longest_s = max(self.longest_s, took_s)
 
     def _reply(self) -> list[str]:
@@ -114,18 +120,28 @@ class Client:
             "longest_s": self.longest_s,
             "lost": self.lost,
             "moments": self.moments,
+            "slow_moments": self.slow_moments,
             "by": self.by,
+            "last": self.last,
         }
 
 
 class Load:
-    """Several clients, each a process; the sums of what they counted."""
+    """Several clients, each a process; the sums of what they counted. `prefix` is a command that runs each of them."""
 
     def __init__(
-        self, address: str, port: int, service: str, *, close: int = 2, keep: int = 2, rate: float = 100
+        self,
+        address: str,
+        port: int,
+        service: str,
+        *,
+        close: int = 2,
+        keep: int = 2,
+        rate: float = 100,
+        prefix: Sequence[str] = (),
     ) -> None:
         kinds = ["close"] * close + ["keep"] * keep
-        base = [sys.executable, "-S", "-m", "bench.load", address, str(port), service]
+        base = [*prefix, sys.executable, "-S", "-m", "bench.load", address, str(port), service]
         self.service = service
         self._began = time.monotonic()
         self._clients = {
@@ -160,7 +176,7 @@ class Load:
         return sum(result["slow"] for result in self._of(kind))
 
     def longest_ms(self) -> float:
-        return max(result["longest_s"] for result in self._of("")) * 1000
+        return float(max(result["longest_s"] for result in self._of(""))) * 1000
 
     def lost(self, kind: str = "") -> dict[str, int]:
         """Return how many calls were lost, by how."""
@@ -169,6 +185,22 @@ class Load:
     def moments(self, kind: str = "") -> list[tuple[int, int, str]]:
         """Return when each of the first lost calls began and ended, by this machine's clock, and how it was lost."""
         return sorted((began, ended, how) for result in self._of(kind) for began, ended, how in result["moments"])
+
+    def slow_moments(self) -> list[tuple[int, int]]:
+        """Return when each of the first slow calls began and ended."""
+        return sorted((began, ended) for result in self._of("") for began, ended in result["slow_moments"])
+
+    def by(self) -> dict[str, int]:
+        """Return how many replies each container gave."""
+        return dict(sum((collections.Counter(result["by"]) for result in self._of("")), collections.Counter()))
+
+    def last_ns(self) -> dict[str, int]:
+        """Return when each container answered last, by this machine's clock."""
+        last: dict[str, int] = {}
+        for result in self._of(""):
+            for container, when_ns in result["last"].items():
+                last[container] = max(when_ns, last.get(container, 0))
+        return last
 
     def _of(self, kind: str) -> Sequence[dict[str, Any]]:
         return [result for each, results in self.results.items() if kind in ("", each) for result in results]

@@ -2,6 +2,7 @@
 # Undo `make up`, and remove the images, .venv and everything fetched. What apt installed stays.
 . "$(dirname "$0")/lib.sh"
 
+images/lab.sh clean
 if has dockerd && is_root && [ -e "$RUN/engine.used" ] && ! engine_answers; then
     images/engine.sh up # images can only be removed through an engine
 fi

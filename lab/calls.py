@@ -1,0 +1,37 @@
+"""Calls from inside a machine of the fleet: one request, and a load that says who answered when."""
+
+import contextlib
+import http.client
+from dataclasses import dataclass
+
+from lab.namespace import Namespace
+
+ANSWER_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back; whoami's words are service, container, generation."""
+
+    status: int
+    text: str
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return tuple(self.text.split())
+
+
+def fetch(
+    namespace: Namespace, address: str, port: int, path: str = "/", *, method: str = "GET", timeout_s: float = ANSWER_S
+) -> Reply:
+    """Make one request on a connection of its own, as a program in the namespace would. Raises OSError."""
+    connection = http.client.HTTPConnection(address, port, timeout=timeout_s)
+    with contextlib.closing(connection):
+        try:
+            with namespace.inside():
+                connection.connect()
+            connection.request(method, path, headers={"Connection": "close"})
+            response = connection.getresponse()
+            return Reply(response.status, response.read().decode(errors="replace"))
+        except http.client.HTTPException as error:
+            raise ConnectionError(f"{address}:{port}{path}: {error!r}") from error
