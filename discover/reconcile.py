@@ -15,6 +15,7 @@ from discover.build import Known, build
 from discover.idle import Idle
 from discover.model import Bind, Policy, ProxyConfig, because, listened_by, with_idle
 from discover.ownership import Listening
+from discover.pace import Pace
 from discover.plan import Noop, Reload, RuntimeUpdate, keeping_structure, plan
 from discover.render import Layout, Rendered
 from discover.runtime import Mismatch
@@ -30,7 +31,6 @@ from sidecar.trigger import Trigger
 
 log = logging.getLogger(__name__)
 
-SPACING_S = 1.0  # between reloads: the first change acts at once, those that follow share the next one
 AGAIN_S = 30.0  # a port that another program holds is tried again after this
 RESTING_MAX = 50  # servers in maintenance before a reload sweeps them out ...
 RESTING_SHARE = 0.1  # ... or this share of all servers, whichever is more ...
@@ -65,8 +65,8 @@ class Reconcile:
         self._idle = Idle()
         self._refused = ("", "", -math.inf)  # the text that HAProxy refused last, why, and when
         self._unusable: Mapping[Bind, str] = {}
-        self._reloaded_s = self._tried_s = self._changed_s = -math.inf
-        self._postponed = False  # a reload is due as soon as the spacing allows it
+        self._tried_s = self._changed_s = -math.inf
+        self._pace = Pace()
         health.expect("haproxy", "template")
 
     def actor(self) -> Actor:
@@ -102,12 +102,12 @@ class Reconcile:
 
     def _due_s(self) -> float:
         """Return when something has to be done even if nothing happens."""
-        due = [self._tried_s + AGAIN_S] if self._unusable else []
-        if self._postponed:
-            due.append(self._reloaded_s + SPACING_S)
+        due = [self._pace.due_s]
+        if self._unusable:
+            due.append(self._tried_s + AGAIN_S)
         if self._too_many_rest():
             due.append(self._changed_s + QUIET_S)
-        return min(due, default=math.inf)
+        return min(due)
 
     def _too_many_rest(self) -> bool:
         servers = sum(len(listener.servers) for listener in self.config.listeners) if self.config else 0
@@ -186,16 +186,19 @@ class Reconcile:
             # Also what no service asks for today: a template is refused when it is edited, not weeks later.
             self._try(layout, built)
         config = with_idle(built, self._idle.listeners())
-        if not self._at_runtime(config, layout.render(config)):
+        if why := self._beyond_runtime(config, layout.render(config)):
             if self.config is not None:
                 # At once, and before the reload: workers that it makes old hear of no change any more.
                 kept = keeping_structure(self.config, config)
-                self._at_runtime(kept, layout.render(kept))
-            self._postponed = time.monotonic() < self._reloaded_s + SPACING_S
-            if self._postponed:
+                self._beyond_runtime(kept, layout.render(kept))
+            now_s = time.monotonic()
+            self._pace.wanted(why, now_s)
+            if now_s < self._pace.due_s:
                 return
+            self._pace.dropped()  # also if HAProxy refuses it: the same text would only be refused again
             self._idle.forget(time.monotonic())
             self._with_reload(with_idle(built, self._idle.listeners()), layout)
+        self._pace.dropped()
         self._sources.templates.accept(layout)
         self._health.good("haproxy")
 
@@ -206,22 +209,21 @@ class Reconcile:
             self._sources.templates.refuse(layout, error)
             raise
 
-    def _at_runtime(self, config: ProxyConfig, wanted: Rendered) -> bool:
-        """Do what takes no reload, and return whether that was all."""
+    def _beyond_runtime(self, config: ProxyConfig, wanted: Rendered) -> str:
+        """Do what takes no reload; return why that is not all, or nothing if it is."""
         running = self._running
         step = plan(running.rendered.sections if running else None, wanted.sections)
         if isinstance(step, Reload) or running is None:
-            return False
+            return step.why if isinstance(step, Reload) else "nothing known is running"
         if isinstance(step, RuntimeUpdate):
             try:
                 self._running = self._applier.update(running, wanted, step.changes)
             except Mismatch as why:
                 log.warning("a change at runtime failed, reloading instead: %s", why)
-                return False
+                return f"a change at runtime failed: {why}"
             log.info("updated %s", Details(changes=step.why))
         self.config = config
-        self._postponed = False
-        return True
+        return ""
 
     def _with_reload(self, config: ProxyConfig, layout: Layout) -> None:
         wanted = layout.render(config)
@@ -239,7 +241,7 @@ class Reconcile:
         except Rejected as error:
             self._refused = (wanted.text, str(error), time.monotonic())
             raise
-        self._postponed = False
-        self._reloaded_s = time.monotonic()
-        took_ms = round((self._reloaded_s - started) * 1000)
+        ended = time.monotonic()
+        self._pace.done(ended)
+        took_ms = round((ended - started) * 1000)
         log.info("reloaded %s", Details(why=why, took_ms=took_ms))

@@ -1,5 +1,7 @@
 """What the adapter promises, on real HAProxies: the machine's, and the one in the image."""
 
+import contextlib
+import http.client
 import socket
 import subprocess
 import threading
@@ -96,6 +98,29 @@ def test_a_reload_is_confirmed_when_the_new_worker_answers(site):
             assert site.haproxy.adapter.marker() == rendered.marker
             assert marker_of(site.haproxy.config.read_text()) == rendered.marker
             assert get(port) == (200, "two")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_idle_client_of_an_old_worker_is_served_as_the_new_one_knows(site, method):
+    port = free_port()
+    with backend("one") as one, backend("two") as two:
+        before = local(1, one, port, mode="http")
+        site.reload(before)
+        client = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        with contextlib.closing(client):
+            assert ask(client, method) == (200, "one")
+
+            other = local(3, free_port(), free_port(), "other")
+            site.reload(before, other)
+            site.update(local(2, two, port, mode="http"), other)
+
+            assert ask(client, method) == (200, "two")
+
+
+def ask(client: http.client.HTTPConnection, method: str) -> tuple[int, str]:
+    client.request(method, "/", body=b"x" * 10_000 if method == "POST" else None)
+    answer = client.getresponse()
+    return answer.status, answer.read().decode()
 
 
 def test_a_refused_text_changes_nothing_and_is_kept_to_be_read(site):

@@ -15,7 +15,7 @@ from tests.discover.test_build import POLICY, config_of
 from tests.parts.records import instance, snapshot
 
 SHIPPED = Layout(TEMPLATE.read_text(), "haproxy.cfg.j2")
-CHECK = "fastinter 500ms downinter 1s fall 2 rise 1"
+CHECK = "fastinter 500ms downinter 1s fall 2 rise 1 observe layer4 error-limit 3 on-error fastinter"
 MARKER = "global\n    description {{ marker }}\n"
 
 

@@ -21,6 +21,10 @@ def backend(name: str) -> Iterator[int]:
             self.end_headers()
             self.wfile.write(name.encode())
 
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
+
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
