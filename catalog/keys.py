@@ -20,6 +20,13 @@ class OwnerKey:
 
 
 @dataclass(frozen=True, slots=True, order=True)
+class DrainedKey:
+    """The key that keeps a host out of service: while it stands, its registrar publishes nothing. Under no lease."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
 class InstanceKey:
     """The identity of one instance: the port inside one container, on one host."""
 
@@ -35,13 +42,20 @@ class InstanceKey:
 
 
 @dataclass(frozen=True, slots=True, order=True)
+class PurgeKey:
+    """The key that says that nothing of a host is to be called, whatever its registrar or its checks say."""
+
+    host: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
 class PortKey:
     """The key that holds the port claimed for a service."""
 
     service: str
 
 
-Key = OwnerKey | InstanceKey | PortKey
+Key = OwnerKey | DrainedKey | PurgeKey | InstanceKey | PortKey
 
 
 def identity(host: str, instance: Instance) -> InstanceKey:
@@ -74,6 +88,10 @@ def key_of(prefix: str, key: Key) -> str:
     match key:
         case OwnerKey(host):
             return f"{host_root(prefix, host)}owner"
+        case DrainedKey(host):
+            return f"{host_root(prefix, host)}drained"
+        case PurgeKey(host):
+            return f"{host_root(prefix, host)}purge"
         case InstanceKey(host, service):
             return f"{instances_root(prefix, host)}{service}/{key.name}"
         case PortKey(service):
@@ -87,6 +105,10 @@ def parse_key(prefix: str, text: str) -> Key:
     match text.removeprefix(root(prefix)).split("/"):
         case ["hosts", host, "owner"] if HOST_ID.fullmatch(host):
             return OwnerKey(host)
+        case ["hosts", host, "drained"] if HOST_ID.fullmatch(host):
+            return DrainedKey(host)
+        case ["hosts", host, "purge"] if HOST_ID.fullmatch(host):
+            return PurgeKey(host)
         case ["hosts", host, "instances", service, name] if HOST_ID.fullmatch(host):
             container, _, port = name.partition(":")
             if SERVICE_NAME.fullmatch(service) and _CONTAINER.fullmatch(container) and _is_port(port):
@@ -94,7 +116,7 @@ def parse_key(prefix: str, text: str) -> Key:
         case ["ports", service] if SERVICE_NAME.fullmatch(service):
             return PortKey(service)
     raise Rejected(
-        f"key {text!r:.200}: not hosts/<host>/owner, ports/<service> or "
+        f"key {text!r:.200}: not hosts/<host>/owner, hosts/<host>/purge, ports/<service> or "
         "hosts/<host>/instances/<service>/<container>:<port>"
     )
 

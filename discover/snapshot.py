@@ -1,26 +1,39 @@
 """Every instance at one revision of etcd. No I/O: a listing makes one, each watched batch makes the next."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from catalog.entries import Batch, Entry, Listing
 from catalog.errors import Rejected
-from catalog.keys import InstanceKey, identity, parse_key
+from catalog.keys import InstanceKey, OwnerKey, PurgeKey, identity, parse_key
 from catalog.record import Instance, decode
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One good record: who it is, what it says, and the revision that created its key, which is its age."""
+    """One good record: who it is, what it says, and the revision that created its key, which is its age.
+
+    One under no lease was put by hand: it never expires, so only a delete takes it away.
+    """
 
     key: InstanceKey
     instance: Instance
     created: int
+    leased: bool = True
+    modified: int = field(default=0, compare=False)  # for the audit: written again the same is no change
 
     @property
     def endpoint(self) -> tuple[str, int]:
         """Where it is dialled."""
         return self.instance.address, self.instance.port
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A host's owner key: created anew when the host comes back from an expiry, only modified by a takeover."""
+
+    created: int
+    modified: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +60,33 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All services at `revision`, and the reason for each key that could not be read as a record."""
+    """All services at `revision`, and the reason for each key that could not be read as a record.
+
+    `owners` are the hosts whose registrar's lease lives; of `purged` ones nothing is to be called.
+    """
 
     revision: int
     services: Mapping[str, Service]
     refused: Mapping[str, str]
+    owners: Mapping[str, Owner] = field(default_factory=dict)
+    purged: frozenset[str] = frozenset()
+    cluster: int = 0
 
     @property
     def records(self) -> Mapping[str, Record]:
         """Every record by its etcd key."""
         return {key: record for service in self.services.values() for key, record in service.records.items()}
 
+    def record(self, key: InstanceKey, text: str) -> Record | None:
+        """Return the record under an etcd key, which is given parsed too."""
+        return self.services[key.service].records.get(text) if key.service in self.services else None
+
     def same_as(self, other: "Snapshot | None") -> bool:
         """Whether both say the same, at whichever revision."""
-        return other is not None and self.services == other.services and self.refused == other.refused
+        return other is not None and self._said() == other._said()
+
+    def _said(self) -> tuple[object, ...]:
+        return self.services, self.refused, self.owners, self.purged
 
 
 EMPTY = Snapshot(0, {}, {})
@@ -68,7 +94,8 @@ EMPTY = Snapshot(0, {}, {})
 
 def snapshot_of(prefix: str, listing: Listing) -> Snapshot:
     """Return the snapshot that a listing shows."""
-    return _changed(prefix, EMPTY, listing.revision, ((entry.key, entry) for entry in listing.entries))
+    nothing = Snapshot(0, {}, {}, cluster=listing.cluster)
+    return _changed(prefix, nothing, listing.revision, ((entry.key, entry) for entry in listing.entries))
 
 
 def apply(prefix: str, snapshot: Snapshot, batch: Batch) -> Snapshot:
@@ -79,13 +106,14 @@ def apply(prefix: str, snapshot: Snapshot, batch: Batch) -> Snapshot:
 
 def _changed(prefix: str, before: Snapshot, revision: int, news: Iterable[tuple[str, Entry | None]]) -> Snapshot:
     """Return a snapshot with some keys put or deleted; services that they do not touch are the same objects."""
-    refused = dict(before.refused)
+    refused, hosts = dict(before.refused), _Hosts(dict(before.owners), set(before.purged))
     touched: dict[str, dict[str, Record]] = {}
     for key, entry in news:
         refused.pop(key, None)
         try:
             name = parse_key(prefix, key)
             if not isinstance(name, InstanceKey):
+                hosts.learn(name, entry)
                 continue
             records = touched.setdefault(name.service, dict(_records(before, name.service)))
             records.pop(key, None)
@@ -96,7 +124,24 @@ def _changed(prefix: str, before: Snapshot, revision: int, news: Iterable[tuple[
                 refused[key] = str(error)
     changed = {service: Service.of(records) for service, records in touched.items() if records}
     kept = {service: it for service, it in before.services.items() if service not in touched}
-    return Snapshot(revision, kept | changed, refused)
+    return Snapshot(revision, kept | changed, refused, hosts.owners, frozenset(hosts.purged), before.cluster)
+
+
+@dataclass(slots=True)
+class _Hosts:
+    """What is said about whole hosts, while a snapshot is made."""
+
+    owners: dict[str, Owner]
+    purged: set[str]
+
+    def learn(self, name: object, entry: Entry | None) -> None:
+        match name:
+            case OwnerKey(host) if entry is None:
+                self.owners.pop(host, None)
+            case OwnerKey(host) if entry is not None:
+                self.owners[host] = Owner(entry.create_revision, entry.mod_revision)
+            case PurgeKey(host):
+                (self.purged.discard if entry is None else self.purged.add)(host)
 
 
 def _records(snapshot: Snapshot, service: str) -> Mapping[str, Record]:
@@ -108,4 +153,4 @@ def _record(key: InstanceKey, entry: Entry) -> Record:
     if identity(key.host, instance) != key:
         seen = f"{instance.service} {instance.container[:12]}:{instance.container_port}"
         raise Rejected(f"record says {seen}, unlike its key")
-    return Record(key, instance, entry.create_revision)
+    return Record(key, instance, entry.create_revision, entry.lease != 0, entry.mod_revision)

@@ -23,6 +23,7 @@ from catalog.record import (
     Balance,
     Check,
     Mode,
+    OnAbsence,
     Retry,
     Role,
     Sticky,
@@ -58,6 +59,7 @@ class PortLabels:
     sticky: Sticky = "none"
     timeout_ms: int | None = None
     retry: Retry = "idempotent"
+    on_absence: OnAbsence = "keep"
     network: str | None = None
     address: str | None = None
     tags: tuple[str, ...] = ()
@@ -225,6 +227,7 @@ SETTINGS: Mapping[str, Setting] = {
     "STICKY": Setting("sticky", one_of(*get_args(Sticky))),
     "TIMEOUT": Setting("timeout_ms", _duration_ms(1)),
     "RETRY": Setting("retry", one_of(*get_args(Retry))),
+    "ON_ABSENCE": Setting("on_absence", one_of(*get_args(OnAbsence))),
     "NETWORK": Setting("network", str),
     "ADDRESS": Setting("address", str),
     "TAGS": Setting("tags", _tags),

@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 from catalog.errors import Rejected
 from catalog.keys import (
     HOST_ID,
+    DrainedKey,
     InstanceKey,
     Key,
     OwnerKey,
     PortKey,
+    PurgeKey,
     host_root,
     hosts_root,
     identity,
@@ -28,6 +30,8 @@ services = st.from_regex(SERVICE_NAME, fullmatch=True)
 containers = st.text("0123456789abcdef", min_size=12, max_size=12)
 keys: st.SearchStrategy[Key] = (
     st.builds(OwnerKey, hosts)
+    | st.builds(DrainedKey, hosts)
+    | st.builds(PurgeKey, hosts)
     | st.builds(PortKey, services)
     | st.builds(InstanceKey, hosts, services, containers, st.integers(1, 65535))
 )
@@ -35,6 +39,8 @@ prefixes = st.sampled_from(["/services", "/team/a", "", "/v1/hosts"])
 
 GIVEN = [
     (OwnerKey("h1"), "/services/v1/hosts/h1/owner"),
+    (DrainedKey("h1"), "/services/v1/hosts/h1/drained"),
+    (PurgeKey("h1"), "/services/v1/hosts/h1/purge"),
     (InstanceKey("h1", "web", CONTAINER, 80), f"/services/v1/hosts/h1/instances/web/{CONTAINER}:80"),
     (PortKey("web"), "/services/v1/ports/web"),
 ]
@@ -129,7 +135,7 @@ def test_other_prefix_is_rejected(text: str) -> None:
 
 
 def test_roots_contain_their_keys_and_no_other_host() -> None:
-    owner, instance, port = (text for _, text in GIVEN)
+    owner, *_, instance, port = (text for _, text in GIVEN)
 
     assert owner.startswith(host_root("/services", "h1"))
     assert instance.startswith(instances_root("/services", "h1"))

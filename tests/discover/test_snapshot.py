@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.entries import Batch, Entry, Event, Listing
-from catalog.keys import OwnerKey, PortKey, key_of
+from catalog.keys import OwnerKey, PortKey, PurgeKey, key_of
 from discover.snapshot import EMPTY, apply, snapshot_of
 from tests.parts.records import PREFIX, entry, instance, snapshot
 
@@ -41,7 +41,17 @@ def test_owners_and_claimed_ports_are_no_records():
     keys = (key_of(PREFIX, OwnerKey("h1")), key_of(PREFIX, PortKey("whoami")))
     listing = Listing(1, 5, tuple(Entry(key, b"{}", 1, 1, 0) for key in keys))
 
-    assert snapshot_of(PREFIX, listing).same_as(EMPTY)
+    snapshot = snapshot_of(PREFIX, listing)
+
+    assert (snapshot.records, snapshot.refused, list(snapshot.owners)) == ({}, {}, ["h1"])
+
+
+def test_a_host_is_purged_while_its_key_says_so():
+    key = key_of(PREFIX, PurgeKey("h1"))
+    purged = snapshot_of(PREFIX, Listing(1, 5, (Entry(key, b"", 1, 1, 0),)))
+
+    assert purged.purged == {"h1"}
+    assert not apply(PREFIX, purged, Batch(6, (Event(key, None, 6),))).purged
 
 
 @pytest.mark.parametrize(
