@@ -67,7 +67,7 @@ class Reconcile:
         self._unusable: Mapping[Bind, str] = {}
         self._tried_s = self._changed_s = -math.inf
         self._pace = Pace()
-        health.expect("haproxy", "template")
+        health.expect("haproxy", "template", "catalog")
 
     def actor(self) -> Actor:
         """Return this as an actor."""
@@ -125,6 +125,9 @@ class Reconcile:
         if self._too_many_rest() and time.monotonic() >= self._changed_s + QUIET_S:
             self._sweep()
         self._problems.update(self._reconciled(snapshot or EMPTY))
+        if snapshot is not None and self._pace.due_s == math.inf:
+            # Only now may another docker-discover leave for us: a reload that is still due brings its listeners.
+            self._health.good("catalog")
 
     def _sweep(self) -> None:
         if self._running is not None:
