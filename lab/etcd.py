@@ -3,7 +3,10 @@
 import base64
 import json
 import shutil
+import threading
+import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +16,20 @@ from lab.wait import wait_for
 
 CLIENT_PORT, PEER_PORT = 2379, 2380
 FIRST_NUMBER = 21
+HISTORY_S = 30.0
 START_S = 60.0  # a second on a free machine
 # A busy machine must not make an election of its own: etcd's defaults, 100 and 1000 ms, said aloud.
 TIMES = ("--heartbeat-interval", "100", "--election-timeout", "1000")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One write that etcd remembers; a delete has no value."""
+
+    revision: int
+    is_delete: bool
+    key: str
+    value: str
 
 
 class Member:
@@ -162,6 +176,29 @@ class Cluster:
         entries = {_text(each["key"]): _text(each["value"]) for each in document.get("kvs", ())}
         return entries, int(document["header"]["revision"])
 
+    def history(self, since: int, prefix: str = "/services/") -> list[Event]:
+        """Return everything that was written after revision `since`, in order. Raises LabError after a compaction."""
+        mark = f"/lab/mark/{uuid.uuid4()}"
+        self.ctl("put", mark, "")
+        watch = self._wire.popen(*self.ctl_command("watch", "--prefix", "/", f"--rev={since + 1}", "--write-out=json"))
+        timer = threading.Timer(HISTORY_S, watch.kill)
+        timer.start()
+        events: list[Event] = []
+        try:
+            for line in watch.stdout or ():
+                for event in json.loads(line).get("Events") or ():
+                    found = _event(event)
+                    if found.key == mark:
+                        return events
+                    if found.key.startswith(prefix):
+                        events.append(found)
+        finally:
+            timer.cancel()
+            timer.join()
+            watch.kill()
+            watch.communicate()
+        raise LabError(f"the history since revision {since} ends before its end")
+
     def revision(self) -> int:
         """Return the store's revision, which every write moves."""
         return self.read("health")[1]
@@ -169,6 +206,12 @@ class Cluster:
     def _join(self) -> None:
         for member in self.members:
             member.join([each.peer for each in self.members], f"lab-{self._token}")
+
+
+def _event(event: dict[str, Any]) -> Event:
+    """Read one event as etcdctl prints it: type 1 is DELETE, and PUT is left out (etcd's kv.proto, EventType)."""
+    kv = event["kv"]
+    return Event(int(kv["mod_revision"]), bool(event.get("type")), _text(kv["key"]), _text(kv.get("value", "")))
 
 
 def _text(encoded: str) -> str:

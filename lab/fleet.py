@@ -21,7 +21,7 @@ from lab.engine import WHOAMI
 from lab.etcd import Cluster
 from lab.host import Host
 from lab.network import Machine, Wire
-from lab.process import LabError, run
+from lab.process import LabError, Process, run
 from lab.sweep import sweep
 from lab.wait import wait_for
 
@@ -83,6 +83,8 @@ class Fleet:
     def down(self) -> None:
         """Remove it, without a trace."""
         self.sweep()
+        for process in self.processes:
+            process.reap()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -105,9 +107,13 @@ class Fleet:
 
     def stands(self) -> bool:
         """Whether it is up: every part lives."""
-        processes = [member.process for member in self.etcd.members]
-        processes += [each for host in self.hosts for each in (host.engine.process, host.register, host.discover)]
-        return all(process.alive for process in processes)
+        return all(process.alive for process in self.processes)
+
+    @property
+    def processes(self) -> list[Process]:
+        """Every program of the fleet but HAProxy, which is nobody's child."""
+        members = [member.process for member in self.etcd.members]
+        return members + [each for h in self.hosts for each in (h.engine.process, h.register, h.discover)]
 
     def step(self, what: str, action: Callable[[], None]) -> None:
         began = time.monotonic()

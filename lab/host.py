@@ -4,6 +4,7 @@ import json
 import socket
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,21 @@ HOUSE = Path(__file__).parent.parent
 FIRST_NUMBER = 11
 READY_S = 60.0
 REGISTER_PORT, DISCOVER_PORT, STATS_PORT = 9301, 9302, 1936
-IN_MAINTENANCE = 0x3F  # srv_admin_state: any reason for maintenance (HAProxy management manual, "show servers state")
+# srv_admin_state and srv_op_state: HAProxy management manual, "show servers state"
+IN_MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20
+IS_STOPPED = 0
 ANSWER_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One server that HAProxy has in use: not in maintenance. `name` is the container's 12 digits and its port."""
+
+    service: str
+    name: str
+    endpoint: str
+    up: bool
+    weight: int  # 0: drains
 
 
 class Host:
@@ -97,16 +111,14 @@ class Host:
             admin.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: admin.recv(65536), b"")).decode(errors="replace")
 
-    def servers(self) -> dict[tuple[str, str], dict[str, str]]:
-        """Return (service, server) -> HAProxy's own words for every server that is not in maintenance."""
+    def servers(self) -> dict[str, Server]:
+        """Return every server that stands for an instance, by name. Raises OSError."""
         _, names, *rows = self.ask_haproxy("show servers state").splitlines()
         fields = names.removeprefix("# ").split()
         states = [dict(zip(fields, row.split(), strict=False)) for row in rows if row.strip()]
-        return {
-            (state["be_name"], state["srv_name"]): state
-            for state in states
-            if not int(state["srv_admin_state"]) & IN_MAINTENANCE
-        }
+        # a backend of ours that is no service has no port in its name
+        in_use = [s for s in states if ":" in s["be_name"] and not int(s["srv_admin_state"]) & IN_MAINTENANCE]
+        return {state["srv_name"]: _server(state) for state in in_use}
 
     # -- what happens to all of it
 
@@ -152,6 +164,16 @@ class Host:
             *("--etcd-host", etcd_hosts, "--state-dir", str(self.state_dir), "--run-dir", str(self.run_dir)),
             *("--stats", f"127.0.0.1:{STATS_PORT}", "--metrics", f"127.0.0.1:{DISCOVER_PORT}"),
         ]
+
+
+def _server(state: dict[str, str]) -> Server:
+    return Server(
+        service=state["be_name"].rpartition(":")[0],
+        name=state["srv_name"],
+        endpoint=f"{state['srv_addr']}:{state['srv_port']}",
+        up=int(state["srv_op_state"]) != IS_STOPPED,
+        weight=int(state["srv_uweight"]),
+    )
 
 
 def _program(pid: int) -> str:

@@ -63,7 +63,7 @@ class Process:
         """Start it if it does not live, and do not wait."""
         if self.alive:
             return
-        self._reap()
+        self.reap()
         with self.log_file.open("ab") as log:
             self._child = subprocess.Popen(
                 self.command,
@@ -126,10 +126,11 @@ class Process:
         pid = self.pid
         if pid is not None:
             end(pid, number)
-        self._reap()
+        self.reap()
         self._pid_file.unlink(missing_ok=True)
 
-    def _reap(self) -> None:
+    def reap(self) -> None:
+        """Take note that it has ended, if this process started it and it has; no zombie is left."""
         if self._child is not None:
             self._child.wait(END_S)
             self._child = None
