@@ -1,12 +1,14 @@
 """docker-register: wire the actors together and run them."""
 
 import logging
+import signal
 import sys
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 
 from catalog.store import Store
+from register import planned
 from register.docker_source import DockerSource
 from register.events import EventReader
 from register.hints import Hints
@@ -41,13 +43,18 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
     """Run until asked to stop. Raises WrongSettings."""
     settings = settings_of(argv, environ)
     log.setup(settings.log_level, settings.log_format)
+    if settings.command is not None:
+        planned.run(settings, settings.command, surroundings())
+        return
     log.announce(NAME, settings.shown)
-    run_group(actors(settings))
+    wired, keeper = actors(settings)
+    asking = {signal.SIGUSR1: lambda: keeper.ask("drain"), signal.SIGUSR2: lambda: keeper.ask("undrain")}
+    run_group(wired, on_signal=asking)
     logger.info("stopped; what is published stays for %s s, for the next life to adopt", settings.ttl_s)
 
 
-def actors(settings: RegisterSettings) -> list[Actor]:
-    """Return all actors of the registrar, wired."""
+def actors(settings: RegisterSettings) -> tuple[list[Actor], LeaseKeeper]:
+    """Return all actors of the registrar, wired, and the one that takes requests."""
     trigger, standing, metrics = Trigger(), Standing(), Metrics()
     facts = health.Health(stuck_after_s=TURNED_WITHIN_S)
     facts.expect(*FACTS)
@@ -60,6 +67,7 @@ def actors(settings: RegisterSettings) -> list[Actor]:
         identify=lambda: identify(settings, surroundings()),
         prefix=settings.prefix,
         ttl_s=settings.ttl_s,
+        drain_wait_s=settings.drain_wait_s,
         health=facts,
         on_change=lambda: trigger.fire("claim"),
     )
@@ -70,7 +78,7 @@ def actors(settings: RegisterSettings) -> list[Actor]:
     wired = [events.actor(), prober.actor(), keeper.actor(), publisher.actor()]
     if settings.metrics is not None:
         wired.append(health.server(settings.metrics, facts, metrics, telling.explain))
-    return wired
+    return wired, keeper
 
 
 def identify(settings: RegisterSettings, around: Surroundings) -> Registrar:

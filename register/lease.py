@@ -4,15 +4,18 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
-from catalog.entries import Entry, Put
+from catalog.entries import Entry, Fence
 from catalog.errors import Conflict, Rejected
-from catalog.keys import OwnerKey, key_of
+from catalog.keys import DrainedKey, OwnerKey, key_of
 from catalog.store import Store
+from register.claiming import take
+from register.drain import Drain, Plan, undrain, why_drained
 from register.host import Host
-from register.owner import WAITING, Owner, Verdict, decode, encode
-from register.standing import Claim, Standing
+from register.owner import WAITING, Owner, Verdict, decode
+from register.standing import Asked, Claim, Standing
 from sidecar.actors import Actor
 from sidecar.health import Health
 from sidecar.log import Details
@@ -48,17 +51,20 @@ class LeaseKeeper:
         identify: Callable[[], Registrar],
         prefix: str,
         ttl_s: int,
+        drain_wait_s: float,
         health: Health,
         on_change: Callable[[], None],
     ) -> None:
         self._store, self._standing, self._identify = store, standing, identify
         self._prefix, self._ttl_s, self._health, self._on_change = prefix, ttl_s, health, on_change
+        self._drain_wait_s = drain_wait_s
         self._stop, self._awake = threading.Event(), Trigger()
         self._every_s = ttl_s / KEEPALIVES_PER_TTL
         self._me: Registrar | None = None
         self._claim: Claim | None = None
         self._old_lease = 0  # of an earlier life with another TTL: lives until everything stands under the new one
         self._said: str | None = None
+        self._asked: Asked | None = None
 
     def actor(self) -> Actor:
         """Return the actor that keeps the lease."""
@@ -69,6 +75,11 @@ class LeaseKeeper:
         self._stop.set()
         self._awake.fire("stop")
         self._store.close()
+
+    def ask(self, what: Asked) -> None:
+        """Drain the host, or bring it back: from any thread, also a signal's handler."""
+        self._asked = what
+        self._awake.fire(what)
 
     def look(self) -> None:
         """Make the keeper look at the owner key now: a fenced write found another one."""
@@ -97,6 +108,10 @@ class LeaseKeeper:
     def _keep(self, claim: Claim) -> None:
         """Keep the claim alive once, and wait for the next time; forget it if it is gone."""
         self._health.turned("lease")
+        if self._asked == "drain":
+            self._claim = self._standing.claim = None
+            return
+        self._asked = None  # back in service is where it is
         doubt = self._doubt(time.monotonic())
         if doubt:
             self._say("not keeping the lease alive: %s", doubt)
@@ -142,32 +157,63 @@ class LeaseKeeper:
         return None
 
     def _obtained(self, me: Registrar) -> Claim | None:
-        """Return the claim, or wait a while and return none if the host is another registrar's."""
+        """Return the claim, or wait a while and return none if the host is another registrar's, or drained."""
         key = key_of(self._prefix, OwnerKey(me.host.id))
-        entry = self._store.get(key)
+        drained_key = key_of(self._prefix, DrainedKey(me.host.id))
+        entry, drained = self._store.get(key), self._store.get(drained_key)
         self._health.good("etcd")
-        if entry is not None and not self._may_adopt(entry, me):
+        if self._asked == "drain" or (drained and entry and self._is_over(entry, me)):
+            self._drain(me)
+        elif self._asked == "undrain":
+            undrain(self._store, self._prefix, me.host.id)
+            self._asked = None
+        elif drained is not None:
+            self._stand_aside(why_drained(drained))
+        elif entry is not None and not self._may_adopt(entry, me):
             self._awake.wait(self._every_s)
-            return None
-        try:
-            return self._taken(key, entry, me)
-        except Conflict:
-            return None  # somebody was faster: look again
+        else:
+            self._take_part()
+            with suppress(Conflict):  # somebody was faster: look again
+                return self._taken(key, entry, me, Fence(drained_key, 0))
+        return None
 
-    def _taken(self, key: str, entry: Entry | None, me: Registrar) -> Claim:
-        granted_s = self._store.keep_alive(entry.lease) if entry and entry.lease else 0
-        adopted = entry is not None and granted_s == self._ttl_s
-        lease = entry.lease if entry and adopted else self._store.grant(self._ttl_s)
-        expected = entry.mod_revision if entry else 0
+    def _drain(self, me: Registrar) -> None:
+        """Take the host out of service; also what an earlier life, or a command, has begun and not ended."""
+        plan = Plan(self._prefix, me.host.id, self._ttl_s, self._drain_wait_s)
         try:
-            revision = self._store.write([Put(key, encode(me.owner), expected)], lease=lease)
-        except Conflict:
-            if not adopted:
-                self._store.revoke(lease)
-            raise
-        self._old_lease = entry.lease if entry and granted_s and not adopted else 0
-        log.info("claimed %s", Details(host=me.host.id, lease=f"{lease:x}", adopted=adopted))
-        return Claim(lease, key, revision)
+            Drain(self._store, plan, me.owner, self._pause).run()
+        except Rejected as error:
+            self._say("%s", str(error))
+        self._asked = None
+
+    def _pause(self, seconds: float) -> bool:
+        self._health.turned("lease")
+        return self._stop.wait(seconds)
+
+    def _stand_aside(self, why: str) -> None:
+        self._say("%s", why)
+        self._health.bad("owner", why)
+        if self._standing.drained != why:
+            self._standing.drained = why
+            self._on_change()
+        self._awake.wait(self._every_s)
+
+    def _take_part(self) -> None:
+        if self._standing.drained is not None:
+            self._standing.drained = None
+            log.info("this host is no longer drained")
+
+    def _taken(self, key: str, entry: Entry | None, me: Registrar, fence: Fence) -> Claim:
+        taken = take(self._store, key, entry, me.owner, self._ttl_s, any_ttl=False, fence=fence)
+        self._old_lease = taken.old_lease
+        log.info("claimed %s", Details(host=me.host.id, lease=f"{taken.claim.lease:x}", adopted=taken.adopted))
+        return taken.claim
+
+    def _is_over(self, entry: Entry, me: Registrar) -> bool:
+        """Whether an owner key is an earlier life's, or a command's that did not come to its end."""
+        with suppress(Rejected):
+            return self._asked is None and me.judge(decode(entry.value)) == "over"
+        return False
 
     def _may_adopt(self, entry: Entry, me: Registrar) -> bool:
         try:

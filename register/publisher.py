@@ -13,6 +13,7 @@ from register.changes import Changes, batches, diff
 from register.container import Container
 from register.crashloop import Life, followed
 from register.docker_source import DockerSource, Seen
+from register.drain import set_aside
 from register.events import EventReader
 from register.hints import Hint, Hints
 from register.host import Host
@@ -162,15 +163,17 @@ class Publisher:
         memory, hints = self._memory, self._around.events.hints
         keys = Keys(self._rules.prefix, host.id)
         offers = self._offers(seen, hints, host)
-        claim = self._around.standing.claim
+        claim, drained = self._around.standing.claim, self._around.standing.drained
         entries = self._own_keys.known(instances_root(self._rules.prefix, host.id)) if claim else None
         if entries is not None and memory.trusted is None:
             memory.trusted = proven(offers, keys, instances_in(entries.values()), host.ip)
         known = Known(self._around.prober.verdicts, memory.trusted or frozenset(), memory.lives)
-        wanted = desired(offers, keys, known, host.ip, now_s)
+        wanted = set_aside(desired(offers, keys, known, host.ip, now_s), drained)
         memory.decide_s = wanted.due_s
         self._around.prober.aim(wanted.targets)
         self._telling.decided(wanted, seen)
+        if drained:
+            self._telling.published({})
         if claim is not None and entries is not None:
             memory.held = held_back(memory.held, _missing(entries, wanted, seen, hints), len(entries), now_s)
             self._write(claim, entries, wanted)

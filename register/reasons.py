@@ -25,6 +25,7 @@ Code = Literal[
     "NOT_LISTENING",
     "ADDRESS_TAKEN",
     "CRASH_LOOP",
+    "HOST_DRAINED",
 ]
 
 # Who hears of it in the log: everybody; only those whose labels asked for a service; nobody (`explain` tells).
@@ -60,6 +61,7 @@ REASONS: Mapping[Code, Reason] = {
     "NOT_LISTENING": Reason("Nothing accepts connections on the port yet.", "never"),
     "ADDRESS_TAKEN": Reason("Another container of this host is announced at the same address and port.", "always"),
     "CRASH_LOOP": Reason("Crashed within ten seconds of its start: offered once it stays up for as long.", "always"),
+    "HOST_DRAINED": Reason("The whole host was taken out of service by --drain.", "never"),
 }
 assert set(REASONS) == set(get_args(Code))  # noqa: S101  both lists are in this file
 

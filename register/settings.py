@@ -10,7 +10,8 @@ from catalog.keys import HOST_ID
 from catalog.record import TEXT
 from register.addresses import checked_host_ip
 from register.instances import Register
-from sidecar.options import COMMON, Option, access_of, address_or_off, number, one_of, shown, values_of
+from register.standing import Asked
+from sidecar.options import COMMAND, COMMON, Option, access_of, address_or_off, number, one_of, shown, values_of
 
 ABOUT = """Watch the Docker engine of this host and publish the address of every container in etcd,
 where docker-discover finds it. Needs the engine's socket and etcd; changes neither containers nor images."""
@@ -56,8 +57,18 @@ OPTIONS = (
     Option("RESYNC", number(1, 3600, "seconds"), "30", "seconds between full comparisons with the engine and etcd"),
     Option("ZONE", _zone, None, "where this host is, written into each record"),
     Option("METRICS", address_or_off, "127.0.0.1:9301", "ip:port of /metrics, /healthz, /readyz and /explain; or off"),
+    Option(
+        "DRAIN_WAIT",
+        number(0, 3600, "seconds"),
+        "10",
+        "seconds that --drain leaves to connections that are open: HAProxy's cannot be counted from here",
+    ),
     *COMMON,
 )
+COMMANDS = {
+    "drain": "take this host out of service: its instances are draining, then gone, and stay so; then exit",
+    "undrain": "bring it back: its registrar publishes again within a third of TTL; then exit",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +84,18 @@ class RegisterSettings:
     ttl_s: int
     register: Register
     resync_s: int
+    drain_wait_s: int
     zone: str
     metrics: tuple[str, int] | None
     log_level: str
     log_format: str
     shown: Mapping[str, str]
+    command: Asked | None
 
 
 def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> RegisterSettings:
     """Return the settings. Raises WrongSettings with all mistakes; prints and exits for --help."""
-    values: dict[str, Any] = values_of(OPTIONS, "docker-register", ABOUT, argv, environ)
+    values: dict[str, Any] = values_of(OPTIONS, "docker-register", ABOUT, argv, environ, COMMANDS)
     return RegisterSettings(
         access=access_of(values),
         prefix=values["ETCD_PREFIX"],
@@ -93,9 +106,11 @@ def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> RegisterSett
         ttl_s=values["TTL"],
         register=values["REGISTER"],
         resync_s=values["RESYNC"],
+        drain_wait_s=values["DRAIN_WAIT"],
         zone=values["ZONE"] or "",
         metrics=values["METRICS"],
         log_level=values["LOG_LEVEL"],
         log_format=values["LOG_FORMAT"],
         shown=shown(OPTIONS, values),
+        command=values[COMMAND],
     )

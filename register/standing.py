@@ -2,8 +2,11 @@
 
 import time
 from dataclasses import dataclass, field
+from typing import Literal
 
 from register.host import Host
+
+Asked = Literal["drain", "undrain"]  # of a registrar, about its whole host
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class Standing:
     # The lease keeper's
     host: Host | None = None
     claim: Claim | None = None
+    drained: str | None = None  # why nothing of this host is published
     # The publisher's
     settled: Claim | None = None  # everything that is published stands under this claim
     listed_s: float = field(default_factory=time.monotonic)  # the last good list; at first the start

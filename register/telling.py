@@ -98,6 +98,7 @@ class Telling:
         return {
             "host": {"id": host.id, "ip": host.ip, "engine": host.engine} if host else None,
             "lease": f"{claim.lease:x}" if claim else None,
+            "drained": self._standing.drained,
             "not_ready": dict(self._health.not_ready()),
             "published": [_shown(key, instances[key]) for key in sorted(instances)],
             "refused": {where: _explained(problem) for where, problem in self._problems.current.items()},

@@ -4,13 +4,14 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import FrameType
+from types import FrameType, MappingProxyType
 
 log = logging.getLogger(__name__)
 
-JOIN_S = 5.0  # for all actors together; Docker kills a container 10 s after its stop signal
+JOIN_S = 4.0  # for all actors together; Docker kills a container 10 s after its stop signal, and we promise 5 s
+NO_SIGNALS: Mapping[signal.Signals, Callable[[], None]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,22 @@ class _Ending:
     by: str | None = None
 
 
-def run_group(actors: Sequence[Actor], *, join_s: float = JOIN_S) -> None:
+def run_group(
+    actors: Sequence[Actor],
+    *,
+    join_s: float = JOIN_S,
+    on_signal: Mapping[signal.Signals, Callable[[], None]] = NO_SIGNALS,
+) -> None:
     """Run all actors until a signal, or until the first one returns; then interrupt and join the others.
 
-    Returns after SIGTERM or SIGINT; raises the first error, or RuntimeError if an actor ended unasked.
+    Returns after SIGTERM, SIGINT or SIGHUP; raises the first error, or RuntimeError if an actor ended unasked.
+    `on_signal` is what other signals do: anything that neither blocks nor logs.
     Call it from the main thread, which Python requires for signal handlers.
     """
     ending = _Ending()
     signal_seen = _stop_on_signal(ending)
+    for number, action in on_signal.items():
+        signal.signal(number, _handler(action))
     threads = [threading.Thread(target=_run, args=(actor, ending), name=actor.name, daemon=True) for actor in actors]
     for thread in threads:
         thread.start()
@@ -77,9 +86,14 @@ def _stop_on_signal(ending: _Ending) -> threading.Event:
         seen.set()
         ending.over.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup(1)
+            signal.signal(number, on_signal)
     return seen
+
+
+def _handler(action: Callable[[], None]) -> Callable[[int, FrameType | None], None]:
+    return lambda _number, _frame: action()
 
 
 def _join(threads: Sequence[threading.Thread], join_s: float) -> None:

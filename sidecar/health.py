@@ -1,11 +1,14 @@
 """Answer whether this process works and why: /healthz, /readyz, /explain and /metrics on one small port."""
 
+import contextlib
+import errno
 import json
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from sidecar.actors import Actor
@@ -15,6 +18,8 @@ from sidecar.options import WrongSettings
 log = logging.getLogger(__name__)
 
 NOT_YET = "not yet"
+LOOK_S = 0.5  # how often it is seen that it is to end, or that its address is free
+ELSEWHERE = Path("/run/tandem/metrics")  # where the images' `ask` looks first
 
 
 class Health:
@@ -54,31 +59,74 @@ class Health:
         return {loop: f"silent for {s:.0f} s" for loop, s in silent.items() if s > self._stuck_after_s}
 
 
-def server(address: tuple[str, int], health: Health, metrics: Metrics, explain: Callable[[], Any]) -> Actor:
-    """Return the actor that answers; it holds its port from here on. Raises WrongSettings if that cannot be had."""
-    try:
-        listener = _Listener(address, _handler(_routes(health, metrics, explain)))
-    except OSError as error:
-        seen = f"{address[0]}:{address[1]}: {error.strerror}"
-        raise WrongSettings([f"METRICS: {seen}; name another address, or off"]) from error
-    closing = threading.Event()
+def server(
+    address: tuple[str, int],
+    health: Health,
+    metrics: Metrics,
+    explain: Callable[[], Any],
+    *,
+    elsewhere: Path = ELSEWHERE,
+) -> Actor:
+    """Return the actor that answers at `address`; it holds its port from here on.
 
-    def interrupt() -> None:
-        if not closing.is_set():
-            closing.set()
-            # shutdown() waits for the loop to leave, and for ever if it was never entered.
-            threading.Thread(target=listener.shutdown, name="health-stop", daemon=True).start()
-
-    def run() -> None:
-        with listener:
-            listener.serve_forever(poll_interval=0.5)
-
-    return Actor("health", run, interrupt)
+    While another process holds it, such as the one that this one is to replace, it answers at another port, which
+    the file `elsewhere` names, and moves as soon as that one leaves. Raises WrongSettings if the address is wrong.
+    """
+    answering = _Answering(address, _handler(_routes(health, metrics, explain)), elsewhere)
+    return Actor("health", answering.run, answering.closing.set)
 
 
 class _Listener(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
+    timeout = LOOK_S
+
+
+class _Answering:
+    """One listener, at the address that was asked for or, while that is taken, at another port of it."""
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], elsewhere: Path) -> None:
+        self.closing = threading.Event()
+        self._address, self._handler, self._elsewhere = address, handler, elsewhere
+        self._moved = False
+        try:
+            self._listener = self._at_home() or self._away()
+        except OSError as error:
+            seen = f"{address[0]}:{address[1]}: {error.strerror}"
+            raise WrongSettings([f"METRICS: {seen}; name another address, or off"]) from error
+
+    def run(self) -> None:
+        """Answer until `closing` is set, which is looked at twice a second."""
+        while not self.closing.is_set():
+            self._listener.handle_request()
+            if self._moved and (home := self._at_home()):
+                self._listener.server_close()
+                self._listener = home
+                log.info("METRICS is free now: answering there")
+        self._listener.server_close()
+
+    def _at_home(self) -> _Listener | None:
+        """Return a listener where it belongs, or None while another process has that."""
+        try:
+            listener = _Listener(self._address, self._handler)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            return None
+        self._moved = False
+        with contextlib.suppress(OSError):
+            self._elsewhere.unlink()
+        return listener
+
+    def _away(self) -> _Listener:
+        host, port = self._address
+        listener = _Listener((host, 0), self._handler)
+        self._moved = True
+        where = f"{host}:{listener.server_address[1]}"
+        with contextlib.suppress(OSError):  # there is no such folder outside an image, and nobody who would ask
+            self._elsewhere.write_text(f"{where}\n")
+        log.warning("METRICS %s:%s is held by another process: answering at %s until it leaves", host, port, where)
+        return listener
 
 
 _Answer = tuple[int, str, bytes]

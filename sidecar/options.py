@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from catalog.access import Access, parse_endpoints
@@ -13,6 +14,8 @@ from catalog.errors import Rejected
 from sidecar.log import LEVELS
 
 MASKED = "***"
+COMMAND = "COMMAND"
+NO_COMMANDS: Mapping[str, str] = MappingProxyType({})
 
 
 class WrongSettings(Exception):
@@ -40,14 +43,20 @@ class Option:
 
 
 def values_of(
-    options: Sequence[Option], program: str, about: str, argv: Sequence[str], environ: Mapping[str, str]
+    options: Sequence[Option],
+    program: str,
+    about: str,
+    argv: Sequence[str],
+    environ: Mapping[str, str],
+    commands: Mapping[str, str] = NO_COMMANDS,
 ) -> dict[str, Any]:
     """Return every option's value: flag beats variable beats default. Raises WrongSettings with all mistakes.
 
+    `commands` are flags without a value, with their meanings: the one that was given is the value of `COMMAND`.
     Prints and exits for --help, as argparse does. An empty variable counts as not given.
     """
-    flags, mistakes = _flags(options, program, about, argv)
-    values: dict[str, Any] = {}
+    flags, mistakes = _flags(options, program, about, argv, commands)
+    values: dict[str, Any] = {COMMAND: flags.pop(COMMAND, None)}
     for option in options:
         try:
             text = _given(option, flags, environ)
@@ -83,7 +92,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _flags(
-    options: Sequence[Option], program: str, about: str, argv: Sequence[str]
+    options: Sequence[Option], program: str, about: str, argv: Sequence[str], commands: Mapping[str, str]
 ) -> tuple[dict[str, str], list[str]]:
     parser = _Parser(
         prog=program,
@@ -94,6 +103,9 @@ def _flags(
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=44, width=116),
     )
     parser.add_argument("--version", action="version", version=f"{program} {metadata.version('tandem')}")
+    either = parser.add_mutually_exclusive_group()
+    for name, meaning in commands.items():
+        either.add_argument(f"--{name}", dest=COMMAND, action="store_const", const=name, help=meaning)
     for option in options:
         default = f" (default: {option.default})" if option.default is not None else ""
         parser.add_argument(
