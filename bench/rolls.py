@@ -103,9 +103,12 @@ def _figures(what: str, load: Load, ends_ns: list[int]) -> list[Figure]:
         lost, moments = sum(load.lost(kind).values()), load.moments(kind)
         for began_ns, ended_ns, how in moments[:10]:
             say(f"  {how} from {_after(began_ns, ends_ns):.1f} to {_after(ended_ns, ends_ns):.1f} ms after a signal")
-        figures.append(Figure(f"{what}, {words}: lost of {load.done(kind):,}", lost, "", "0", lost == 0))
+        under_way = sum(_is_under_way(began_ns, ended_ns, ends_ns) for began_ns, ended_ns, _ in moments)
+        # A killed process takes what it had accepted with it, and what was said over tcp cannot be said again.
+        spared = under_way if what.endswith("by SIGKILL, tcp") else 0
+        wanted = "0 but those under way at a signal" if what.endswith("by SIGKILL, tcp") else "0"
+        figures.append(Figure(f"{what}, {words}: lost of {load.done(kind):,}", lost, "", wanted, lost <= spared))
         if lost:
-            under_way = sum(_is_under_way(began_ns, ended_ns, ends_ns) for began_ns, ended_ns, _ in moments)
             figures.append(Figure(f"{what}, {words}: of those under way at a signal", under_way, ""))
     return figures
 
