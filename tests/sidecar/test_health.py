@@ -1,0 +1,63 @@
+"""The small port of a sidecar: who has it, and who has it next."""
+
+import socket
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sidecar.health import Health, server
+from sidecar.metrics import Metrics
+from sidecar.options import WrongSettings
+from tests.parts.wait import wait_for
+
+
+@contextmanager
+def answering(address: tuple[str, int], name: str, elsewhere: Path) -> Iterator[None]:
+    health = Health(stuck_after_s=60)
+    actor = server(address, health, Metrics(), lambda: name, elsewhere=elsewhere)
+    thread = threading.Thread(target=actor.run, name=name)
+    thread.start()
+    try:
+        yield
+    finally:
+        actor.interrupt()
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+def asked(where: str) -> str:
+    with urllib.request.urlopen(f"http://{where}/explain", timeout=5) as reply:
+        text: str = reply.read().decode().strip()
+        return text
+
+
+@pytest.fixture
+def address() -> tuple[str, int]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return "127.0.0.1", probe.getsockname()[1]
+
+
+def test_a_second_one_answers_elsewhere_and_moves_when_the_first_leaves(tmp_path, address):
+    place = tmp_path / "metrics"
+    home = f"127.0.0.1:{address[1]}"
+    with answering(address, "first", tmp_path / "unused"):
+        second = answering(address, "second", place)
+        second.__enter__()
+        away = place.read_text().strip()
+
+        assert asked(home) == '"first"'
+        assert asked(away) == '"second"'
+
+    wait_for(lambda: asked(home) == '"second"', 3, "the second has moved")
+    assert not place.exists()
+    second.__exit__(None, None, None)
+
+
+def test_an_address_that_is_not_ours_is_a_wrong_setting(tmp_path):
+    with pytest.raises(WrongSettings, match=r"METRICS: 192\.0\.2\.1:9302"):
+        server(("192.0.2.1", 9302), Health(stuck_after_s=60), Metrics(), str, elsewhere=tmp_path / "metrics")
