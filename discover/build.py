@@ -6,30 +6,34 @@ from dataclasses import replace
 from operator import attrgetter
 
 from catalog.record import Instance, Sticky
-from discover.model import INTERVAL_MS, Bind, Listener, Policy, Process, ProxyConfig, Server, because, name_of
+from discover.intervals import INTERVAL_MS, interval_ms
+from discover.model import Bind, Listener, Policy, Process, ProxyConfig, Server, because, name_of
 from discover.ownership import NOTHING, Listening, Problems, owners_of, rightful
 from discover.snapshot import Record, Service, Snapshot
 from sidecar.problems import Problem
 
 Group = tuple[Record, ...]
+_Same = tuple[tuple[Bind, ...], int]
 
 
 class Known:
     """The listeners of the build before: those whose service is the same object are used again, as they are."""
 
     def __init__(self) -> None:
-        self._before: dict[tuple[str, int], tuple[Service, tuple[Bind, ...], Listener]] = {}
-        self._now: dict[tuple[str, int], tuple[Service, tuple[Bind, ...], Listener]] = {}
+        self._interval_ms = INTERVAL_MS
+        self._before: dict[tuple[str, int], tuple[Service, _Same, Listener]] = {}
+        self._now: dict[tuple[str, int], tuple[Service, _Same, Listener]] = {}
 
-    def begin(self) -> None:
-        """Forget what the build before did not use."""
+    def begin(self, hosts: int) -> None:
+        """Forget what the build before did not use; so many hosts make health checks now."""
+        self._interval_ms = interval_ms(self._interval_ms, hosts)
         self._before, self._now = self._now, {}
 
     def listener(self, service: Service, name: str, port: int, binds: tuple[Bind, ...]) -> Listener:
         """Return the listener for one port of a service."""
-        found = self._before.get((name, port))
-        if found is None or found[0] is not service or found[1] != binds:
-            found = (service, binds, _listener(_group(service, port), port, binds))
+        found, same = self._before.get((name, port)), (binds, self._interval_ms)
+        if found is None or found[0] is not service or found[1] != same:
+            found = (service, same, _listener(_group(service, port), port, binds, self._interval_ms))
         self._now[name, port] = found
         return found[2]
 
@@ -43,7 +47,7 @@ def build(
     now: a service keeps the port it has as long as any of its records names it.
     """
     known = known or Known()
-    known.begin()
+    known.begin(len(snapshot.owners))
     problems = {key: because("BAD_RECORD", f"record skipped: {why}") for key, why in snapshot.refused.items()}
     services = rightful(snapshot.services, listening.binds, problems)
     owners = owners_of(services, listening.holders)
@@ -104,7 +108,7 @@ def _group(service: Service, port: int) -> Group:
     return tuple(sorted((r for r in service.records.values() if r.instance.service_port == port), key=order))
 
 
-def _listener(group: Group, port: int, binds: tuple[Bind, ...]) -> Listener:
+def _listener(group: Group, port: int, binds: tuple[Bind, ...], interval: int) -> Listener:
     # Where instances of one service disagree on what only the whole can have, the oldest real one is heard: a
     # rolling change takes effect when the last instance of the old kind is gone, the same on every host.
     first = group[0].instance
@@ -120,7 +124,7 @@ def _listener(group: Group, port: int, binds: tuple[Bind, ...]) -> Listener:
         retry=first.retry,
         timeout_ms=first.timeout_ms,
         check=first.check,
-        interval_ms=first.check.interval_ms or INTERVAL_MS,
+        interval_ms=first.check.interval_ms or interval,
         servers=tuple(_server(record, sticky) for record in sorted(group, key=attrgetter("key"))),
     )
 

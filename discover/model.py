@@ -20,7 +20,6 @@ Code = Literal[
     "TEMPLATE_REFUSED",
     "CONFIGURATION_REFUSED",
 ]
-INTERVAL_MS = 2000  # a dead host is out after 3.2 s with it (research/haproxy.md section 3.2)
 CODES: tuple[Code, ...] = get_args(Code)
 
 

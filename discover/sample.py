@@ -4,7 +4,8 @@ from itertools import product
 from typing import get_args
 
 from catalog.record import Balance, Check, Mode, Retry, Sticky
-from discover.model import INTERVAL_MS, Bind, Listener, Process, ProxyConfig, Server
+from discover.intervals import INTERVAL_MS
+from discover.model import Bind, Listener, Process, ProxyConfig, Server
 
 _SERVERS = (
     Server("000000000001:80", "192.0.2.1:80", weight=100, draining=False, backup=False, cookie=""),
