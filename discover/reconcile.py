@@ -128,6 +128,8 @@ class Reconcile:
         if snapshot is not None and self._pace.due_s == math.inf:
             # Only now may another docker-discover leave for us: a reload that is still due brings its listeners.
             self._health.good("catalog")
+        if snapshot is None:
+            self._pace = Pace()  # HAProxy was started with nothing: the catalog is not made to wait for that
 
     def _sweep(self) -> None:
         if self._running is not None:
