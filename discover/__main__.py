@@ -3,26 +3,34 @@
 import grp
 import logging
 import os
+import platform
 import pwd
 import resource
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from discover.addresses import bridge_gateway
 from discover.apply import Applier
+from discover.audit import Audit
+from discover.evidence import started
 from discover.guard import Guard
 from discover.haproxy import HAProxy, Paths
+from discover.keeper import Keeper, Learned
 from discover.model import Bind, Policy, Process
 from discover.reconcile import Reconcile, Sources
+from discover.saved import SavedFile
 from discover.settings import PROGRAM, DiscoverSettings, settings_of
+from discover.snapshot import EMPTY
 from discover.template import Templates
 from discover.template_watch import TemplateWatch
+from discover.upkeep import Upkeep
 from discover.watch import CatalogWatch
 from sidecar import health, log, program
-from sidecar.actors import run_group
+from sidecar.actors import Actor, run_group
 from sidecar.metrics import Metrics
 from sidecar.options import WrongSettings
 from sidecar.problems import Problems
@@ -52,38 +60,85 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
 
     trigger, problems, metrics = Trigger(), Problems(), Metrics()
     state = health.Health(stuck_after_s=STUCK_S)
-    watch = CatalogWatch(settings.access, settings.prefix, changed=trigger.fire, health=state)
-    reconcile = _reconcile(settings, watch, trigger, problems=problems, metrics=metrics, state=state)
+    haproxy = HAProxy(_paths(settings), binary=settings.haproxy, supervised=settings.supervised)
+    keeper, knowing = _knowing(settings, haproxy, trigger, metrics=metrics, state=state)
+    reconcile = _reconcile(settings, keeper, haproxy, trigger, problems=problems, metrics=metrics, state=state)
     actors = [
         reconcile.actor(),
-        watch.actor(),
+        *knowing,
         TemplateWatch(settings.template, trigger.fire).actor(),
         Guard(settings.run_dir / "master.sock", trigger.fire).actor(),
     ]
     if settings.metrics:
-        actors.append(health.server(settings.metrics, state, metrics, lambda: _explained(reconcile, watch, problems)))
+        actors.append(health.server(settings.metrics, state, metrics, lambda: _explained(reconcile, keeper, problems)))
     run_group(actors)
     logger.info("stopped as asked, HAProxy goes on serving")
 
 
+def _paths(settings: DiscoverSettings) -> Paths:
+    run = settings.run_dir
+    return Paths(settings.state_dir / "haproxy.cfg", run / "master.sock", run / "haproxy.pid")
+
+
+def _knowing(
+    settings: DiscoverSettings, haproxy: HAProxy, trigger: Trigger, *, metrics: Metrics, state: health.Health
+) -> tuple[Keeper, list[Actor]]:
+    """Return the keeper of what is known of the catalog, and the actors that feed it."""
+    prefix = settings.prefix
+    file = SavedFile(settings.state_dir / "snapshot", prefix, platform.node())
+    found = file.load()
+    saved, age_s = found if found else (None, None)
+    now_s = time.monotonic()
+    keeper = Keeper(
+        started(saved.catalog, saved.suspects) if saved else None,
+        had_file=_paths(settings).config.exists(),
+        metrics=metrics,
+    )
+
+    def learned(step: Learned) -> None:
+        keeper.leave(step)
+        trigger.fire("catalog")
+
+    def confirmed() -> None:
+        keeper.confirm()
+        file.touch()
+
+    watch = CatalogWatch(
+        settings.access,
+        prefix,
+        latest=saved.catalog if saved else EMPTY,
+        seen_s=None if age_s is None else now_s - age_s,
+        learned=learned,
+        heard=keeper.confirm,
+        health=state,
+    )
+    audit = Audit(
+        settings.access,
+        prefix,
+        latest=lambda: watch.latest,
+        good=confirmed,
+        resync=watch.resync,
+        metrics=metrics,
+    )
+    return keeper, [watch.actor(), Upkeep(keeper, haproxy, file, trigger).actor(), audit.actor()]
+
+
 def _reconcile(
     settings: DiscoverSettings,
-    watch: CatalogWatch,
+    keeper: Keeper,
+    haproxy: HAProxy,
     trigger: Trigger,
     *,
     problems: Problems,
     metrics: Metrics,
     state: health.Health,
 ) -> Reconcile:
-    config = settings.state_dir / "haproxy.cfg"
-    paths = Paths(config, settings.run_dir / "master.sock", settings.run_dir / "haproxy.pid")
-    haproxy = HAProxy(paths, binary=settings.haproxy, supervised=settings.supervised)
     sources = Sources(
-        snapshot=lambda: watch.latest,
+        snapshot=keeper.snapshot,
         policy=lambda: _policy(settings),
         templates=Templates(settings.template, settings.state_dir / "template.good.j2"),
     )
-    applier = Applier(haproxy, config, stop=threading.Event(), metrics=metrics)
+    applier = Applier(haproxy, _paths(settings).config, stop=threading.Event(), metrics=metrics)
     return Reconcile(sources, applier, trigger, problems=problems, health=state)
 
 
@@ -131,11 +186,12 @@ def _make_folders(settings: DiscoverSettings) -> None:
             raise WrongSettings([f"{name}: {folder} cannot be written to; name another folder, or run as root"])
 
 
-def _explained(reconcile: Reconcile, watch: CatalogWatch, problems: Problems) -> dict[str, Any]:
+def _explained(reconcile: Reconcile, keeper: Keeper, problems: Problems) -> dict[str, Any]:
     """Return what runs and what is refused, for /explain."""
-    config, snapshot = reconcile.config, watch.latest
+    config = reconcile.config
     return {
-        "revision": snapshot.revision if snapshot else None,
+        "revision": keeper.state.catalog.revision,
+        **keeper.explained(),
         "listeners": {item.name: asdict(item) for item in config.listeners} if config else {},
         "refused": {where: {"code": problem.code, "text": problem.text} for where, problem in problems.current.items()},
     }

@@ -2,12 +2,15 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from catalog.access import Access
 from catalog.errors import Compacted, Unavailable
 from catalog.keys import hosts_root
 from catalog.store import Store, Watch
+from discover.departures import Departures, in_batch, in_listing, is_rewound
+from discover.keeper import Learned
 from discover.snapshot import Snapshot, apply, snapshot_of
 from sidecar.actors import Actor
 from sidecar.health import Health
@@ -20,16 +23,30 @@ CAP_S = 5.0  # a third of the default TTL: whoever waits longer misses what leas
 
 
 class CatalogWatch:
-    """The actor that owns the snapshot; others read `latest`, which is None until the first listing."""
+    """The actor that follows the catalog. `latest` is what it was last, at first as an earlier life knew it."""
 
-    def __init__(self, access: Access, prefix: str, *, changed: Callable[[str], None], health: Health) -> None:
-        self.latest: Snapshot | None = None
+    def __init__(
+        self,
+        access: Access,
+        prefix: str,
+        *,
+        latest: Snapshot,
+        seen_s: float | None,
+        learned: Callable[[Learned], None],
+        heard: Callable[[], None],
+        health: Health,
+    ) -> None:
+        self.latest = latest
         self._access = access
         self._prefix = prefix
-        self._changed = changed
+        self._seen_s = seen_s  # when `latest` was last known to be right; None: it is
+        self._learned = learned
+        self._heard = heard
         self._health = health
         self._stop = threading.Event()
         self._store: Store | None = None
+        self._watch: Watch | None = None
+        self._listed = False
         health.expect("etcd")
 
     def actor(self) -> Actor:
@@ -62,19 +79,33 @@ class CatalogWatch:
         finally:
             store.close()
 
+    def resync(self) -> None:
+        """List anew: what was watched cannot be trusted."""
+        if (watch := self._watch) is not None:
+            watch.cancel()
+
     def _follow(self, store: Store) -> None:
         root = hosts_root(self._prefix)
         listing = store.list(root)
-        self._show(snapshot_of(self._prefix, listing), "listed")
-        watch: Watch = store.watch(root, listing.revision)
+        before, after = self.latest, snapshot_of(self._prefix, listing)
+        if is_rewound(before, after):
+            log.warning(
+                "etcd is another cluster, or one of an earlier day %s",
+                Details(revision=after.revision, before=before.revision, cluster=f"{after.cluster:x}"),
+            )
+        self._show(after, in_listing(before, after), "listed")
+        self._watch = watch = store.watch(root, listing.revision)
         self._health.good("etcd")
         for batch in watch:
-            if self.latest is not None:
-                self._show(apply(self._prefix, self.latest, batch), "watched")
+            before, after = self.latest, apply(self._prefix, self.latest, batch)
+            self._show(after, in_batch(self._prefix, before, batch, after), "watched")
 
-    def _show(self, snapshot: Snapshot, how: str) -> None:
-        same = snapshot.same_as(self.latest)
-        self.latest = snapshot
-        if not same:
+    def _show(self, snapshot: Snapshot, departures: Departures, how: str) -> None:
+        before, self.latest = self.latest, snapshot
+        self._heard()
+        news = not self._listed or not snapshot.same_as(before) or snapshot.cluster != before.cluster
+        self._listed = True
+        if news or departures:
             log.debug("catalog changed %s", Details(how=how, revision=snapshot.revision, records=len(snapshot.records)))
-            self._changed("catalog")
+            self._learned(Learned(snapshot, departures, time.monotonic(), self._seen_s))
+        self._seen_s = None

@@ -1,7 +1,7 @@
 """Snapshots: a listing and then batches give what a listing at the later revision would give."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.entries import Batch, Entry, Event, Listing
@@ -88,6 +88,7 @@ def test_a_bad_record_that_is_mended_or_deleted_is_forgotten():
     assert deleted.same_as(EMPTY)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 5), st.booleans()), max_size=30), st.integers(0, 30))
 def test_listing_and_watching_agree_wherever_one_ends_and_the_other_begins(changes, at):
     events = [

@@ -1,0 +1,53 @@
+"""What HAProxy's own checks say of suspects: which servers to ask for, and what the answer means. No I/O."""
+
+from collections.abc import Iterable, Mapping
+
+from discover.evidence import Suspects, Verdict
+from discover.model import name_of
+
+# src/proxy.c of HAProxy, "show servers state"; the numbers are in its management manual, section 9.3.
+_COLUMNS = ("be_name", "srv_name", "srv_op_state", "srv_admin_state", "srv_check_result", "srv_check_state")
+STOPPED = 0
+PASSED = 3
+ENABLED = 0x04
+
+
+def questions(suspects: Suspects) -> Iterable[str]:
+    """Return what to ask: the servers of each listener that has a suspect."""
+    return (f"show servers state {proxy}" for proxy in sorted({proxy for proxy, _ in _places(suspects)}))
+
+
+def verdicts_of(answer: str, suspects: Suspects) -> Mapping[str, Verdict]:
+    """Return what the answers say about each suspect; nothing about one that is not found or not yet checked."""
+    places = _places(suspects)
+    found: dict[str, Verdict] = {}
+    column: Mapping[str, int] = {}
+    for line in answer.splitlines():
+        words = line.split(" ")
+        if words[0] == "#":
+            column = {name: at for at, name in enumerate(words[1:])}
+        elif column.keys() >= set(_COLUMNS) and len(words) >= len(column):
+            proxy, server, *numbers = (words[column[name]] for name in _COLUMNS)
+            key = places.get((proxy, server))
+            if key is not None and (verdict := _verdict(*numbers)) is not None:
+                found[key] = verdict
+    return found
+
+
+def _places(suspects: Suspects) -> Mapping[tuple[str, str], str]:
+    places = {}
+    for key, suspect in suspects.items():
+        record = suspect.record
+        if (port := record.instance.service_port) is not None:
+            places[name_of(record.key.service, port), record.key.name] = key
+    return places
+
+
+def _verdict(operation: str, admin: str, result: str, check: str) -> Verdict | None:
+    if not all(number.isdigit() for number in (operation, admin, result, check)) or int(admin):
+        return None
+    if not int(check) & ENABLED:
+        return "unchecked"
+    if int(operation) == STOPPED:
+        return "failing"
+    return "passing" if int(result) >= PASSED else None

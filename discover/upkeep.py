@@ -1,0 +1,103 @@
+"""Ask HAProxy how suspects' checks go while there are suspects, and keep the snapshot on disk. Nothing while idle."""
+
+import contextlib
+import logging
+import math
+import threading
+import time
+
+from catalog.errors import Unavailable
+from discover.checks import questions, verdicts_of
+from discover.evidence import State, judge
+from discover.haproxy import HAProxy
+from discover.keeper import Judged, Keeper
+from discover.runtime import batches
+from discover.saved import SavedFile
+from sidecar.actors import Actor
+from sidecar.trigger import Trigger
+
+log = logging.getLogger(__name__)
+
+ASK_S = 0.5  # HAProxy checks a failing server every half second
+QUIET_S, AT_MOST_S = 0.2, 1.0  # before a save: a burst is one
+SHARE = 20  # a save that took long makes the next one wait for so many times as long
+AGAIN_S = 3.0  # after a save that failed
+
+
+class Upkeep:
+    """The actor that does what no change waits for."""
+
+    def __init__(self, keeper: Keeper, haproxy: HAProxy, file: SavedFile, changed: Trigger) -> None:
+        self._keeper, self._haproxy, self._file, self._changed = keeper, haproxy, file, changed
+        self._awake = Trigger()
+        self._stop = threading.Event()
+        self._saved = keeper.state
+        self._waited = keeper.waits
+        self._save_s = -math.inf  # when the next save may be
+        keeper.changed = self._look
+
+    def actor(self) -> Actor:
+        """Return this as an actor."""
+        return Actor("upkeep", self.run, self.interrupt)
+
+    def interrupt(self) -> None:
+        """Make `run` return."""
+        self._stop.set()
+        self._awake.fire("stop")
+
+    def run(self) -> None:
+        """Follow the keeper until interrupted; what is not saved by then is saved last."""
+        while not self._stop.is_set():
+            if self._awake.wait(self._pause_s()):
+                self._awake.settle(QUIET_S, AT_MOST_S)
+            self._ask()
+            self._tell_time()
+            if time.monotonic() >= self._save_s:
+                self._save()
+        self._save()
+
+    def _look(self) -> None:
+        if self._keeper.state.suspects or self._keeper.waits or self._is_unsaved(self._keeper.state):
+            self._awake.fire("state")
+
+    def _tell_time(self) -> None:
+        """Wake who applies once the keeper holds its snapshot back no longer."""
+        waited, self._waited = self._waited, self._keeper.waits
+        if waited and not self._waited:
+            self._changed.fire("time")
+
+    def _pause_s(self) -> float | None:
+        if self._keeper.state.suspects or self._waited:
+            return ASK_S
+        return max(0.0, self._save_s - time.monotonic()) if self._is_unsaved(self._keeper.state) else None
+
+    def _ask(self) -> None:
+        state = self._keeper.state
+        if not state.suspects:
+            return
+        answers: list[str] = []
+        with contextlib.suppress(Unavailable):  # no answer is no evidence; time goes on all the same
+            answers.extend(self._haproxy.ask(line) for line in batches(questions(state.suspects)))
+        step = Judged(verdicts_of("\n".join(answers), state.suspects), time.monotonic())
+        if judge(state, step.verdicts, step.at_s).suspects != state.suspects:
+            self._keeper.leave(step)
+            self._changed.fire("evidence")
+
+    def _is_unsaved(self, state: State) -> bool:
+        saved = self._saved
+        if state is saved:
+            return False
+        same = state.catalog.same_as(saved.catalog) and state.catalog.cluster == saved.catalog.cluster
+        return not same or state.suspects != saved.suspects
+
+    def _save(self) -> None:
+        state = self._keeper.state
+        if not self._is_unsaved(state):
+            self._saved = state
+            return
+        started_s = time.monotonic()
+        if self._file.save(state):
+            self._saved = state
+            self._save_s = time.monotonic() + SHARE * (time.monotonic() - started_s)
+        else:
+            self._save_s = time.monotonic() + AGAIN_S
