@@ -1,0 +1,65 @@
+"""A whole host is taken out under load: `docker-register --drain` in the image, and the signal; no call fails."""
+
+import json
+
+import pytest
+
+from catalog.keys import InstanceKey, OwnerKey, key_of
+from catalog.record import encode
+from tests.e2e.test_sidecars import Calls
+from tests.parts.engine import Container
+from tests.parts.records import PREFIX, instance
+from tests.parts.wait import wait_for
+
+ELSEWHERE = "elsewhere"  # another host, played by records under its own keys
+
+
+def put_elsewhere(pair, service, one: Container) -> None:
+    """Announce a container that this host's registrar leaves alone as an instance of another host."""
+    record = instance(1, service.name, address="127.0.0.1", port=one.host_port(service.port), service_port=service.port)
+    key = InstanceKey(ELSEWHERE, service.name, record.container[:12], record.container_port)
+    pair.etcdctl("put", key_of(PREFIX, OwnerKey(ELSEWHERE)), "{}")
+    pair.etcdctl("put", key_of(PREFIX, key), encode(record).decode())
+
+
+def drained(pair) -> str | None:
+    return json.loads(pair.register.exec("explain"))["drained"]
+
+
+def refusal(pair, one: Container, service) -> str | None:
+    found = json.loads(pair.register.exec("explain"))["refused"].get(f"{one.name}:{service.port}")
+    return found and found["code"]
+
+
+@pytest.mark.parametrize("how", ["command", "signal"])
+def test_a_host_is_drained_under_load_and_comes_back(pair, service, how):
+    here = [service.run(), service.run()]
+    other = service.run(SERVICE_IGNORE="true")
+    put_elsewhere(pair, service, other)
+    service.wait_answered_by(other, *here)
+
+    with Calls(service) as calls:
+        if how == "command":
+            pair.register.exec("docker-register", "--drain", "--drain-wait", "3")
+        else:
+            pair.register.do("kill", "-s", "USR1")
+            wait_for(lambda: service.states() == {"draining", "ready"}, 5, "draining")
+        wait_for(lambda: service.keys() == ["000000000001:8000"], 30, "only the other host's instance is left")
+        assert service.answered_by() == {other.short}
+        for one in here:
+            one.do("kill")  # whatever work was planned
+        calls.wait_for_more()
+        wait_for(lambda: drained(pair), 10, "the registrar says so")
+        one = service.run()
+        wait_for(lambda one=one: refusal(pair, one, service) == "HOST_DRAINED", 10, "a new one is not published")
+        assert service.answered_by() == {other.short}
+        if how == "command":
+            pair.register.exec("docker-register", "--undrain")
+        else:
+            pair.register.do("kill", "-s", "USR2")
+        service.wait_answered_by(other, one)
+        calls.wait_for_more()
+
+    print(f"{how}: {calls.done} calls, {len(calls.failures)} failed")
+    assert calls.failures == []
+    pair.etcdctl("del", "--prefix", f"{PREFIX}/v1/hosts/{ELSEWHERE}/")
