@@ -19,7 +19,7 @@ from types import TracebackType
 
 from lab.engine import WHOAMI
 from lab.etcd import Cluster
-from lab.host import Host
+from lab.host import HOUSE, Host
 from lab.network import Machine, Wire
 from lab.process import LabError, Process, run
 from lab.sweep import sweep
@@ -31,9 +31,19 @@ QUIET_S = 60.0
 
 
 class Fleet:
-    """All of it. `hosts`, `etcd` and `wire` are its parts; `log` is what was done to it, and when."""
+    """All of it. `hosts`, `etcd` and `wire` are its parts; `log` is what was done to it, and when.
 
-    def __init__(self, folder: Path, *, ttl_s: int = TTL_S, say: Callable[[str], None] = lambda _: None) -> None:
+    `code` is the checkout that the pair runs from: one that nobody edits meanwhile, or another version.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        ttl_s: int = TTL_S,
+        code: Path = HOUSE,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.folder = folder.resolve()
         self.log: list[tuple[float, str]] = []
         self._say = say
@@ -43,7 +53,7 @@ class Fleet:
         self.wire = Wire(self.folder)
         self.etcd = Cluster(self.wire, self.folder)
         self.hosts = [
-            Host(self.wire, self.folder, number, etcd_hosts=self.etcd.hosts, ttl_s=ttl_s, cgroup=self.cgroup)
+            Host(self.wire, self.folder, number, etcd_hosts=self.etcd.hosts, ttl_s=ttl_s, cgroup=self.cgroup, code=code)
             for number in range(1, HOSTS + 1)
         ]
         self.h1, self.h2, self.h3 = self.hosts

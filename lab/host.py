@@ -39,7 +39,9 @@ class Server:
 class Host:
     """One host. `engine`, `register` and `discover` can be killed, paused and started alone; `die` is all at once."""
 
-    def __init__(self, wire: Wire, folder: Path, number: int, *, etcd_hosts: str, ttl_s: int, cgroup: str) -> None:
+    def __init__(
+        self, wire: Wire, folder: Path, number: int, *, etcd_hosts: str, ttl_s: int, cgroup: str, code: Path = HOUSE
+    ) -> None:
         self.name = f"h{number}"
         self.machine = Machine(wire, folder, self.name, FIRST_NUMBER + number - 1)
         self.namespace = self.machine.namespace
@@ -47,8 +49,8 @@ class Host:
         self.ttl_s = ttl_s
         bip = f"{NETWORK.rpartition('.')[0]}.{number}.1/24"
         self.engine = Engine(self.namespace, self.folder, bip=bip, cgroup=f"{cgroup}/{self.name}")
-        self.register = self._python("register", self._register_flags(etcd_hosts))
-        self.discover = self._python("discover", self._discover_flags(etcd_hosts))
+        self.register = self._python("register", self._register_flags(etcd_hosts), code)
+        self.discover = self._python("discover", self._discover_flags(etcd_hosts), code)
 
     @property
     def address(self) -> str:
@@ -149,9 +151,9 @@ class Host:
     def state_dir(self) -> Path:
         return self.folder / "state"
 
-    def _python(self, module: str, flags: Sequence[str]) -> Process:
+    def _python(self, module: str, flags: Sequence[str], code: Path) -> Process:
         command = self.namespace.command(sys.executable, "-m", module, *flags)
-        return Process(self.folder, module, command, HOUSE)
+        return Process(self.folder, module, command, code)
 
     def _register_flags(self, etcd_hosts: str) -> list[str]:
         return [

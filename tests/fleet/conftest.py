@@ -18,6 +18,7 @@ from tests.fleet.model import Witness, settle
 FOLDER = Path(__file__).parent.parent.parent / ".run" / "fleet"
 _ports = itertools.count(8101)
 CALLED_S = 20.0
+LAST_LINES = 15
 
 
 @pytest.fixture(scope="session")
@@ -29,12 +30,17 @@ def standing() -> Iterator[Fleet]:
 
 @pytest.fixture
 def fleet(standing: Fleet, request: pytest.FixtureRequest) -> Iterator[Fleet]:
-    """The fleet, with everybody alive and connected and no container. What a failing test saw is in its folder."""
+    """The fleet, with everybody alive and connected and no container. pytest shows what it said if a test fails."""
     standing.mend()
+    before = {process.log_file: len(process.log) for process in standing.processes}
     standing.note(f"--- {request.node.name}")
     yield standing
     for when_s, what in standing.log[-20:]:
         print(f"{when_s:8.2f} {what}")
+    for process in standing.processes:
+        if process.name in ("register", "discover"):
+            print(f"--- {process.log_file.parent.name}: {process.name}")
+            print("\n".join(process.log[before[process.log_file] :].splitlines()[-LAST_LINES:]))
 
 
 class Service:
