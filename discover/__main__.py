@@ -67,7 +67,12 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
         reconcile.actor(),
         *knowing,
         TemplateWatch(settings.template, trigger.fire).actor(),
-        Guard(settings.run_dir / "master.sock", trigger.fire).actor(),
+        Guard(
+            settings.run_dir / "master.sock",
+            trigger.fire,
+            health=state,
+            mended=metrics.counter("discover_haproxy_mends", "HAProxy found without an answer, and mended", "trouble"),
+        ).actor(),
     ]
     if settings.metrics:
         actors.append(health.server(settings.metrics, state, metrics, lambda: _explained(reconcile, keeper, problems)))
