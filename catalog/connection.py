@@ -15,17 +15,29 @@ _HEALTH_KEY = b"health"  # the key that etcdctl's own health check asks for; it 
 # Measured in research/etcd.md section 2, "Channel options that matter".
 _OPTIONS = (
     ("grpc.keepalive_time_ms", 10_000),  # etcd answers pings more often than every 5 s with GOAWAY
-    ("grpc.keepalive_timeout_ms", 3_000),
-    ("grpc.http2.ping_timeout_ms", 3_000),  # grpc >= 1.60: without it a stopped etcd is noticed after 62 s
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.keepalive_permit_without_calls", 0),
     ("grpc.max_receive_message_length", -1),  # a watch that catches up may bring 15 MB in one response
     ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.min_reconnect_backoff_ms", 2_000),  # also how long one attempt to connect may take
     ("grpc.max_reconnect_backoff_ms", 2_000),
     ("grpc.enable_http_proxy", 0),  # or http_proxy in the environment takes every call
     ("grpc.use_local_subchannel_pool", 1),  # or all stores share one TCP connection: keepalives behind bulk
 )
+
+
+_PING_MS, _CONNECT_MS = 3_000, 2_000
+
+
+def _options(deadline_s: float) -> tuple[tuple[str, int], ...]:
+    """Return the channel's options: who waits longer for an answer must not be cut off before."""
+    deadline_ms = round(deadline_s * 1000)
+    ping_ms, connect_ms = (deadline_ms, deadline_ms) if deadline_ms > _PING_MS else (_PING_MS, _CONNECT_MS)
+    return (
+        *_OPTIONS,
+        ("grpc.keepalive_timeout_ms", ping_ms),
+        ("grpc.http2.ping_timeout_ms", ping_ms),  # grpc >= 1.60: without it a stopped etcd is noticed after 62 s
+        ("grpc.min_reconnect_backoff_ms", connect_ms),  # also how long one attempt to connect may take
+    )
 
 
 class CallFailed(Exception):
@@ -74,7 +86,7 @@ class Connection:
         self.endpoint = endpoint
         self._access = access
         self._deadline_s = deadline_s
-        self._client = _Client(access, endpoint)
+        self._client = _Client(access, endpoint, deadline_s)
         self._metadata: tuple[tuple[str, str], ...] = (_HAS_LEADER,)
         self.kv: Any = self._client.kvstub
         self.lease: Any = self._client.leasestub
@@ -190,10 +202,10 @@ class _Client(etcd3.Etcd3Client):  # type: ignore[misc]  # etcd3 has no type inf
     It falls back to plain text without a CA: here the wish for TLS decides, and no CA means grpc's own.
     """
 
-    def __init__(self, access: Access, endpoint: Endpoint) -> None:
+    def __init__(self, access: Access, endpoint: Endpoint, deadline_s: float) -> None:
         host = str(endpoint).rpartition(":")[0]  # with the brackets of IPv6, which etcd3 does not add
         self._access = access
-        super().__init__(host, endpoint.port, ca_cert="" if access.tls else None, grpc_options=_OPTIONS)
+        super().__init__(host, endpoint.port, ca_cert="" if access.tls else None, grpc_options=_options(deadline_s))
 
     def _get_secure_creds(self, *_paths: str | None) -> Any:
         ca_cert, key, cert = (

@@ -5,6 +5,10 @@ class Unavailable(Exception):
     """Something outside is away or slow: back off, keep all state, try again."""
 
 
+class Full(Unavailable):
+    """etcd has no space left: it takes no put and no new lease, but keeps leases alive and deletes."""
+
+
 class Rejected(Exception):
     """Our input is wrong (label, record, template): skip it alone, say it once, wait for a change.
 

@@ -10,7 +10,7 @@ from typing import Any
 from catalog.access import Access
 from catalog.connection import CallFailed, Connection, Connector
 from catalog.entries import Batch, Delete, Entry, Event, Fence, Listing, Put, Ttl
-from catalog.errors import Compacted, Conflict, Unavailable
+from catalog.errors import Compacted, Conflict, Full, Unavailable
 from catalog.etcd_library import etcdrpc
 from catalog.watching import Watch, entry_of, range_of
 
@@ -165,6 +165,8 @@ class Store:
             return Compacted(message)
         if any(bug in failure.details for bug in _BUGS):
             return ValueError(message)
+        if "database space exceeded" in failure.details:
+            return Full(f"{message}; compact and defragment it, then disarm its alarm")
         self._drop(connection)
         return Unavailable("the store was closed" if self._connector.closed.is_set() else message)
 

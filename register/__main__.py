@@ -13,7 +13,7 @@ from register.docker_source import DockerSource
 from register.events import EventReader
 from register.hints import Hints
 from register.host import Host, Surroundings, host_id, host_ip, route_source, signs_of, surroundings, this_life
-from register.lease import TURNED_WITHIN_S, LeaseKeeper, Registrar
+from register.lease import KEEPALIVES_PER_TTL, TURNED_WITHIN_S, LeaseKeeper, Registrar
 from register.own_keys import OwnKeys
 from register.owner import Owner, Verdict, judge
 from register.probe import Prober
@@ -29,7 +29,6 @@ from sidecar.trigger import Trigger
 NAME = "docker-register"
 FACTS = ("host", "docker", "docker events", "etcd", "owner", "catalog")
 STORE_DEADLINE_S = 3.0
-KEEPALIVE_DEADLINE_PART = 6  # of the TTL: a call that hangs leaves time for another one before the next third
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +61,7 @@ def actors(settings: RegisterSettings) -> tuple[list[Actor], LeaseKeeper]:
     events = EventReader(_docker(settings), facts, trigger.fire)
     prober = Prober(lambda: trigger.fire("probe"))
     keeper = LeaseKeeper(
-        Store(settings.access, deadline_s=min(STORE_DEADLINE_S, settings.ttl_s / KEEPALIVE_DEADLINE_PART)),
+        Store(settings.access, deadline_s=settings.ttl_s / KEEPALIVES_PER_TTL),  # an etcd may be slow, but not for ever
         standing,
         identify=lambda: identify(settings, surroundings()),
         prefix=settings.prefix,

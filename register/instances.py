@@ -151,6 +151,7 @@ def _instance(container: Container, policy: Policy, port: int, state: State, sai
         sticky=labels.sticky,
         timeout_ms=labels.timeout_ms,
         retry=labels.retry,
+        panic=labels.panic,
         on_absence=labels.on_absence,
         tags=labels.tags,
         attributes=labels.attributes,

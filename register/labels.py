@@ -24,6 +24,7 @@ from catalog.record import (
     Check,
     Mode,
     OnAbsence,
+    Panic,
     Retry,
     Role,
     Sticky,
@@ -59,6 +60,7 @@ class PortLabels:
     sticky: Sticky = "none"
     timeout_ms: int | None = None
     retry: Retry = "idempotent"
+    panic: Panic = "on"
     on_absence: OnAbsence = "keep"
     network: str | None = None
     address: str | None = None
@@ -227,6 +229,7 @@ SETTINGS: Mapping[str, Setting] = {
     "STICKY": Setting("sticky", one_of(*get_args(Sticky))),
     "TIMEOUT": Setting("timeout_ms", _duration_ms(1)),
     "RETRY": Setting("retry", one_of(*get_args(Retry))),
+    "PANIC": Setting("panic", one_of(*get_args(Panic))),
     "ON_ABSENCE": Setting("on_absence", one_of(*get_args(OnAbsence))),
     "NETWORK": Setting("network", str),
     "ADDRESS": Setting("address", str),

@@ -5,10 +5,10 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from catalog.entries import Entry, Fence
-from catalog.errors import Conflict, Rejected
+from catalog.errors import Conflict, Full, Rejected
 from catalog.keys import DrainedKey, OwnerKey, key_of
 from catalog.store import Store
 from register.claiming import take
@@ -19,7 +19,7 @@ from register.standing import Asked, Claim, Standing
 from sidecar.actors import Actor
 from sidecar.health import Health
 from sidecar.log import Details
-from sidecar.retry import keep_running
+from sidecar.retry import jitter, keep_running
 from sidecar.trigger import Trigger
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 KEEPALIVES_PER_TTL = 3  # after one that got lost the next still has a third of the TTL
 # A lease vouches for fresh knowledge. Upgrading an engine with live-restore takes a minute or two, during which all
 # containers serve; an engine that is away for five is broken, and its containers' fate unknown.
+FULL_S = 10.0  # an etcd without space grants no lease; it is asked at most so often
 LISTED_WITHIN_S = 300.0
 TURNED_WITHIN_S = 60.0  # the slowest round: an engine and an etcd that let every call run into its deadline
 
@@ -65,6 +66,7 @@ class LeaseKeeper:
         self._old_lease = 0  # of an earlier life with another TTL: lives until everything stands under the new one
         self._said: str | None = None
         self._asked: Asked | None = None
+        self._lease_gone = False  # the last one this life had
 
     def actor(self) -> Actor:
         """Return the actor that keeps the lease."""
@@ -100,13 +102,18 @@ class LeaseKeeper:
         self._standing.host = me.host
         self._health.good("host")
         while not self._stop.is_set() and self._claim is None:
-            self._claim = self._obtained(me)
+            try:
+                self._claim = self._obtained(me)
+            except Full as error:
+                self._lost_sight(str(error))
+                self._awake.wait(FULL_S + jitter(FULL_S / 2))
             self._health.turned("lease")
         while not self._stop.is_set() and self._claim is not None:
             self._keep(self._claim)
 
     def _keep(self, claim: Claim) -> None:
         """Keep the claim alive once, and wait for the next time; forget it if it is gone."""
+        began_s = time.monotonic()
         self._health.turned("lease")
         if self._asked == "drain":
             self._claim = self._standing.claim = None
@@ -117,12 +124,18 @@ class LeaseKeeper:
             self._say("not keeping the lease alive: %s", doubt)
             self._health.bad("owner", doubt)
         elif not self._is_held(claim):
-            log.warning("claim lost, claiming the host again %s", Details(lease=f"{claim.lease:x}"))
-            self._claim = self._standing.claim = None
+            self._lost(claim)
             return
         else:
             self._holds(claim)
-        self._awake.wait(self._every_s)
+        # An etcd that takes its time must not stretch the interval.
+        self._awake.wait(max(0.0, began_s + self._every_s - time.monotonic()))
+
+    def _lost(self, claim: Claim) -> None:
+        log.warning("claim lost, claiming the host again %s", Details(lease=f"{claim.lease:x}"))
+        self._claim = self._standing.claim = None
+        if self._lease_gone:  # then most likely every host's is
+            self._awake.wait(jitter(self._every_s))
 
     def _holds(self, claim: Claim) -> None:
         self._said = None
@@ -135,7 +148,8 @@ class LeaseKeeper:
             self._leave_old(claim)
 
     def _is_held(self, claim: Claim) -> bool:
-        if self._store.keep_alive(claim.lease) == 0:
+        self._lease_gone = self._store.keep_alive(claim.lease) == 0
+        if self._lease_gone:
             return False
         # Keys can be deleted behind our back, or a lease be said to live that does not (etcd before 3.5.23).
         entry = self._store.get(claim.owner_key)
@@ -207,7 +221,7 @@ class LeaseKeeper:
         taken = take(self._store, key, entry, me.owner, self._ttl_s, any_ttl=False, fence=fence)
         self._old_lease = taken.old_lease
         log.info("claimed %s", Details(host=me.host.id, lease=f"{taken.claim.lease:x}", adopted=taken.adopted))
-        return taken.claim
+        return replace(taken.claim, again=self._lease_gone)
 
     def _is_over(self, entry: Entry, me: Registrar) -> bool:
         """Whether an owner key is an earlier life's, or a command's that did not come to its end."""

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from catalog.entries import Entry
-from catalog.errors import Conflict, Unavailable
+from catalog.errors import Conflict, Full, Unavailable
 from catalog.keys import CONTAINER_SHORT, instances_root
 from catalog.record import encode
-from register.changes import Changes, batches, diff
+from register.changes import Change, Changes, batches, diff
 from register.container import Container
 from register.crashloop import Life, followed
 from register.docker_source import DockerSource, Seen
@@ -19,17 +19,19 @@ from register.hints import Hint, Hints
 from register.host import Host
 from register.instances import Offer, Policy, Register, instances_of, is_asked_to_stop, is_over
 from register.own_keys import OwnKeys, instances_in
+from register.pace import AGAIN_BURST, AGAIN_PER_S, BURST, PER_S, Pace
 from register.probe import Prober
 from register.readiness import Desired, Keys, Known, Started, desired, proven
 from register.removals import Held, held_back
 from register.standing import Claim, Standing
 from register.telling import Telling
 from sidecar.actors import Actor
-from sidecar.retry import keep_running
+from sidecar.retry import jitter, keep_running
 from sidecar.trigger import Trigger
 
 QUIET_S, AT_MOST_S = 0.005, 0.05  # a burst of events is one round; an event that comes alone waits for nothing
 INSPECT_ALL_S = 300.0  # the list shows every change that Docker has a word for; this is for what it might not
+FULL_S = 10.0  # an etcd without space is asked to take a put at most so often; somebody has to make room
 TURN_S = 10.0  # the loop goes round at least so often, so that a stuck one can be told
 # Wake-ups that a list would not explain. The two events say what no list says at that moment, about a start of the
 # container that the last list shows; those that always follow a death (stop, disconnect, start) bring a list.
@@ -70,6 +72,11 @@ class _Memory:
     decide_s: float | None = None  # when the last list has to be judged anew
     ended_s: float = 0.0  # the last round
     complete: bool = False  # it wrote all it had to
+    full_until_s: float = 0.0  # etcd takes no put: not tried again before
+
+    def look_again(self, at_s: float) -> None:
+        """Go round at this time, if not before."""
+        self.decide_s = min(at_s, self.decide_s or at_s)
 
 
 class Publisher:
@@ -82,6 +89,7 @@ class Publisher:
         self._rules, self._trigger, self._telling = rules, trigger, telling
         self._stop = threading.Event()
         self._memory = _Memory()
+        self._pace, self._pace_again = Pace(PER_S, BURST), Pace(AGAIN_PER_S, AGAIN_BURST)
 
     def actor(self) -> Actor:
         """Return the actor that publishes."""
@@ -188,16 +196,38 @@ class Publisher:
         held = self._memory.held.keys
         changes = Changes(changes.puts, tuple(change for change in changes.deletes if change.key not in held))
         self._telling.holding(held)
-        for batch in batches(changes):
-            try:
-                self._own_keys.write(batch, claim)
-            except (Unavailable, Conflict) as error:
-                self._telling.not_written(str(error))
-                self._around.on_conflict()
-                raise Unavailable(str(error)) from error
+        settled = self._around.standing.settled
+        pace = self._pace_again if claim.again and settled != claim else self._pace
+        for batch in batches(self._possible(changes)):
+            if wait_s := pace.wait_s(time.monotonic()):
+                self._memory.look_again(time.monotonic() + wait_s)
+                return
+            pace.spend(time.monotonic())
+            self._write_batch(batch, claim)
             self._telling.wrote(batch, entries, wanted)
+        if self._memory.full_until_s:
+            return
         self._telling.published(self._own_keys.entries or {})
         self._around.standing.settled = claim
+
+    def _possible(self, changes: Changes) -> Changes:
+        """Leave the puts out while etcd is full."""
+        if time.monotonic() < self._memory.full_until_s:
+            self._memory.look_again(self._memory.full_until_s)
+            return replace(changes, puts=())
+        self._memory.full_until_s = 0.0
+        return changes
+
+    def _write_batch(self, batch: tuple[Change, ...], claim: Claim) -> None:
+        try:
+            self._own_keys.write(batch, claim)
+        except (Unavailable, Conflict) as error:
+            self._telling.not_written(str(error))
+            if isinstance(error, Full):
+                self._memory.full_until_s = time.monotonic() + FULL_S + jitter(FULL_S / 2)
+            else:
+                self._around.on_conflict()
+            raise Unavailable(str(error)) from error
 
 
 def _offer(container: Container, hint: Hint, policy: Policy) -> Offer:

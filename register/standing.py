@@ -16,6 +16,7 @@ class Claim:
     lease: int
     owner_key: str
     revision: int
+    again: bool = False  # this life had another one, whose lease is gone with everything that was published
 
 
 @dataclass(slots=True)

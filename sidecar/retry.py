@@ -1,6 +1,7 @@
 """Keep a session going: again at once after a good one, backing off after a bad one. The only user of tenacity."""
 
 import logging
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +21,11 @@ log = logging.getLogger(__name__)
 
 FIRST_S = 0.1
 GOOD_S = 5.0  # a session that lived shorter has not proved anything: the next one waits
+
+
+def jitter(most_s: float) -> float:
+    """Return a random pause, so that many who lost the same thing at once do not come back at once."""
+    return random.uniform(0, most_s)  # noqa: S311
 
 
 def keep_running(

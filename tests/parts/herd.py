@@ -1,0 +1,189 @@
+"""Many registrars in one process: the real lease keepers and publishers on real connections, without an engine."""
+
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import ClassVar
+
+from catalog.errors import Compacted, Unavailable
+from catalog.keys import hosts_root
+from catalog.store import Store
+from register.container import parse_inspect
+from register.docker_source import Seen
+from register.hints import Hints
+from register.host import Host, Surroundings, this_life
+from register.lease import KEEPALIVES_PER_TTL, LeaseKeeper, Registrar
+from register.own_keys import OwnKeys
+from register.publisher import Around, Publisher, Rules
+from register.standing import Standing
+from register.telling import Telling
+from sidecar.health import Health
+from sidecar.metrics import Metrics
+from sidecar.trigger import Trigger
+from tests.parts.etcd import Etcd
+from tests.parts.register import PREFIX
+
+
+def inspected(number: int) -> dict[str, object]:
+    """Return a healthy container, which needs no probe."""
+    return {
+        "Id": f"{number:064x}",
+        "Name": f"/scripted-{number}",
+        "State": {"Running": True, "StartedAt": "2026-01-01T00:00:00Z", "Health": {"Status": "healthy"}},
+        "Config": {"Image": "scripted", "Labels": {"SERVICE_NAME": f"scripted-{number}"}},
+        "NetworkSettings": {"Ports": {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": str(20000 + number)}]}},
+    }
+
+
+class _Source:
+    """An engine whose containers never change."""
+
+    def __init__(self, count: int) -> None:
+        self.show(count)
+
+    def show(self, count: int) -> None:
+        self._seen = Seen(tuple(parse_inspect(inspected(number)) for number in range(1, count + 1)), {})
+
+    def containers(self, hints: Hints, *, everything: bool) -> Seen:
+        return self._seen
+
+
+class _Events:
+    hints = Hints()
+
+    def cut(self) -> None: ...
+
+
+class _Prober:
+    """Nothing has to be probed: every container has a HEALTHCHECK."""
+
+    verdicts: ClassVar[dict[object, object]] = {}
+
+    def aim(self, targets: object) -> None: ...
+
+
+class One:
+    """One registrar: two threads, two connections."""
+
+    def __init__(self, etcd: Etcd, number: int, instances: int, ttl_s: int) -> None:
+        self.standing, self.health, self.trigger = Standing(), Health(stuck_after_s=60), Trigger()
+        trigger = self.trigger
+        host = Host(f"host-{number}", f"10.1.{number // 250}.{number % 250 + 1}", "e1")
+        me = this_life(str(uuid.uuid4()), "", host, Surroundings(None, False, None, host.id), Path("/proc"))
+        self.keeper = LeaseKeeper(
+            Store(etcd.access, deadline_s=ttl_s / KEEPALIVES_PER_TTL),
+            self.standing,
+            identify=lambda: Registrar(host, me, lambda other: "over" if other.life == me.life else "alive"),
+            prefix=PREFIX,
+            ttl_s=ttl_s,
+            drain_wait_s=1,
+            health=self.health,
+            on_change=lambda: trigger.fire("claim"),
+        )
+        rules = Rules(PREFIX, "published", "", 30, ttl_s / 3)
+        around = Around(_Events(), _Prober(), self.standing, self.keeper.look)
+        telling = Telling(self.standing, self.health, Metrics())
+        self.source = _Source(instances)
+        self.publisher = Publisher(self.source, OwnKeys(Store(etcd.access)), around, rules, trigger, telling)
+        self.threads = [threading.Thread(target=actor.run) for actor in (self.keeper, self.publisher)]
+
+    def show(self, count: int) -> None:
+        """Let there be so many containers from now on."""
+        self.source.show(count)
+        self.trigger.fire("start")
+
+    @property
+    def lease(self) -> int:
+        claim = self.standing.claim
+        return claim.lease if claim else 0
+
+    @property
+    def settled(self) -> bool:
+        """Whether all it has stands in etcd under the claim that it holds."""
+        claim = self.standing.claim
+        return claim is not None and self.standing.settled == claim and "catalog" not in self.health.not_ready()
+
+
+class Herd:
+    """So many registrars, which run as long as it is entered."""
+
+    def __init__(self, etcd: Etcd, count: int, instances: int, ttl_s: int) -> None:
+        self.all = [One(etcd, number, instances, ttl_s) for number in range(count)]
+
+    def __enter__(self) -> "Herd":
+        for one in self.all:
+            for thread in one.threads:
+                thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in self.all:
+            one.keeper.interrupt()
+            one.publisher.interrupt()
+        for one in self.all:
+            for thread in one.threads:
+                thread.join(20)
+
+    def settled(self) -> int:
+        """Return how many have all they want in etcd."""
+        return sum(one.settled for one in self.all)
+
+    def leases(self) -> list[int]:
+        return [one.lease for one in self.all]
+
+
+class Writes:
+    """When which revision was written below the hosts, through every outage; a wiped etcd begins anew."""
+
+    def __init__(self, etcd: Etcd) -> None:
+        self.puts: list[float] = []  # one time for each transaction
+        self.deletes: list[float] = []
+        self._etcd, self._stop = etcd, threading.Event()
+        self._watch: object = None
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Writes":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        if self._watch is not None:
+            self._watch.cancel()  # type: ignore[attr-defined]
+        self._thread.join(20)
+
+    def clear(self) -> None:
+        self.puts.clear()
+        self.deletes.clear()
+
+    def _run(self) -> None:
+        last: int | None = None
+        while not self._stop.wait(0.05):
+            store = Store(self._etcd.access, deadline_s=2)
+            try:
+                now = store.list(f"{PREFIX}/none").revision
+                last = now if last is None else last
+                self._watch = store.watch(hosts_root(PREFIX), last if last <= now else 0)
+                for batch in self._watch:
+                    self._count(batch)
+                    last = batch.revision
+            except (Unavailable, Compacted):
+                continue
+            finally:
+                store.close()
+
+    def _count(self, batch) -> None:
+        at = time.monotonic()
+        for revision in {event.revision for event in batch.events}:
+            kinds = {event.entry is not None for event in batch.events if event.revision == revision}
+            if True in kinds:
+                self.puts.append(at)
+            if False in kinds:
+                self.deletes.append(at)
+
+
+def most_in_a_second(times: list[float]) -> int:
+    """Return how many of these times lie within one second, at most."""
+    ordered = sorted(times)
+    return max((sum(1 for t in ordered if at <= t < at + 1) for at in ordered), default=0)
