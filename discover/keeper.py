@@ -22,7 +22,7 @@ from sidecar.metrics import Metrics
 log = logging.getLogger(__name__)
 
 UNLISTED_S = 1.5  # without etcd's word; then an earlier life's is better than none
-EMPTY_S = 30.0  # an etcd without a single host is more often a new or wrong one than a fleet without hosts
+EMPTY_S = 30.0  # an etcd without a single instance is more often a new or wrong one than a fleet without any
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Keeper:
     def __init__(self, state: State | None, *, had_file: bool, metrics: Metrics) -> None:
         self.state = state or State()
         self.changed: Callable[[], None] = lambda: None  # called after each step, in the thread that applies
-        self._remembers = state is not None
+        self._remembers = bool(self.state.view.services)
         self._listed = False
         self._had_file = had_file  # HAProxy runs from it, or can
         self._started_s = time.monotonic()
@@ -97,8 +97,7 @@ class Keeper:
             return False
         if not self._listed:
             return now_s < self._started_s + UNLISTED_S
-        view = self.state.view
-        return not view.services and not view.owners and now_s < self._started_s + EMPTY_S
+        return not self._remembers and not self.state.view.services and now_s < self._started_s + EMPTY_S
 
     def _take(self, step: Learned | Judged) -> None:
         if isinstance(step, Judged):
