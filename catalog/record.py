@@ -24,6 +24,7 @@ Balance = Literal["roundrobin", "leastconn", "random", "source"]
 Sticky = Literal["none", "cookie"]
 Retry = Literal["connect", "idempotent", "all"]
 CheckKind = Literal["tcp", "http", "none"]
+Panic = Literal["on", "off"]  # whether all are called when the http checks of all fail
 OnAbsence = Literal["keep", "drop"]  # what becomes of it when its host's lease ends and nobody says that it stopped
 
 SERVICE_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -85,6 +86,7 @@ class Instance:
     sticky: Sticky = "none"
     timeout_ms: int | None = None
     retry: Retry = "idempotent"
+    panic: Panic = "on"
     on_absence: OnAbsence = "keep"
     tags: tuple[str, ...] = ()
     attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -127,6 +129,7 @@ _CHOICES: Mapping[str, tuple[object, ...]] = {
     "balance": (None, *get_args(Balance)),
     "sticky": get_args(Sticky),
     "retry": get_args(Retry),
+    "panic": get_args(Panic),
     "on_absence": get_args(OnAbsence),
 }
 

@@ -125,6 +125,8 @@ def _listener(group: Group, port: int, binds: tuple[Bind, ...], interval: int) -
         timeout_ms=first.timeout_ms,
         check=first.check,
         interval_ms=first.check.interval_ms or interval,
+        # A tcp check that fails says that nobody accepts: calling all the same would find nobody either.
+        panic=first.panic == "on" and first.check.kind == "http",
         servers=tuple(_server(record, sticky) for record in sorted(group, key=attrgetter("key"))),
     )
 

@@ -66,6 +66,7 @@ class Listener:
     timeout_ms: int | None
     check: Check
     interval_ms: int
+    panic: bool  # all are called when the http checks of all fail
     servers: tuple[Server, ...]
 
 

@@ -36,5 +36,6 @@ def _listener(
         timeout_ms=timeout_ms,
         check=check,
         interval_ms=INTERVAL_MS,
+        panic=check.kind == "http",
         servers=_COOKIES if mode == "http" and sticky == "cookie" else _SERVERS,
     )

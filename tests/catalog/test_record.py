@@ -66,6 +66,7 @@ instances = st.builds(
     sticky=choice(record.Sticky),
     timeout_ms=durations,
     retry=choice(record.Retry),
+    panic=choice(record.Panic),
     on_absence=choice(record.OnAbsence),
     tags=st.lists(texts, max_size=4).map(tuple),
     attributes=st.dictionaries(texts, texts, max_size=4),
@@ -156,6 +157,7 @@ WRONG: list[tuple[str, Any]] = [
     *(("balance", value) for value in ("uri", "", 1, "static-rr\n  server x")),
     *(("sticky", value) for value in ("yes", None)),
     *(("retry", value) for value in ("everything", None)),
+    *(("panic", value) for value in ("yes", True)),
     *(("on_absence", value) for value in ("fail-closed", None)),
     *(("timeout_ms", value) for value in (0, -5, "5s", 10**12)),
     *(

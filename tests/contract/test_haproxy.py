@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import Rejected, Unavailable
-from catalog.record import Check
+from catalog.record import Check, Instance
 from discover.addresses import bridge_gateway, trial
 from discover.apply import Applier, Running
 from discover.model import Bind, Policy, Process
@@ -63,6 +63,12 @@ class Site:
         assert isinstance(step, RuntimeUpdate), step
         self.running = self.applier.update(self.running, wanted, step.changes)
         return self.running
+
+    def is_down(self, port: int, record: Instance) -> bool:
+        """Whether HAProxy's check of an instance fails."""
+        answer = self.haproxy.adapter.ask(f"@1 show stat whoami:{port} 4 -1")
+        name = f"{record.container[:12]}:{record.container_port}"
+        return any(name in line and ",DOWN," in line for line in answer.splitlines())
 
     def file_is_what_runs(self) -> bool:
         return Site(self.haproxy).applier.running(None) == self.running
@@ -243,11 +249,29 @@ def test_a_server_added_at_runtime_is_checked_as_its_file_says(site):
 
         site.update(first, local(2, free_port(), port, mode="http", check=first.check))
 
-        def down() -> bool:
-            answer = site.haproxy.adapter.ask(f"@1 show stat whoami:{port} 4 -1")
-            return any("000000000002:8000" in line and ",DOWN," in line for line in answer.splitlines())
+        wait_for(lambda: site.is_down(port, local(2, 9, port)), 10, "the dead one is down")
 
-        wait_for(down, 10, "the dead one is down")
+
+@pytest.mark.parametrize(("panic", "status"), [("on", 200), ("off", 503)])
+def test_when_all_http_checks_fail_calls_go_on_unless_told_otherwise(site, panic, status):
+    port = free_port()
+    failing = {"mode": "http", "check": Check("http", "/fail", interval_ms=200), "panic": panic}
+    with backend("one") as one, backend("two") as two:
+        first, second = local(1, one, port, **failing), local(2, two, port, **failing)
+        site.reload(first)
+        wait_for(lambda: site.is_down(port, first), 10, "its check fails")
+        assert get(port)[0] == status
+
+        site.update(first, second)
+        wait_for(lambda: site.is_down(port, second), 10, "its check fails")
+        assert {get(port)[0] for _ in range(8)} == {status}
+        assert site.file_is_what_runs()
+
+        site.update(replace(first, state="draining"), second)
+        assert {get(port) for _ in range(8)} == {(200, "two")} or panic == "off"
+        site.update(second)
+        assert get(port)[0] == status
+        assert site.file_is_what_runs()
 
 
 def test_what_haproxy_does_not_take_is_a_mismatch_and_the_file_stays(site):

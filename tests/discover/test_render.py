@@ -52,12 +52,16 @@ def test_a_tcp_service_is_laid_out():
         "mode tcp",
         "bind 127.0.0.1:8000",
         "bind 172.17.0.1:8000",
-        "balance roundrobin",
         "timeout client 1h",
-        "timeout server 1h",
         "option tcplog",
         "option clitcpka",
+        "balance roundrobin",
+        "timeout server 1h",
         "option srvtcpka",
+        "# a silent connection to a host that died ends after a minute, not after timeout server",
+        "srvtcpka-idle 30s",
+        "srvtcpka-intvl 10s",
+        "srvtcpka-cnt 3",
         f"server 000000000001:8000 10.0.0.1:32001 weight 100 check inter 2000ms {CHECK}",
     ]
 

@@ -9,14 +9,14 @@ from typing import Any
 
 @contextlib.contextmanager
 def backend(name: str) -> Iterator[int]:
-    """Run a server that answers with its name; gives its port."""
+    """Run a server that answers with its name, and to /fail with status 500; gives its port."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = 5
 
         def do_GET(self) -> None:
-            self.send_response(200)
+            self.send_response(500 if self.path == "/fail" else 200)
             self.send_header("Content-Length", str(len(name)))
             self.end_headers()
             self.wfile.write(name.encode())

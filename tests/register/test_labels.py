@@ -37,6 +37,7 @@ def said(labels: dict[str, str], env: dict[str, str] | None = None, port: int = 
         ("STICKY", "cookie", "sticky", "cookie"),
         ("TIMEOUT", "1m", "timeout_ms", 60_000),
         ("RETRY", "all", "retry", "all"),
+        ("PANIC", "off", "panic", "off"),
         ("ON_ABSENCE", "drop", "on_absence", "drop"),
         ("NETWORK", "front", "network", "front"),
         ("ADDRESS", "10.9.9.9", "address", "10.9.9.9"),
