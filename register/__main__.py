@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from catalog.store import Store
 from register import planned
 from register.docker_source import DockerSource
-from register.events import EventReader
+from register.events import LOOP, STUCK_S, EventReader
 from register.hints import Hints
 from register.host import Host, Surroundings, host_id, host_ip, route_source, signs_of, surroundings, this_life
 from register.lease import KEEPALIVES_PER_TTL, TURNED_WITHIN_S, LeaseKeeper, Registrar
@@ -25,6 +25,7 @@ from sidecar import health, log, program
 from sidecar.actors import Actor, run_group
 from sidecar.metrics import Metrics
 from sidecar.trigger import Trigger
+from sidecar.watchdog import watchdog
 
 NAME = "docker-register"
 FACTS = ("host", "docker", "docker events", "etcd", "owner", "catalog")
@@ -74,7 +75,9 @@ def actors(settings: RegisterSettings) -> tuple[list[Actor], LeaseKeeper]:
     rules = Rules(settings.prefix, settings.register, settings.zone, settings.resync_s, settings.ttl_s / 3)
     around = Around(events, prober, standing, keeper.look)
     publisher = Publisher(_docker(settings), own_keys, around, rules, trigger, telling)
-    wired = [events.actor(), prober.actor(), keeper.actor(), publisher.actor()]
+    limits_s = {LOOP: STUCK_S, "publisher": 2 * TURNED_WITHIN_S, "lease": 2 * TURNED_WITHIN_S}
+    dog = watchdog(limits_s, facts.last_turned)
+    wired = [dog, events.actor(), prober.actor(), keeper.actor(), publisher.actor()]
     if settings.metrics is not None:
         wired.append(health.server(settings.metrics, facts, metrics, telling.explain))
     return wired, keeper

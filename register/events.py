@@ -15,6 +15,9 @@ log = logging.getLogger(__name__)
 
 LOOK_BACK_S = 60  # containers that were asked to stop before this process began, and have not ended yet
 RECONNECT_S = 1.0  # the longest pause: knocking at a local socket costs nothing, a missed stop signal does
+LOOP = "events"  # it has no rhythm of its own: only while it has an event in hand can it be stuck
+# A reader that does not read makes the engine up to a hundred times slower for everybody (research/reliability.md F7).
+STUCK_S = 15.0
 
 
 class EventReader:
@@ -58,5 +61,7 @@ class EventReader:
         # Subscribed: only a list from now on misses nothing.
         self._on_event("subscribed")
         for event in stream:
+            self._health.turned(LOOP)
             self.hints = self.hints.after(event)
             self._on_event(event.action)
+            self._health.rests(LOOP)

@@ -48,6 +48,14 @@ class Health:
         """Say that a loop has gone round; one that stays silent for too long is stuck."""
         self._turned[loop] = time.monotonic()
 
+    def rests(self, loop: str) -> None:
+        """Say that a loop has nothing to do: it waits for somebody else, and cannot be stuck."""
+        self._turned.pop(loop, None)
+
+    def last_turned(self) -> Mapping[str, float]:
+        """Return when each loop that has work went round last, by the monotonic clock."""
+        return dict(self._turned)
+
     def not_ready(self) -> Mapping[str, str]:
         """Return what does not work, and why."""
         return {name: why for name, why in dict(self._facts).items() if why is not None}

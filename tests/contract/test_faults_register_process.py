@@ -1,0 +1,161 @@
+"""The registrar's own process: threads that die or hang, signals, also as PID 1, and what the engine feels of it."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract.test_register import IMAGE, serve
+from tests.parts.docker_proxy import SOCKET
+from tests.parts.engine import LABEL, Engine
+from tests.parts.etcd import Etcd
+from tests.parts.register import Register
+from tests.parts.wait import wait_for
+
+START = "import sys; from register.__main__ import main; {0}; sys.exit(main())"
+
+
+@pytest.fixture
+def etcd(tmp_path: Path) -> Iterator[Etcd]:
+    with Etcd(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with Engine() as session:
+        yield session
+
+
+def flags(register: Register) -> list[str]:
+    return [word for name, text in register.settings.items() for word in (f"--{name.lower().replace('_', '-')}", text)]
+
+
+def start(register: Register, fault: str, log: Path) -> subprocess.Popen[bytes]:
+    """Start a registrar with a fault built in: no outside means ends or hangs one thread of a process."""
+    with log.open("ab") as sink:
+        return subprocess.Popen([sys.executable, "-c", START.format(fault), *flags(register)], stderr=sink)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "import register.lease as m; m.LeaseKeeper._keep = lambda *_: 1 / 0",
+        "import register.publisher as m; m.Publisher._publish = lambda *_: 1 / 0",
+        "import register.events as m; m.EventReader._session = lambda *_: 1 / 0",
+        "import register.probe as m; m.Prober._retarget = lambda *_: 1 / 0",
+        "import sidecar.watchdog as m; m.Watch.look = lambda *_: 1 / 0",
+    ],
+    ids=["lease", "publisher", "events", "probe", "watchdog"],
+)
+def test_a_thread_that_dies_ends_the_process(etcd: Etcd, tmp_path: Path, fault: str) -> None:
+    register = Register(tmp_path, etcd, wait=False)
+    process = start(register, fault, tmp_path / "log")
+    try:
+        assert process.wait(20) == 1
+    finally:
+        process.kill()
+    log = (tmp_path / "log").read_text()
+    assert "ZeroDivisionError" in log
+
+
+def test_a_reader_that_hangs_ends_the_process(engine: Engine, etcd: Etcd, tmp_path: Path) -> None:
+    fault = "import threading, register.hints as m; m.Hints.after = lambda *_: threading.Event().wait()"
+    register = Register(tmp_path, etcd, wait=False)
+    process = start(register, fault, tmp_path / "log")
+    try:
+        wait_for(lambda: "claimed" in (tmp_path / "log").read_text(), 20, "it runs")
+        began = time.monotonic()
+        serve(engine, "hang")  # its events are the first that it gets, if nothing else happens on this machine
+        assert process.wait(30) == 1
+        took_s = time.monotonic() - began
+    finally:
+        process.kill()
+    print(f"ended after {took_s:.1f} s")
+    assert took_s <= 20
+    assert "stuck, ending the process loop=events" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["etcd answers", "etcd is silent"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signals_end_it_as_pid_1_and_the_lease_stays(
+    etcd: Etcd, tmp_path: Path, number: signal.Signals, silent: bool
+) -> None:
+    register = Register(tmp_path, etcd, wait=False, TTL="60")
+    with (tmp_path / "log").open("ab") as sink:
+        words = ["unshare", "--pid", "--fork", sys.executable, "-m", "register", *flags(register)]
+        process = subprocess.Popen(words, stderr=sink)
+    try:
+        wait_for(register.is_ready, 20, "ready")
+        child = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text())
+        if silent:
+            etcd.pause()
+        os.kill(child, signal.SIGPIPE)  # of no interest
+        began = time.monotonic()
+        os.kill(child, number)
+        assert process.wait(15) == 0
+        took_s = time.monotonic() - began
+    finally:
+        process.kill()
+        etcd.resume()
+    print(f"{number.name}: ended after {took_s:.2f} s")
+    assert took_s <= 5
+    assert etcd.ctl("lease", "list").startswith("found 1 leases")
+
+
+def post(path: str, body: dict[str, object] | None = None) -> dict[str, str]:
+    """Ask the engine to do something, without the docker command's own time."""
+    connection = http.client.HTTPConnection("docker", timeout=60)
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.connect(SOCKET)
+    try:
+        connection.request("POST", path, json.dumps(body or {}), {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        text = response.read()
+        assert response.status < 300, text
+        answer: dict[str, str] = json.loads(text or b"{}")
+        return answer
+    finally:
+        connection.close()
+
+
+def create_ms(engine: Engine) -> float:
+    began = time.monotonic()
+    post("/containers/create", {"Image": IMAGE, "Cmd": ["true"], "Labels": {LABEL: engine.session}})
+    return (time.monotonic() - began) * 1000
+
+
+def test_an_etcd_that_blocks_never_slows_the_engine(engine: Engine, etcd: Etcd, tmp_path: Path) -> None:
+    quiet: list[float] = []
+    blocked: list[float] = []
+    one = serve(engine, "churn")
+    with Register(tmp_path, etcd) as register:
+        over = threading.Event()
+        churn = threading.Thread(target=keep_signalling, args=(one.id, over))
+        churn.start()
+        for _ in range(5):  # in turn, as other work on this machine comes and goes
+            quiet += [create_ms(engine) for _ in range(20)]
+            etcd.pause()
+            blocked += [create_ms(engine) for _ in range(20)]
+            etcd.resume()
+        over.set()
+        churn.join()
+        assert register.get("/healthz")[0] == 200
+    print(f"100 creates: {sum(quiet):.0f} ms, {sum(blocked):.0f} ms with etcd blocked; 20 events a second in both")
+    print(f"median {statistics.median(quiet):.1f} and {statistics.median(blocked):.1f} ms")
+    assert sum(blocked) <= 2 * sum(quiet)
+
+
+def keep_signalling(container: str, over: threading.Event) -> None:
+    while not over.wait(0.05):
+        post(f"/containers/{container}/kill?signal=WINCH")
