@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 NOT_YET = "not yet"
 LOOK_S = 0.5  # how often it is seen that it is to end, or that its address is free
-ELSEWHERE = Path("/run/tandem/metrics")  # where the images' `ask` looks first
+PLACE = Path("/run/tandem/metrics")  # where the images' `ask` reads where to ask
 
 
 class Health:
@@ -73,14 +73,15 @@ def server(
     metrics: Metrics,
     explain: Callable[[], Any],
     *,
-    elsewhere: Path = ELSEWHERE,
+    place: Path = PLACE,
 ) -> Actor:
     """Return the actor that answers at `address`; it holds its port from here on.
 
-    While another process holds it, such as the one that this one is to replace, it answers at another port, which
-    the file `elsewhere` names, and moves as soon as that one leaves. Raises WrongSettings if the address is wrong.
+    While another process holds it, such as the one that this one is to replace, it answers at another port, and
+    moves as soon as that one leaves. The file `place` says where it answers now. Raises WrongSettings if the
+    address is wrong.
     """
-    answering = _Answering(address, _handler(_routes(health, metrics, explain)), elsewhere)
+    answering = _Answering(address, _handler(_routes(health, metrics, explain)), place)
     return Actor("health", answering.run, answering.closing.set)
 
 
@@ -93,9 +94,9 @@ class _Listener(ThreadingHTTPServer):
 class _Answering:
     """One listener, at the address that was asked for or, while that is taken, at another port of it."""
 
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], elsewhere: Path) -> None:
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], place: Path) -> None:
         self.closing = threading.Event()
-        self._address, self._handler, self._elsewhere = address, handler, elsewhere
+        self._address, self._handler, self._place = address, handler, place
         self._moved = False
         try:
             self._listener = self._at_home() or self._away()
@@ -122,8 +123,7 @@ class _Answering:
                 raise
             return None
         self._moved = False
-        with contextlib.suppress(OSError):
-            self._elsewhere.unlink()
+        self._say("{}:{}".format(*self._address))
         return listener
 
     def _away(self) -> _Listener:
@@ -131,10 +131,13 @@ class _Answering:
         listener = _Listener((host, 0), self._handler)
         self._moved = True
         where = f"{host}:{listener.server_address[1]}"
-        with contextlib.suppress(OSError):  # there is no such folder outside an image, and nobody who would ask
-            self._elsewhere.write_text(f"{where}\n")
+        self._say(where)
         log.warning("METRICS %s:%s is held by another process: answering at %s until it leaves", host, port, where)
         return listener
+
+    def _say(self, where: str) -> None:
+        with contextlib.suppress(OSError):  # there is no such folder outside an image, and nobody who would ask
+            self._place.write_text(f"{where}\n")
 
 
 _Answer = tuple[int, str, bytes]

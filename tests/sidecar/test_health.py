@@ -16,9 +16,9 @@ from tests.parts.wait import wait_for
 
 
 @contextmanager
-def answering(address: tuple[str, int], name: str, elsewhere: Path) -> Iterator[None]:
+def answering(address: tuple[str, int], name: str, place: Path) -> Iterator[None]:
     health = Health(stuck_after_s=60)
-    actor = server(address, health, Metrics(), lambda: name, elsewhere=elsewhere)
+    actor = server(address, health, Metrics(), lambda: name, place=place)
     thread = threading.Thread(target=actor.run, name=name)
     thread.start()
     try:
@@ -54,10 +54,10 @@ def test_a_second_one_answers_elsewhere_and_moves_when_the_first_leaves(tmp_path
         assert asked(away) == '"second"'
 
     wait_for(lambda: asked(home) == '"second"', 3, "the second has moved")
-    assert not place.exists()
+    assert place.read_text() == f"{home}\n"
     second.__exit__(None, None, None)
 
 
 def test_an_address_that_is_not_ours_is_a_wrong_setting(tmp_path):
     with pytest.raises(WrongSettings, match=r"METRICS: 192\.0\.2\.1:9302"):
-        server(("192.0.2.1", 9302), Health(stuck_after_s=60), Metrics(), str, elsewhere=tmp_path / "metrics")
+        server(("192.0.2.1", 9302), Health(stuck_after_s=60), Metrics(), str, place=tmp_path / "metrics")
