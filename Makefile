@@ -36,6 +36,9 @@ lab: ## run three hosts and three etcd members here, to play with; again is safe
 lab-down: ## undo `make lab`, without a trace
 	@images/lab.sh down
 
+chaos: ## break a fleet of three hosts on purpose: SEED=1 ROUNDS=20 KEEP_GOING= ONLY=words
+	@images/lab.sh chaos
+
 clean: ## undo everything: also images, .venv and downloads
 	@images/clean.sh
 
@@ -46,4 +49,4 @@ $(BIN)/.bench: bench/requirements.lock $(BIN)/.installed
 	@$(BIN)/python -m pip --disable-pip-version-check -q install --require-hashes --only-binary :all: -r $<
 	@touch $@
 
-.PHONY: help up down test check images bench lab lab-down clean
+.PHONY: help up down test check images bench lab lab-down chaos clean
