@@ -3,15 +3,19 @@
 import time
 from pathlib import Path
 
+from catalog.keys import hosts_root
 from tests.parts.etcd import Etcd
-from tests.parts.herd import Herd, Writes, most_in_a_second
+from tests.parts.herd import Herd
+from tests.parts.register import PREFIX
 from tests.parts.wait import wait_for
+from tests.parts.writes import Writes, most_in_a_second
 
+HOSTS = hosts_root(PREFIX)
 COUNT, INSTANCES, TTL_S, AWAY_S = 100, 200, 15, 25
 
 
 def test_a_hundred_registrars_after_an_outage(tmp_path: Path) -> None:
-    with Etcd(tmp_path) as etcd, Herd(etcd, COUNT, INSTANCES, TTL_S) as herd, Writes(etcd) as writes:
+    with Etcd(tmp_path) as etcd, Herd(etcd, COUNT, INSTANCES, TTL_S) as herd, Writes(etcd, HOSTS) as writes:
         wait_for(lambda: herd.settled() == COUNT, 240, "all published")
         leases = herd.leases()
         away(etcd, writes)

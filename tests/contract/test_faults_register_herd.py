@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from catalog.keys import hosts_root
 from catalog.store import Store
 from tests.parts.etcd import Etcd
-from tests.parts.herd import Herd, Writes, most_in_a_second
+from tests.parts.herd import Herd
+from tests.parts.register import PREFIX
 from tests.parts.wait import wait_for
+from tests.parts.writes import Writes, most_in_a_second
 
+HOSTS = hosts_root(PREFIX)
 COUNT, INSTANCES, TTL_S = 10, 120, 6
 
 
@@ -22,7 +26,7 @@ def etcd(tmp_path: Path) -> Iterator[Etcd]:
 
 
 def test_ten_registrars_after_an_outage_keep_their_leases_and_write_nothing(etcd: Etcd) -> None:
-    with Herd(etcd, COUNT, INSTANCES, TTL_S) as herd, Writes(etcd) as writes:
+    with Herd(etcd, COUNT, INSTANCES, TTL_S) as herd, Writes(etcd, HOSTS) as writes:
         wait_for(lambda: herd.settled() == COUNT, 60, "all published")
         leases = herd.leases()
         etcd.kill()
@@ -41,7 +45,7 @@ def test_ten_registrars_after_an_outage_keep_their_leases_and_write_nothing(etcd
 
 
 def test_ten_registrars_that_lost_everything_come_back_slowly_enough(etcd: Etcd) -> None:
-    with Herd(etcd, COUNT, INSTANCES, TTL_S) as herd, Writes(etcd) as writes:
+    with Herd(etcd, COUNT, INSTANCES, TTL_S) as herd, Writes(etcd, HOSTS) as writes:
         wait_for(lambda: herd.settled() == COUNT, 60, "all published")
         etcd.kill()
         wait_for(lambda: not any(herd.leases()), 30, "all have noticed")
@@ -110,7 +114,7 @@ def make_room(etcd: Etcd) -> None:
 
 
 def test_an_etcd_that_takes_four_seconds_for_everything_loses_no_lease(etcd: Etcd) -> None:
-    with Herd(etcd, 3, 10, 15) as herd, Writes(etcd) as writes:
+    with Herd(etcd, 3, 10, 15) as herd, Writes(etcd, HOSTS) as writes:
         wait_for(lambda: herd.settled() == 3, 30, "published")
         leases = {one.lease for one in herd.all}
         writes.clear()

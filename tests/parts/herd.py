@@ -1,13 +1,10 @@
 """Many registrars in one process: the real lease keepers and publishers on real connections, without an engine."""
 
 import threading
-import time
 import uuid
 from pathlib import Path
 from typing import ClassVar
 
-from catalog.errors import Compacted, Unavailable
-from catalog.keys import hosts_root
 from catalog.store import Store
 from register.container import parse_inspect
 from register.docker_source import Seen
@@ -131,59 +128,3 @@ class Herd:
 
     def leases(self) -> list[int]:
         return [one.lease for one in self.all]
-
-
-class Writes:
-    """When which revision was written below the hosts, through every outage; a wiped etcd begins anew."""
-
-    def __init__(self, etcd: Etcd) -> None:
-        self.puts: list[float] = []  # one time for each transaction
-        self.deletes: list[float] = []
-        self._etcd, self._stop = etcd, threading.Event()
-        self._watch: object = None
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> "Writes":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        if self._watch is not None:
-            self._watch.cancel()  # type: ignore[attr-defined]
-        self._thread.join(20)
-
-    def clear(self) -> None:
-        self.puts.clear()
-        self.deletes.clear()
-
-    def _run(self) -> None:
-        last: int | None = None
-        while not self._stop.wait(0.05):
-            store = Store(self._etcd.access, deadline_s=2)
-            try:
-                now = store.list(f"{PREFIX}/none").revision
-                last = now if last is None else last
-                self._watch = store.watch(hosts_root(PREFIX), last if last <= now else 0)
-                for batch in self._watch:
-                    self._count(batch)
-                    last = batch.revision
-            except (Unavailable, Compacted):
-                continue
-            finally:
-                store.close()
-
-    def _count(self, batch) -> None:
-        at = time.monotonic()
-        for revision in {event.revision for event in batch.events}:
-            kinds = {event.entry is not None for event in batch.events if event.revision == revision}
-            if True in kinds:
-                self.puts.append(at)
-            if False in kinds:
-                self.deletes.append(at)
-
-
-def most_in_a_second(times: list[float]) -> int:
-    """Return how many of these times lie within one second, at most."""
-    ordered = sorted(times)
-    return max((sum(1 for t in ordered if at <= t < at + 1) for at in ordered), default=0)
