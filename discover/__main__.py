@@ -22,6 +22,7 @@ from discover.haproxy import HAProxy, Paths
 from discover.keeper import Keeper, Learned
 from discover.model import Bind, Policy, Process
 from discover.reconcile import Reconcile, Sources
+from discover.remembered import Place
 from discover.saved import SavedFile
 from discover.settings import PROGRAM, DiscoverSettings, settings_of
 from discover.snapshot import EMPTY
@@ -90,7 +91,8 @@ def _knowing(
 ) -> tuple[Keeper, list[Actor]]:
     """Return the keeper of what is known of the catalog, and the actors that feed it."""
     prefix = settings.prefix
-    file = SavedFile(settings.state_dir / "snapshot", prefix, platform.node())
+    place = Place(platform.node(), prefix, tuple(map(str, settings.access.endpoints)))
+    file = SavedFile(settings.state_dir / "snapshot", place)
     found = file.load()
     saved, age_s = found if found else (None, None)
     now_s = time.monotonic()
@@ -120,7 +122,7 @@ def _knowing(
     audit = Audit(
         settings.access,
         prefix,
-        latest=lambda: watch.latest,
+        latest=watch.listed,
         good=confirmed,
         resync=watch.resync,
         metrics=metrics,

@@ -35,7 +35,7 @@ class Audit:
         access: Access,
         prefix: str,
         *,
-        latest: Callable[[], Snapshot],
+        latest: Callable[[], Snapshot | None],
         good: Callable[[], None],
         resync: Callable[[], None],
         metrics: Metrics,
@@ -79,7 +79,8 @@ class Audit:
             self._good()
 
     def _differences(self) -> frozenset[Stand]:
-        before = self._latest()
+        if (before := self._latest()) is None:
+            raise Unavailable("nothing has been listed yet")
         self._store = store = Store(self._access)  # a connection for a moment costs less than one that is held
         try:
             listing = store.list(hosts_root(self._prefix), values=False)
@@ -87,7 +88,7 @@ class Audit:
             store.close()
         if is_rewound(before, Snapshot(listing.revision, {}, {}, cluster=listing.cluster)):
             return frozenset({(f"cluster {listing.cluster:x}", listing.revision)})
-        return differences(self._prefix, self._latest(), listing)
+        return differences(self._prefix, self._latest() or before, listing)
 
 
 def differences(prefix: str, watched: Snapshot, listing: Listing) -> frozenset[Stand]:

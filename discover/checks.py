@@ -7,14 +7,16 @@ from discover.model import name_of
 
 # src/proxy.c of HAProxy, "show servers state"; the numbers are in its management manual, section 9.3.
 _COLUMNS = ("be_name", "srv_name", "srv_op_state", "srv_admin_state", "srv_check_result", "srv_check_state")
+MANY = 50  # questions, which fit on one line
 STOPPED = 0
 PASSED = 3
 ENABLED = 0x04
 
 
 def questions(suspects: Suspects) -> Iterable[str]:
-    """Return what to ask: the servers of each listener that has a suspect."""
-    return (f"show servers state {proxy}" for proxy in sorted({proxy for proxy, _ in _places(suspects)}))
+    """Return what to ask: the servers of each listener that has a suspect, or of all if those are many."""
+    proxies = sorted({proxy for proxy, _ in _places(suspects)})
+    return ["show servers state"] if len(proxies) > MANY else [f"show servers state {proxy}" for proxy in proxies]
 
 
 def verdicts_of(answer: str, suspects: Suspects) -> Mapping[str, Verdict]:

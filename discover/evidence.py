@@ -85,7 +85,8 @@ def learn(state: State, after: Snapshot, departures: Departures, now_s: float, s
     since_s = now_s if seen_s is None else min(seen_s, now_s)
     fresh = _fresh(state.catalog, departures, since_s)
     suspects = {key: _seen(s, after, frozen, now_s) for key, s in {**stale, **fresh}.items()}
-    dropped = {key: why for key, s in suspects.items() if (why := _contradicted(key, s, after)) is not None}
+    taken = _endpoints(after) if suspects else frozenset[tuple[str, int]]()
+    dropped = {key: why for key, s in suspects.items() if (why := _contradicted(key, s, after, taken)) is not None}
     return _kept(replace(state, catalog=after, expired=expired), suspects, dropped, now_s)
 
 
@@ -125,7 +126,11 @@ def _seen(suspect: Suspect, after: Snapshot, frozen: bool, now_s: float) -> Susp
     return replace(suspect, returned_s=returned_s, frozen=frozen or suspect.frozen)
 
 
-def _contradicted(key: str, suspect: Suspect, after: Snapshot) -> str | None:
+def _endpoints(catalog: Snapshot) -> frozenset[tuple[str, int]]:
+    return frozenset().union(*(service.endpoints for service in catalog.services.values()))
+
+
+def _contradicted(key: str, suspect: Suspect, after: Snapshot, taken: frozenset[tuple[str, int]]) -> str | None:
     """Return why a suspect is none any more, whatever its check says."""
     record = suspect.record
     if record.key.host in after.purged:
@@ -137,7 +142,7 @@ def _contradicted(key: str, suspect: Suspect, after: Snapshot) -> str | None:
             return "its key is deleted"
     elif record.instance.on_absence == "drop":
         return "it asked to go with its host's lease"
-    if any(record.endpoint in service.endpoints for service in after.services.values()):
+    if record.endpoint in taken:
         return "another record has its address"
     service = after.services.get(record.key.service)
     return "another host announces it" if service and record.key.name in service.names else None

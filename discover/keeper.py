@@ -79,9 +79,11 @@ class Keeper:
     def snapshot(self) -> Snapshot | None:
         """Take all steps, and return what to apply; None: leave everything as it is."""
         while self._steps:
-            before = self.state
-            self._take(self._steps.popleft())
-            _tell(before, self.state)
+            step = self._steps.popleft()
+            if not (self._steps and _says_less(step, self._steps[0])):
+                before = self.state
+                self._take(step)
+                _tell(before, self.state)
         self._suspects.set(len(self.state.suspects))
         self._frozen.set(1 if self.state.frozen else 0)
         self._revision.set(self.state.catalog.revision)
@@ -111,6 +113,13 @@ class Keeper:
         ahead_s, state = time.time() - time.monotonic(), self.state
         suspects = {key: _explained(suspect, ahead_s) for key, suspect in state.suspects.items()}
         return {"suspects": suspects, "frozen": bool(state.frozen), "purged": sorted(state.catalog.purged)}
+
+
+def _says_less(step: Learned | Judged, following: Learned | Judged) -> bool:
+    """Whether a step can be left out as the next one says all of it: so a herd that comes back is one step."""
+    if not isinstance(step, Learned) or not isinstance(following, Learned):
+        return False
+    return not step.departures and not following.departures and following.seen_s is None
 
 
 def _explained(suspect: Suspect, ahead_s: float) -> Mapping[str, Any]:

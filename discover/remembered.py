@@ -29,7 +29,23 @@ class Saved:
 
     catalog: Snapshot
     suspects: Suspects
+    host: str  # who wrote it
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whose catalog it is: who watches which etcd, and where in it."""
+
     host: str
+    prefix: str
+    etcd: tuple[str, ...]  # its members' addresses, as set
+
+    def check(self, prefix: str, etcd: list[str]) -> None:
+        """Raise Rejected if a file is of another catalog; a member more or less is no other etcd."""
+        if prefix != self.prefix:
+            raise Rejected(f"is of the prefix {prefix!r:.80}, not {self.prefix!r:.80}")
+        if set(etcd).isdisjoint(self.etcd):
+            raise Rejected(f"is of the etcd {','.join(etcd)!r:.80}, not {','.join(self.etcd)!r:.80}")
 
 
 class Texts:
@@ -50,19 +66,19 @@ class Texts:
             yield known[1]
 
 
-def encode(saved: Saved, prefix: str, ahead_s: float, texts: Texts) -> str:
+def encode(saved: Saved, place: Place, ahead_s: float, texts: Texts) -> str:
     """Return the text; `ahead_s` is how far the wall clock is ahead of the one of the suspects' times."""
     catalog = saved.catalog
-    head = _line("catalog", prefix, saved.host, catalog.cluster, catalog.revision)
-    owners = (_line("owner", host, owner.created) for host, owner in catalog.owners.items())
+    head = _line("catalog", place.prefix, place.host, place.etcd, catalog.cluster, catalog.revision)
+    owners = (_line("owner", host, owner.created, owner.lease) for host, owner in catalog.owners.items())
     purged = (_line("purged", host) for host in sorted(catalog.purged))
     suspects = (_suspect_line(key, _moved(it, ahead_s)) for key, it in saved.suspects.items())
     body = "".join((head, *owners, *purged, *texts.of(catalog.services), *suspects))
     return _seal(body.encode()) + body
 
 
-def decode(content: bytes, prefix: str, ahead_s: float) -> Saved:
-    """Return what the bytes say. Raises Rejected: damaged, of another version, or of another prefix."""
+def decode(content: bytes, place: Place, ahead_s: float) -> Saved:
+    """Return what the bytes say. Raises Rejected: damaged, of another version, or of another catalog."""
     if len(content) > BYTES_MAX:
         raise Rejected(f"has more than {BYTES_MAX} bytes")
     seal, _, body = content.partition(b"\n")
@@ -72,7 +88,7 @@ def decode(content: bytes, prefix: str, ahead_s: float) -> Saved:
             raise Rejected(f"is of another version: {seal[:40]!r}")
         raise Rejected("is damaged: length or checksum do not match")
     try:
-        reading = _Reading(prefix)
+        reading = _Reading(place)
         for line in filter(None, body.decode().split("\n")):
             kind, *words = json.loads(line)
             reading.take(kind, words)
@@ -85,7 +101,7 @@ def decode(content: bytes, prefix: str, ahead_s: float) -> Saved:
 class _Reading:
     """What the lines of a file have said so far."""
 
-    prefix: str
+    place: Place
     head: tuple[str, int, int] | None = None
     owners: dict[str, Owner] = field(default_factory=dict)
     purged: set[str] = field(default_factory=set)
@@ -94,12 +110,11 @@ class _Reading:
 
     def take(self, kind: str, words: list[Any]) -> None:
         match kind, words:
-            case "catalog", [str(prefix), str(host), int(cluster), int(revision)]:
-                if prefix != self.prefix:
-                    raise Rejected(f"is of the prefix {prefix!r:.80}, not {self.prefix!r:.80}")
+            case "catalog", [str(prefix), str(host), [*etcd], int(cluster), int(revision)]:
+                self.place.check(prefix, etcd)
                 self.head = host, cluster, revision
-            case "owner", [str(host), int(created)]:
-                self.owners[host] = Owner(created)
+            case "owner", [str(host), int(created), int(lease)]:
+                self.owners[host] = Owner(created, lease)
             case "purged", [str(host)]:
                 self.purged.add(host)
             case "record", [str(key), *fields]:
@@ -111,7 +126,7 @@ class _Reading:
                 raise Rejected(f"has a line that is not known: {kind!r:.40}")
 
     def _record(self, key: str, fields: list[Any]) -> Record:
-        name = parse_key(self.prefix, key)
+        name = parse_key(self.place.prefix, key)
         match fields:
             case [int(created), bool(leased), str(value)] if isinstance(name, InstanceKey):
                 instance = instance_of(value.encode())

@@ -9,7 +9,7 @@ from pathlib import Path
 from catalog.errors import Rejected, Unavailable
 from discover.evidence import State
 from discover.files import write
-from discover.remembered import BYTES_MAX, Saved, Texts, decode, encode
+from discover.remembered import BYTES_MAX, Place, Saved, Texts, decode, encode
 from sidecar.log import Details
 
 log = logging.getLogger(__name__)
@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 class SavedFile:
     """The file. Its time of change says when the catalog was last known to be as it says: see `touch`."""
 
-    def __init__(self, path: Path, prefix: str, host: str) -> None:
-        self._path, self._prefix, self._host = path, prefix, host
+    def __init__(self, path: Path, place: Place) -> None:
+        self._path, self._place = path, place
         self._texts = Texts()
         self._said = ""
 
@@ -28,7 +28,7 @@ class SavedFile:
         try:
             with self._path.open("rb") as file:
                 changed_at, content = os.fstat(file.fileno()).st_mtime, file.read(BYTES_MAX + 1)
-            saved = decode(content, self._prefix, _ahead_s())
+            saved = decode(content, self._place, _ahead_s())
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -47,7 +47,7 @@ class SavedFile:
 
     def save(self, state: State) -> bool:
         """Write a state, and return whether that worked; a failure is said once, and the old file stays."""
-        text = encode(Saved(state.catalog, state.suspects, self._host), self._prefix, _ahead_s(), self._texts)
+        text = encode(Saved(state.catalog, state.suspects, self._place.host), self._place, _ahead_s(), self._texts)
         try:
             self._write(text)
         except Unavailable as error:

@@ -30,9 +30,14 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A host's owner key: created anew when the host comes back from an expiry, only modified by a takeover."""
+    """A host's owner key: created anew when the host comes back from an expiry, only modified by a takeover.
+
+    A store that was wiped and written again may come to the same revision, and even to the same cluster id, which etcd
+    makes of its members' names and addresses; but never to the same lease.
+    """
 
     created: int
+    lease: int
     modified: int = field(default=0, compare=False)
 
 
@@ -139,7 +144,7 @@ class _Hosts:
             case OwnerKey(host) if entry is None:
                 self.owners.pop(host, None)
             case OwnerKey(host) if entry is not None:
-                self.owners[host] = Owner(entry.create_revision, entry.mod_revision)
+                self.owners[host] = Owner(entry.create_revision, entry.lease, entry.mod_revision)
             case PurgeKey(host):
                 (self.purged.discard if entry is None else self.purged.add)(host)
 

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 ASK_S = 0.5  # HAProxy checks a failing server every half second
 QUIET_S, AT_MOST_S = 0.2, 1.0  # before a save: a burst is one
-SHARE = 20  # a save that took long makes the next one wait for so many times as long
+SHARE = 20  # what took long is done again only after so many times as long
 AGAIN_S = 3.0  # after a save that failed
 
 
@@ -33,7 +33,7 @@ class Upkeep:
         self._stop = threading.Event()
         self._saved = keeper.state
         self._waited = keeper.waits
-        self._save_s = -math.inf  # when the next save may be
+        self._ask_s = self._save_s = -math.inf  # when the next question and the next save may be
         keeper.changed = self._look
 
     def actor(self) -> Actor:
@@ -57,7 +57,8 @@ class Upkeep:
         self._save()
 
     def _look(self) -> None:
-        if self._keeper.state.suspects or self._keeper.waits or self._is_unsaved(self._keeper.state):
+        state = self._keeper.state
+        if state.suspects or state is not self._saved or self._keeper.waits:
             self._awake.fire("state")
 
     def _tell_time(self) -> None:
@@ -67,13 +68,15 @@ class Upkeep:
             self._changed.fire("time")
 
     def _pause_s(self) -> float | None:
-        if self._keeper.state.suspects or self._waited:
+        if self._waited:
             return ASK_S
+        if self._keeper.state.suspects:
+            return max(0.0, self._ask_s - time.monotonic())
         return max(0.0, self._save_s - time.monotonic()) if self._is_unsaved(self._keeper.state) else None
 
     def _ask(self) -> None:
-        state = self._keeper.state
-        if not state.suspects:
+        state, started_s = self._keeper.state, time.monotonic()
+        if not state.suspects or started_s < self._ask_s:
             return
         answers: list[str] = []
         with contextlib.suppress(Unavailable):  # no answer is no evidence; time goes on all the same
@@ -82,6 +85,7 @@ class Upkeep:
         if judge(state, step.verdicts, step.at_s).suspects != state.suspects:
             self._keeper.leave(step)
             self._changed.fire("evidence")
+        self._ask_s = time.monotonic() + max(ASK_S, SHARE * (time.monotonic() - started_s))
 
     def _is_unsaved(self, state: State) -> bool:
         saved = self._saved

@@ -79,6 +79,10 @@ class CatalogWatch:
         finally:
             store.close()
 
+    def listed(self) -> Snapshot | None:
+        """Return the catalog as it was last, once etcd itself has said it."""
+        return self.latest if self._listed else None
+
     def resync(self) -> None:
         """List anew: what was watched cannot be trusted."""
         if (watch := self._watch) is not None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from discover.evidence import State, started
-from discover.remembered import Texts, decode, encode
+from discover.remembered import Place, _seal
 from discover.saved import SavedFile
 from tests.parts.backend import backend
 from tests.parts.discover import Discover
@@ -145,13 +145,15 @@ def spoil(path: Path, how: str) -> None:
         path.unlink()
         path.mkdir()
     elif how == "other prefix":
-        path.write_text(of_another_prefix(content))
+        path.write_bytes(content.partition(b"\n")[2].replace(b"/services", b"/elsewhere"))
+        reseal(path)
     else:
         path.write_bytes(changed[how])
 
 
-def of_another_prefix(content: bytes) -> str:
-    return encode(decode(content, "/services", 0.0), "/other", 0.0, Texts())
+def reseal(path: Path) -> None:
+    body = path.read_bytes()
+    path.write_bytes(_seal(body).encode() + body)
 
 
 def test_an_empty_etcd_does_not_replace_a_good_configuration(etcd, discover):
@@ -216,7 +218,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_leaves_the_old_snapshot_and_is_said_once(small_disk):
-    file, state = SavedFile(small_disk / "snapshot", "/services", "me"), known(1)
+    file, state = SavedFile(small_disk / "snapshot", Place("me", "/services", ("e1",))), known(1)
     assert file.save(state)
     before = (small_disk / "snapshot").read_bytes()
     with contextlib.suppress(OSError), (small_disk / "filling").open("wb", buffering=0) as filling:

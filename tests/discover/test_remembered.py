@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from catalog.errors import Rejected
 from catalog.record import encode as value_of
 from discover.evidence import State, judge, learn, started
-from discover.remembered import MAGIC, Saved, Texts, _seal, decode, encode
+from discover.remembered import MAGIC, Place, Saved, Texts, _seal, decode, encode
 from discover.snapshot import EMPTY
 from tests.parts.catalogs import FakeEtcd
 from tests.parts.records import PREFIX, instance
 
 AHEAD_S = 1_000_000.0
+HERE = Place("me", PREFIX, ("e1:2379", "e2:2379"))
 
 
 def known() -> State:
@@ -27,12 +28,12 @@ def known() -> State:
 
 
 def text_of(state: State, texts: Texts | None = None) -> str:
-    return encode(Saved(state.catalog, state.suspects, "me"), PREFIX, AHEAD_S, texts or Texts())
+    return encode(Saved(state.catalog, state.suspects, "me"), HERE, AHEAD_S, texts or Texts())
 
 
 def test_what_went_in_comes_out():
     state = known()
-    saved = decode(text_of(state).encode(), PREFIX, AHEAD_S)
+    saved = decode(text_of(state).encode(), HERE, AHEAD_S)
 
     assert saved.catalog.same_as(state.catalog)
     assert (saved.catalog.cluster, saved.catalog.revision) == (77, state.catalog.revision)
@@ -41,7 +42,7 @@ def test_what_went_in_comes_out():
 
 
 def test_times_outlive_a_boot():
-    saved = decode(text_of(known()).encode(), PREFIX, AHEAD_S - 50.0)
+    saved = decode(text_of(known()).encode(), HERE, AHEAD_S - 50.0)
 
     assert {suspect.since_s for suspect in saved.suspects.values()} == {250.0}
 
@@ -54,7 +55,7 @@ def test_services_that_did_not_change_are_not_encoded_again():
 @pytest.mark.parametrize("cut", [0, 1, 20, 200, -1, -40])
 def test_a_truncated_file_is_rejected(cut):
     with pytest.raises(Rejected, match="damaged"):
-        decode(text_of(known()).encode()[:cut], PREFIX, AHEAD_S)
+        decode(text_of(known()).encode()[:cut], HERE, AHEAD_S)
 
 
 @settings(deadline=None)
@@ -64,21 +65,29 @@ def test_a_flipped_bit_is_rejected(at, flip):
     content[at % len(content)] ^= flip
 
     with pytest.raises(Rejected):
-        decode(bytes(content), PREFIX, AHEAD_S)
+        decode(bytes(content), HERE, AHEAD_S)
 
 
 @settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_rejected(content):
     with pytest.raises(Rejected):
-        decode(content, PREFIX, AHEAD_S)
+        decode(content, HERE, AHEAD_S)
 
 
 def test_another_prefix_and_another_version_are_rejected():
     with pytest.raises(Rejected, match="of the prefix '/services', not '/other'"):
-        decode(text_of(known()).encode(), "/other", AHEAD_S)
+        decode(text_of(known()).encode(), Place("me", "/other", HERE.etcd), AHEAD_S)
     with pytest.raises(Rejected, match="another version"):
-        decode(text_of(known()).replace(f"{MAGIC} 1", f"{MAGIC} 2").encode(), PREFIX, AHEAD_S)
+        decode(text_of(known()).replace(f"{MAGIC} 1", f"{MAGIC} 2").encode(), HERE, AHEAD_S)
+
+
+def test_another_etcd_is_rejected_but_not_a_member_more_or_less():
+    content = text_of(known()).encode()
+
+    with pytest.raises(Rejected, match="of the etcd 'e1:2379,e2:2379', not 'e3:2379'"):
+        decode(content, Place("me", PREFIX, ("e3:2379",)), AHEAD_S)
+    assert decode(content, Place("another", PREFIX, ("e2:2379", "e3:2379")), AHEAD_S).host == "me"
 
 
 @pytest.mark.parametrize(
@@ -94,12 +103,12 @@ def test_another_prefix_and_another_version_are_rejected():
     ],
 )
 def test_a_sealed_line_that_is_none_is_rejected(line):
-    body = json.dumps(["catalog", PREFIX, "me", 1, 1]) + "\n" + json.dumps(line) + "\n"
+    body = json.dumps(["catalog", PREFIX, "me", HERE.etcd, 1, 1]) + "\n" + json.dumps(line) + "\n"
 
     with pytest.raises(Rejected):
-        decode((_seal(body.encode()) + body).encode(), PREFIX, AHEAD_S)
+        decode((_seal(body.encode()) + body).encode(), HERE, AHEAD_S)
 
 
 def test_a_file_without_its_head_is_rejected():
     with pytest.raises(Rejected, match="does not say what it is of"):
-        decode(_seal(b"").encode(), PREFIX, AHEAD_S)
+        decode(_seal(b"").encode(), HERE, AHEAD_S)
