@@ -37,9 +37,8 @@ class Engine:
         self.folder.mkdir(exist_ok=True)
         if live_restore is not None or not self._config.exists():
             self._configure(bool(live_restore))
-        # A killed one leaves it, and its number may be somebody's by now.
         if not self.process.alive:
-            (self.folder / "docker.pid").unlink(missing_ok=True)
+            self._forget_pids()
         self.process.start()
 
     def wait(self, within_s: float = START_S) -> None:
@@ -68,6 +67,8 @@ class Engine:
 
     def set_live_restore(self, on: bool) -> None:
         """Change it in the running engine, which takes it over at SIGHUP."""
+        if json.loads(self._config.read_text())["live-restore"] == on:
+            return
         self._configure(on)
         self.process.send(1)
         wait_for(
@@ -112,6 +113,14 @@ class Engine:
             # The shim's socket is the one thing that is not in our folder.
             with contextlib.suppress(OSError):
                 Path(address.read_text().removeprefix("unix://")).unlink()
+
+    def _forget_pids(self) -> None:
+        """Remove the pid files of a killed engine and its containerd, which dies with it.
+
+        An engine that finds a process of that number, be it a zombie, waits for it and gives up after a minute.
+        """
+        for file in (self.folder / "docker.pid", self.folder / "exec/containerd/containerd.pid"):
+            file.unlink(missing_ok=True)
 
     def _configure(self, live_restore: bool) -> None:
         settings: dict[str, Any] = {

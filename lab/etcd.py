@@ -137,7 +137,8 @@ class Cluster:
                 status = self.status(member)
             except LabError:
                 continue
-            if status["leader"] and status["leader"] == status["header"]["member_id"]:
+            # Zero is left out: there is no leader.
+            if status.get("leader", 0) == status["header"]["member_id"]:
                 return member
         raise LabError("no etcd member says that it leads")
 

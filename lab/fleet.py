@@ -184,6 +184,7 @@ class Fleet:
     @staticmethod
     def _emptied(host: Host) -> None:
         host.engine.wait()
+        host.engine.set_live_restore(False)
         host.engine.remove_all()
 
     def _each(self, action: Callable[[Host], None]) -> None:
