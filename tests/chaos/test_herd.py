@@ -50,6 +50,9 @@ def away(etcd: Etcd, writes: Writes) -> None:
 
 def converged(herd: Herd) -> float:
     """Return how long it took from now until every host holds its lease and all of its instances stand."""
-    back = time.monotonic()
+    back, busy_s = time.monotonic(), time.process_time()
     wait_for(lambda: herd.settled() == COUNT, 120, "all converged")
-    return time.monotonic() - back
+    took_s = time.monotonic() - back
+    # One process plays all hosts: one that was busy all the while tells more about this machine than about them.
+    print(f"this process was busy for {time.process_time() - busy_s:.1f} s of {took_s:.1f} s")
+    return took_s

@@ -1,0 +1,225 @@
+"""Faults of a host, each held to its measure: restarts, lost and cut events, engines that refuse, clones of a host."""
+
+import contextlib
+import json
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract.test_faults_register_process import post
+from tests.contract.test_register import LIST, Changes, inspected, serve
+from tests.parts.docker_proxy import docker_proxy, scripted_engine
+from tests.parts.engine import Container, Engine
+from tests.parts.etcd import Etcd
+from tests.parts.register import PREFIX, Catalog, Register
+from tests.parts.wait import wait_for
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with Engine() as session:
+        yield session
+
+
+@pytest.fixture
+def etcd(tmp_path: Path) -> Iterator[Etcd]:
+    with Etcd(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def catalog(etcd: Etcd) -> Iterator[Catalog]:
+    opened = Catalog(etcd)
+    yield opened
+    opened.close()
+
+
+@contextlib.contextmanager
+def repeated(action: Callable[[], object], every_s: float) -> Iterator[list[int]]:
+    """Do something again and again meanwhile; the list has how often, as its length."""
+    over, done = threading.Event(), list[int]()
+
+    def run() -> None:
+        while not over.wait(every_s):
+            action()
+            done.append(1)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield done
+    finally:
+        over.set()
+        thread.join(30)
+
+
+def keys_of(catalog: Catalog, service: str) -> int:
+    return sum(f"/{service}/" in key for key in catalog.entries())
+
+
+def test_twenty_restarts_never_give_two_keys(engine: Engine, etcd: Etcd, catalog: Catalog, tmp_path: Path) -> None:
+    """Row 6."""
+    with Register(tmp_path, etcd):
+        one = serve(engine, "restarts")
+        wait_for(lambda: catalog.instance("restarts"), 10, "published")
+        most: list[int] = []
+        with Changes(catalog) as changes:
+            with repeated(lambda: most.append(keys_of(catalog, "restarts")), 0.01):
+                for _ in range(20):
+                    one.do("restart", "-t", "2")
+                port = one.host_port(8000)
+                wait_for(lambda: catalog.port("restarts") == port, 15, "the last port")
+            events = changes.of("restarts", catalog)
+
+    keys = {event.key for event in changes.events if "/restarts/" in event.key}
+    print(f"20 restarts: {len(keys)} key, {events.count('delete')} deletes; at most {max(most)} at a time")
+    assert len(keys) == 1
+    assert max(most) == 1
+
+
+def test_a_registrar_that_was_stopped_while_events_were_lost_catches_up(
+    engine: Engine, etcd: Etcd, catalog: Catalog, tmp_path: Path
+) -> None:
+    """Row 13: more events than the engine remembers (256), and than its socket holds."""
+    with Register(tmp_path, etcd, TTL="60") as register:
+        gone, stays = serve(engine, "gone"), serve(engine, "stays-13")
+        wait_for(lambda: catalog.instance("gone") and catalog.instance("stays-13"), 15, "published")
+        register.send(signal.SIGSTOP)
+        gone.do("rm", "-f")
+        for _ in range(600):
+            post(f"/containers/{stays.id}/kill?signal=WINCH")
+        late = serve(engine, "late")
+        assert catalog.instance("gone")
+        assert not catalog.instance("late")
+        with Changes(catalog) as changes:
+            register.send(signal.SIGCONT)
+            began = time.monotonic()
+            wait_for(lambda: catalog.instance("late") and not catalog.instance("gone"), 30, "no drift is left")
+            took_s = time.monotonic() - began
+            untouched = changes.of("stays-13", catalog)
+
+    print(f"no drift {took_s:.1f} s after SIGCONT")
+    assert late.id
+    assert untouched == []
+
+
+def test_a_stream_that_is_cut_all_the_time_misses_nothing(
+    engine: Engine, etcd: Etcd, catalog: Catalog, tmp_path: Path
+) -> None:
+    """Row 12."""
+    with docker_proxy() as proxy, Register(tmp_path, etcd, DOCKER_HOST=proxy.docker_host):
+        stays = serve(engine, "stays-12")
+        wait_for(lambda: catalog.instance("stays-12"), 15, "published")
+        late: list[float] = []
+        with Changes(catalog) as changes, repeated(proxy.cut, 1.0) as cuts:
+            for number in range(6):
+                began = time.monotonic()
+                one = serve(engine, f"churn-{number}")
+                wait_for(lambda n=number: catalog.instance(f"churn-{n}"), 10, "published")  # type: ignore[misc]
+                one.do("rm", "-f")
+                wait_for(lambda n=number: not catalog.instance(f"churn-{n}"), 10, "withdrawn")  # type: ignore[misc]
+                late.append(time.monotonic() - began)
+            untouched = changes.of("stays-12", catalog)
+
+    print(f"{len(cuts)} cuts; a container's start to its withdrawal took at most {max(late):.1f} s")
+    assert stays.id
+    assert untouched == []
+
+
+def scripted(count: int = 3) -> dict[str, tuple[int, bytes]]:
+    containers = [inspected(number) for number in range(1, count + 1)]
+    answers = {f"/containers/{each['Id']}/json": (200, json.dumps(each).encode()) for each in containers}
+    answers[LIST] = (200, json.dumps([{"Id": each["Id"]} for each in containers]).encode())
+    return answers
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {LIST: (403, b'{"message": "permission denied"}')},
+        {LIST: (400, b'{"message": "client version 1.41 is too new. Maximum supported API version is 1.24"}')},
+        {LIST: (500, b"oops")},
+    ],
+    ids=["no right", "too old", "broken"],
+)
+def test_an_engine_that_refuses_is_asked_slowly_and_forgiven(
+    etcd: Etcd, catalog: Catalog, tmp_path: Path, refusal: dict[str, tuple[int, bytes]]
+) -> None:
+    """Row 19; the refusals are scripted, as a real engine of that age is not at hand."""
+    answers = scripted()
+    with (
+        scripted_engine(answers) as docker_host,
+        Register(tmp_path, etcd, wait=False, DOCKER_HOST=docker_host, RESYNC="1") as register,
+        Changes(catalog) as changes,
+    ):
+        wait_for(lambda: catalog.instance("scripted-3"), 15, "published")
+        good = dict(answers)
+        answers.update(refusal)
+        lines, began = register.log.count("\n"), time.monotonic()
+        wait_for(lambda: "docker:" in register.get("/readyz")[1], 10, "not ready, and why")
+        wait_for(lambda: time.monotonic() - began > 10, 11, "ten seconds of refusals")
+        said = register.log.count("\n") - lines
+        answers.update(good)
+        back = time.monotonic()
+        wait_for(lambda: "docker:" not in register.get("/readyz")[1], 10, "ready again")
+        took_s = time.monotonic() - back
+
+        print(f"{said} lines in 10 s, back after {took_s:.1f} s")
+        assert said <= 10
+        assert took_s <= 5
+        assert changes.of("scripted-1", catalog) == ["put"]
+
+
+def test_a_clone_of_a_host_id_waits_and_says_so(etcd: Etcd, catalog: Catalog, tmp_path: Path) -> None:
+    """Row 22: another machine, which an engine of another id stands for, started from the same image."""
+    mine = scripted() | {"/info": (200, b'{"ID": "E1", "Name": "a"}')}
+    other = scripted(5) | {"/info": (200, b'{"ID": "E2", "Name": "b"}')}
+    with (
+        scripted_engine(mine) as one,
+        scripted_engine(other) as two,
+        Register(tmp_path, etcd, wait=False, DOCKER_HOST=one),
+    ):
+        wait_for(lambda: catalog.instance("scripted-3"), 15, "published")
+        before = catalog.revision()
+        with Register(tmp_path, etcd, wait=False, DOCKER_HOST=two) as clone:
+            wait_for(lambda: "another machine uses the same HOST_ID" in clone.log, 15, "it says why it waits")
+            wait_for(lambda: "another machine" in clone.get("/readyz")[1], 5, "also when asked")
+            checks = clone.log.count("\n")
+            wait_for(lambda: catalog.revision() == before, 1, "nothing was written")
+            assert checks < 20
+
+
+def test_twenty_kills_change_nothing(engine: Engine, etcd: Etcd, catalog: Catalog, tmp_path: Path) -> None:
+    """Row 20."""
+    with Register(tmp_path, etcd) as register:
+        one: Container = serve(engine, "stays-20")
+        wait_for(lambda: catalog.instance("stays-20"), 10, "published")
+        lease = register.explain()["lease"]
+        with Changes(catalog) as changes:
+            for _ in range(20):
+                register.end(signal.SIGKILL)
+                register.start()
+            assert changes.of("stays-20", catalog) == []
+            deleted = [event.key for event in changes.events if event.entry is None]
+        assert deleted == []
+        assert register.explain()["lease"] == lease
+    assert one.id
+
+
+def test_keys_deleted_behind_its_back_are_back_at_the_next_comparison(
+    etcd: Etcd, catalog: Catalog, tmp_path: Path
+) -> None:
+    """Row 23: with the defaults, so within RESYNC, which is 30 s."""
+    with (
+        scripted_engine(scripted()) as docker_host,
+        Register(tmp_path, etcd, wait=False, DOCKER_HOST=docker_host, TTL="15"),
+    ):
+        wait_for(lambda: catalog.instance("scripted-3"), 15, "published")
+        etcd.ctl("del", "--prefix", f"{PREFIX}/v1/hosts/h1/instances/")
+        began = time.monotonic()
+        wait_for(lambda: catalog.instance("scripted-3"), 60, "published again")
+    print(f"back after {time.monotonic() - began:.1f} s")
