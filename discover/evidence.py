@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from discover.departures import Departures, Reason
-from discover.snapshot import EMPTY, Record, Service, Snapshot
+from discover.snapshot import EMPTY, Owner, Record, Service, Snapshot
 
 GRACE_S = 600.0
 HARD_STOP_S = 24 * 3600.0  # of a freeze
@@ -185,6 +185,8 @@ def _viewed(state: State, suspects: Suspects, dropped: Mapping[str, str]) -> Sta
         service = suspect.record.key.service
         overlay[service] = (*overlay.get(service, ()), key)
     touched = overlay.keys() | set(_of_hosts(catalog, catalog.purged))
+    if not touched:
+        return replace(state, suspects=suspects, dropped=dropped, merged={}, view=catalog)
     merged = {
         name: _merge(
             state.merged.get(name), catalog.services.get(name), overlay.get(name, ()), suspects, catalog.purged
@@ -193,7 +195,9 @@ def _viewed(state: State, suspects: Suspects, dropped: Mapping[str, str]) -> Sta
     }
     services = {name: it for name, it in catalog.services.items() if name not in merged}
     services |= {name: it[3] for name, it in merged.items() if it[3].records}
-    view = replace(catalog, services=services) if merged else catalog
+    # Also their hosts: how often servers are checked hangs on how many hosts there are.
+    owners = {**{suspect.record.key.host: Owner(0) for suspect in suspects.values()}, **catalog.owners}
+    view = replace(catalog, services=services, owners=owners)
     return replace(state, suspects=suspects, dropped=dropped, merged=merged, view=view)
 
 

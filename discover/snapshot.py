@@ -37,7 +37,7 @@ class Owner:
     """
 
     created: int
-    lease: int
+    lease: int = 0
     modified: int = field(default=0, compare=False)
 
 
