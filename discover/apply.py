@@ -136,6 +136,8 @@ class Applier:
         """
         # Where it is not known what runs, most likely it is the file: its marker must not come twice either.
         marker = next_marker(wanted, running.marker if running else marker_of(read(self._config) or ""))
+        # What differs is only a matter of spelling if it does after a reload that came about.
+        mismatched, self._mismatched = self._mismatched, ""
         try:
             with self._seconds.time():
                 self._swap(self.check(wanted, marker), marker)
@@ -146,6 +148,7 @@ class Applier:
             self._reloads.labels("failed").inc()
             raise
         self._reloads.labels("ok").inc()
+        self._mismatched = mismatched
         self._resting.clear()
         return Running(wanted, marker)
 
