@@ -28,7 +28,6 @@ TWO_AT_ONCE = 0.2  # of the rounds
 # What needs a container started or ended on a host does not go with a host or an engine that cannot.
 NOT_TOGETHER = {frozenset(("containers", "engine")), frozenset(("containers", "host")), frozenset(("engine", "host"))}
 CALM_S = 1.0  # calls go on this long before a fault and after quiescence
-LOG_LINES = 15
 
 
 def draw(seed: int, kinds: tuple[type[Fault], ...]) -> Iterator[list[Fault]]:
@@ -86,29 +85,38 @@ def _break(world: World, faults: list[Fault]) -> None:
 
 
 def run(fleet: Fleet, seed: int, rounds: int, kinds: tuple[type[Fault], ...], keep_going: bool) -> list[Round]:
-    """Play all rounds; stop at the first that is broken unless told to go on."""
-    world = World(fleet)
-    world.prepare()
-    played: list[Round] = []
+    """Play all rounds; stop at the first that is broken unless told to go on, then with a new fleet."""
+    world, played = _new_world(fleet), list[Round]()
     for number, faults in zip(range(1, rounds + 1), draw(seed, kinds), strict=False):
-        world.fill()
-        world.wait_well()
         fleet.note(f"round {number}: {' + '.join(map(str, faults))}")
         played.append(play(world, number, faults))
         print(report.line(played[-1], fleet.log[-1][0]), flush=True)
         report.write(RESULTS, played, seed)
-        if played[-1].broken:
-            print(_last_words(fleet), flush=True)
-            if not keep_going:
-                break
+        if not played[-1].broken:
+            _refill(world)
+            continue
+        print(report.last_words(fleet, RESULTS / f"{seed}-{number}"), flush=True)
+        if not keep_going:
+            break
+        try:
+            _refill(world)
+        except LabError:  # it does not mend itself; that was said
+            fleet.down()
+            fleet.up()
+            world = _new_world(fleet)
     return played
 
 
-def _last_words(fleet: Fleet) -> str:
-    """Return the last lines of both sidecars on each host."""
-    logs = [process for host in fleet.hosts for process in (host.register, host.discover)]
-    tails = ["\n".join(["", f"--- {each.log_file}", *each.log.splitlines()[-LOG_LINES:]]) for each in logs]
-    return "\n".join(tails)
+def _new_world(fleet: Fleet) -> World:
+    world = World(fleet)
+    world.prepare()
+    _refill(world)
+    return world
+
+
+def _refill(world: World) -> None:
+    world.fill()
+    world.wait_well()
 
 
 def main() -> int:

@@ -1,13 +1,16 @@
 """What a run of chaos says: a line for each round, one table at the end, and the same as files."""
 
 import json
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from lab.fleet import Fleet
 from tests.chaos.fault import Fault
 from tests.chaos.judge import Round
 
+LOG_LINES, LOG_WIDTH = 8, 220
 HEAD = ("fault", "rows", "times", "alone", "worst bound seen (measure)", "calls lost", "slowest call", "")
 
 
@@ -45,6 +48,18 @@ def write(folder: Path, rounds: Sequence[Round], seed: int) -> None:
     documents = [{**asdict(done), "faults": [str(fault) for fault in done.faults]} for done in rounds]
     (folder / f"{seed}.json").write_text(json.dumps(documents, indent=1) + "\n")
     (folder / f"{seed}.md").write_text(f"{summary(rounds, seed)}\n\n{table(rounds)}\n")
+
+
+def last_words(fleet: Fleet, folder: Path) -> str:
+    """Keep the logs of all sidecars, and return the last lines of each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    said = [f"           all logs: {folder}"]
+    for host in fleet.hosts:
+        for process in (host.register, host.discover):
+            shutil.copy(process.log_file, folder / f"{host.name}-{process.name}.log")
+            own = [words for words in process.log.splitlines() if words[:2] == "20"]  # HAProxy speaks there, too
+            said += ["", f"--- {host.name} {process.name}", *(words[:LOG_WIDTH] for words in own[-LOG_LINES:])]
+    return "\n".join(said)
 
 
 def _order(kind: type[Fault]) -> tuple[int, str]:

@@ -9,6 +9,7 @@ from tests.chaos.world import World
 
 OTHER_MEMBER_S = 2.0
 REPAIRED_S = 2.0
+NOTICED_S = 10.0  # at the next keepalive, a third of the lease
 GARBAGE = (
     "not json", "", "[]", "null", '{"v":1}', '{"v":99,"service":"web"}', "[" * 5000, '{"v":1,"port":NaN}',
     '{"v":1,"service":"a\\n  bind *:22","address":"10.0.0.1","port":80,"service_port":22}',
@@ -175,7 +176,7 @@ class LeaseRevoked(Fault):
         text = world.fleet.etcd.ctl("get", f"/services/v1/hosts/{self.host}/owner", "--write-out=json")
         lease = json.loads(text)["kvs"][0]["lease"]
         world.fleet.etcd.ctl("lease", "revoke", f"{lease:x}")
-        world.measure("all is written anew", 5, lambda: set(world.fleet.instances()) == before)
+        world.measure("all is written anew", NOTICED_S, lambda: set(world.fleet.instances()) == before)
 
 
 @dataclass(frozen=True)
