@@ -82,7 +82,7 @@ class Fleet:
         self.claim()
         try:
             self.sweep()
-            self.step("laying the wire to 3 hosts and 3 etcd members", self._lay)
+            self.step("laying the wire to 3 hosts and 3 etcd members", self.lay)
             self.step("starting etcd and the engines", self._start_ground)
             self.step(f"putting {WHOAMI} into each engine", self._load)
             self.step("starting the pair on each host", self._start_pairs)
@@ -154,7 +154,8 @@ class Fleet:
 
     # -- steps
 
-    def _lay(self) -> None:
+    def lay(self) -> None:
+        """Lay the wire and make every machine, with nothing running on them."""
         self.folder.mkdir(parents=True, exist_ok=True)
         # HAProxy's workers give up root and still have to reach their sockets.
         self.folder.chmod(0o755)

@@ -1,6 +1,7 @@
 """One host of the fleet: its engine, its pair, its HAProxy, and what can happen to each of them and to all at once."""
 
 import json
+import re
 import socket
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ REGISTER_PORT, DISCOVER_PORT, STATS_PORT = 9301, 9302, 1936
 IN_MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20
 IS_STOPPED = 0
 ANSWER_S = 5.0
+_SERVICE = re.compile(r"[^:]+:[0-9]+")  # name and port; other backends repeat these servers, or have none that is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +120,7 @@ class Host:
         _, names, *rows = self.ask_haproxy("show servers state").splitlines()
         fields = names.removeprefix("# ").split()
         states = [dict(zip(fields, row.split(), strict=False)) for row in rows if row.strip()]
-        # a backend of ours that is no service has no port in its name
-        in_use = [s for s in states if ":" in s["be_name"] and not int(s["srv_admin_state"]) & IN_MAINTENANCE]
+        in_use = [s for s in states if _SERVICE.fullmatch(s["be_name"]) and _is_in_use(s)]
         return {state["srv_name"]: _server(state) for state in in_use}
 
     # -- what happens to all of it
@@ -166,6 +167,10 @@ class Host:
             *("--etcd-host", etcd_hosts, "--state-dir", str(self.state_dir), "--run-dir", str(self.run_dir)),
             *("--stats", f"127.0.0.1:{STATS_PORT}", "--metrics", f"127.0.0.1:{DISCOVER_PORT}"),
         ]
+
+
+def _is_in_use(state: dict[str, str]) -> bool:
+    return not int(state["srv_admin_state"]) & IN_MAINTENANCE
 
 
 def _server(state: dict[str, str]) -> Server:

@@ -2,8 +2,6 @@
 
 import time
 
-import pytest
-
 from bench.load import Load
 from lab.fleet import Fleet
 from lab.host import Host
@@ -71,7 +69,6 @@ def test_hosts_that_cannot_reach_each_other_use_what_they_reach(fleet: Fleet, se
 
 
 # Row 59
-@pytest.mark.xfail(strict=False, reason="an expired host's instances do not stay yet while their checks pass")
 def test_a_host_without_etcd_is_called_and_calls(fleet: Fleet, service: Service, witness: Witness) -> None:
     away, reachable = service.run_on(fleet.h1, fleet.h2)
     alone = Service(fleet)
