@@ -84,31 +84,32 @@ def _break(world: World, faults: list[Fault]) -> None:
         world.clear()
 
 
-def run(fleet: Fleet, seed: int, rounds: int, kinds: tuple[type[Fault], ...], keep_going: bool) -> list[Round]:
-    """Play all rounds; stop at the first that is broken unless told to go on, then with a new fleet."""
-    world, played = _new_world(fleet), list[Round]()
-    for number, faults in zip(range(1, rounds + 1), draw(seed, kinds), strict=False):
-        fleet.note(f"round {number}: {' + '.join(map(str, faults))}")
-        played.append(play(world, number, faults))
-        print(report.line(played[-1], fleet.log[-1][0]), flush=True)
-        report.write(RESULTS, played, seed)
-        if not played[-1].broken:
-            _refill(world)
-            continue
-        print(report.last_words(fleet, RESULTS / f"{seed}-{number}"), flush=True)
-        if not keep_going:
-            break
-        try:
-            _refill(world)
-        except LabError:  # it does not mend itself; that was said
-            fleet.down()
-            fleet.up()
-            world = _new_world(fleet)
+def run(seed: int, rounds: int, kinds: tuple[type[Fault], ...], keep_going: bool) -> list[Round]:
+    """Play all rounds; stop at the first that is broken unless told to go on, then with a new fleet if need be."""
+    played: list[Round] = []
+    with contextlib.ExitStack() as stack:
+        world = _new_world(stack)
+        for number, faults in zip(range(1, rounds + 1), draw(seed, kinds), strict=False):
+            world.fleet.note(f"round {number}: {' + '.join(map(str, faults))}")
+            played.append(play(world, number, faults))
+            print(report.line(played[-1], world.fleet.log[-1][0]), flush=True)
+            report.write(RESULTS, played, seed)
+            if played[-1].broken:
+                print(report.last_words(world.fleet, RESULTS / f"{seed}-{number}"), flush=True)
+                if not keep_going:
+                    break
+            try:
+                _refill(world)
+            except LabError:  # it does not mend itself
+                if not played[-1].broken:
+                    raise
+                stack.close()
+                world = _new_world(stack)
     return played
 
 
-def _new_world(fleet: Fleet) -> World:
-    world = World(fleet)
+def _new_world(stack: contextlib.ExitStack) -> World:
+    world = World(stack.enter_context(Fleet(FOLDER, say=print)))
     world.prepare()
     _refill(world)
     return world
@@ -128,8 +129,7 @@ def main() -> int:
         print("tandem: chaos takes root, and ONLY has to match a fault's name", file=sys.stderr)
         return 2
     try:
-        with Fleet(FOLDER, say=print) as fleet:
-            played = run(fleet, seed, rounds, kinds, bool(os.environ.get("KEEP_GOING")))
+        played = run(seed, rounds, kinds, bool(os.environ.get("KEEP_GOING")))
     except LabError as error:
         print(f"tandem: {error}", file=sys.stderr)
         return 2

@@ -20,6 +20,7 @@ from tests.fleet.model import drift
 STATE_SIZE = "2m"  # a disk of its own for STATE_DIR, so that it can be full
 MEASURE_S, PAIRED_S = 60.0, 8.0
 FILL_S = 60.0
+CUT_S = 1.0
 _nap = threading.Event()  # never set: waiting on it is a pause
 
 
@@ -128,7 +129,9 @@ class World:
         return self.add(host, host.engine.run(WHOAMI, "-p", f"{port}:8000", **settings))
 
     def clear(self) -> None:
-        """Remove this round's containers."""
+        """Remove this round's containers; what is under way to one of a tcp service is cut."""
+        if self.extra:
+            self.excuse(modes=["tcp"], for_s=CUT_S)
         for host, container in self.extra:
             host.engine.docker("rm", "-f", "-v", container, check=False)
 
