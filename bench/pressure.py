@@ -42,9 +42,9 @@ class Pressed:
 
 
 @contextlib.contextmanager
-def pressed(rate: float) -> Iterator[Pressed]:
+def pressed(rate: float, *, split: bool = False) -> Iterator[Pressed]:
     """Run the pair and both services, then load them with so many new connections a second in sum."""
-    with Engine() as engine, pair_of(engine) as pair:
+    with Engine() as engine, pair_of(engine, split=split) as pair:
         maker = Maker(engine)
         for mode, port in PORTS.items():
             for _ in range(REPLICAS):

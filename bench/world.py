@@ -15,7 +15,7 @@ from catalog.keys import identity, key_of
 from catalog.record import Instance, encode
 from catalog.store import CHANGES_MAX, Store
 from discover.addresses import bridge_gateway
-from tests.parts.engine import LABEL, Container, Engine, Pair, fetch
+from tests.parts.engine import LABEL, Engine, Pair, fetch
 
 PREFIX = "/services"
 TAG = os.environ.get("BENCH_TAG", "latest")
@@ -32,24 +32,22 @@ def gateway() -> str:
 
 
 @contextlib.contextmanager
-def pair_of(engine: Engine, **discover: str) -> Iterator[Pair]:
+def pair_of(engine: Engine, *, split: bool = False, **discover: str) -> Iterator[Pair]:
     """Run a pair that announces published ports as a host does: by an address that is not loopback."""
-    with _free_pair(engine, discover) as pair:
+    with _free_pair(engine, discover, split) as pair:
         yield pair
 
 
 class TaggedPair(Pair):
     """A pair from the images with the tag that BENCH_TAG names: two builds can be compared."""
 
-    def run(self, image: str, *flags: str, **more: str) -> Container:
-        settings = {"ETCD_HOST": f"{self.address}:2379", **self.settings[image], **more}
-        return self.engine.run(f"{image}:{TAG}", "--net", "host", *flags, name="", **settings)
+    tag = f":{TAG}"
 
 
-def _free_pair(engine: Engine, discover: dict[str, str]) -> Pair:
+def _free_pair(engine: Engine, discover: dict[str, str], split: bool) -> Pair:
     """Return a pair at an address that no test beside this one uses."""
     while True:
-        pair = TaggedPair(engine, register={"HOST_IP": gateway()}, discover=discover)
+        pair = TaggedPair(engine, register={"HOST_IP": gateway()}, discover=discover, split=split)
         with socket.socket() as trial, contextlib.suppress(OSError):
             trial.bind((pair.address, 1936))
             return pair

@@ -23,6 +23,7 @@ COMMAND_S = 60.0
 READY_S = 30.0
 DISCOVER_METRICS = 9302
 REGISTER_METRICS = 9301
+SOCKETS = "/run/haproxy"  # what both containers of the split form share
 
 _addresses = itertools.count(1)
 
@@ -155,14 +156,22 @@ class Pair:
     """etcd, docker-register and docker-discover from the images, on a loopback address that nobody else uses.
 
     So all ports are the usual ones: services on `pair.address`, statistics on 1936, health on 9301 and 9302.
-    `register` and `discover` are more settings for each. Only containers that ask are published, so that other
-    containers of this machine stay outside; REGISTER="published" changes that.
+    `register` and `discover` are more settings for each; `split` gives HAProxy a container of its own. Only containers
+    that ask are published, so that other containers of this machine stay outside; REGISTER="published" changes that.
     """
 
+    tag = ""  # of the images, with its colon; none is Docker's :latest
+
     def __init__(
-        self, engine: Engine, *, register: dict[str, str] | None = None, discover: dict[str, str] | None = None
+        self,
+        engine: Engine,
+        *,
+        register: dict[str, str] | None = None,
+        discover: dict[str, str] | None = None,
+        split: bool = False,
     ) -> None:
         self.engine = engine
+        self._split = split
         # Two runs at a time (tests and bench) must not meet.
         self.address = f"127.77.{os.getpid() % 254 + 1}.{next(_addresses)}"
         self.settings = {
@@ -179,27 +188,32 @@ class Pair:
                 **(discover or {}),
             },
         }
-        self.etcd = self.register = self.discover = Container("", "")
+        self.etcd = self.register = self.discover = self.haproxy = Container("", "")
 
     def __enter__(self) -> "Pair":
         self.etcd = self.engine.run("tandem-etcd", "-p", f"{self.address}:2379:2379")
         self.register = self.run("docker-register", "-v", "/var/run/docker.sock:/var/run/docker.sock")
-        state = self.engine.volume(f"state-{self.address}")
-        self.discover = self.run("docker-discover", "-v", f"{state}:/var/lib/tandem")
+        volumes = ["-v", f"{self.engine.volume(f'state-{self.address}')}:/var/lib/tandem"]
+        if self._split:
+            volumes += ["-v", f"{self.engine.volume(f'sockets-{self.address}')}:{SOCKETS}"]
+            self.settings["docker-discover"] |= {"RUN_DIR": SOCKETS, "HAPROXY_SUPERVISED": "true"}
+            self.haproxy = self.run("docker-discover", *volumes, "--entrypoint", "init", command=("haproxy",))
+        self.discover = self.run("docker-discover", *volumes)
         self.wait_until_ready()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        ids = [container.id for container in (self.discover, self.register, self.etcd) if container.id]
+        all_ = (self.discover, self.haproxy, self.register, self.etcd)
+        ids = [container.id for container in all_ if container.id]
         if error:
             for container in (self.register, self.discover):
                 print(f"--- {container.name}\n{container.logs()[-4000:]}" if container.id else "")
         docker("rm", "-f", "-v", *ids)
 
-    def run(self, image: str, *flags: str, **more: str) -> Container:
+    def run(self, image: str, *flags: str, command: tuple[str, ...] = (), **more: str) -> Container:
         """Start one of the two; also a second one beside it, or a new one after the old one was removed."""
         settings = {"ETCD_HOST": f"{self.address}:2379", **self.settings[image], **more}
-        return self.engine.run(image, "--net", "host", *flags, name="", **settings)
+        return self.engine.run(f"{image}{self.tag}", "--net", "host", *flags, name="", command=command, **settings)
 
     def wait_until_ready(self) -> None:
         """Return when both say so."""
