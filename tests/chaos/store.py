@@ -132,7 +132,7 @@ class StoreWiped(Fault):
 
 @dataclass(frozen=True)
 class PrefixDeleted(Fault):
-    """Somebody deletes everything under the prefix. Callers see nothing; each host writes anew at its next keepalive."""
+    """Somebody deletes all under the prefix. Callers see nothing; each host writes anew at its next keepalive."""
 
     rows = (36,)
     group = "store"
