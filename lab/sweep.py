@@ -12,6 +12,8 @@ from lab.namespace import Namespace
 from lab.process import end_all, run
 
 CGROUPS = Path("/sys/fs/cgroup")
+# Of all that has a path of the fleet on its command line; somebody's pager and shell have one, too.
+PROGRAMS = {"containerd", "containerd-shim", "docker-proxy", "dockerd", "etcd", "haproxy", "runc"}
 ROUNDS = 5  # a process may start another one while it is looked at
 
 
@@ -38,9 +40,9 @@ def _writers(folder: Path) -> set[int]:
     needle = os.fsencode(f"{folder}/")
     for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
-            if cmdline.read_bytes().partition(b"\0")[0] and needle in cmdline.read_bytes():
+            if needle in cmdline.read_bytes() and cmdline.with_name("comm").read_text().strip() in PROGRAMS:
                 found.add(int(cmdline.parent.name))
-    return found - {os.getpid(), os.getppid()}
+    return found
 
 
 def _mounts_below(folder: Path) -> list[Path]:
