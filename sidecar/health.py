@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -90,6 +91,10 @@ class _Listener(ThreadingHTTPServer):
     allow_reuse_address = True
     timeout = LOOK_S
 
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, handler)
+
 
 class _Answering:
     """One listener, at the address that was asked for or, while that is taken, at another port of it."""
@@ -101,7 +106,7 @@ class _Answering:
         try:
             self._listener = self._at_home() or self._away()
         except OSError as error:
-            seen = f"{address[0]}:{address[1]}: {error.strerror}"
+            seen = f"{_text(*address)}: {error.strerror}"
             raise WrongSettings([f"METRICS: {seen}; name another address, or off"]) from error
 
     def run(self) -> None:
@@ -123,21 +128,25 @@ class _Answering:
                 raise
             return None
         self._moved = False
-        self._say("{}:{}".format(*self._address))
+        self._say(_text(*self._address))
         return listener
 
     def _away(self) -> _Listener:
-        host, port = self._address
-        listener = _Listener((host, 0), self._handler)
+        listener = _Listener((self._address[0], 0), self._handler)
         self._moved = True
-        where = f"{host}:{listener.server_address[1]}"
+        where = _text(self._address[0], listener.server_address[1])
         self._say(where)
-        log.warning("METRICS %s:%s is held by another process: answering at %s until it leaves", host, port, where)
+        home = _text(*self._address)
+        log.warning("METRICS %s is held by another process: answering at %s until it leaves", home, where)
         return listener
 
     def _say(self, where: str) -> None:
         with contextlib.suppress(OSError):  # there is no such folder outside an image, and nobody who would ask
             self._place.write_text(f"{where}\n")
+
+
+def _text(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 _Answer = tuple[int, str, bytes]

@@ -35,16 +35,16 @@ def asked(where: str) -> str:
         return text
 
 
-@pytest.fixture
-def address() -> tuple[str, int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return "127.0.0.1", probe.getsockname()[1]
+@pytest.fixture(params=["127.0.0.1", "::1"])
+def address(request: pytest.FixtureRequest) -> tuple[str, int]:
+    with socket.socket(socket.AF_INET6 if ":" in request.param else socket.AF_INET) as probe:
+        probe.bind((request.param, 0))
+        return request.param, probe.getsockname()[1]
 
 
 def test_a_second_one_answers_elsewhere_and_moves_when_the_first_leaves(tmp_path, address):
     place = tmp_path / "metrics"
-    home = f"127.0.0.1:{address[1]}"
+    home = "{}:{}".format(f"[{address[0]}]" if ":" in address[0] else address[0], address[1])
     with answering(address, "first", tmp_path / "unused"):
         second = answering(address, "second", place)
         second.__enter__()
