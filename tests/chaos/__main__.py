@@ -65,8 +65,7 @@ def play(world: World, number: int, faults: list[Fault]) -> Round:
     watched = [called for each in world.watched for called in each.end()]
     done.measures = world.measures
     done.broken += world.broken
-    done.broken += judge.verdict(seen, witness, done)
-    done.broken += [f"I1: {each.service.name}: {how}" for each in watched for how in each.wrong()]
+    done.broken += judge.verdict(seen, watched, witness, done)
     return done
 
 

@@ -27,9 +27,9 @@ class Called:
         """Return when each of the lost calls began, and how it was lost; the first hundred of each client."""
         return [(began_ns, how) for began_ns, _, how in self.load.moments()]
 
-    def wrong(self) -> list[str]:
-        """Return replies of other services (I1)."""
-        return [how for how in self.load.lost() if how.startswith("reply of")]
+    def wrong(self) -> dict[str, int]:
+        """Return how many replies other services gave (I1)."""
+        return {how: count for how, count in self.load.lost().items() if how.startswith("reply of")}
 
 
 class Calls:

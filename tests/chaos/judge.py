@@ -27,6 +27,7 @@ class Round:
     seconds: float = 0.0
     well_s: float = 0.0  # from the mending until all was right
     calls: int = 0
+    wrong: int = 0  # replies of another service
     lost: int = 0  # calls that the fault's description excuses
     longest_ms: float = 0.0
     measures: list[Measure] = field(default_factory=list)
@@ -42,10 +43,16 @@ class Judge:
         self._revision = world.fleet.etcd.revision()
         self._reloads = {host.name: reloads(host) for host in world.fleet.hosts}
 
-    def verdict(self, seen: Sequence[Called], witness: Witness, done: Round) -> Iterator[str]:
-        """Name everything that must not be; the world is quiet and the calls have ended."""
-        yield from _i1(seen)
+    def verdict(
+        self, seen: Sequence[Called], watched: Sequence[Called], witness: Witness, done: Round
+    ) -> Iterator[str]:
+        """Name everything that must not be; the world is quiet and the calls have ended.
+
+        Of the calls that were only watched nothing matters but who replied.
+        """
+        yield from _i1([*seen, *watched], done)
         yield from self._calls(seen, done)
+        done.calls += sum(called.load.done() for called in watched)
         yield from _i2(self._world.fleet.hosts)
         yield from self._history(done.seconds)
         yield from (f"I6: {words}" for words in self._reload_rate(done.seconds))
@@ -98,9 +105,11 @@ def _host_of(event: Event) -> str:
     return event.key.partition("/hosts/")[2].partition("/")[0]
 
 
-def _i1(seen: Sequence[Called]) -> Iterator[str]:
+def _i1(seen: Sequence[Called], done: Round) -> Iterator[str]:
     for called in seen:
-        yield from (f"I1: {called.service.name} from {called.host}: {how}" for how in called.wrong())
+        for how, count in called.wrong().items():
+            done.wrong += count
+            yield f"I1: {called.service.name} from {called.host}: {count} x {how}"
 
 
 def _i2(hosts: Sequence[Host]) -> Iterator[str]:

@@ -34,10 +34,10 @@ def summary(rounds: Sequence[Round], seed: int) -> str:
     kinds = len({type(fault) for done in rounds for fault in done.faults})
     broken = [done.number for done in rounds if done.broken]
     calls, lost = sum(done.calls for done in rounds), sum(done.lost for done in rounds)
-    wrong = sum(words.startswith("I1") for done in rounds for words in done.broken)
+    wrong = sum(done.wrong for done in rounds)
     return (
         f"Seed {seed}: {len(rounds)} rounds, {faults} faults of {kinds} kinds, {calls} calls, {lost} lost as the "
-        f"catalogue allows, {wrong} kinds of replies from a wrong service, {len(broken)} rounds broken"
+        f"catalogue allows, {wrong} replies from a wrong service, {len(broken)} rounds broken"
         + (f" ({', '.join(map(str, broken))})." if broken else ".")
     )
 
