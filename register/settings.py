@@ -47,7 +47,7 @@ OPTIONS = (
         "unix:///var/run/docker.sock",
         "the engine; a proxy that allows only GET will do, and TLS as docker does it (DOCKER_TLS_VERIFY)",
     ),
-    Option("TTL", number(TTL_MIN_S, TTL_MAX_S, "seconds"), "15", "seconds until a dead host's instances vanish"),
+    Option("TTL", number(TTL_MIN_S, TTL_MAX_S, "seconds"), "15", "seconds until a dead host's lease ends"),
     Option(
         "REGISTER",
         one_of("published", "labelled"),

@@ -91,7 +91,7 @@ def site():
 
 
 def port_of(actor) -> int:
-    return actor.run.__closure__[0].cell_contents.server_address[1]
+    return actor.run.__self__._listener.server_address[1]
 
 
 def test_ready_when_all_that_is_expected_is_good(site):
