@@ -7,6 +7,7 @@ only the kinds whose name has these words.
 import contextlib
 import os
 import random
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -127,6 +128,8 @@ def main() -> int:
     if os.geteuid() != 0 or not kinds:
         print("tandem: chaos takes root, and ONLY has to match a fault's name", file=sys.stderr)
         return 2
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(2))  # the fleet is removed on the way out
     try:
         played = run(seed, rounds, kinds, bool(os.environ.get("KEEP_GOING")))
     except LabError as error:

@@ -1,6 +1,6 @@
 """All kinds of faults that chaos draws from. Read the docstring of each to learn what Tandem survives, and how."""
 
-from tests.chaos import containers, engines, hosts, proxies, sidecars, store
+from tests.chaos import containers, engines, hosts, proxies, resources, sidecars, store
 from tests.chaos.fault import Fault
 
 CATALOGUE: tuple[type[Fault], ...] = (
@@ -12,6 +12,7 @@ CATALOGUE: tuple[type[Fault], ...] = (
     containers.PortReused,
     containers.PortClaimedTwice,
     containers.CrashLoop,
+    containers.HealthFlaps,
     containers.LastInstanceStopped,
     containers.Deploy,
     engines.EngineRestarted,
@@ -26,6 +27,7 @@ CATALOGUE: tuple[type[Fault], ...] = (
     sidecars.SidecarsRestarted,
     sidecars.TemplateBroken,
     sidecars.TemplateEdited,
+    sidecars.TemplateEditedAgain,
     sidecars.DiskFull,
     proxies.HaproxyKilled,
     proxies.HaproxySilent,
@@ -43,6 +45,9 @@ CATALOGUE: tuple[type[Fault], ...] = (
     store.LeaseRevoked,
     store.GarbageWritten,
     store.Compacted,
+    resources.SidecarsStarved,
+    resources.StoreSlow,
+    resources.DescriptorsGone,
     hosts.HostDied,
     hosts.HostCutFromStore,
     hosts.HostsCutApart,

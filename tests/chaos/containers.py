@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
+from lab.calls import fetch
 from lab.engine import WHOAMI, Engine
 from tests.chaos.fault import Fault
 from tests.chaos.world import Service, World
@@ -184,6 +185,27 @@ class CrashLoop(Fault):
         settings = {"SERVICE_NAME": service.name, "SERVICE_PORT": str(service.port)}
         world.add(host, host.engine.run(WHOAMI, *flags, command=("-c", CRASHING), **settings))
         world.wait(self.seconds)
+
+
+@dataclass(frozen=True)
+class HealthFlaps(Fault):
+    """A container's health changes every two seconds. It drains until it is well for a while; etcd is not flooded."""
+
+    rows = (9,)
+    group = "containers"
+    lasts_s = (10, 16)
+    host: str
+    seconds: float
+
+    def strike(self, world: World) -> None:
+        host, service = world.host(self.host), world.side_service()
+        check = ("--health-cmd", "python3 -IS /whoami.py check", "--health-interval", "1s", "--health-retries", "1")
+        flapping = world.run(service, host, *check)
+        world.measure("all hosts call it", 10, lambda: world.is_called_everywhere(flapping))
+        port = int(host.engine.docker("port", flapping, "8000").splitlines()[0].rpartition(":")[2])
+        for turn in range(int(self.seconds / 2)):
+            fetch(host.namespace, host.address, port, f"/health/{'on' if turn % 2 else 'off'}", method="POST")
+            world.wait(2)
 
 
 @dataclass(frozen=True)

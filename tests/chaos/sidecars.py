@@ -180,6 +180,24 @@ class TemplateEdited(Fault):
 
 
 @dataclass(frozen=True)
+class TemplateEditedAgain(Fault):
+    """Somebody edits the template ten times in a row. HAProxy reloads no more than its budget; callers see nothing."""
+
+    rows = (46, 52)
+    group = "discover"
+    host: str
+
+    def strike(self, world: World) -> None:
+        host = world.host(self.host)
+        for number in range(10):
+            world.write_template(host, f"{world.template}# edited {number} {len(host.discover.log)}\n")
+            world.wait(0.5)
+
+    def heal(self, world: World) -> None:
+        world.write_template(world.host(self.host), world.template)
+
+
+@dataclass(frozen=True)
 class DiskFull(Fault):
     """The disk of STATE_DIR is full while containers start. The old file stays whole; callers see nothing."""
 
