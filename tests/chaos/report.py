@@ -77,7 +77,7 @@ def _row(kind: type[Fault], rounds: Sequence[Round]) -> tuple[str, ...]:
         _worst(alone) or "–",
         str(sum(done.lost for done in alone)),
         f"{max((done.longest_ms for done in alone), default=0):.0f} ms",
-        "✗" if any(done.broken for done in all_of) else "ok",
+        "✗" if any(done.broken for done in alone) else "✗ with another" if any(d.broken for d in all_of) else "ok",
     )
 
 

@@ -10,6 +10,7 @@ from tests.chaos.fault import Fault
 from tests.chaos.world import World
 
 BROKEN_TEMPLATE = "global\n{% if %}\n"
+LINE, EDITED = "timeout client-fin 30s", "timeout client-fin 31s"
 SECOND_PORT = 9311
 
 
@@ -171,9 +172,8 @@ class TemplateEdited(Fault):
 
     def strike(self, world: World) -> None:
         host = world.host(self.host)
-        mark = f"# edited {len(host.discover.log)}"
-        world.write_template(host, f"{world.template}{mark}\n")
-        world.measure("the edit is in use", 2, lambda: mark in (host.state_dir / "haproxy.cfg").read_text())
+        world.write_template(host, world.template.replace(LINE, EDITED))
+        world.measure("the edit is in use", 2, lambda: EDITED in (host.state_dir / "haproxy.cfg").read_text())
 
     def heal(self, world: World) -> None:
         world.write_template(world.host(self.host), world.template)
@@ -190,7 +190,7 @@ class TemplateEditedAgain(Fault):
     def strike(self, world: World) -> None:
         host = world.host(self.host)
         for number in range(10):
-            world.write_template(host, f"{world.template}# edited {number} {len(host.discover.log)}\n")
+            world.write_template(host, world.template.replace(LINE, f"timeout client-fin {40 + number}s"))
             world.wait(0.5)
 
     def heal(self, world: World) -> None:
