@@ -62,6 +62,8 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
     trigger, problems, metrics = Trigger(), Problems(), Metrics()
     state = health.Health(stuck_after_s=STUCK_S)
     haproxy = HAProxy(_paths(settings), binary=settings.haproxy, supervised=settings.supervised)
+    if _paths(settings).config.exists() and not haproxy.answers():
+        haproxy.start()  # before all else: a snapshot of 10,000 instances takes a while to read
     keeper, knowing = _knowing(settings, haproxy, trigger, metrics=metrics, state=state)
     reconcile = _reconcile(settings, keeper, haproxy, trigger, problems=problems, metrics=metrics, state=state)
     actors = [

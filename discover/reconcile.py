@@ -31,6 +31,7 @@ from sidecar.trigger import Trigger
 
 log = logging.getLogger(__name__)
 
+CAP_S = 5.0  # a full disk, or a HAProxy that was away, is not waited for longer once it is well
 AGAIN_S = 30.0  # a port that another program holds is tried again after this
 RESTING_MAX = 50  # servers in maintenance before a reload sweeps them out ...
 RESTING_SHARE = 0.1  # ... or this share of all servers, whichever is more ...
@@ -84,7 +85,7 @@ class Reconcile:
             self._session,
             name="HAProxy",
             stop=self._stop,
-            cap_s=AGAIN_S,
+            cap_s=CAP_S,
             on_lost=lambda why: self._health.bad("haproxy", why),
         )
 
