@@ -20,6 +20,7 @@ from discover.evidence import started
 from discover.guard import Guard
 from discover.haproxy import HAProxy, Paths
 from discover.keeper import Keeper, Learned
+from discover.listened import ListenedFile
 from discover.model import Bind, Policy, Process
 from discover.reconcile import Reconcile, Sources
 from discover.remembered import Place
@@ -146,6 +147,7 @@ def _reconcile(
         snapshot=keeper.snapshot,
         policy=lambda: _policy(settings),
         templates=Templates(settings.template, settings.state_dir / "template.good.j2"),
+        listened=ListenedFile(settings.state_dir / "listeners"),
     )
     applier = Applier(haproxy, _paths(settings).config, stop=threading.Event(), metrics=metrics)
     return Reconcile(sources, applier, trigger, problems=problems, health=state)

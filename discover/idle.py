@@ -14,6 +14,10 @@ class Idle:
 
     _gone: dict[str, tuple[Listener, float]] = field(default_factory=dict)
 
+    def begin(self, ran: Iterable[Listener], at_s: float) -> None:
+        """Take what an earlier life listened on; `update` then leaves out what has instances."""
+        self._gone = {listener.name: (listener, at_s) for listener in ran}
+
     def update(self, ran: ProxyConfig | None, now: ProxyConfig, at_s: float) -> None:
         """Note which listeners went and which came back, between what HAProxy ran and what it shall run.
 

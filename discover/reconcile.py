@@ -13,7 +13,8 @@ from discover.addresses import trial
 from discover.apply import Applier, Running
 from discover.build import Known, build
 from discover.idle import Idle
-from discover.model import Bind, Policy, ProxyConfig, because, listened_by, with_idle
+from discover.listened import ListenedFile
+from discover.model import Bind, Listener, Policy, ProxyConfig, because, listened_by, with_idle
 from discover.ownership import Listening
 from discover.pace import Pace
 from discover.plan import Noop, Reload, RuntimeUpdate, keeping_structure, plan
@@ -46,6 +47,7 @@ class Sources:
     snapshot: Callable[[], Snapshot | None]
     policy: Callable[[], Policy]
     templates: Templates
+    listened: ListenedFile
 
 
 class Reconcile:
@@ -64,6 +66,7 @@ class Reconcile:
         self._running: Running | None = None
         self._known = Known()
         self._idle = Idle()
+        self._earlier: tuple[Listener, ...] | None = sources.listened.load()
         self._refused = ("", "", -math.inf)  # the text that HAProxy refused last, why, and when
         self._unusable: Mapping[Bind, str] = {}
         self._tried_s = self._changed_s = -math.inf
@@ -138,6 +141,7 @@ class Reconcile:
                 self._reload(self._running.rendered, "servers that rest in maintenance are swept out")
 
     def _reconciled(self, snapshot: Snapshot) -> Mapping[str, Problem]:
+        self._remember_earlier()
         policy, listening = self._sources.policy(), Listening(self._holders(), self._held())
         built, problems = build(snapshot, policy, self._known, listening)
         new = with_idle(built, self._idle.listeners()).binds - self._held()
@@ -150,6 +154,13 @@ class Reconcile:
                 built, problems = build(snapshot, policy, self._known, listening)
             self._idle.update(self.config, built, time.monotonic())
             return {**problems, **self._lay_out(built)}
+
+    def _remember_earlier(self) -> None:
+        """Take what an earlier life listened on, as far as HAProxy still does, for services that are empty now."""
+        if self._earlier is not None and self.config is None and self._running is not None:
+            running = {section.name for section in self._running.rendered.sections.values()}
+            self._idle.begin((each for each in self._earlier if each.name in running), time.monotonic())
+        self._earlier = None
 
     def _held(self) -> frozenset[Bind]:
         """Return the addresses that HAProxy listens on already: a trial would only find HAProxy itself."""
@@ -236,6 +247,7 @@ class Reconcile:
         step = plan(self._running.rendered.sections if self._running else None, wanted.sections)
         self._reload(wanted, step.why if not isinstance(step, Noop) else "to be sure")
         self.config = config
+        self._sources.listened.save(config.listeners)
 
     def _reload(self, wanted: Rendered, why: str) -> None:
         refused, reason, at_s = self._refused

@@ -112,6 +112,34 @@ def test_a_restart_without_a_change_reloads_nothing(etcd, discover):
         assert (discover.reloads(), discover.haproxy.pids()) == (reloads, pids)
 
 
+def test_services_that_emptied_while_nobody_looked_keep_their_ports(etcd, discover):
+    ports = [free_port(), free_port()]
+    with backend("one") as one, backend("two") as two:
+        first, second = local(1, one, ports[0]), local(2, two, ports[1], "other")
+        publish(etcd, first, second)
+        wait_for(lambda: [get(port)[0] for port in ports] == [200, 200], 15, "both answer")
+        withdraw(etcd, first)
+        wait_for(lambda: closes_at_once(ports[0]), 10, "it has no instance")
+        assert discover.stop() == 0
+        withdraw(etcd, second)
+
+        discover.start()
+        discover.wait_ready()
+
+        wait_for(lambda: closes_at_once(ports[1]), 10, "the other has no instance")
+        assert closes_at_once(ports[0])
+
+
+def closes_at_once(port: int) -> bool:
+    """Whether somebody accepts and closes; raises ConnectionRefusedError where nobody listens."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as caller:
+        caller.settimeout(5)
+        try:
+            return caller.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+
 def test_a_killed_haproxy_is_back_with_the_last_configuration(etcd, discover):
     port = free_port()
     with backend("one") as one:
@@ -392,6 +420,7 @@ def test_idle_costs_no_write_and_no_reload(etcd, discover):
     with backend("one") as one:
         serve(etcd, discover, 1, one, port)
         revision = etcd.ctl("get", "x", "-w", "json")
+        wait_for(lambda: len(discover.haproxy.pids()) == 2, 15, "the old worker has left")
         pids = discover.haproxy.pids()
 
         with pytest.raises(AssertionError, match="not within"):

@@ -1,0 +1,59 @@
+"""The listeners of an earlier life on disk: a service that was empty, or emptied while nobody looked, keeps its port.
+
+HAProxy's own file has them too, but as text that only a template can make. What cannot be read is as good as nothing.
+"""
+
+import json
+import logging
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from catalog.errors import Rejected, Unavailable
+from catalog.record import Check
+from discover.files import read, write
+from discover.model import Bind, Listener
+
+log = logging.getLogger(__name__)
+
+
+def text_of(listeners: Iterable[Listener]) -> str:
+    """Return listeners as text, without their servers; `listeners_of` is its inverse."""
+    return json.dumps([asdict(replace(listener, servers=())) for listener in listeners], indent=1)
+
+
+def listeners_of(text: str) -> tuple[Listener, ...]:
+    """Return the listeners in a text. Raises Rejected."""
+    try:
+        return tuple(map(_listener, json.loads(text)))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise Rejected(f"no list of listeners: {error!r:.80}") from error
+
+
+def _listener(found: dict[str, Any]) -> Listener:
+    binds = tuple(Bind(str(bind["host"]), int(bind["port"])) for bind in found["binds"])
+    return Listener(**{**found, "binds": binds, "check": Check(**found["check"]), "servers": ()})
+
+
+class ListenedFile:
+    """The file; a failure to write it is said, and costs nobody more than an empty service's port at a restart."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def load(self) -> tuple[Listener, ...]:
+        """Return what an earlier life listened on; nothing if that is not known."""
+        try:
+            text = read(self._path)
+            return listeners_of(text) if text is not None else ()
+        except (Rejected, Unavailable) as error:
+            log.warning("empty services of an earlier life are not known any more: %s: %s", self._path, error)
+            return ()
+
+    def save(self, listeners: Iterable[Listener]) -> None:
+        """Keep them for the next life."""
+        try:
+            write(self._path, text_of(listeners))
+        except Unavailable as error:
+            log.warning("what is listened on is not kept for the next start: %s", error)
