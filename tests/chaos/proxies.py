@@ -58,7 +58,7 @@ class HaproxySilent(Fault):
 
 @dataclass(frozen=True)
 class HaproxySocketGone(Fault):
-    """Somebody removes HAProxy's admin socket. Containers still come and go; callers see nothing."""
+    """Somebody removes HAProxy's master socket. Containers still come and go; callers see nothing."""
 
     rows = (55,)
     group = "discover"
@@ -67,7 +67,7 @@ class HaproxySocketGone(Fault):
 
     def strike(self, world: World) -> None:
         host = world.host(self.host)
-        (host.run_dir / "admin.sock").unlink()
+        (host.run_dir / "master.sock").unlink()
         added = world.run(world.service(self.service), host)
         world.measure("a new container is called", 5, lambda: world.is_called_everywhere(added))
 
