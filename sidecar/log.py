@@ -7,6 +7,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from sidecar.flood import Flood
+
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -60,6 +62,8 @@ def setup(level: str, style: str) -> None:
     """Send every logger's lines to standard error, `style` being text or json."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if style == "json" else _Text())
+    if level != "debug":
+        handler.addFilter(Flood())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # Libraries below us repeat at info what the actors say once.
     for name in ("urllib3", "docker", "watchdog", "grpc"):
