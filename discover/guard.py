@@ -7,10 +7,11 @@ import signal
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
+from discover.processes import children, is_runnable
 from sidecar.actors import Actor
 from sidecar.health import Health
 from sidecar.log import Details
@@ -97,6 +98,11 @@ class Guard:
             trouble = self._trouble()
         if self._stop.is_set():
             return
+        if trouble == "hung" and master and any(map(is_runnable, (master, *children(master)))):
+            # It only waits for its turn on a machine that has too much to do: ending it would make things worse. (One
+            # that turns in circles ends itself: HAProxy's own watchdog.)
+            self._suffer("is slow to answer")
+            return
         if trouble:
             self._mend(trouble, master)
         elif self._health:
@@ -123,10 +129,13 @@ class Guard:
         why = "does not answer" if trouble == "hung" else f"lost its socket {self._path}"
         if self._told != trouble:
             log.error("HAProxy %s: %s %s", why, done, Details(master=master))
-        if self._health:
-            self._health.bad(FACT, f"HAProxy {why}")
+        self._suffer(why)
         if self._mended:
             self._mended.labels(trouble.replace(" ", "_")).inc()
+
+    def _suffer(self, why: str) -> None:
+        if self._health:
+            self._health.bad(FACT, f"HAProxy {why}")
 
 
 def _listener(connection: socket.socket) -> int:
@@ -141,7 +150,7 @@ def _listener(connection: socket.socket) -> int:
 
 def _end(master: int) -> str:
     # The workers too: a stopped one would not notice that its master is gone, and go on to be given connections.
-    for pid in (master, *_children(master)):
+    for pid in (master, *children(master)):
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGKILL)
     return "it is ended, and started anew"
@@ -155,14 +164,3 @@ def _wake(master: int) -> str:
 
 
 _MENDS: dict[Trouble, Callable[[int], str]] = {"hung": _end, "no socket": _wake}
-
-
-def _children(parent: int) -> Sequence[int]:
-    """Return the processes that another one started: proc(5), the fourth field of stat, after the name."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError, ValueError, IndexError):
-                if int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
-                    found.append(int(entry.name))
-    return found

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from discover.guard import FACT, Guard
+from discover.processes import children, is_runnable
 from sidecar.health import Health
 from sidecar.metrics import Metrics
 from tests.parts.haproxy import KINDS, RealHAProxy, free_port, get, running
@@ -119,3 +122,16 @@ def test_one_that_is_killed_again_and_again_is_back_each_time(watched: Watched):
         old = [pid for pid in watched.haproxy.pids() if is_haproxy(pid)]
         os.kill(old[-1], signal.SIGKILL)  # a worker: its master ends itself
         watched.mended_within(HUNG_S, lambda old=old: any(alive(pid) for pid in old))  # type: ignore[misc]
+
+
+def test_a_process_that_waits_for_its_turn_is_told_from_one_that_waits_for_nothing():
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+        try:
+            wait_for(lambda: is_runnable(busy.pid), 10, "it computes")
+            assert busy.pid in children(os.getpid())
+
+            os.kill(busy.pid, signal.SIGSTOP)
+            wait_for(lambda: not is_runnable(busy.pid), 10, "it is stopped")
+        finally:
+            busy.kill()
+    assert not is_runnable(busy.pid)

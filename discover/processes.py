@@ -1,0 +1,28 @@
+"""What /proc says of processes that are not ours: proc(5)."""
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+PROC = Path("/proc")
+STATE, PARENT = 0, 1  # of a stat file's fields, counted from the one after the name
+
+
+def children(parent: int) -> Sequence[int]:
+    """Return the processes that another one started."""
+    pids = (int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit())
+    return [pid for pid in pids if _field(PROC / str(pid) / "stat", PARENT) == str(parent)]
+
+
+def is_runnable(pid: int) -> bool:
+    """Whether a thread of a process computes, or would if it had a processor; False if there is no such process."""
+    with contextlib.suppress(OSError):
+        return any(_field(thread / "stat", STATE) == "R" for thread in (PROC / str(pid) / "task").iterdir())
+    return False
+
+
+def _field(stat: Path, number: int) -> str:
+    """Return one field; empty if the process has ended since. Its name may hold spaces and parentheses."""
+    with contextlib.suppress(OSError, IndexError):
+        return stat.read_text().rpartition(")")[2].split()[number]
+    return ""
