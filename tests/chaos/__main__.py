@@ -1,10 +1,11 @@
 """`make chaos SEED=1 ROUNDS=40`: break the fleet on purpose, a fault drawn from the catalogue each round, and judge.
 
-The seed decides which faults come, where and for how long. KEEP_GOING=1 goes on after a broken round; ONLY=words runs
-only the kinds whose name has these words.
+The seed decides which faults come, where and for how long. KEEP_GOING=1 goes on after a broken round; FROM=17 ROUNDS=17
+plays only that round again; ONLY=words draws only from the kinds whose name has these words.
 """
 
 import contextlib
+import itertools
 import os
 import random
 import signal
@@ -28,6 +29,7 @@ FOLDER, RESULTS = Path(".run/chaos-fleet"), Path(".run/chaos")
 TWO_AT_ONCE = 0.2  # of the rounds
 # What needs a container started or ended on a host does not go with a host or an engine that cannot.
 NOT_TOGETHER = {frozenset(("containers", "engine")), frozenset(("containers", "host")), frozenset(("engine", "host"))}
+NUMBERS = (("SEED", 1), ("FROM", 1), ("ROUNDS", 20))
 CALM_S = 1.0  # calls go on this long before a fault and after quiescence
 
 
@@ -84,12 +86,12 @@ def _break(world: World, faults: list[Fault]) -> None:
         world.clear()
 
 
-def run(seed: int, rounds: int, kinds: tuple[type[Fault], ...], keep_going: bool) -> list[Round]:
+def run(seed: int, rounds: range, kinds: tuple[type[Fault], ...], keep_going: bool) -> list[Round]:
     """Play all rounds; stop at the first that is broken unless told to go on, then with a new fleet if need be."""
     played: list[Round] = []
     with contextlib.ExitStack() as stack:
         world = _new_world(stack)
-        for number, faults in zip(range(1, rounds + 1), draw(seed, kinds), strict=False):
+        for number, faults in zip(rounds, itertools.islice(draw(seed, kinds), rounds.start - 1, None), strict=False):
             world.fleet.note(f"round {number}: {' + '.join(map(str, faults))}")
             played.append(play(world, number, faults))
             print(report.line(played[-1], world.fleet.log[-1][0]), flush=True)
@@ -122,7 +124,7 @@ def _refill(world: World) -> None:
 
 def main() -> int:
     """Return 0 if nothing was broken, 1 if something was, 2 if chaos itself could not run."""
-    seed, rounds = int(os.environ.get("SEED") or 1), int(os.environ.get("ROUNDS") or 20)
+    seed, first, last = (int(os.environ.get(name) or default) for name, default in NUMBERS)
     only = os.environ.get("ONLY", "")
     kinds = tuple(kind for kind in CATALOGUE if only in kind.words())
     if os.geteuid() != 0 or not kinds:
@@ -131,7 +133,7 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(2))  # the fleet is removed on the way out
     try:
-        played = run(seed, rounds, kinds, bool(os.environ.get("KEEP_GOING")))
+        played = run(seed, range(first, last + 1), kinds, bool(os.environ.get("KEEP_GOING")))
     except LabError as error:
         print(f"tandem: {error}", file=sys.stderr)
         return 2

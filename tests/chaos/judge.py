@@ -120,7 +120,11 @@ def _i2(hosts: Sequence[Host]) -> Iterator[str]:
             run("haproxy", "-c", "-q", "-f", str(file))
         except LabError as error:
             yield f"I2: {host.name}: {error}"
-        written, running = _find(r"description (\S+)", file.read_text), _find(r"[Dd]escription: (\S+)", _info(host))
+        try:
+            written, running = _find(r"description (\S+)", file.read_text), _find(r"description: (\S+)", _info(host))
+        except OSError as error:
+            yield f"I2: {host.name}: {error}"
+            continue
         if written != running:
             yield f"I2: {host.name}: the file has marker {written}, the worker runs {running}"
 
