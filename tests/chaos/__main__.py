@@ -77,10 +77,11 @@ def _break(world: World, faults: list[Fault]) -> None:
     try:
         with ThreadPoolExecutor(len(faults)) as pool:
             for struck in [pool.submit(fault.strike, world) for fault in faults]:
-                struck.result()
+                with contextlib.suppress(*[LabError] * (len(faults) > 1)):  # one may keep the other from being done
+                    struck.result()
     finally:
         for fault in faults:
-            with contextlib.suppress(OSError):  # what it did may be gone with what the other fault did
+            with contextlib.suppress(OSError, LabError):  # what it did may be gone with what the other fault did
                 fault.heal(world)
         world.mend()
         world.clear()

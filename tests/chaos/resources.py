@@ -69,8 +69,10 @@ class DescriptorsGone(Fault):
         ]
         for pid, (_, hard) in limits:
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, hard))
-        world.run(world.service(self.service), host)
-        world.wait(self.seconds)
-        for pid, limit in limits:
-            if pid in (host.register.pid, host.discover.pid):
-                resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)
+        try:
+            world.run(world.service(self.service), host)
+            world.wait(self.seconds)
+        finally:
+            for pid, limit in limits:
+                if pid in (host.register.pid, host.discover.pid):
+                    resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)

@@ -27,6 +27,7 @@ class RegistrarKilled(Fault):
     def strike(self, world: World) -> None:
         world.host(self.host).register.kill()
         world.wait(self.seconds)
+        world.host(self.host).register.start()
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,7 @@ class DiscoverKilled(Fault):
     def strike(self, world: World) -> None:
         world.host(self.host).discover.kill()
         world.wait(self.seconds)
+        world.host(self.host).discover.start()
 
 
 @dataclass(frozen=True)
