@@ -16,6 +16,8 @@ from tests.parts.wait import wait_for
 class Discover:
     """One docker-discover; `log` is all it has said, in all its lives."""
 
+    program = ("-m", "discover")  # for Python; a test may build a fault in
+
     def __init__(self, folder: Path, etcd_host: str, *flags: str) -> None:
         folder.chmod(0o755)
         self.folder = folder
@@ -34,7 +36,7 @@ class Discover:
         """Start it, and do not wait."""
         self._lives += 1  # a log for each: HAProxy goes on writing to that of the life that started it
         with (self.folder / f"discover-{self._lives}.log").open("wb") as log:
-            command = [sys.executable, "-m", "discover", *self._flags]
+            command = [sys.executable, *self.program, *self._flags]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
 
     def kill(self) -> None:
