@@ -15,9 +15,10 @@ from register.hints import Hints
 from register.host import Host, Surroundings, host_id, host_ip, route_source, signs_of, surroundings, this_life
 from register.lease import KEEPALIVES_PER_TTL, TURNED_WITHIN_S, LeaseKeeper, Registrar
 from register.own_keys import OwnKeys
+from register.own_watch import OwnWatch
 from register.owner import Owner, Verdict, judge
 from register.probe import Prober
-from register.publisher import Around, Publisher, Rules
+from register.publisher import WATCHED, Around, Publisher, Rules
 from register.settings import RegisterSettings, settings_of
 from register.standing import Standing
 from register.telling import Telling
@@ -61,6 +62,11 @@ def actors(settings: RegisterSettings) -> tuple[list[Actor], LeaseKeeper]:
     telling = Telling(standing, facts, metrics)
     events = EventReader(_docker(settings), facts, trigger.fire)
     prober = Prober(lambda: trigger.fire("probe"))
+
+    def claimed() -> None:
+        trigger.fire("claim")
+        own_watch.claimed()
+
     keeper = LeaseKeeper(
         Store(settings.access, deadline_s=settings.ttl_s / KEEPALIVES_PER_TTL),  # an etcd may be slow, but not for ever
         standing,
@@ -69,15 +75,24 @@ def actors(settings: RegisterSettings) -> tuple[list[Actor], LeaseKeeper]:
         ttl_s=settings.ttl_s,
         drain_wait_s=settings.drain_wait_s,
         health=facts,
-        on_change=lambda: trigger.fire("claim"),
+        on_change=claimed,
     )
     own_keys = OwnKeys(Store(settings.access, deadline_s=STORE_DEADLINE_S))
+    own_watch = OwnWatch(
+        settings.access,
+        settings.prefix,
+        standing,
+        changed=own_keys.changed,
+        wake=lambda: trigger.fire(WATCHED),
+        look=keeper.look,
+        cap_s=settings.ttl_s / KEEPALIVES_PER_TTL,
+    )
     rules = Rules(settings.prefix, settings.register, settings.zone, settings.resync_s, settings.ttl_s / 3)
     around = Around(events, prober, standing, keeper.look)
     publisher = Publisher(_docker(settings), own_keys, around, rules, trigger, telling)
     limits_s = {LOOP: STUCK_S, "publisher": 2 * TURNED_WITHIN_S, "lease": 2 * TURNED_WITHIN_S}
     dog = watchdog(limits_s, facts.last_turned)
-    wired = [dog, events.actor(), prober.actor(), keeper.actor(), publisher.actor()]
+    wired = [dog, events.actor(), prober.actor(), keeper.actor(), own_watch.actor(), publisher.actor()]
     if settings.metrics is not None:
         wired.append(health.server(settings.metrics, facts, metrics, telling.explain))
     return wired, keeper

@@ -15,6 +15,7 @@ from register.claiming import take
 from register.drain import Drain, Plan, undrain, why_drained
 from register.host import Host
 from register.owner import WAITING, Owner, Verdict, decode
+from register.pace import Pace
 from register.standing import Asked, Claim, Standing
 from sidecar.actors import Actor
 from sidecar.health import Health
@@ -70,6 +71,8 @@ class LeaseKeeper:
         self._said: str | None = None
         self._asked: Asked | None = None
         self._lease_gone = False  # the last one this life had
+        self._seen = False  # the owner key was seen to change
+        self._at_once = Pace(1 / ttl_s, 1)  # claims without a wait: a second one so soon would be a fight
 
     def actor(self) -> Actor:
         """Return the actor that keeps the lease."""
@@ -86,8 +89,9 @@ class LeaseKeeper:
         self._asked = what
         self._awake.fire(what)
 
-    def look(self) -> None:
-        """Make the keeper look at the owner key now: a fenced write found another one."""
+    def look(self, *, seen: bool = False) -> None:
+        """Make the keeper look at the owner key now: it was seen to change, or a fenced write found another one."""
+        self._seen = self._seen or seen
         self._awake.fire("look")
 
     def run(self) -> None:
@@ -137,11 +141,14 @@ class LeaseKeeper:
     def _lost(self, claim: Claim) -> None:
         log.warning("claim lost, claiming the host again %s", Details(lease=f"{claim.lease:x}"))
         self._claim = self._standing.claim = None
-        if self._lease_gone:  # then most likely every host's is
+        now_s = time.monotonic()
+        if self._seen and not self._at_once.wait_s(now_s):  # etcd was there all the time, so this is no outage's herd
+            self._at_once.spend(now_s)
+        elif self._seen or self._lease_gone:  # then most likely every host's is
             self._awake.wait(jitter(self._ttl_s / LOST_PART))
 
     def _holds(self, claim: Claim) -> None:
-        self._said = None
+        self._said, self._seen = None, False
         for fact in ("etcd", "owner"):
             self._health.good(fact)
         if self._standing.claim != claim:
@@ -224,7 +231,7 @@ class LeaseKeeper:
         taken = take(self._store, key, entry, me.owner, self._ttl_s, any_ttl=False, fence=fence)
         self._old_lease = taken.old_lease
         log.info("claimed %s", Details(host=me.host.id, lease=f"{taken.claim.lease:x}", adopted=taken.adopted))
-        return replace(taken.claim, again=self._lease_gone)
+        return replace(taken.claim, again=self._lease_gone or self._seen)
 
     def _is_over(self, entry: Entry, me: Registrar) -> bool:
         """Whether an owner key is an earlier life's, or a command's that did not come to its end."""

@@ -35,7 +35,10 @@ FULL_S = 10.0  # an etcd without space is asked to take a put at most so often; 
 TURN_S = 10.0  # the loop goes round at least so often, so that a stuck one can be told
 # Wake-ups that a list would not explain. The two events say what no list says at that moment, about a start of the
 # container that the last list shows; those that always follow a death (stop, disconnect, start) bring a list.
-UNLISTED = frozenset({"probe", "claim", "kill", "die"})
+WATCHED = "own keys"
+UNLISTED = frozenset({"probe", "claim", "kill", "die", WATCHED})
+# Reading anew what somebody changed in etcd, and so repairing it: one who goes on changing it wins, at little cost.
+REREADS_PER_S, REREADS_BURST = 1.0, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ class Publisher:
         self._stop = threading.Event()
         self._memory = _Memory()
         self._pace, self._pace_again = Pace(PER_S, BURST), Pace(AGAIN_PER_S, AGAIN_BURST)
+        self._pace_reread = Pace(REREADS_PER_S, REREADS_BURST)
 
     def actor(self) -> Actor:
         """Return the actor that publishes."""
@@ -116,7 +120,8 @@ class Publisher:
         while not self._stop.is_set():
             reasons = self._woken()
             self._turned()
-            if not self._stop.is_set():
+            echo = reasons == {WATCHED} and not self._own_keys.are_doubtful()  # of our own writes
+            if not self._stop.is_set() and not echo:
                 self._round(reasons)
             self._memory.ended_s = time.monotonic()
 
@@ -144,6 +149,9 @@ class Publisher:
         held_due_s = self._memory.held.due_s
         if resync:
             self._own_keys.forget()  # somebody may have changed them behind our back: reading costs no write
+        elif self._own_keys.are_doubtful() and not self._pace_reread.wait_s(now_s):
+            self._pace_reread.spend(now_s)
+            self._own_keys.forget()
         if resync or reasons - UNLISTED or (held_due_s is not None and now_s >= held_due_s):
             everything = resync and now_s >= self._memory.inspect_s
             self._list(self._around.events.hints, everything=everything, silent=not reasons)
@@ -152,6 +160,8 @@ class Publisher:
         self._memory.complete = True
         if self._memory.seen and (host := self._around.standing.host):
             self._publish(self._memory.seen, host, time.monotonic())
+        if self._own_keys.are_doubtful():
+            self._memory.look_again(now_s + self._pace_reread.wait_s(now_s))
 
     def _list(self, hints: Hints, *, everything: bool, silent: bool) -> None:
         try:

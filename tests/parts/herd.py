@@ -12,7 +12,8 @@ from register.hints import Hints
 from register.host import Host, Surroundings, this_life
 from register.lease import KEEPALIVES_PER_TTL, LeaseKeeper, Registrar
 from register.own_keys import OwnKeys
-from register.publisher import Around, Publisher, Rules
+from register.own_watch import OwnWatch
+from register.publisher import WATCHED, Around, Publisher, Rules
 from register.standing import Standing
 from register.telling import Telling
 from sidecar.health import Health
@@ -61,7 +62,7 @@ class _Prober:
 
 
 class One:
-    """One registrar: two threads, two connections."""
+    """One registrar: three threads, three connections."""
 
     def __init__(self, etcd: Etcd, number: int, instances: int, ttl_s: int) -> None:
         self.standing, self.health, self.trigger = Standing(), Health(stuck_after_s=60), Trigger()
@@ -76,14 +77,29 @@ class One:
             ttl_s=ttl_s,
             drain_wait_s=1,
             health=self.health,
-            on_change=lambda: trigger.fire("claim"),
+            on_change=self._claimed,
+        )
+        self.own_keys = OwnKeys(Store(etcd.access))
+        self.own_watch = OwnWatch(
+            etcd.access,
+            PREFIX,
+            self.standing,
+            changed=self.own_keys.changed,
+            wake=lambda: trigger.fire(WATCHED),
+            look=self.keeper.look,
+            cap_s=ttl_s / KEEPALIVES_PER_TTL,
         )
         rules = Rules(PREFIX, "published", "", 30, ttl_s / 3)
         around = Around(_Events(), _Prober(), self.standing, self.keeper.look)
         telling = Telling(self.standing, self.health, Metrics())
         self.source = _Source(instances)
-        self.publisher = Publisher(self.source, OwnKeys(Store(etcd.access)), around, rules, trigger, telling)
-        self.threads = [threading.Thread(target=actor.run) for actor in (self.keeper, self.publisher)]
+        self.publisher = Publisher(self.source, self.own_keys, around, rules, trigger, telling)
+        self.actors = (self.keeper, self.own_watch, self.publisher)
+        self.threads = [threading.Thread(target=actor.run) for actor in self.actors]
+
+    def _claimed(self) -> None:
+        self.trigger.fire("claim")
+        self.own_watch.claimed()
 
     def show(self, count: int) -> None:
         """Let there be so many containers from now on."""
@@ -116,8 +132,8 @@ class Herd:
 
     def __exit__(self, *_: object) -> None:
         for one in self.all:
-            one.keeper.interrupt()
-            one.publisher.interrupt()
+            for actor in one.actors:
+                actor.interrupt()
         for one in self.all:
             for thread in one.threads:
                 thread.join(20)
