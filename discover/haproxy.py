@@ -130,10 +130,16 @@ class HAProxy:
         """Start HAProxy where it outlives us, unless it runs; under a supervisor, leave it to that one.
 
         The lock lives as long as HAProxy does, which inherits it: one that is only slow to answer is never joined
-        by a second.
+        by a second. Raises Unavailable.
         """
         if self._supervised:
             return
+        try:
+            self._start()
+        except (OSError, subprocess.CalledProcessError) as error:  # no descriptors left, no memory, no folder
+            raise Unavailable(f"cannot start {self._binary}: {error}") from error
+
+    def _start(self) -> None:
         paths = self._paths
         listening = f"{paths.master},level,admin,mode,600"
         command = [self._binary, "-W", "-S", listening, "-p", str(paths.pid), "-f", str(paths.config)]

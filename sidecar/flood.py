@@ -1,4 +1,4 @@
-"""Let no flood of like lines through: some of each kind at once, then one a second, and how many were left out."""
+"""Let no flood of like lines through: some of each kind at once, then three a second, and how many were left out."""
 
 import logging
 import threading
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 KINDS_MAX = 1000  # a library may put its details into the words
 AT_ONCE = 20  # lines of one kind: what a person still reads
-EVERY_S = 1.0  # after these; several kinds in one flood stay below ten lines a second
+EVERY_S = 1 / 3  # after these; two kinds in one flood stay below ten lines a second
 LEFT_OUT = "; more lines like this are left out now, LOG_LEVEL=debug shows all"
 
 

@@ -95,6 +95,14 @@ class _Listener(ThreadingHTTPServer):
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, handler)
 
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a client; one that there is no descriptor for stays in the queue, and is not asked for at once."""
+        try:
+            return super().get_request()
+        except OSError:
+            threading.Event().wait(LOOK_S)
+            raise
+
 
 class _Answering:
     """One listener, at the address that was asked for or, while that is taken, at another port of it."""

@@ -65,6 +65,11 @@ class Register:
         assert self._process is not None
         return self._process.wait(15)
 
+    def pid(self) -> int:
+        """Return its process id."""
+        assert self._process is not None
+        return self._process.pid
+
     def send(self, number: int) -> None:
         assert self._process is not None
         self._process.send_signal(number)
