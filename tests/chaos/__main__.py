@@ -1,7 +1,7 @@
 """`make chaos SEED=1 ROUNDS=40`: break the fleet on purpose, a fault drawn from the catalogue each round, and judge.
 
 The seed decides which faults come, where and for how long. KEEP_GOING=1 goes on after a broken round; FROM=17 ROUNDS=17
-plays only that round again; ONLY=words draws only from the kinds whose name has these words.
+plays only that round again; ONLY=words,words draws only from the kinds whose name has any of them.
 """
 
 import contextlib
@@ -127,7 +127,7 @@ def main() -> int:
     """Return 0 if nothing was broken, 1 if something was, 2 if chaos itself could not run."""
     seed, first, last = (int(os.environ.get(name) or default) for name, default in NUMBERS)
     only = os.environ.get("ONLY", "")
-    kinds = tuple(kind for kind in CATALOGUE if only in kind.words())
+    kinds = tuple(kind for kind in CATALOGUE if any(words in kind.words() for words in only.split(",")))
     if os.geteuid() != 0 or not kinds:
         print("tandem: chaos takes root, and ONLY has to match a fault's name", file=sys.stderr)
         return 2
