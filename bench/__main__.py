@@ -10,19 +10,20 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import churn, idle, pure, reloads, report, restarts, rolls, scale, start, stop
+from bench import churn, idle, kills, pure, reloads, report, restarts, rolls, scale, start, stop
 from bench.measure import Figure, say
 from bench.world import TAG
 
 RESULTS = Path(__file__).parent.parent / ".run" / "bench"
 PARTS: dict[str, Callable[..., list[Figure]]] = {
     module.__name__.rpartition(".")[2]: module.run
-    for module in (start, stop, rolls, reloads, restarts, scale, pure, churn, idle)
+    for module in (start, stop, rolls, kills, reloads, restarts, scale, pure, churn, idle)
 }
 
 # What issue 3 asks for where the default is shorter.
 FULL: dict[str, dict[str, float]] = {
     "rolls": {"count": 100},
+    "kills": {"count": 100},
     "restarts": {"count": 20},
     "idle": {"seconds_s": 600.0},
 }

@@ -79,7 +79,7 @@ class Stamps:
     """When the engine says that something happened to a container: its own stamp, this machine's clock."""
 
     def __init__(self, label: str) -> None:
-        self._events = Events(label, "start", "kill")
+        self._events = Events(label, "start", "kill", "die")
         self._news = threading.Condition()
         self._stamps: dict[tuple[str, str], int] = {}
         self._thread = threading.Thread(target=self._run, name="stamps")
@@ -99,10 +99,11 @@ class Stamps:
                 raise TimeoutError(f"no {kind} event of {container}")
             return self._stamps[kind, container]
 
-    def all(self, kind: str) -> list[int]:
-        """Return all stamps of one kind that have come so far."""
+    def ends(self) -> list[tuple[int, int]]:
+        """Return when each container that has ended was told to, and when it had."""
         with self._news:
-            return [stamp for (each, _), stamp in self._stamps.items() if each == kind]
+            died = {id_: stamp for (kind, id_), stamp in self._stamps.items() if kind == "die"}
+            return [(self._stamps["kill", id_], at) for id_, at in died.items() if ("kill", id_) in self._stamps]
 
     def _run(self) -> None:
         for event in self._events:

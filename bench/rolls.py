@@ -1,8 +1,8 @@
-"""Calls lost while three replicas are replaced one after the other, by a stop they drain from, and by SIGKILL."""
+"""Calls lost while three replicas are replaced one after the other, by a stop they drain from."""
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from bench.engine_api import Stamps
@@ -18,6 +18,7 @@ DRAIN_S, PATIENCE_S = 1, 10
 STAMP_NS = 20_000_000  # the engine stamps a signal after it has sent it, on a busy machine by so much
 KINDS = {"close": "one connection a call", "keep": "keep-alive"}
 PORTS = {"tcp": 9500, "http": 9501}
+Death = tuple[int, int]  # when the engine had sent the signal, and when it saw that the process had ended
 
 
 @dataclass(slots=True)
@@ -55,19 +56,23 @@ class Roller:
 
 
 def run(count: int = 10, rate: float = 100.0) -> list[Figure]:
-    """Roll both modes so often by each kind of end; `rate` is the calls a second of each of four clients a mode."""
+    """Roll both modes so often; `rate` is the calls a second of each of four clients a mode."""
+    return rolled("stop", lambda made: made.stop(PATIENCE_S), count, rate)
+
+
+def rolled(name: str, end: Callable[[Made], None], count: int, rate: float) -> list[Figure]:
+    """Roll both modes so often by one kind of end."""
     figures = []
     with Engine() as engine, pair_of(engine) as pair:
         rollers = [Roller(pair, mode, port, Maker(engine)) for mode, port in PORTS.items()]
         for roller in rollers:
             for _ in range(REPLICAS):
                 roller.add()
-        for name, end in (("stop", lambda made: made.stop(PATIENCE_S)), ("SIGKILL", Made.kill)):
-            with Stamps(f"{LABEL}={engine.session}") as stamps:
-                loads = _rolled(rollers, name, end, count, rate)
-                ends_ns = stamps.all("kill")
-            for roller, load in zip(rollers, loads, strict=True):
-                figures += _figures(f"{count} rolls by {name}, {roller.mode}", load, ends_ns)
+        with Stamps(f"{LABEL}={engine.session}") as stamps:
+            loads = _rolled(rollers, name, end, count, rate)
+            deaths = stamps.ends()
+        for roller, load in zip(rollers, loads, strict=True):
+            figures += _figures(f"{count} rolls by {name}, {roller.mode}", load, deaths)
     return figures
 
 
@@ -96,28 +101,28 @@ def _rolls(roller: Roller, name: str, end: Callable[[Made], None], count: int, f
         failed.append(error)
 
 
-def _figures(what: str, load: Load, ends_ns: list[int]) -> list[Figure]:
+def _figures(what: str, load: Load, deaths: Sequence[Death]) -> list[Figure]:
     say(f"{what}: {load.done()} calls, lost {load.lost() or 'none'}, {load.slow()} slower than 0.5 s")
     figures = []
     for kind, words in KINDS.items():
         lost, moments = sum(load.lost(kind).values()), load.moments(kind)
         for began_ns, ended_ns, how in moments[:10]:
-            say(f"  {how} from {_after(began_ns, ends_ns):.1f} to {_after(ended_ns, ends_ns):.1f} ms after a signal")
-        under_way = sum(_is_under_way(began_ns, ended_ns, ends_ns) for began_ns, ended_ns, _ in moments)
+            say(f"  {how} from {_after(began_ns, deaths):.1f} to {_after(ended_ns, deaths):.1f} ms after a signal")
+        accepted = sum(_is_accepted(began_ns, ended_ns, deaths) for began_ns, ended_ns, _ in moments)
         # A killed process takes what it had accepted with it, and what was said over tcp cannot be said again.
-        spared = under_way if what.endswith("by SIGKILL, tcp") else 0
-        wanted = "0 but those under way at a signal" if what.endswith("by SIGKILL, tcp") else "0"
+        spared = accepted if what.endswith("by SIGKILL, tcp") else 0
+        wanted = "0 but what a program had accepted before it was dead" if spared else "0"
         figures.append(Figure(f"{what}, {words}: lost of {load.done(kind):,}", lost, "", wanted, lost <= spared))
         if lost:
-            figures.append(Figure(f"{what}, {words}: of those under way at a signal", under_way, ""))
+            figures.append(Figure(f"{what}, {words}: of those accepted before a death", accepted, ""))
     return figures
 
 
-def _is_under_way(began_ns: int, ended_ns: int, ends_ns: list[int]) -> bool:
-    """Whether a call was cut by a signal: one that a killed process had taken, no proxy can save in tcp mode."""
-    return any(began_ns < end_ns and ended_ns > end_ns - STAMP_NS for end_ns in ends_ns)
+def _is_accepted(began_ns: int, ended_ns: int, deaths: Sequence[Death]) -> bool:
+    """Whether a call may have been taken, by a program or for it by the kernel, between its signal and its death."""
+    return any(began_ns < die_ns and ended_ns > kill_ns - STAMP_NS for kill_ns, die_ns in deaths)
 
 
-def _after(moment_ns: int, ends_ns: list[int]) -> float:
+def _after(moment_ns: int, deaths: Sequence[Death]) -> float:
     """Return the milliseconds since the signal that is nearest."""
-    return min(((moment_ns - end_ns) / 1e6 for end_ns in ends_ns), key=abs)
+    return min(((moment_ns - kill_ns) / 1e6 for kill_ns, _ in deaths), key=abs)
