@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, NoReturn
 
 from catalog.access import Access, Endpoint
-from catalog.errors import Unavailable
+from catalog.errors import Refused, Unavailable
 from catalog.etcd_library import etcd3, etcdrpc, grpc
 
 _HAS_LEADER = ("hasleader", "true")  # a member without a leader refuses at once; else its watches are silent for ever
@@ -25,6 +25,7 @@ _OPTIONS = (
 )
 
 
+_NO = ("authentication failed, invalid user ID or password", "user name is empty", "permission denied")
 _PING_MS, _CONNECT_MS = 3_000, 2_000
 
 
@@ -52,6 +53,11 @@ class CallFailed(Exception):
     def is_stale_token(self) -> bool:
         """Whether a new login may help: tokens die with the member that gave them, and when users or roles change."""
         return "invalid auth token" in self.details or "revision of auth store is old" in self.details
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether etcd said no to who we are: rpctypes/error.go, and PERMISSION_DENIED for what its roles forbid."""
+        return self.code in ("PERMISSION_DENIED", "UNAUTHENTICATED") or any(words in self.details for words in _NO)
 
 
 class Stream:
@@ -216,7 +222,8 @@ class _Client(etcd3.Etcd3Client):  # type: ignore[misc]  # etcd3 has no type inf
 
 
 def _first_to_answer(candidates: Sequence[Connection], drop: Callable[[Connection], None]) -> Connection:
-    failures: list[str] = []
+    failures: list[CallFailed] = []
+    seen: list[str] = []
     with ThreadPoolExecutor(len(candidates), thread_name_prefix="etcd-race") as pool:
         tries = {pool.submit(_enter, candidate): candidate for candidate in candidates}
         for done in as_completed(tries):
@@ -224,13 +231,15 @@ def _first_to_answer(candidates: Sequence[Connection], drop: Callable[[Connectio
             try:
                 done.result()
             except CallFailed as failure:
-                failures.append(f"{candidate.endpoint}: {failure}")
+                failures.append(failure)
+                seen.append(f"{candidate.endpoint}: {failure}")
             else:
                 for loser in candidates:
                     if loser is not candidate:
                         drop(loser)  # in here: leaving the pool waits for its threads
                 return candidate
-    raise Unavailable(f"no etcd member answers: {'; '.join(failures)}")
+    refused = failures and all(failure.is_refusal for failure in failures)
+    raise (Refused if refused else Unavailable)(f"no etcd member answers: {'; '.join(seen)}")
 
 
 def _enter(connection: Connection) -> None:

@@ -9,6 +9,10 @@ class Full(Unavailable):
     """etcd has no space left: it takes no put and no new lease, but keeps leases alive and deletes."""
 
 
+class Refused(Unavailable):
+    """The other side knows us and says no (rights, password): asking sooner or more often helps nobody."""
+
+
 class Rejected(Exception):
     """Our input is wrong (label, record, template): skip it alone, say it once, wait for a change.
 

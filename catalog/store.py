@@ -10,7 +10,7 @@ from typing import Any
 from catalog.access import Access
 from catalog.connection import CallFailed, Connection, Connector
 from catalog.entries import Batch, Delete, Entry, Event, Fence, Listing, Put, Ttl
-from catalog.errors import Compacted, Conflict, Full, Unavailable
+from catalog.errors import Compacted, Conflict, Full, Refused, Unavailable
 from catalog.etcd_library import etcdrpc
 from catalog.watching import Watch, entry_of, range_of
 
@@ -168,7 +168,9 @@ class Store:
         if "database space exceeded" in failure.details:
             return Full(f"{message}; compact and defragment it, then disarm its alarm")
         self._drop(connection)
-        return Unavailable("the store was closed" if self._connector.closed.is_set() else message)
+        if self._connector.closed.is_set():
+            return Unavailable("the store was closed")
+        return Refused(message) if failure.is_refusal else Unavailable(message)
 
     def _connected(self) -> Connection:
         if self._connection is None:

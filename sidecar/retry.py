@@ -15,7 +15,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from catalog.errors import Unavailable
+from catalog.errors import Refused, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -38,10 +38,15 @@ def keep_running(
 ) -> None:
     """Call `session` again and again until `stop`; Unavailable makes the next call wait, full jitter up to `cap_s`.
 
-    A session returns when it was good and is over (stopped, or its stream was lost). The first failure and the
-    recovery are logged, not every attempt; `on_lost` hears every failure.
+    Refused makes it wait all of that. A session returns when it was good and is over (stopped, or its stream was
+    lost). The first failure and the recovery are logged, not every attempt; `on_lost` hears every failure.
     """
     failing = False
+    backing_off = wait_random_exponential(multiplier=FIRST_S, max=cap_s)
+
+    def pause(state: RetryCallState) -> float:
+        refused = state.outcome is not None and isinstance(state.outcome.exception(), Refused)
+        return cap_s if refused else backing_off(state)
 
     def before_sleep(state: RetryCallState) -> None:
         nonlocal failing
@@ -72,7 +77,7 @@ def keep_running(
     while not stop.is_set():
         Retrying(
             retry=retry_if_exception_type(Unavailable),
-            wait=wait_random_exponential(multiplier=FIRST_S, max=cap_s),
+            wait=pause,
             sleep=sleep_using_event(stop),
             stop=stop_when_event_set(stop),
             before_sleep=before_sleep,

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from catalog.errors import Rejected, Unavailable
+from catalog.errors import Refused, Rejected, Unavailable
 from sidecar.retry import keep_running
 
 
@@ -84,3 +84,17 @@ def test_other_errors_are_not_tried_again(error):
 
     with pytest.raises(type(error)):
         keep_running(session, name="etcd", stop=threading.Event(), cap_s=1)
+
+
+def test_a_refusal_waits_the_longest_pause():
+    stop, at = threading.Event(), []
+
+    def session() -> None:
+        at.append(time.monotonic())
+        if len(at) == 3:
+            stop.set()
+        raise Refused("permission denied")
+
+    keep_running(session, name="x", stop=stop, cap_s=0.2)
+
+    assert min(at[1] - at[0], at[2] - at[1]) >= 0.2

@@ -1,0 +1,110 @@
+"""Row 32: logins that run out, roles that are taken away, passwords that change; with both sidecars as processes."""
+
+import re
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract.test_store_access import ROOT, invalidate_tokens
+from tests.parts.discover import Discover
+from tests.parts.etcd import Etcd
+from tests.parts.haproxy import get
+from tests.parts.register import Register
+from tests.parts.wait import wait_for
+
+OBSERVED_S = 20
+GAP_S = 5
+LOGIN = {"ETCD_USER": "web", "ETCD_PASSWORD": "pass"}
+
+
+@pytest.fixture
+def etcd(tmp_path: Path) -> Iterator[Etcd]:
+    with Etcd(tmp_path / "etcd") as running:
+        running.ctl("user", "add", "root:secret")
+        running.ctl("user", "grant-role", "root", "root")
+        running.ctl("user", "add", "web:pass")
+        running.ctl("role", "add", "web")
+        running.ctl("role", "grant-permission", "web", "readwrite", "/services/", "--prefix")
+        running.ctl("user", "grant-role", "web", "web")
+        running.ctl("auth", "enable")
+        running.ctl_flags = ROOT
+        yield running
+
+
+@pytest.fixture
+def register(tmp_path: Path, etcd: Etcd) -> Iterator[Register]:
+    with Register(tmp_path, etcd, TTL="15", **LOGIN) as running:
+        yield running
+
+
+@pytest.fixture
+def discover(tmp_path: Path, etcd: Etcd) -> Iterator[Discover]:
+    (folder := tmp_path / "discover").mkdir()
+    tmp_path.chmod(0o755)
+    it = Discover(folder, etcd.endpoint, "--etcd-user", "web", "--etcd-password", "pass")
+    it.start()
+    try:
+        it.wait_ready()
+        yield it
+    finally:
+        it.end()
+
+
+def logins(etcd: Etcd) -> int:
+    """Return how many logins etcd has answered, by its own count: every try that is refused begins with one."""
+    with urllib.request.urlopen(f"http://{etcd.endpoint}/metrics", timeout=5) as reply:
+        text = reply.read().decode()
+    found = re.findall(r'^grpc_server_handled_total\{[^}]*grpc_method="Authenticate"[^}]*\} (\S+)', text, re.MULTILINE)
+    return sum(int(float(count)) for count in found)
+
+
+def leases(etcd: Etcd) -> str:
+    return etcd.ctl("lease", "list")
+
+
+def test_a_login_that_ran_out_is_made_again_at_once(etcd: Etcd, register: Register, discover: Discover) -> None:
+    before = leases(etcd)
+    for _ in range(3):
+        invalidate_tokens(etcd)
+        began = time.monotonic()
+        over = began + GAP_S + 1  # more than one keep-alive of the registrar
+        while time.monotonic() < over:
+            time.sleep(0.1)
+        wait_for(register.is_ready, 1, "docker-register is ready")
+        assert discover.ready()
+
+    assert leases(etcd) == before
+    assert "claim lost" not in register.log
+
+
+@pytest.mark.parametrize("fault", ["role", "password"])
+def test_a_refusal_keeps_everything_and_is_no_storm(
+    etcd: Etcd, register: Register, discover: Discover, fault: str
+) -> None:
+    before = leases(etcd)
+    if fault == "role":
+        etcd.ctl("user", "revoke-role", "web", "web")
+    else:
+        etcd.ctl("user", "delete", "web")  # with the tokens of old; no password that it knows is right any more
+    wait_for(lambda: "etcd:" in register.get("/readyz")[1], 20, "docker-register says it")
+    discover.kill()  # a watch that is open outlives every change of rights: etcd asks for them when it begins
+    discover.start()
+    wait_for(lambda: "etcd:" in get(discover.metrics, "/readyz")[1], 20, "docker-discover says it")
+    tries, over = logins(etcd), time.monotonic() + OBSERVED_S
+    while time.monotonic() < over:
+        time.sleep(0.2)
+    tries = logins(etcd) - tries
+    if fault == "password":
+        etcd.ctl("user", "add", "web:pass")
+    etcd.ctl("user", "grant-role", "web", "web")
+    began = time.monotonic()
+    wait_for(lambda: register.is_ready() and discover.ready(), 30, "both are ready again")
+    took_s = time.monotonic() - began
+    print(f"{fault}: {tries} logins in {OBSERVED_S} s, of three loops; right again after {took_s:.1f} s")
+    assert took_s <= 2 * GAP_S + 2  # the registrar's lease first, then what it publishes
+    if fault == "role":
+        assert leases(etcd) == before
+    assert tries <= 3 * (OBSERVED_S / 5 + 1)
