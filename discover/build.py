@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from operator import attrgetter
 
-from catalog.record import Instance, Sticky
+from catalog.record import Balance, Instance, Sticky
 from discover.intervals import INTERVAL_MS, interval_ms
 from discover.model import Bind, Listener, Policy, Process, ProxyConfig, Server, because, name_of
 from discover.ownership import NOTHING, Listening, Problems, owners_of, rightful
 from discover.snapshot import Record, Service, Snapshot
 from sidecar.problems import Problem
+
+ROUNDROBIN_MAX = 4095  # active servers: HAProxy's configuration manual, section 4.2 "balance"
 
 Group = tuple[Record, ...]
 _Same = tuple[tuple[Bind, ...], int]
@@ -119,7 +121,7 @@ def _listener(group: Group, port: int, binds: tuple[Bind, ...], interval: int) -
         port=port,
         binds=binds,
         mode=first.mode,
-        balance=first.balance or "roundrobin",
+        balance=_balance(first.balance or "roundrobin", len(group)),
         sticky=sticky,
         retry=first.retry,
         timeout_ms=first.timeout_ms,
@@ -129,6 +131,11 @@ def _listener(group: Group, port: int, binds: tuple[Bind, ...], interval: int) -
         panic=first.panic == "on" and first.check.kind == "http",
         servers=tuple(_server(record, sticky) for record in sorted(group, key=attrgetter("key"))),
     )
+
+
+def _balance(asked: Balance, servers: int) -> Balance:
+    """Return the balance; leastconn, which has no such limit, for more servers than roundrobin can have."""
+    return "leastconn" if asked == "roundrobin" and servers > ROUNDROBIN_MAX else asked
 
 
 def _server(record: Record, sticky: Sticky) -> Server:

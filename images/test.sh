@@ -7,6 +7,6 @@ had_engine=no
 cleanup() { [ "$had_engine" = yes ] || images/engine.sh down; }
 trap cleanup EXIT
 
-need etcd=etcd-server etcdctl=etcd-client haproxy=haproxy ip=iproute2 iptables=iptables openssl=openssl curl=curl ps=procps
+need etcd=etcd-server etcdctl=etcd-client haproxy=haproxy ip=iproute2 iptables=iptables openssl=openssl curl=curl ps=procps faketime=faketime
 make --no-print-directory images
 .venv/bin/pytest "$@"

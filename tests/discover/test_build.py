@@ -188,3 +188,24 @@ def test_what_cannot_be_listened_for_has_a_reason(record, code):
 
     assert list(codes(given).values()) == [code]
     assert [item.name for item in config_of(given).listeners] == ["other:9000"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "servers", "given"),
+    [
+        (None, 4095, "roundrobin"),
+        (None, 4096, "leastconn"),
+        ("roundrobin", 4096, "leastconn"),
+        ("random", 4096, "random"),
+    ],
+)
+def test_more_servers_than_roundrobin_can_have_are_balanced_by_leastconn(asked, servers, given):
+    records = [
+        instance(n, address=f"10.1.{n // 250}.{n % 250 + 1}", port=9000, balance=asked) for n in range(1, servers + 1)
+    ]
+
+    config, problems = build(snapshot(*records), POLICY)
+
+    assert config.listeners[0].balance == given
+    assert len(config.listeners[0].servers) == servers
+    assert not problems
