@@ -11,7 +11,7 @@ from collections.abc import Callable
 from catalog.access import Access
 from catalog.entries import Listing
 from catalog.errors import Unavailable
-from catalog.keys import OwnerKey, PurgeKey, hosts_root, key_of
+from catalog.keys import DrainedKey, OwnerKey, PurgeKey, hosts_root, key_of
 from catalog.store import Store
 from discover.departures import is_rewound
 from discover.snapshot import Snapshot
@@ -95,6 +95,8 @@ def differences(prefix: str, watched: Snapshot, listing: Listing) -> frozenset[S
     """Return how keys stand in one of both only; some are on their way, and do not stand so a moment later."""
     known = {(key, record.modified) for key, record in watched.records.items()}
     known |= {(key_of(prefix, OwnerKey(host)), owner.modified) for host, owner in watched.owners.items()}
-    unread = watched.refused.keys() | {key_of(prefix, PurgeKey(host)) for host in watched.purged}
+    marks = {key_of(prefix, PurgeKey(host)) for host in watched.purged}
+    marks |= {key_of(prefix, DrainedKey(host)) for host in watched.drained}
+    unread = watched.refused.keys() | marks  # followed, but not by revision
     listed = {(entry.key, entry.mod_revision) for entry in listing.entries if entry.key not in unread}
     return frozenset(known ^ listed)

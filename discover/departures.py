@@ -1,7 +1,8 @@
 """Why an instance that was in the catalog is no longer there. No I/O, no clock.
 
 A delete does not say why; its neighbours do. A registrar deletes instances while its owner key lives. The end of a
-lease takes owner and instances of one host in one revision, and never those of two. A listing says the same by
+lease takes owner and instances of one host in one revision, and never those of two. What a host lacks that is marked as
+drained was meant to go, whoever saw how. A listing says the same by
 what it still has: the very owner key as before, a new one (the host was away and is back), or none.
 """
 
@@ -36,6 +37,8 @@ def _why(record: Record, key: str, before: Snapshot, after: Snapshot, rewound: b
         return "unreadable"
     if rewound:
         return "rewound"
+    if record.key.host in after.drained:
+        return "deleted"
     owner = after.owners.get(record.key.host)
     same_owner = owner is not None and owner == before.owners.get(record.key.host)
     return "deleted" if same_owner or not record.leased else "expired"
@@ -58,7 +61,7 @@ def in_batch(prefix: str, before: Snapshot, batch: Batch, after: Snapshot) -> De
                 # longer its own, and the new one was never called.
                 why[event.key] = name, "unreadable" if event.key in after.refused else "deleted"
             elif event.key not in why and (record := before.record(name, event.key)) is not None:
-                why[event.key] = name, _by_neighbours(record, owners, over)
+                why[event.key] = name, _by_neighbours(record, owners | after.drained, over)
     return {key: reason for key, (name, reason) in why.items() if after.record(name, key) is None}
 
 

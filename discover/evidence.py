@@ -81,7 +81,7 @@ def learn(state: State, after: Snapshot, departures: Departures, now_s: float, s
     """Return the state once the catalog is `after`; what departed was last there at `seen_s`, else now."""
     expired = _expired(state, after, now_s)
     stale = {key: s for key, s in state.suspects.items() if departures.get(key) != "deleted"}
-    frozen = _is_mass(departures, expired, after) or state.frozen > 0
+    frozen = _is_mass(departures, expired, after)
     since_s = now_s if seen_s is None else min(seen_s, now_s)
     fresh = _fresh(state.catalog, departures, since_s)
     suspects = {key: _seen(s, after, frozen, now_s) for key, s in {**stale, **fresh}.items()}
@@ -100,7 +100,8 @@ def judge(state: State, verdicts: Mapping[str, Verdict], now_s: float) -> State:
 def _expired(state: State, after: Snapshot, now_s: float) -> Mapping[str, float]:
     lost = dict.fromkeys(state.catalog.owners.keys() - after.owners.keys(), now_s)
     known = {**state.expired, **lost}
-    return {host: at for host, at in known.items() if host not in after.owners and now_s - at <= TOGETHER_S}
+    there = after.owners.keys() | after.drained  # who goes as planned is no sign of a store that loses hosts
+    return {host: at for host, at in known.items() if host not in there and now_s - at <= TOGETHER_S}
 
 
 def _is_mass(departures: Departures, expired: Mapping[str, float], after: Snapshot) -> bool:
@@ -133,8 +134,8 @@ def _endpoints(catalog: Snapshot) -> frozenset[tuple[str, int]]:
 def _contradicted(key: str, suspect: Suspect, after: Snapshot, taken: frozenset[tuple[str, int]]) -> str | None:
     """Return why a suspect is none any more, whatever its check says."""
     record = suspect.record
-    if record.key.host in after.purged:
-        return "its host is purged"
+    if (aside := _aside(suspect, after)) is not None:
+        return aside
     if after.record(record.key, key) is not None:
         return "it is back"
     if suspect.reason == "unreadable":
@@ -146,6 +147,13 @@ def _contradicted(key: str, suspect: Suspect, after: Snapshot, taken: frozenset[
         return "another record has its address"
     service = after.services.get(record.key.service)
     return "another host announces it" if service and record.key.name in service.names else None
+
+
+def _aside(suspect: Suspect, after: Snapshot) -> str | None:
+    host = suspect.record.key.host
+    if host in after.purged:
+        return "its host is purged"
+    return "its host is drained" if suspect.reason == "expired" and host in after.drained else None
 
 
 def _judged(suspect: Suspect, verdict: Verdict | None, now_s: float) -> Suspect:

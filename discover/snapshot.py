@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from catalog.entries import Batch, Entry, Listing
 from catalog.errors import Rejected
-from catalog.keys import InstanceKey, OwnerKey, PurgeKey, identity, parse_key
+from catalog.keys import DrainedKey, InstanceKey, OwnerKey, PurgeKey, identity, parse_key
 from catalog.record import Instance, decode
 
 
@@ -67,7 +67,8 @@ class Service:
 class Snapshot:
     """All services at `revision`, and the reason for each key that could not be read as a record.
 
-    `owners` are the hosts whose registrar's lease lives; of `purged` ones nothing is to be called.
+    `owners` are the hosts whose registrar's lease lives; of `purged` ones nothing is to be called; `drained` ones were
+    taken out of service, so that what they lack was meant to go.
     """
 
     revision: int
@@ -76,6 +77,7 @@ class Snapshot:
     owners: Mapping[str, Owner] = field(default_factory=dict)
     purged: frozenset[str] = frozenset()
     cluster: int = 0
+    drained: frozenset[str] = frozenset()
 
     @property
     def records(self) -> Mapping[str, Record]:
@@ -91,7 +93,7 @@ class Snapshot:
         return other is not None and self._said() == other._said()
 
     def _said(self) -> tuple[object, ...]:
-        return self.services, self.refused, self.owners, self.purged
+        return self.services, self.refused, self.owners, self.purged, self.drained
 
 
 EMPTY = Snapshot(0, {}, {})
@@ -111,7 +113,8 @@ def apply(prefix: str, snapshot: Snapshot, batch: Batch) -> Snapshot:
 
 def _changed(prefix: str, before: Snapshot, revision: int, news: Iterable[tuple[str, Entry | None]]) -> Snapshot:
     """Return a snapshot with some keys put or deleted; services that they do not touch are the same objects."""
-    refused, hosts = dict(before.refused), _Hosts(dict(before.owners), set(before.purged))
+    refused = dict(before.refused)
+    hosts = _Hosts(dict(before.owners), set(before.purged), set(before.drained))
     touched: dict[str, dict[str, Record]] = {}
     for key, entry in news:
         refused.pop(key, None)
@@ -129,7 +132,8 @@ def _changed(prefix: str, before: Snapshot, revision: int, news: Iterable[tuple[
                 refused[key] = str(error)
     changed = {service: Service.of(records) for service, records in touched.items() if records}
     kept = {service: it for service, it in before.services.items() if service not in touched}
-    return Snapshot(revision, kept | changed, refused, hosts.owners, frozenset(hosts.purged), before.cluster)
+    marks = frozenset(hosts.purged), frozenset(hosts.drained)
+    return Snapshot(revision, kept | changed, refused, hosts.owners, marks[0], before.cluster, marks[1])
 
 
 @dataclass(slots=True)
@@ -138,6 +142,7 @@ class _Hosts:
 
     owners: dict[str, Owner]
     purged: set[str]
+    drained: set[str]
 
     def learn(self, name: object, entry: Entry | None) -> None:
         match name:
@@ -147,6 +152,8 @@ class _Hosts:
                 self.owners[host] = Owner(entry.create_revision, entry.lease, entry.mod_revision)
             case PurgeKey(host):
                 (self.purged.discard if entry is None else self.purged.add)(host)
+            case DrainedKey(host):
+                (self.drained.discard if entry is None else self.drained.add)(host)
 
 
 def _records(snapshot: Snapshot, service: str) -> Mapping[str, Record]:

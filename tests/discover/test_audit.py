@@ -31,6 +31,12 @@ def test_the_same_is_no_difference():
     assert keys(etcd) == set()
 
 
+def test_a_drained_host_is_no_difference():
+    etcd = a_store().drain("h1")
+    etcd.step()
+    assert keys(etcd) == set()
+
+
 def test_a_missed_event_of_any_kind_is_one():
     assert keys(a_store().put("h2", instance(2))) == {key("h2", instance(2))}
     assert keys(a_store().put("h1", instance(1, weight=7))) == {key("h1", instance(1))}

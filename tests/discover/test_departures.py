@@ -42,6 +42,15 @@ def test_a_takeover_of_the_host_changes_nothing(etcd, look):
     assert look(etcd.claim("h1").delete("h1", ONE)) == {key("h1", ONE): "deleted"}
 
 
+def test_a_drained_host_meant_all_to_go_however_it_is_seen(etcd, look):
+    assert look(etcd.drain("h1").expire("h1")) == {key("h1", ONE): "deleted"}
+
+
+def test_a_drain_that_was_missed_and_the_host_is_back_as_another_owner(etcd):
+    etcd.drain("h1").delete("h1", ONE).expire("h1").claim("h1")
+    assert etcd.relist()[1] == {key("h1", ONE): "deleted"}
+
+
 def test_unreadable(etcd, look):
     assert look(etcd.garble("h1", ONE)) == {key("h1", ONE): "unreadable"}
 

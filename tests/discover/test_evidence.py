@@ -174,6 +174,30 @@ def test_three_of_many_hosts_are_no_mass_and_slow_ones_neither():
     assert slow.state.frozen == 0
 
 
+def test_planned_drains_are_no_mass_and_leave_no_suspects():
+    lab = Lab()
+    for host in ("h1", "h2"):
+        lab.etcd.drain(host).expire(host)
+        lab.look()
+    assert (lab.state.suspects, lab.expire("h3").state.frozen) == ({}, 0)
+
+
+def test_a_host_that_is_drained_after_it_was_lost_is_called_no_more():
+    lab = Lab().expire("h1")
+    lab.etcd.drain("h1")
+
+    assert lab.look().called == ["h2", "h3", "h4", "h5"]
+
+
+def test_a_freeze_does_not_feed_itself():
+    lab = Lab().expire("h1", "h2", "h3")
+    lab.now_s += 61
+    lab.expire("h4")
+    assert lab.state.frozen == 3
+
+    assert lab.judged("h3", "h4").called == ["h1", "h2", "h3", "h5"]
+
+
 @pytest.mark.parametrize("hosts", [1, 2, 5])
 def test_a_wiped_store_removes_nothing(hosts):
     lab = Lab(hosts)

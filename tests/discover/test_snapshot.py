@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.entries import Batch, Entry, Event, Listing
-from catalog.keys import OwnerKey, PortKey, PurgeKey, key_of
+from catalog.keys import DrainedKey, OwnerKey, PortKey, PurgeKey, key_of
 from discover.snapshot import EMPTY, apply, snapshot_of
 from tests.parts.records import PREFIX, entry, instance, snapshot
 
@@ -52,6 +52,14 @@ def test_a_host_is_purged_while_its_key_says_so():
 
     assert purged.purged == {"h1"}
     assert not apply(PREFIX, purged, Batch(6, (Event(key, None, 6),))).purged
+
+
+def test_a_host_is_drained_while_its_mark_stands():
+    key = key_of(PREFIX, DrainedKey("h1"))
+    drained = snapshot_of(PREFIX, Listing(1, 5, (Entry(key, b"{}", 1, 1, 0),)))
+
+    assert (drained.drained, drained.same_as(EMPTY)) == ({"h1"}, False)
+    assert not apply(PREFIX, drained, Batch(6, (Event(key, None, 6),))).drained
 
 
 @pytest.mark.parametrize(

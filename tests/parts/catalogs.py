@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from catalog.entries import Batch, Entry, Event, Listing
-from catalog.keys import OwnerKey, PurgeKey, identity, key_of
+from catalog.keys import DrainedKey, OwnerKey, PurgeKey, identity, key_of
 from catalog.record import Instance, encode
 from discover.departures import Departures, in_batch, in_listing
 from discover.snapshot import EMPTY, Snapshot, apply, snapshot_of
@@ -38,12 +38,16 @@ class FakeEtcd:
     def purge(self, host: str) -> "FakeEtcd":
         return self._commit({key_of(PREFIX, PurgeKey(host)): b""})
 
+    def drain(self, host: str) -> "FakeEtcd":
+        return self._commit({key_of(PREFIX, DrainedKey(host)): b"{}"})
+
     def delete(self, host: str, *records: Instance) -> "FakeEtcd":
         return self._commit(dict.fromkeys(key(host, record) for record in records))
 
     def expire(self, host: str) -> "FakeEtcd":
         below = key_of(PREFIX, OwnerKey(host)).removesuffix("owner")
-        return self._commit({k: None for k in self.entries if k.startswith(below)})
+        marks = {below + "drained", below + "purge"}  # under no lease
+        return self._commit({k: None for k in self.entries if k.startswith(below) and k not in marks})
 
     def wipe(self) -> "FakeEtcd":
         """Delete the whole prefix in one transaction."""
