@@ -5,6 +5,7 @@ The owner of HAProxy's file. Whatever way a change takes, the file is one that H
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -12,7 +13,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from catalog.errors import Rejected, Unavailable
-from discover.files import read, write
+from discover.files import Unwritten, read, write
 from discover.haproxy import HAProxy
 from discover.layout import ServerLine
 from discover.plan import ServerChange
@@ -44,6 +45,7 @@ class Applier:
         # Servers that went at runtime and rest in maintenance, until the next reload leaves them out.
         self._resting: dict[tuple[str, str], ServerLine] = {}
         self._mismatched = ""  # the text whose servers were others in the worker
+        self._owed: str | None = None  # what the file should say, but could not be written
         self._reloads = metrics.counter("discover_reloads", "Reloads of HAProxy", "result")
         self._updates = metrics.counter("discover_updates", "Changes made through HAProxy's runtime API", "result")
         self._seconds = metrics.histogram(
@@ -69,7 +71,7 @@ class Applier:
             if not self._haproxy.answers():
                 self._haproxy.confirm(marker_of(text), self.stop, START_S)
             if self._haproxy.marker() == marker_of(text):
-                return self._as_told(known or Running(rendered_of(text), marker_of(text)))
+                return self._as_told(known, Running(rendered_of(text), marker_of(text)))
         except (Rejected, Unavailable) as error:
             # Perhaps a port of it was taken since. A new file, made for what is here now, is the way out.
             log.warning("the last configuration does not run: %s", error)
@@ -79,22 +81,46 @@ class Applier:
         """Whether there is a configuration of an earlier life."""
         return self._config.exists()
 
-    def _as_told(self, found: Running) -> Running | None:
-        """Return what is thought to run, if the worker's servers are those; else None."""
+    def _as_told(self, known: Running | None, of_file: Running) -> Running | None:
+        """Return what the worker runs: what is thought to, or what the file says, as its servers prove; else None."""
+        found = known or of_file
+        if (why := self._difference(found)) is None:
+            return found
+        if found.rendered != of_file.rendered and self._difference(of_file) is None:
+            return of_file  # it was started again from a file that the last changes could not be written to
+        log.warning("HAProxy has other servers than its file: %s", why)
+        # One reload puts it right; what differs even then is a matter of spelling, and never will be right.
+        again, self._mismatched = found.rendered.text == self._mismatched, found.rendered.text
+        return found if again else None
+
+    def _difference(self, found: Running) -> Mismatch | None:
+        """Return what of the worker's servers is not as this says, or None."""
         try:
             states = states_of(self._haproxy.ask("@1 show servers state"))
             for section in found.rendered.sections.values():
                 if section.servers and section.plain:
                     verify_all(section, states.get(section.name, {}))
         except Mismatch as why:
-            log.warning("HAProxy has other servers than its file: %s", why)
-            # One reload puts it right; what differs even then is a matter of spelling, and never will be right.
-            again, self._mismatched = found.rendered.text == self._mismatched, found.rendered.text
-            return found if again else None
-        return found
+            return why
+        return None
+
+    @property
+    def owes(self) -> bool:
+        """Whether the file is behind what HAProxy was told at runtime, as it could not be written."""
+        return self._owed is not None
+
+    def settle(self) -> None:
+        """Write what is owed to the file, if that can be done by now."""
+        if self._owed is not None:
+            write(self._config, self._owed)
+            log.info("%s is written again", self._config)
+            self._owed = None
 
     def update(self, running: Running, wanted: Rendered, changes: Sequence[ServerChange]) -> Running:
-        """Change servers at runtime, and then the file. Raises Mismatch if HAProxy did not do all of it."""
+        """Change servers at runtime, and then the file. Raises Mismatch if HAProxy did not do all of it.
+
+        A file that cannot be written is owed: HAProxy goes on to follow the catalog.
+        """
         try:
             for proxy, those in groupby(changes, key=attrgetter("proxy")):
                 self._change(proxy, tuple(those))
@@ -103,7 +129,15 @@ class Applier:
             raise
         self._updates.labels("ok").inc()
         # HAProxy has taken the very words that the new lines have, so they need no check of their own.
-        write(self._config, marked(wanted, running.marker or ""))
+        text = marked(wanted, running.marker or "")
+        try:
+            write(self._config, text)
+        except Unwritten as error:
+            if self._owed is None:
+                log.warning("servers are changed all the same, but a restart of HAProxy would not know: %s", error)
+            self._owed = text
+        else:
+            self._owed = None
         return Running(wanted, running.marker)
 
     def _change(self, proxy: str, changes: Sequence[ServerChange]) -> None:
@@ -140,7 +174,7 @@ class Applier:
         mismatched, self._mismatched = self._mismatched, ""
         try:
             with self._seconds.time():
-                self._swap(self.check(wanted, marker), marker)
+                self._swap(*self._checked(wanted, marker))
         except Rejected:
             self._reloads.labels("refused").inc()
             raise
@@ -148,7 +182,7 @@ class Applier:
             self._reloads.labels("failed").inc()
             raise
         self._reloads.labels("ok").inc()
-        self._mismatched = mismatched
+        self._mismatched, self._owed = mismatched, None
         self._resting.clear()
         return Running(wanted, marker)
 
@@ -159,11 +193,17 @@ class Applier:
         self._haproxy.check(candidate)
         return candidate
 
-    def _swap(self, candidate: Path, marker: str) -> None:
+    def _checked(self, wanted: Rendered, marker: str) -> tuple[Path, str, float]:
+        """Return the checked candidate, its marker, and how long a worker may take to run it."""
+        began_s = time.monotonic()
+        candidate = self.check(wanted, marker)
+        return candidate, marker, CONFIRM_S + 2 * (time.monotonic() - began_s)  # it reads the text as slowly
+
+    def _swap(self, candidate: Path, marker: str, within_s: float) -> None:
         before = read(self._config)
         candidate.replace(self._config)
         try:
-            self._haproxy.reload(marker, self.stop, CONFIRM_S)
+            self._haproxy.reload(marker, self.stop, within_s)
         except (Rejected, Unavailable):
             if before is not None and not self.stop.is_set():
                 self._config.replace(candidate)

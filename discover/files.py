@@ -7,8 +7,12 @@ from pathlib import Path
 from catalog.errors import Unavailable
 
 
+class Unwritten(Unavailable):
+    """A file could not be written: the old one is as it was."""
+
+
 def write(path: Path, text: str) -> None:
-    """Put `text` at `path`; whoever reads it sees the old text or the new one. Raises Unavailable."""
+    """Put `text` at `path`; whoever reads it sees the old text or the new one. Raises Unwritten."""
     fresh = path.with_name(path.name + ".new")
     try:
         with fresh.open("w") as file:
@@ -20,7 +24,7 @@ def write(path: Path, text: str) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             fresh.unlink()
-        raise Unavailable(f"cannot write {path}: {error.strerror}") from error
+        raise Unwritten(f"cannot write {path}: {error.strerror}") from error
 
 
 def read(path: Path) -> str | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
-from discover.processes import children, is_runnable
+from discover.processes import children, first_of, is_runnable
 from sidecar.actors import Actor
 from sidecar.health import Health
 from sidecar.log import Details
@@ -20,6 +20,7 @@ from sidecar.metrics import Counter
 log = logging.getLogger(__name__)
 
 ABSENT_S = 1.0  # how soon a master that was not there is looked for again
+ABSENT_TIMES = 3  # a master that starts makes its socket within a second
 PROBE_S = 3.0  # between two questions: this is all that an idle docker-discover asks
 # Twice in a row without an answer is hung. A master reads its file in one go, which took up to 4 s for 100,000
 # servers; two such waits, the pause before them and the start after them stay below 15 s.
@@ -58,9 +59,17 @@ class Guard:
 
     def run(self) -> None:
         """Fire `haproxy` whenever the master's connection ends, until interrupted."""
+        absent = 0
         while not self._stop.is_set():
-            with contextlib.suppress(OSError):
+            absent += 1
+            try:
                 self._hold()
+                absent = 0
+            except FileNotFoundError:
+                if absent % ABSENT_TIMES == 0 and (master := first_of("haproxy", f"{self._path},")):
+                    self._mend("no socket", master)  # it went while nobody held it, such as before our own start
+            except OSError:
+                absent = 0
             if not self._stop.wait(ABSENT_S):
                 self._lost("haproxy")
 

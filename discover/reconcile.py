@@ -5,13 +5,14 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from catalog.errors import Rejected
 from discover.addresses import trial
 from discover.apply import Applier, Running
 from discover.build import Known, build
+from discover.files import Unwritten
 from discover.idle import Idle
 from discover.listened import ListenedFile
 from discover.model import Bind, Listener, Policy, ProxyConfig, because, listened_by, with_idle
@@ -70,6 +71,7 @@ class Reconcile:
         self._refused = ("", "", -math.inf)  # the text that HAProxy refused last, why, and when
         self._unusable: Mapping[Bind, str] = {}
         self._tried_s = self._changed_s = -math.inf
+        self._room_s = math.inf  # when a file that could not be written is tried again
         self._pace = Pace()
         health.expect("haproxy", "template", "catalog")
 
@@ -106,7 +108,7 @@ class Reconcile:
 
     def _due_s(self) -> float:
         """Return when something has to be done even if nothing happens."""
-        due = [self._pace.due_s]
+        due = [self._pace.due_s, self._room_s]
         if self._unusable:
             due.append(self._tried_s + AGAIN_S)
         if self._too_many_rest():
@@ -128,12 +130,28 @@ class Reconcile:
             return
         if self._too_many_rest() and time.monotonic() >= self._changed_s + QUIET_S:
             self._sweep()
-        self._problems.update(self._reconciled(snapshot or EMPTY))
+        with contextlib.suppress(Unwritten):
+            self._applier.settle()
+        try:
+            self._problems.update(self._reconciled(snapshot or EMPTY))
+        except Unwritten as error:
+            if self._running is None:
+                raise
+            self._put_off(str(error))
+            return
+        self._room_s = math.inf
+        if self._applier.owes:
+            self._put_off("HAProxy's file cannot be written")
         if snapshot is not None and self._pace.due_s == math.inf:
             # Only now may another docker-discover leave for us: a reload that is still due brings its listeners.
             self._health.good("catalog")
         if snapshot is None:
             self._pace = Pace()  # HAProxy was started with nothing: the catalog is not made to wait for that
+
+    def _put_off(self, why: str) -> None:
+        """Go on with what needs no file, and try the rest again soon."""
+        self._room_s = time.monotonic() + CAP_S
+        self._health.bad("haproxy", why)
 
     def _sweep(self) -> None:
         if self._running is not None:
@@ -198,11 +216,16 @@ class Reconcile:
             return {"configuration": because("CONFIGURATION_REFUSED", str(error))}
         return {"template": because("TEMPLATE_REFUSED", str(error))}
 
+    def _empty(self) -> Sequence[Listener]:
+        """Return the listeners of services without instances, as far as they can be listened on."""
+        usable = ((each, tuple(b for b in each.binds if b not in self._unusable)) for each in self._idle.listeners())
+        return [replace(each, binds=binds) for each, binds in usable if binds]
+
     def _apply(self, built: ProxyConfig, layout: Layout) -> None:
         if not self._sources.templates.is_used(layout):
             # Also what no service asks for today: a template is refused when it is edited, not weeks later.
             self._try(layout, built)
-        config = with_idle(built, self._idle.listeners())
+        config = with_idle(built, self._empty())
         if why := self._beyond_runtime(config, layout.render(config)):
             if self.config is not None:
                 # At once, and before the reload: workers that it makes old hear of no change any more.
@@ -214,7 +237,7 @@ class Reconcile:
                 return
             self._pace.dropped()  # also if HAProxy refuses it: the same text would only be refused again
             self._idle.forget(time.monotonic())
-            self._with_reload(with_idle(built, self._idle.listeners()), layout)
+            self._with_reload(with_idle(built, self._empty()), layout)
         self._pace.dropped()
         self._sources.templates.accept(layout)
         self._health.good("haproxy")

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,6 +111,61 @@ def test_a_restart_without_a_change_reloads_nothing(etcd, discover):
         discover.wait_ready()
 
         assert (discover.reloads(), discover.haproxy.pids()) == (reloads, pids)
+
+
+def test_a_port_that_is_taken_while_haproxy_is_away_costs_only_its_own_service(etcd, discover):
+    port, lost = free_port(), free_port()
+    with backend("one") as one, backend("two") as two:
+        serve(etcd, discover, 1, one, port)
+        serve(etcd, discover, 2, two, lost, "lost")
+        os.kill(discover.pid(), signal.SIGSTOP)  # so that the port is gone before anybody starts HAProxy again
+        discover.haproxy.kill()
+        wait_for(lambda: not discover.haproxy.pids(), 10, "HAProxy is gone")
+        with socket.create_server(("127.0.0.1", lost)):
+            os.kill(discover.pid(), signal.SIGCONT)
+
+            wait_for(lambda: get(port) == (200, "one"), 40, "the other service is back")
+            discover.wait_said(f"lost not listened for on 127.0.0.1:{lost}")
+
+
+def test_a_socket_that_went_while_nobody_looked_is_made_anew(etcd, discover):
+    port, later = free_port(), free_port()
+    with backend("one") as one, backend("two") as two:
+        serve(etcd, discover, 1, one, port)
+        pids = discover.haproxy.pids()
+        discover.kill()
+        discover.haproxy.master.unlink()
+
+        discover.start()
+        publish(etcd, local(2, two, later, "later"))
+
+        wait_for(lambda: get(later) == (200, "two"), 30, "changes reach HAProxy again")
+        assert discover.haproxy.pids()[0] == pids[0]
+
+
+def test_a_full_disk_keeps_no_change_from_callers(etcd, discover):
+    port = free_port()
+    with backend("one") as one, backend("two") as two:
+        first, second = local(1, one, port), local(2, two, port)
+        publish(etcd, first, second)
+        wait_for(lambda: answers(port) == {"one", "two"}, 15, "both answer")
+        discover.wait_ready()
+        # Stands for a disk without space: no text can be written beside these files.
+        names = ("haproxy.cfg", "haproxy.cfg.candidate", "snapshot", "listeners")
+        in_the_way = [discover.folder / f"{name}.new" for name in names]
+        for path in in_the_way:
+            path.mkdir()
+
+        withdraw(etcd, first)
+        wait_for(lambda: answers(port) == {"two"}, 10, "who left is called no more")
+        publish(etcd, local(3, one, free_port(), "new"))  # a reload, which has to wait
+        wait_for(lambda: get(discover.metrics, "/readyz")[0] == 503, 10, "it says that something is wrong")
+        publish(etcd, first)
+        wait_for(lambda: answers(port) == {"one", "two"}, 10, "changes go on")
+
+        for path in in_the_way:
+            path.rmdir()
+        wait_for(discover.ready, 15, "all is well once there is room")
 
 
 def test_services_that_emptied_while_nobody_looked_keep_their_ports(etcd, discover):

@@ -289,27 +289,45 @@ def test_what_haproxy_does_not_take_is_a_mismatch_and_the_file_stays(site):
         assert site.haproxy.config.read_text() == before
 
 
-def test_servers_that_a_full_disk_kept_out_of_the_file_are_put_right_once_it_is_free(site):
+def test_servers_that_a_full_disk_kept_out_of_the_file_are_owed_to_it(site):
+    port = free_port()
+    with backend("one") as one, backend("two") as two:
+        kept, added = local(1, one, port), local(2, two, port)
+        site.reload(kept)
+        before = site.haproxy.config.read_text()
+        # Stands for a disk without space: the next text cannot be written beside the file.
+        (in_the_way := site.haproxy.config.with_name("haproxy.cfg.new")).mkdir()
+
+        site.update(kept, added)
+        site.update(added)
+        assert {get(port)[1] for _ in range(4)} == {"two"}
+        assert site.applier.owes
+        assert site.haproxy.config.read_text() == before
+        with pytest.raises(Unavailable):
+            site.applier.settle()
+
+        in_the_way.rmdir()
+        site.applier.settle()
+        assert not site.applier.owes
+        assert site.file_is_what_runs()
+
+
+def test_a_haproxy_that_restarts_from_a_file_that_is_behind_is_known_by_it(site):
     port = free_port()
     with backend("one") as one, backend("two") as two:
         kept, added = local(1, one, port), local(2, two, port)
         good = site.reload(kept)
-        # Stands for a disk without space: the next text cannot be written beside the file.
-        in_the_way = [site.haproxy.config.with_name(f"haproxy.cfg{end}.new") for end in ("", ".candidate")]
-        for path in in_the_way:
-            path.mkdir()
-        with pytest.raises(Unavailable):
-            site.update(kept, added)
+        (in_the_way := site.haproxy.config.with_name("haproxy.cfg.new")).mkdir()
+        site.update(kept, added)
+        site.haproxy.kill()
+        wait_for(lambda: not site.haproxy.pids(), 10, "HAProxy is gone")
 
-        for _ in range(2):
-            assert site.applier.running(None) is None, "HAProxy has a server that its file lacks"
-            with pytest.raises(Unavailable):
-                site.applier.reload(None, good.rendered)
-        for path in in_the_way:
-            path.rmdir()
-        assert site.applier.running(None) is None
-        site.running = site.applier.reload(None, good.rendered)
-        assert site.file_is_what_runs()
+        site.running = site.applier.running(site.running)
+
+        assert site.running == good
+        in_the_way.rmdir()
+        site.update(kept, added)
+        assert {get(port)[1] for _ in range(4)} == {"one", "two"}
 
 
 def test_changes_at_runtime_under_load_lose_nothing(site):
