@@ -15,7 +15,7 @@ from tests.parts.haproxy import get
 from tests.parts.register import Register
 from tests.parts.wait import wait_for
 
-OBSERVED_S = 20
+OBSERVED_S = 15
 GAP_S = 5
 LOGIN = {"ETCD_USER": "web", "ETCD_PASSWORD": "pass"}
 
@@ -67,14 +67,13 @@ def leases(etcd: Etcd) -> str:
 
 def test_a_login_that_ran_out_is_made_again_at_once(etcd: Etcd, register: Register, discover: Discover) -> None:
     before = leases(etcd)
-    for _ in range(3):
-        invalidate_tokens(etcd)
-        began = time.monotonic()
-        over = began + GAP_S + 1  # more than one keep-alive of the registrar
-        while time.monotonic() < over:
-            time.sleep(0.1)
-        wait_for(register.is_ready, 1, "docker-register is ready")
-        assert discover.ready()
+    invalidate_tokens(etcd)
+    began = time.monotonic()
+    over = began + GAP_S + 1  # more than one keep-alive of the registrar
+    while time.monotonic() < over:
+        time.sleep(0.1)
+    wait_for(register.is_ready, 1, "docker-register is ready")
+    assert discover.ready()
 
     assert leases(etcd) == before
     assert "claim lost" not in register.log
