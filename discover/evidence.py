@@ -79,6 +79,8 @@ def started(catalog: Snapshot, suspects: Suspects) -> State:
 
 def learn(state: State, after: Snapshot, departures: Departures, now_s: float, seen_s: float | None = None) -> State:
     """Return the state once the catalog is `after`; what departed was last there at `seen_s`, else now."""
+    if _is_foreign(state.catalog, after):
+        state, departures = State(), {}
     expired = _expired(state, after, now_s)
     stale = {key: s for key, s in state.suspects.items() if departures.get(key) != "deleted"}
     frozen = _is_mass(departures, expired, after)
@@ -95,6 +97,11 @@ def judge(state: State, verdicts: Mapping[str, Verdict], now_s: float) -> State:
     judged = {key: _judged(s, verdicts.get(key), now_s) for key, s in state.suspects.items()}
     unchecked = (key for key, s in judged.items() if verdicts.get(key) == "unchecked" and _is_unvouched(s, now_s))
     return _kept(state, judged, dict.fromkeys(unchecked, "no check vouches for it"), now_s)
+
+
+def _is_foreign(before: Snapshot, after: Snapshot) -> bool:
+    """Whether what was known came with the disk of another host and of another cluster."""
+    return before.origin != "" and before.cluster != after.cluster
 
 
 def _expired(state: State, after: Snapshot, now_s: float) -> Mapping[str, float]:

@@ -1,7 +1,7 @@
 """The bytes of the last good snapshot: what an earlier life knew, whole and unchanged, or not at all. No I/O, no clock.
 
 One line says what follows, by version, length and SHA-256; then comes one JSON array a line. Times are wall-clock
-seconds, as no other clock outlives a boot.
+seconds, as no other clock outlives a boot; a wall clock may be wrong then, so they are trusted only within bounds.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from catalog.keys import InstanceKey, identity, parse_key
 from catalog.record import decode as instance_of
 from catalog.record import encode as value_of
 from discover.departures import Reason
-from discover.evidence import Suspect, Suspects
+from discover.evidence import HARD_STOP_S, Suspect, Suspects
 from discover.snapshot import Owner, Record, Service, Snapshot
 
 MAGIC = "tandem-snapshot"
@@ -66,10 +66,28 @@ class Texts:
             yield known[1]
 
 
+def sane(saved: Saved, now_s: float, age_s: float) -> Saved:
+    """Return it with times that can be, at `now_s`, when the file is `age_s` old.
+
+    A wall clock that was behind puts them into the future, where a suspect never ends; one that was set forward puts
+    them too far back, where all end at once.
+    """
+    return replace(saved, suspects={key: _sane(it, now_s, age_s) for key, it in saved.suspects.items()})
+
+
+def _sane(suspect: Suspect, now_s: float, age_s: float) -> Suspect:
+    since_s = min(suspect.since_s, now_s)
+    if since_s < now_s - age_s - HARD_STOP_S:  # nobody was a suspect for so long when it was written
+        since_s = now_s - age_s
+    times = (None if it is None else max(since_s, min(it, now_s)) for it in (suspect.failing_s, suspect.returned_s))
+    failing_s, returned_s = times
+    return replace(suspect, since_s=since_s, failing_s=failing_s, returned_s=returned_s)
+
+
 def encode(saved: Saved, place: Place, ahead_s: float, texts: Texts) -> str:
     """Return the text; `ahead_s` is how far the wall clock is ahead of the one of the suspects' times."""
     catalog = saved.catalog
-    head = _line("catalog", place.prefix, place.host, place.etcd, catalog.cluster, catalog.revision)
+    head = _line("catalog", place.prefix, saved.host, place.etcd, catalog.cluster, catalog.revision)
     owners = (_line("owner", host, owner.created, owner.lease) for host, owner in catalog.owners.items())
     purged = (_line("purged", host) for host in sorted(catalog.purged))
     suspects = (_suspect_line(key, _moved(it, ahead_s)) for key, it in saved.suspects.items())
@@ -139,7 +157,8 @@ class _Reading:
             raise Rejected("does not say what it is of")
         host, cluster, revision = self.head
         services = {name: Service.of(records) for name, records in self.records.items()}
-        catalog = Snapshot(revision, services, {}, self.owners, frozenset(self.purged), cluster)
+        origin = "" if host == self.place.host else host
+        catalog = Snapshot(revision, services, {}, self.owners, frozenset(self.purged), cluster, origin=origin)
         return Saved(catalog, {key: _moved(it, -ahead_s) for key, it in self.suspects.items()}, host)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from catalog.errors import Rejected, Unavailable
 from discover.evidence import State
 from discover.files import write
-from discover.remembered import BYTES_MAX, Place, Saved, Texts, decode, encode
+from discover.remembered import BYTES_MAX, Place, Saved, Texts, decode, encode, sane
 from sidecar.log import Details
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ class SavedFile:
             log.warning("the last snapshot is ignored, asking etcd: %s %s", self._path, error)
             return None
         age_s = max(0.0, time.time() - changed_at)
+        saved = sane(saved, time.monotonic(), age_s)
         records = len(saved.catalog.records)
         seen = Details(
             records=records, suspects=len(saved.suspects), revision=saved.catalog.revision, age_s=round(age_s)
@@ -47,7 +48,8 @@ class SavedFile:
 
     def save(self, state: State) -> bool:
         """Write a state, and return whether that worked; a failure is said once, and the old file stays."""
-        text = encode(Saved(state.catalog, state.suspects, self._place.host), self._place, _ahead_s(), self._texts)
+        saved = Saved(state.catalog, state.suspects, state.catalog.origin or self._place.host)
+        text = encode(saved, self._place, _ahead_s(), self._texts)
         try:
             self._write(text)
         except Unavailable as error:

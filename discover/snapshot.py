@@ -78,6 +78,7 @@ class Snapshot:
     purged: frozenset[str] = frozenset()
     cluster: int = 0
     drained: frozenset[str] = frozenset()
+    origin: str = field(default="", compare=False)  # which other host wrote the file that this was read from
 
     @property
     def records(self) -> Mapping[str, Record]:

@@ -1,5 +1,7 @@
 """Who is called although etcd no longer names it: tables, and then anything in any order."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -258,6 +260,23 @@ def test_what_an_earlier_life_last_saw_long_ago_is_no_reason_to_call():
 
     lab.state = learn(before, *lab.etcd.relist(), lab.now_s, seen_s=lab.now_s - GRACE_S - 1)
     assert lab.called == ["h2", "h3", "h4", "h5"]
+
+
+@pytest.mark.parametrize(("origin", "called"), [("", 5), ("another", 0)])
+def test_what_a_disk_of_another_host_says_of_another_cluster_is_not_called(origin, called):
+    lab = Lab().expire("h1")
+    lab.state = started(replace(lab.state.catalog, origin=origin), lab.state.suspects)
+    assert len(lab.called) == 5
+
+    lab.etcd.replace()
+    assert len(lab.look("relist").called) == called
+
+
+def test_what_a_disk_of_another_host_says_of_the_same_cluster_is():
+    lab = Lab().expire("h1")
+    lab.state = started(replace(lab.state.catalog, origin="another"), lab.state.suspects)
+
+    assert len(lab.look("relist").called) == 5
 
 
 def test_services_that_nothing_happens_to_stay_the_same_objects():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from catalog.errors import Rejected
 from catalog.record import encode as value_of
 from discover.evidence import State, judge, learn, started
-from discover.remembered import MAGIC, Place, Saved, Texts, _seal, decode, encode
+from discover.remembered import MAGIC, Place, Saved, Texts, _seal, decode, encode, sane
 from discover.snapshot import EMPTY
 from tests.parts.catalogs import FakeEtcd
 from tests.parts.records import PREFIX, instance
@@ -45,6 +45,24 @@ def test_times_outlive_a_boot():
     saved = decode(text_of(known()).encode(), HERE, AHEAD_S - 50.0)
 
     assert {suspect.since_s for suspect in saved.suspects.values()} == {250.0}
+
+
+@pytest.mark.parametrize(("behind_s", "expected"), [(500.0, 0.0), (1e9, 0.0), (-300.0, 301.5), (-1e9, 40.0)])
+def test_a_wall_clock_that_is_wrong_makes_nobody_a_suspect_for_ever_or_for_too_long(behind_s, expected):
+    now_s = 201.5
+    saved = sane(decode(text_of(known()).encode(), HERE, AHEAD_S - behind_s), now_s, age_s=40.0)
+
+    assert {now_s - s.since_s for s in saved.suspects.values()} == {expected}
+    assert all(s.since_s <= s.failing_s <= now_s for s in saved.suspects.values() if s.failing_s is not None)
+
+
+def test_what_another_host_wrote_stays_its_own_until_etcd_was_asked():
+    other = Place("another", HERE.prefix, HERE.etcd)
+    saved = decode(text_of(known()).encode(), other, AHEAD_S)
+
+    again = encode(Saved(saved.catalog, saved.suspects, saved.catalog.origin), other, AHEAD_S, Texts())
+    assert (saved.catalog.origin, decode(again.encode(), other, AHEAD_S).catalog.origin) == ("me", "me")
+    assert decode(text_of(known()).encode(), HERE, AHEAD_S).catalog.origin == ""
 
 
 def test_services_that_did_not_change_are_not_encoded_again():
