@@ -439,8 +439,8 @@ def test_an_invalid_edit_is_refused_with_its_line(etcd, discover):
     port = free_port()
     good = discover.template.read_text()
     with backend("one") as one, backend("two") as two:
-        renamed(discover.template, good.replace("mode {{ listener.mode }}", "mode {{ listener.modus }}"))
-        line = next(n for n, text in enumerate(good.splitlines(), 1) if "listener.mode }}" in text)
+        renamed(discover.template, good.replace("timeout client {{ silence }}", "timeout client {{ listener.modus }}"))
+        line = next(n for n, text in enumerate(good.splitlines(), 1) if "timeout client {{" in text)
         # refused when it is saved, though no service needs that line yet
         discover.wait_said(f"template haproxy.cfg.j2 line {line}: ")
         assert "template" in get(discover.metrics, "/readyz")[1]
