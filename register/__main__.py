@@ -11,7 +11,6 @@ from catalog.store import Store
 from register import planned
 from register.docker_source import DockerSource
 from register.events import LOOP, STUCK_S, EventReader
-from register.hints import Hints
 from register.host import Host, Surroundings, host_id, host_ip, route_source, signs_of, surroundings, this_life
 from register.lease import KEEPALIVES_PER_TTL, TURNED_WITHIN_S, LeaseKeeper, Registrar
 from register.own_keys import OwnKeys
@@ -103,10 +102,10 @@ def identify(settings: RegisterSettings, around: Surroundings) -> Registrar:
     source = _docker(settings)
     try:
         engine = source.engine()
-        containers = source.containers(Hints(), everything=True).containers
+        neighbours = source.neighbours()
     finally:
         source.close()
-    ip = host_ip(settings.host_ip, route_source(settings.access.endpoints), containers)
+    ip = host_ip(settings.host_ip, route_source(settings.access.endpoints), neighbours)
     host = Host(host_id(settings.host_id, around, engine), ip, engine.id)
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     mine = this_life(str(uuid.uuid4()), since, host, around)

@@ -84,6 +84,23 @@ class Container:
         return tuple(ip for network in self.networks for ip in network.addresses)
 
 
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """As much of a container as a list tells: its name, and its own addresses on all its networks."""
+
+    name: str
+    addresses: tuple[str, ...]
+
+
+def parse_row(document: object) -> Neighbour:
+    """Return the container in one row of the reply to GET /containers/json. Raises Rejected."""
+    row = _Part("list", document)
+    names = [name for name in row.items("Names") if isinstance(name, str)]
+    networks = _networks(row.part("NetworkSettings").part("Networks"))
+    name = _shown(names[0].lstrip("/")) if names else ""
+    return Neighbour(name or row.text("Id")[:12], tuple(ip for network in networks for ip in network.addresses))
+
+
 def parse_inspect(document: object) -> Container:
     """Return the container in the reply to GET /containers/<id>/json. Raises Rejected with the field that is odd."""
     root = _Part("inspect", document)

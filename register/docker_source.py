@@ -18,7 +18,7 @@ from docker.types import CancellableStream
 from docker.utils import kwargs_from_env
 
 from catalog.errors import Rejected, Unavailable
-from register.container import Container, parse_inspect
+from register.container import Container, Neighbour, parse_inspect, parse_row
 from register.hints import DockerEvent, Hints
 from register.instances import is_over
 from register.reasons import because
@@ -85,9 +85,10 @@ class DockerSource:
         self._client: Any = None
         self._inspected: dict[str, _Inspected] = {}
 
-    def containers(self, hints: Hints, *, everything: bool) -> Seen:
+    def containers(self, hints: Hints, *, everything: bool, turned: Callable[[], None] = lambda: None) -> Seen:
         """Return all containers; inspect those that are new, changed, or named by an event, or `everything`.
 
+        `turned` is called after each inspect: of hundreds, on a slow engine, they take minutes together.
         Raises Unavailable, and then nothing is known: an answer is never partial.
         """
         rows = {_text(row, "Id"): row for row in self._rows()}
@@ -98,8 +99,17 @@ class DockerSource:
             known = self._inspected.get(id_)
             if everything or known is None or (known.form != form and not is_over(known.container, hints.of(id_))):
                 self._inspect(id_, form, refused)
+                turned()
         containers = sorted((known.container for known in self._inspected.values()), key=lambda c: (c.name, c.id))
         return Seen(tuple(containers), refused)
+
+    def neighbours(self) -> tuple[Neighbour, ...]:
+        """Return whose addresses a list alone tells: one question, however many containers there are."""
+        found: list[Neighbour] = []
+        for row in self._rows():
+            with suppress(Rejected):  # an odd one must not keep the others out
+                found.append(parse_row(row))
+        return tuple(found)
 
     def _rows(self) -> list[Any]:
         rows = self._ask("list containers", lambda client: client.containers(all=False))

@@ -11,7 +11,7 @@ from pathlib import Path
 from catalog.access import Endpoint
 from catalog.errors import Unavailable
 from catalog.keys import HOST_ID
-from register.container import Container
+from register.container import Neighbour
 from register.docker_source import Engine
 from register.owner import Owner, Signs
 from sidecar.options import WrongSettings
@@ -88,7 +88,7 @@ def host_id(explicit: str | None, around: Surroundings, engine: Engine) -> str:
     )
 
 
-def host_ip(explicit: str | None, route_source: str, containers: Iterable[Container]) -> str:
+def host_ip(explicit: str | None, route_source: str, containers: Iterable[Neighbour]) -> str:
     """Return the address to announce. Raises WrongSettings for one that no other host could call."""
     if explicit is not None:
         if ipaddress.ip_address(explicit).is_loopback and not ipaddress.ip_address(route_source).is_loopback:

@@ -125,7 +125,7 @@ class LeaseKeeper:
         if self._asked == "drain":
             self._claim = self._standing.claim = None
             return
-        self._asked = None  # back in service is where it is
+        self._answered("undrain")  # back in service is where it is
         doubt = self._doubt(time.monotonic())
         if doubt:
             self._say("not keeping the lease alive: %s", doubt)
@@ -190,7 +190,7 @@ class LeaseKeeper:
             self._drain(me)
         elif self._asked == "undrain":
             undrain(self._store, self._prefix, me.host.id)
-            self._asked = None
+            self._answered("undrain")
         elif drained is not None:
             self._stand_aside(why_drained(drained))
         elif entry is not None and not self._may_adopt(entry, me):
@@ -208,7 +208,11 @@ class LeaseKeeper:
             Drain(self._store, plan, me.owner, self._pause).run()
         except Rejected as error:
             self._say("%s", str(error))
-        self._asked = None
+        self._answered("drain")
+
+    def _answered(self, what: Asked) -> None:
+        if self._asked == what:  # something else may have been asked meanwhile
+            self._asked = None
 
     def _pause(self, seconds: float) -> bool:
         self._health.turned("lease")

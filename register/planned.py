@@ -5,9 +5,11 @@ import sys
 import threading
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 
 from catalog.errors import Rejected, Unavailable
+from catalog.keys import DrainedKey, OwnerKey, instances_root, key_of
 from catalog.store import Store
 from register.docker_source import DockerSource, Engine
 from register.drain import Drain, Plan, undrain
@@ -15,6 +17,7 @@ from register.host import Host, Surroundings, host_id, this_life
 from register.owner import Owner
 from register.settings import RegisterSettings
 from register.standing import Asked
+from sidecar.options import WrongSettings
 from sidecar.retry import keep_running
 
 log = logging.getLogger(__name__)
@@ -26,6 +29,7 @@ LIMIT_S = 60.0  # beyond the wait: somebody stands before the terminal
 @dataclass(frozen=True, slots=True)
 class _Me:
     host: str
+    is_default: bool  # this machine's own id, which nobody can have mistyped
     owner: Owner
 
 
@@ -38,6 +42,8 @@ def run(settings: RegisterSettings, command: Asked, around: Surroundings) -> Non
         if command == "undrain":
             undrain(store, settings.prefix, me.host)
         else:
+            if not me.is_default:
+                _check_known(store, settings.prefix, me.host)
             plan = Plan(settings.prefix, me.host, settings.ttl_s, settings.drain_wait_s)
             Drain(store, plan, me.owner, stop.wait).run()
         done.set()
@@ -68,4 +74,14 @@ def _me(settings: RegisterSettings, around: Surroundings) -> _Me:
         source.close()
     host = Host(host_id(settings.host_id, around, engine), settings.host_ip or "", engine.id)
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    return _Me(host.id, this_life(str(uuid.uuid4()), since, host, around))
+    is_default = settings.host_id is None
+    with suppress(WrongSettings):
+        is_default = is_default or host.id == host_id(None, around, engine)
+    return _Me(host.id, is_default, this_life(str(uuid.uuid4()), since, host, around))
+
+
+def _check_known(store: Store, prefix: str, host: str) -> None:
+    """Raise Rejected for a host that etcd knows nothing of: a mark under a mistyped id would stay for good."""
+    own = (key_of(prefix, OwnerKey(host)), key_of(prefix, DrainedKey(host)))
+    if not any(map(store.get, own)) and not store.list(instances_root(prefix, host)).entries:
+        raise Rejected(f"no registrar writes for HOST_ID {host} and nothing of it is published: nothing was drained")

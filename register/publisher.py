@@ -18,6 +18,7 @@ from register.events import EventReader
 from register.hints import Hint, Hints
 from register.host import Host
 from register.instances import Offer, Policy, Register, instances_of, is_asked_to_stop, is_over
+from register.lease import LISTED_WITHIN_S
 from register.own_keys import OwnKeys, instances_in
 from register.pace import AGAIN_BURST, AGAIN_PER_S, BURST, PER_S, Pace
 from register.probe import Prober
@@ -154,18 +155,27 @@ class Publisher:
             self._own_keys.forget()
         if resync or reasons - UNLISTED or (held_due_s is not None and now_s >= held_due_s):
             everything = resync and now_s >= self._memory.inspect_s
-            self._list(self._around.events.hints, everything=everything, silent=not reasons)
+            try:
+                self._list(self._around.events.hints, everything=everything, silent=not reasons)
+            except Unavailable:
+                # An engine that is away must not keep out of etcd what the lease still vouches for.
+                if now_s - self._around.standing.listed_s <= LISTED_WITHIN_S:
+                    self._publish_seen()
+                raise
             self._memory.inspect_s = now_s + INSPECT_ALL_S if everything else self._memory.inspect_s
             self._memory.resync_s = now_s + self._rules.resync_s if resync else self._memory.resync_s
         self._memory.complete = True
-        if self._memory.seen and (host := self._around.standing.host):
-            self._publish(self._memory.seen, host, time.monotonic())
+        self._publish_seen()
         if self._own_keys.are_doubtful():
             self._memory.look_again(now_s + self._pace_reread.wait_s(now_s))
 
+    def _publish_seen(self) -> None:
+        if self._memory.seen and (host := self._around.standing.host):
+            self._publish(self._memory.seen, host, time.monotonic())
+
     def _list(self, hints: Hints, *, everything: bool, silent: bool) -> None:
         try:
-            seen = self._source.containers(hints, everything=everything)
+            seen = self._source.containers(hints, everything=everything, turned=self._turned)
         except Unavailable as error:
             self._telling.no_list(str(error))
             raise
@@ -193,7 +203,9 @@ class Publisher:
         if drained:
             self._telling.published({})
         if claim is not None and entries is not None:
-            memory.held = held_back(memory.held, _missing(entries, wanted, seen, hints), len(entries), now_s)
+            missing = _missing(entries, wanted, seen, hints)
+            # By the list's own time: only another list can confirm what one has said.
+            memory.held = held_back(memory.held, missing, len(entries), self._around.standing.listed_s)
             self._write(claim, entries, wanted)
 
     def _offers(self, seen: Seen, hints: Hints, host: Host) -> tuple[Offer, ...]:

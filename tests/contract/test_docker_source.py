@@ -208,6 +208,45 @@ def test_one_container_that_cannot_be_understood_is_refused_alone() -> None:
         source.close()
 
 
+def test_a_round_says_that_it_goes_on_after_each_inspect() -> None:
+    ids = [letter * 64 for letter in "abc"]
+    answers = {f"/containers/{each}/json": (200, inspected(each)) for each in ids}
+    answers[LIST] = (200, json.dumps([{"Id": each} for each in ids]).encode())
+    turns: list[int] = []
+    with scripted_engine(answers) as docker_host:
+        source = DockerSource(docker_host, {})
+
+        source.containers(Hints(), everything=False, turned=lambda: turns.append(1))
+        first = len(turns)
+        source.containers(Hints(), everything=False, turned=lambda: turns.append(1))
+
+        assert (first, len(turns)) == (3, 3)
+        source.close()
+
+
+def inspected(id_: str) -> bytes:
+    return json.dumps({"Id": id_, "State": {"StartedAt": "2026-01-01T00:00:00Z"}}).encode()
+
+
+def test_a_list_alone_tells_whose_addresses_are_whose(engine: Engine, source: DockerSource) -> None:
+    one = run(engine)
+
+    found = next(each for each in source.neighbours() if each.name == one.name)
+
+    seen = source.containers(Hints(), everything=False).containers
+    assert found.addresses
+    assert found.addresses == next(each.addresses for each in seen if each.id == one.id)
+
+
+def test_an_odd_row_of_a_list_keeps_no_other_out() -> None:
+    rows = [{"Id": "a" * 64, "NetworkSettings": 7}, {"Id": "b" * 64, "Names": ["/fine"]}]
+    with scripted_engine({LIST: (200, json.dumps(rows).encode())}) as docker_host:
+        source = DockerSource(docker_host, {})
+
+        assert [each.name for each in source.neighbours()] == ["fine"]
+        source.close()
+
+
 def test_a_container_that_vanishes_between_list_and_inspect_is_none() -> None:
     with scripted_engine({LIST: (200, ROW)}) as docker_host:
         source = DockerSource(docker_host, {})

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from register.removals import SECOND_LOOK_S
 from tests.contract.test_faults_register_process import post
 from tests.contract.test_register import LIST, Changes, inspected, serve
 from tests.parts.docker_proxy import docker_proxy, scripted_engine
@@ -174,6 +175,40 @@ def test_an_engine_that_refuses_is_asked_slowly_and_forgiven(
         assert changes.of("scripted-1", catalog) == ["put"]
 
 
+def test_an_engine_that_is_away_keeps_nothing_out_of_etcd(etcd: Etcd, catalog: Catalog, tmp_path: Path) -> None:
+    """Row 19, and the lease is lost meanwhile: what was last seen is published again, without a list."""
+    answers = scripted()
+    with (
+        scripted_engine(answers) as docker_host,
+        Register(tmp_path, etcd, wait=False, DOCKER_HOST=docker_host, RESYNC="1") as register,
+    ):
+        wait_for(lambda: len(catalog.entries()) == 4, 60, "published")
+        answers[LIST] = (500, b"engine is loading")
+        wait_for(lambda: "docker:" in register.get("/readyz")[1], 30, "the engine is away")
+        etcd.ctl("lease", "revoke", str(register.explain()["lease"]))
+        began = time.monotonic()
+        wait_for(lambda: len(catalog.entries()) == 4, 30, "published again")
+        print(f"published again after {time.monotonic() - began:.1f} s")
+        assert "docker:" in register.get("/readyz")[1]
+
+
+def test_only_another_list_confirms_a_mass_removal(etcd: Etcd, catalog: Catalog, tmp_path: Path) -> None:
+    """Row 19: the engine is away when the second look is due."""
+    answers = scripted(5)
+    with (
+        scripted_engine(answers) as docker_host,
+        Register(tmp_path, etcd, wait=False, DOCKER_HOST=docker_host, RESYNC="1") as register,
+        Changes(catalog) as changes,
+    ):
+        wait_for(lambda: len(catalog.entries()) == 6, 60, "published")
+        answers[LIST] = (200, b"[]")
+        wait_for(lambda: "missing from one list" in register.log, 30, "it noticed")
+        answers[LIST] = (500, b"engine is loading")
+        began = time.monotonic()
+        wait_for(lambda: time.monotonic() - began > SECOND_LOOK_S + 4, 30, "the second look is overdue")
+        assert [changes.of(f"scripted-{number}", catalog) for number in range(1, 6)] == [["put"]] * 5
+
+
 def test_a_clone_of_a_host_id_waits_and_says_so(etcd: Etcd, catalog: Catalog, tmp_path: Path) -> None:
     """Row 22: another machine, which an engine of another id stands for, started from the same image."""
     mine = scripted() | {"/info": (200, b'{"ID": "E1", "Name": "a"}')}
@@ -194,10 +229,10 @@ def test_a_clone_of_a_host_id_waits_and_says_so(etcd: Etcd, catalog: Catalog, tm
 
 
 def test_twenty_kills_change_nothing(engine: Engine, etcd: Etcd, catalog: Catalog, tmp_path: Path) -> None:
-    """Row 20."""
-    with Register(tmp_path, etcd) as register:
+    """Row 20. The lease outlives twenty starts of Python on a machine that has other work."""
+    with Register(tmp_path, etcd, TTL="120") as register:
         one: Container = serve(engine, "stays-20")
-        wait_for(lambda: catalog.instance("stays-20"), 10, "published")
+        wait_for(lambda: catalog.instance("stays-20"), 60, "published")
         lease = register.explain()["lease"]
         with Changes(catalog) as changes:
             for _ in range(20):

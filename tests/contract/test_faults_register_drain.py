@@ -98,6 +98,34 @@ def test_signals_do_the_same(catalog: Catalog, register: Register) -> None:
     assert MARK not in catalog.entries()
 
 
+def test_what_is_asked_during_a_drain_is_done_after_it(catalog: Catalog, register: Register) -> None:
+    register.send(signal.SIGUSR1)
+    wait_for(lambda: states(catalog) == {"draining"}, 15, "draining")
+
+    register.send(signal.SIGUSR2)
+
+    wait_for(lambda: states(catalog) == {"ready"}, 30, "back")
+    assert MARK not in catalog.entries()
+
+
+def test_a_host_that_nobody_knows_is_not_drained(catalog: Catalog, register: Register) -> None:
+    register.settings["HOST_ID"] = "typo"
+
+    done = command(register, "--drain")
+
+    assert done.returncode == 1
+    assert "no registrar writes for HOST_ID typo" in done.stderr
+    assert not [key for key in catalog.entries() if "/typo/" in key]
+
+
+def test_this_machine_is_drained_before_its_first_registrar(catalog: Catalog, register: Register) -> None:
+    del register.settings["HOST_ID"]
+
+    assert command(register, "--drain").returncode == 0
+
+    assert [key for key in catalog.entries() if key.endswith("/drained") and key != MARK]
+
+
 def test_a_drain_that_was_killed_is_ended_by_the_registrar(catalog: Catalog, register: Register) -> None:
     register.settings["DRAIN_WAIT"] = "600"
     arguments = [w for name, text in register.settings.items() for w in (f"--{name.lower().replace('_', '-')}", text)]

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.test_register import IMAGE, serve
-from tests.parts.docker_proxy import SOCKET
+from tests.contract.test_register import IMAGE, LIST, inspected, lists, serve
+from tests.parts.docker_proxy import SOCKET, scripted_engine
 from tests.parts.engine import LABEL, Engine
 from tests.parts.etcd import Etcd
 from tests.parts.register import Register
@@ -88,6 +88,29 @@ def test_a_reader_that_hangs_ends_the_process(engine: Engine, etcd: Etcd, tmp_pa
     assert "stuck, ending the process loop=events" in (tmp_path / "log").read_text()
 
 
+def test_a_round_may_take_longer_than_a_call(etcd: Etcd, tmp_path: Path) -> None:
+    """The limits are shrunk and the inspects stretched: 700 containers at 0.22 s each would take minutes."""
+    containers = [inspected(number) for number in range(1, 17)]
+    answers = {f"/containers/{each['Id']}/json": (200, json.dumps(each).encode()) for each in containers}
+    answers[LIST] = (200, json.dumps([{"Id": each["Id"]} for each in containers]).encode())
+    fault = (
+        "import time, register.__main__ as m, register.lease as n, register.publisher as p;"
+        "from register.docker_source import DockerSource as d;"
+        "m.TURNED_WITHIN_S, n.TURNED_WITHIN_S, p.TURN_S, p.INSPECT_ALL_S, real = 2, 4, 1, 1, d._inspect;"
+        "d._inspect = lambda *a: (time.sleep(0.5), real(*a))"
+    )
+    with scripted_engine(answers) as docker_host:
+        register = Register(tmp_path, etcd, wait=False, DOCKER_HOST=docker_host, RESYNC="1")
+        process = start(register, fault, tmp_path / "log")
+        try:
+            wait_for(lambda: lists(register) >= 2, 90, "two rounds of 8 s; the watchdog's limit is 4 s")
+            assert process.poll() is None
+        finally:
+            process.kill()
+            process.wait(15)
+    assert "stuck" not in (tmp_path / "log").read_text()
+
+
 @pytest.mark.parametrize("silent", [False, True], ids=["etcd answers", "etcd is silent"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_signals_end_it_as_pid_1_and_the_lease_stays(
@@ -95,10 +118,21 @@ def test_signals_end_it_as_pid_1_and_the_lease_stays(
 ) -> None:
     register = Register(tmp_path, etcd, wait=False, TTL="60")
     with (tmp_path / "log").open("ab") as sink:
-        words = ["unshare", "--pid", "--fork", sys.executable, "-m", "register", *flags(register)]
+        # Under nohup(1) the tests' own SIGHUP is ignored, and a child would keep it so.
+        words = [
+            "env",
+            "--default-signal=HUP",
+            "unshare",
+            "--pid",
+            "--fork",
+            sys.executable,
+            "-m",
+            "register",
+            *flags(register),
+        ]
         process = subprocess.Popen(words, stderr=sink)
     try:
-        wait_for(register.is_ready, 20, "ready")
+        wait_for(register.is_ready, 60, "ready")
         child = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text())
         if silent:
             etcd.pause()

@@ -200,13 +200,13 @@ def test_idle_writes_nothing(engine: Engine, etcd: Etcd, catalog: Catalog, servi
         wait_for(lambda: catalog.instance(service), 10, "published")
         before = etcd.revision()
 
-        lists = _lists(register)
-        wait_for(lambda: _lists(register) >= lists + 4, 15, "four more lists")
+        count = lists(register)
+        wait_for(lambda: lists(register) >= count + 4, 15, "four more lists")
 
         assert etcd.revision() == before
 
 
-def _lists(register: Register) -> float:
+def lists(register: Register) -> float:
     lines = register.get("/metrics")[1].splitlines()
     return sum(
         float(line.split()[-1]) for line in lines if line.startswith('tandem_register_lists_total{outcome="good"')
@@ -327,8 +327,8 @@ def test_one_empty_list_removes_nothing_and_a_lasting_one_does(etcd: Etcd, catal
             answers[LIST] = (200, b"[]")
             wait_for(lambda: "missing from one list" in register.log, 10, "it noticed")
             answers[LIST] = (200, full)
-            lists = _lists(register)
-            wait_for(lambda: _lists(register) > lists + 2, 10, "it listed again")
+            count = lists(register)
+            wait_for(lambda: lists(register) > count + 2, 10, "it listed again")
             assert changes.of("scripted-1", catalog) == ["put"]
 
             began = time.monotonic()

@@ -40,7 +40,7 @@ def test_a_host_is_drained_under_load_and_comes_back(pair, service, how):
 
     with Calls(service) as calls:
         if how == "command":
-            pair.register.exec("docker-register", "--drain", "--drain-wait", "3")
+            pair.register.exec("drain", "--drain-wait", "3")
         else:
             pair.register.do("kill", "-s", "USR1")
             wait_for(lambda: service.states() == {"draining", "ready"}, 5, "draining")
@@ -54,7 +54,7 @@ def test_a_host_is_drained_under_load_and_comes_back(pair, service, how):
         wait_for(lambda one=one: refusal(pair, one, service) == "HOST_DRAINED", 10, "a new one is not published")
         assert service.answered_by() == {other.short}
         if how == "command":
-            pair.register.exec("docker-register", "--undrain")
+            pair.register.exec("undrain")
         else:
             pair.register.do("kill", "-s", "USR2")
         service.wait_answered_by(other, one)
@@ -63,3 +63,19 @@ def test_a_host_is_drained_under_load_and_comes_back(pair, service, how):
     print(f"{how}: {calls.done} calls, {len(calls.failures)} failed")
     assert calls.failures == []
     pair.etcdctl("del", "--prefix", f"{PREFIX}/v1/hosts/{ELSEWHERE}/")
+
+
+def test_a_container_is_drained_with_the_flags_that_it_was_run_with(pair):
+    flags = ("--etcd-host", f"{pair.address}:2379", "--host-id", "flagged", "--host-ip", pair.address)
+    ours = ("--net", "host", "-v", "/var/run/docker.sock:/var/run/docker.sock", "-e", "METRICS=off")
+    one = pair.engine.run("docker-register", *ours, command=(*flags, "--register", "labelled", "--zone", "two words"))
+    root = f"{PREFIX}/v1/hosts/flagged"
+    wait_for(lambda: f"{root}/owner" in pair.etcdctl("get", "--prefix", root), 30, "claimed")
+
+    one.exec("drain", "--drain-wait", "0")
+    assert pair.etcdctl("get", "--prefix", "--keys-only", root).split() == [f"{root}/drained"]
+    one.exec("undrain")
+
+    wait_for(lambda: f"{root}/owner" in pair.etcdctl("get", "--prefix", root), 30, "claimed again")
+    one.do("rm", "-f", "-v")
+    pair.etcdctl("del", "--prefix", root)

@@ -8,7 +8,7 @@ import pytest
 
 from catalog.access import Endpoint
 from catalog.errors import Unavailable
-from register.container import Container, Network
+from register.container import Neighbour
 from register.docker_source import Engine
 from register.host import (
     Host,
@@ -22,7 +22,6 @@ from register.host import (
     this_life,
 )
 from sidecar.options import WrongSettings
-from tests.parts.containers import container
 
 ID = "ab" * 32
 IN_DOCKER = f"""\
@@ -88,8 +87,8 @@ def test_a_containers_host_name_is_no_id() -> None:
         host_id(None, INSIDE, Engine(None, None))
 
 
-def neighbour() -> Container:
-    return container(networks=(Network("bridge", "172.17.0.2"),))
+def neighbour() -> Neighbour:
+    return Neighbour("web-1", ("172.17.0.2",))
 
 
 def test_the_address_is_the_one_given_or_the_routes() -> None:
