@@ -5,14 +5,16 @@ while HAProxy's own check of it passes, and goes when the check fails, when anot
 host is back without it, or after a grace. Where a mass of hosts lost their leases together, or the store itself was
 wiped or restored, the store is the likelier culprit, and one observer's checks are no proof either: a blip of this
 host's own network would fail them all. Such suspects are frozen: HAProxy itself calls none whose check fails, but only
-ten minutes of failing without a break take one away. Each leaves by itself, and the freeze ends with the last.
+ten minutes of failing without a break take one away. Each leaves by itself, and the freeze ends with the last. What
+such a store says that was not known is doubted for a while.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from discover.departures import Departures, Reason
+from discover.departures import Departures, Reason, is_rewound
+from discover.doubts import NONE, Doubts
 from discover.snapshot import EMPTY, Owner, Record, Service, Snapshot
 
 GRACE_S = 600.0
@@ -36,7 +38,7 @@ class Suspect:
     since_s: float
     frozen: bool = False
     failing_s: float | None = None  # since when its check has failed without a break
-    returned_s: float | None = None  # since when its host's lease lives again
+    returned_s: float | None = None  # since when its host's lease lives again, and has instances
 
     @property
     def until_s(self) -> float:
@@ -57,7 +59,9 @@ _Merged = tuple[Service | None, tuple[str, ...], frozenset[str], Service]
 class State:
     """What etcd says, who is a suspect, what the last step dropped and why, and `view`, which is what to apply."""
 
-    catalog: Snapshot = EMPTY
+    catalog: Snapshot = EMPTY  # what is believed of `told`
+    told: Snapshot = EMPTY
+    doubts: Doubts = NONE
     suspects: Suspects = field(default_factory=dict)
     expired: Mapping[str, float] = field(default_factory=dict)  # hosts whose lease ended a short while ago, and when
     view: Snapshot = EMPTY
@@ -77,31 +81,48 @@ def started(catalog: Snapshot, suspects: Suspects) -> State:
     return _viewed(State(catalog=catalog), suspects, {})
 
 
-def learn(state: State, after: Snapshot, departures: Departures, now_s: float, seen_s: float | None = None) -> State:
-    """Return the state once the catalog is `after`; what departed was last there at `seen_s`, else now."""
-    if _is_foreign(state.catalog, after):
+def learn(state: State, told: Snapshot, departures: Departures, now_s: float, seen_s: float | None = None) -> State:
+    """Return the state once etcd has `told` this; what departed was last there at `seen_s`, else now."""
+    if _is_foreign(state.catalog, told):
         state, departures = State(), {}
+    doubts = state.doubts.at(_known(state, told), state.catalog, told, now_s)
+    after = doubts.believed(told)
+    if doubts.keys:
+        departures = {**departures, **dict.fromkeys(doubts.keys & state.catalog.records.keys(), "rewound")}
     expired = _expired(state, after, now_s)
     stale = {key: s for key, s in state.suspects.items() if departures.get(key) != "deleted"}
     frozen = _is_mass(departures, expired, after)
     since_s = now_s if seen_s is None else min(seen_s, now_s)
     fresh = _fresh(state.catalog, departures, since_s)
-    suspects = {key: _seen(s, after, frozen, now_s) for key, s in {**stale, **fresh}.items()}
+    unsure = {**stale, **fresh}
+    active = _active(after, doubts.revision) if unsure else frozenset[str]()
+    suspects = {key: _seen(s, after, active, frozen, now_s) for key, s in unsure.items()}
     taken = _endpoints(after) if suspects else frozenset[tuple[str, int]]()
     dropped = {key: why for key, s in suspects.items() if (why := _contradicted(key, s, after, taken)) is not None}
-    return _kept(replace(state, catalog=after, expired=expired), suspects, dropped, now_s)
+    return _kept(replace(state, catalog=after, told=told, doubts=doubts, expired=expired), suspects, dropped, now_s)
 
 
 def judge(state: State, verdicts: Mapping[str, Verdict], now_s: float) -> State:
     """Return the state once HAProxy has said how the checks of suspects go, and time has passed."""
+    dropped: Mapping[str, str] = {}
+    if now_s >= state.doubts.until_s:
+        state = learn(state, state.told, {}, now_s)
+        dropped = state.dropped
     judged = {key: _judged(s, verdicts.get(key), now_s) for key, s in state.suspects.items()}
     unchecked = (key for key, s in judged.items() if verdicts.get(key) == "unchecked" and _is_unvouched(s, now_s))
-    return _kept(state, judged, dict.fromkeys(unchecked, "no check vouches for it"), now_s)
+    return _kept(state, judged, {**dropped, **dict.fromkeys(unchecked, "no check vouches for it")}, now_s)
 
 
 def _is_foreign(before: Snapshot, after: Snapshot) -> bool:
     """Whether what was known came with the disk of another host and of another cluster."""
     return before.origin != "" and before.cluster != after.cluster
+
+
+def _known(state: State, told: Snapshot) -> Mapping[str, Record]:
+    """Return all that was called until now, if the store went back."""
+    if not is_rewound(state.catalog, told):
+        return {}
+    return {**{key: suspect.record for key, suspect in state.suspects.items()}, **state.catalog.records}
 
 
 def _expired(state: State, after: Snapshot, now_s: float) -> Mapping[str, float]:
@@ -125,13 +146,22 @@ def _fresh(catalog: Snapshot, departures: Departures, since_s: float) -> Suspect
     return {key: Suspect(records[key], reason, since_s) for key, reason in unproved.items() if key in records}
 
 
-def _seen(suspect: Suspect, after: Snapshot, frozen: bool, now_s: float) -> Suspect:
+def _seen(suspect: Suspect, after: Snapshot, active: frozenset[str], frozen: bool, now_s: float) -> Suspect:
     """Return a suspect with what a new catalog says of its host."""
     if suspect.reason == "unreadable":
         return suspect
-    here = suspect.record.key.host in after.owners
-    returned_s = (now_s if suspect.returned_s is None else suspect.returned_s) if here else None
+    host, returned_s = suspect.record.key.host, suspect.returned_s
+    if host not in after.owners:
+        returned_s = None
+    elif returned_s is None and host in active:
+        returned_s = now_s
     return replace(suspect, returned_s=returned_s, frozen=frozen or suspect.frozen)
+
+
+def _active(catalog: Snapshot, since: int) -> frozenset[str]:
+    """Return the hosts that put instances after a revision; one that only claimed may have no list of them yet."""
+    records = (record for service in catalog.services.values() for record in service.records.values())
+    return frozenset(record.key.host for record in records if record.modified > since)
 
 
 def _endpoints(catalog: Snapshot) -> frozenset[tuple[str, int]]:

@@ -58,7 +58,7 @@ class Upkeep:
 
     def _look(self) -> None:
         state = self._keeper.state
-        if state.suspects or state is not self._saved or self._keeper.waits:
+        if _needs_time(state) or state is not self._saved or self._keeper.waits:
             self._awake.fire("state")
 
     def _tell_time(self) -> None:
@@ -70,19 +70,20 @@ class Upkeep:
     def _pause_s(self) -> float | None:
         if self._waited:
             return ASK_S
-        if self._keeper.state.suspects:
+        if _needs_time(self._keeper.state):
             return max(0.0, self._ask_s - time.monotonic())
         return max(0.0, self._save_s - time.monotonic()) if self._is_unsaved(self._keeper.state) else None
 
     def _ask(self) -> None:
         state, started_s = self._keeper.state, time.monotonic()
-        if not state.suspects or started_s < self._ask_s:
+        if not _needs_time(state) or started_s < self._ask_s:
             return
         answers: list[str] = []
         with contextlib.suppress(Unavailable):  # no answer is no evidence; time goes on all the same
             answers.extend(self._haproxy.ask(line) for line in batches(questions(state.suspects)))
         step = Judged(verdicts_of("\n".join(answers), state.suspects), time.monotonic())
-        if judge(state, step.verdicts, step.at_s).suspects != state.suspects:
+        after = judge(state, step.verdicts, step.at_s)
+        if after.suspects != state.suspects or after.doubts != state.doubts:
             self._keeper.leave(step)
             self._changed.fire("evidence")
         self._ask_s = time.monotonic() + max(ASK_S, SHARE * (time.monotonic() - started_s))
@@ -105,3 +106,8 @@ class Upkeep:
             self._save_s = time.monotonic() + SHARE * (time.monotonic() - started_s)
         else:
             self._save_s = time.monotonic() + AGAIN_S
+
+
+def _needs_time(state: State) -> bool:
+    """Whether a state changes by time, or by what HAProxy says."""
+    return bool(state.suspects or state.doubts.keys)

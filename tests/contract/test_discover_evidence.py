@@ -104,8 +104,9 @@ def test_a_host_that_returns_loses_no_call(etcd, discover):
         with Caller(port) as caller:
             host.expire()
             wait_suspects(discover, 1)
+            before = explained(discover)["revision"]
             host.claim()
-            wait_for(lambda: next(iter(explained(discover)["suspects"].values()))["host_back_since"], 10, "it is seen")
+            wait_for(lambda: explained(discover)["revision"] > before, 10, "it is seen")
             host.put(local(1, one, port))
             wait_suspects(discover, 0)
         assert (caller.failed, set(caller.replies)) == ([], {"one"})

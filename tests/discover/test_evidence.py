@@ -116,6 +116,15 @@ def test_a_host_that_is_back_without_it_had_time_to_put_it():
     assert lab.judged("h1", verdict="passing", after_s=2).state.suspects == {}
 
 
+def test_a_host_that_is_back_and_has_put_nothing_yet_has_the_ordinary_grace():
+    lab = Lab().expire("h1")
+    lab.etcd.claim("h1")
+    lab.look()
+
+    assert "h1" in lab.judged("h1", verdict="passing", after_s=GRACE_S - 1).called
+    assert lab.judged("h1", verdict="passing", after_s=2).state.suspects == {}
+
+
 def test_dropped_with_its_lease_if_it_asked_for_that():
     assert Lab(on_absence="drop").expire("h1").called == ["h2", "h3", "h4", "h5"]
     assert Lab(on_absence="drop").expire("h1", "h2", "h3").called == ["h4", "h5"]
