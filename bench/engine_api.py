@@ -99,11 +99,10 @@ class Stamps:
                 raise TimeoutError(f"no {kind} event of {container}")
             return self._stamps[kind, container]
 
-    def ends(self) -> list[tuple[int, int]]:
-        """Return when each container that has ended was told to, and when it had."""
+    def deaths(self) -> dict[str, int]:
+        """Return when each container that has ended had, by id."""
         with self._news:
-            died = {id_: stamp for (kind, id_), stamp in self._stamps.items() if kind == "die"}
-            return [(self._stamps["kill", id_], at) for id_, at in died.items() if ("kill", id_) in self._stamps]
+            return {id_: stamp for (kind, id_), stamp in self._stamps.items() if kind == "die"}
 
     def _run(self) -> None:
         for event in self._events:

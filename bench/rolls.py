@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -15,10 +16,9 @@ from tests.parts.wait import wait_for
 
 REPLICAS = 3
 DRAIN_S, PATIENCE_S = 1, 10
-STAMP_NS = 20_000_000  # the engine stamps a signal after it has sent it, on a busy machine by so much
 KINDS = {"close": "one connection a call", "keep": "keep-alive"}
 PORTS = {"tcp": 9500, "http": 9501}
-Death = tuple[int, int]  # when the engine had sent the signal, and when it saw that the process had ended
+Death = tuple[int, int]  # when the engine was told to end a container, and when it saw that its process had
 
 
 @dataclass(slots=True)
@@ -30,6 +30,7 @@ class Roller:
     port: int
     maker: Maker
     replicas: list[Made] = field(default_factory=list)
+    told_ns: dict[str, int] = field(default_factory=dict)  # when the engine was told to end one
 
     @property
     def service(self) -> str:
@@ -48,6 +49,7 @@ class Roller:
         for _ in range(REPLICAS):
             self.add()
             old = self.replicas.pop(0)
+            self.told_ns[old.id] = time.time_ns()
             end(old)
             old.remove()
 
@@ -70,8 +72,9 @@ def rolled(name: str, end: Callable[[Made], None], count: int, rate: float) -> l
                 roller.add()
         with Stamps(f"{LABEL}={engine.session}") as stamps:
             loads = _rolled(rollers, name, end, count, rate)
-            deaths = stamps.ends()
+            died_ns = stamps.deaths()
         for roller, load in zip(rollers, loads, strict=True):
+            deaths = [(told_ns, died_ns[id_]) for id_, told_ns in roller.told_ns.items() if id_ in died_ns]
             figures += _figures(f"{count} rolls by {name}, {roller.mode}", load, deaths)
     return figures
 
@@ -120,9 +123,9 @@ def _figures(what: str, load: Load, deaths: Sequence[Death]) -> list[Figure]:
 
 def _is_accepted(began_ns: int, ended_ns: int, deaths: Sequence[Death]) -> bool:
     """Whether a call may have been taken, by a program or for it by the kernel, between its signal and its death."""
-    return any(began_ns < die_ns and ended_ns > kill_ns - STAMP_NS for kill_ns, die_ns in deaths)
+    return any(began_ns < die_ns and ended_ns > told_ns for told_ns, die_ns in deaths)
 
 
 def _after(moment_ns: int, deaths: Sequence[Death]) -> float:
-    """Return the milliseconds since the signal that is nearest."""
-    return min(((moment_ns - kill_ns) / 1e6 for kill_ns, _ in deaths), key=abs)
+    """Return the milliseconds since the engine was told, the nearest time."""
+    return min(((moment_ns - told_ns) / 1e6 for told_ns, _ in deaths), key=abs)
