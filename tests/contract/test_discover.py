@@ -19,13 +19,6 @@ from tests.parts.wait import wait_for
 
 
 @pytest.fixture
-def etcd(tmp_path: Path) -> Iterator[Etcd]:
-    (folder := tmp_path / "etcd").mkdir()
-    with Etcd(folder) as real:
-        yield real
-
-
-@pytest.fixture
 def discover(tmp_path: Path, etcd: Etcd) -> Iterator[Discover]:
     (folder := tmp_path / "discover").mkdir()
     tmp_path.chmod(0o755)

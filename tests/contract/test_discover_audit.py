@@ -4,7 +4,6 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -56,12 +55,6 @@ class Followed:
 
     def records(self) -> int:
         return len(self.watch.latest.records)
-
-
-@pytest.fixture
-def etcd(tmp_path: Path) -> Iterator[Etcd]:
-    with Etcd(tmp_path) as real:
-        yield real
 
 
 @contextlib.contextmanager

@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,31 +9,10 @@ from catalog.record import Check
 from tests.parts.backend import backend
 from tests.parts.caller import Caller
 from tests.parts.discover import Discover
-from tests.parts.etcd import Etcd
 from tests.parts.haproxy import free_port, get
 from tests.parts.hosts import LeasedHost, claimed
 from tests.parts.records import instance
 from tests.parts.wait import wait_for
-
-
-@pytest.fixture
-def etcd(tmp_path: Path) -> Iterator[Etcd]:
-    (folder := tmp_path / "etcd").mkdir()
-    with Etcd(folder) as real:
-        yield real
-
-
-@pytest.fixture
-def discover(tmp_path: Path, etcd: Etcd) -> Iterator[Discover]:
-    tmp_path.chmod(0o755)
-    (folder := tmp_path / "discover").mkdir()
-    it = Discover(folder, etcd.endpoint)
-    it.start()
-    try:
-        it.wait_ready()
-        yield it
-    finally:
-        it.end()
 
 
 def local(number: int, port: int, service_port: int, service: str = "whoami", **changes):

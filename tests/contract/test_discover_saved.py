@@ -23,13 +23,6 @@ from tests.parts.records import instance, snapshot
 from tests.parts.wait import wait_for
 
 
-@pytest.fixture
-def etcd(tmp_path: Path) -> Iterator[Etcd]:
-    (folder := tmp_path / "etcd").mkdir()
-    with Etcd(folder) as real:
-        yield real
-
-
 @contextlib.contextmanager
 def running(folder: Path, etcd: Etcd) -> Iterator[Discover]:
     folder.parent.chmod(0o755)

@@ -23,12 +23,6 @@ LOCAL = "unix:///var/run/docker.sock"
 SLEEP = ("perl", "-e", "$SIG{TERM} = sub { exit 0 }; sleep 600")
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with Engine() as session:
-        yield session
-
-
 @pytest.fixture
 def source() -> Iterator[DockerSource]:
     opened = DockerSource(LOCAL, {})

@@ -4,7 +4,6 @@ import json
 import re
 import signal
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,12 +25,6 @@ MANY = 1000
 SERVICES = ("s0", "s1", "s2", "s3", "s4")
 LINES_A_SECOND = 10
 SECRET = "hunter2-do-not-tell"
-
-
-@pytest.fixture
-def etcd(tmp_path: Path) -> Iterator[Etcd]:
-    with Etcd(tmp_path / "etcd") as running:
-        yield running
 
 
 def put_all(store: Store, values: dict[str, bytes]) -> None:

@@ -51,12 +51,6 @@ class Stub:
 
 
 @pytest.fixture
-def etcd(tmp_path: Path) -> Iterator[Etcd]:
-    with Etcd(tmp_path / "etcd") as running:
-        yield running
-
-
-@pytest.fixture
 def stub(tmp_path: Path) -> Stub:
     return Stub(tmp_path)
 

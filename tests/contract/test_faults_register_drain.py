@@ -21,19 +21,6 @@ MARK = f"{PREFIX}/v1/hosts/h1/drained"
 
 
 @pytest.fixture
-def etcd(tmp_path: Path) -> Iterator[Etcd]:
-    with Etcd(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def catalog(etcd: Etcd) -> Iterator[Catalog]:
-    opened = Catalog(etcd)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def register(etcd: Etcd, catalog: Catalog, tmp_path: Path) -> Iterator[Register]:
     """A registrar with three instances; the engine is scripted, as which containers there are does not matter here."""
     containers = [inspected(number) for number in (1, 2, 3)]

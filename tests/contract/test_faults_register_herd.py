@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,12 +16,6 @@ from tests.parts.writes import Writes, most_in_a_second
 
 HOSTS = hosts_root(PREFIX)
 COUNT, INSTANCES, TTL_S = 10, 120, 6
-
-
-@pytest.fixture
-def etcd(tmp_path: Path) -> Iterator[Etcd]:
-    with Etcd(tmp_path) as running:
-        yield running
 
 
 def test_ten_registrars_after_an_outage_keep_their_leases_and_write_nothing(etcd: Etcd) -> None:

@@ -23,19 +23,6 @@ HOST = f"{PREFIX}/v1/hosts/h1"
 OWNER, INSTANCES = f"{HOST}/owner", f"{HOST}/instances/"
 
 
-@pytest.fixture
-def etcd(tmp_path: Path) -> Iterator[Etcd]:
-    with Etcd(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def catalog(etcd: Etcd) -> Iterator[Catalog]:
-    opened = Catalog(etcd)
-    yield opened
-    opened.close()
-
-
 @contextlib.contextmanager
 def registrar(etcd: Etcd, catalog: Catalog, folder: Path) -> Iterator[Register]:
     """Run one with the default TTL, so that no keepalive or comparison repairs anything in time."""

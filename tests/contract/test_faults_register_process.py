@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,18 +22,6 @@ from tests.parts.register import Register
 from tests.parts.wait import wait_for
 
 START = "import sys; from register.__main__ import main; {0}; sys.exit(main())"
-
-
-@pytest.fixture
-def etcd(tmp_path: Path) -> Iterator[Etcd]:
-    with Etcd(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with Engine() as session:
-        yield session
 
 
 def flags(register: Register) -> list[str]:

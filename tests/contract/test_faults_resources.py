@@ -4,10 +4,7 @@ import os
 import resource
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.contract.test_discover import local
 from tests.contract.test_register import serve
@@ -24,38 +21,6 @@ TTL_S = 5
 FLAPPING = "flaps-9"  # other containers of this machine that ask for it are published too
 # Well and ill in turn, each time it is asked.
 FLAPS = "if [ -e /tmp/well ]; then rm /tmp/well; exit 1; else touch /tmp/well; fi"
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with Engine() as session:
-        yield session
-
-
-@pytest.fixture
-def etcd(tmp_path: Path) -> Iterator[Etcd]:
-    with Etcd(tmp_path / "etcd") as running:
-        yield running
-
-
-@pytest.fixture
-def catalog(etcd: Etcd) -> Iterator[Catalog]:
-    opened = Catalog(etcd)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def discover(tmp_path: Path, etcd: Etcd) -> Iterator[Discover]:
-    (folder := tmp_path / "discover").mkdir()
-    tmp_path.chmod(0o755)
-    it = Discover(folder, etcd.endpoint)
-    it.start()
-    try:
-        it.wait_ready()
-        yield it
-    finally:
-        it.end()
 
 
 def only_for(seconds: float) -> float:

@@ -4,8 +4,6 @@ import json
 import signal
 import threading
 import time
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,30 +24,6 @@ select(undef, undef, undef, $ENV{DELAY});
 my $s = IO::Socket::INET->new(LocalPort => 8000, Listen => 9, ReuseAddr => 1) or die;
 while (1) { my $c = $s->accept or next; print $c "hi\n"; close $c }
 """
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    with Engine() as session:
-        yield session
-
-
-@pytest.fixture
-def etcd(tmp_path: Path) -> Iterator[Etcd]:
-    with Etcd(tmp_path) as running:
-        yield running
-
-
-@pytest.fixture
-def catalog(etcd: Etcd) -> Iterator[Catalog]:
-    opened = Catalog(etcd)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def service() -> str:
-    return f"s{uuid.uuid4().hex[:8]}"
 
 
 def serve(engine: Engine, service: str, *flags: str, delay: str = "0", linger: str = "0") -> Container:
