@@ -50,6 +50,7 @@ class Keeper:
         self.state = state or State()
         self.changed: Callable[[], None] = lambda: None  # called after each step, in the thread that applies
         self._remembers = bool(self.state.view.services)
+        self._was_empty = state is not None and not self._remembers
         self._listed = False
         self._had_file = had_file  # HAProxy runs from it, or can
         self._started_s = time.monotonic()
@@ -99,7 +100,8 @@ class Keeper:
             return False
         if not self._listed:
             return now_s < self._started_s + UNLISTED_S
-        return not self._remembers and not self.state.view.services and now_s < self._started_s + EMPTY_S
+        surprises = not self._remembers and not self._was_empty and not self.state.view.services
+        return surprises and now_s < self._started_s + EMPTY_S
 
     def _take(self, step: Learned | Judged) -> None:
         if isinstance(step, Judged):

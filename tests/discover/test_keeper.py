@@ -62,6 +62,13 @@ def test_nothing_over_something_for_thirty_seconds(monkeypatch):
     assert (keeper.snapshot() is not None, keeper.waits) == (True, False)
 
 
+def test_nothing_over_nothing_at_once():
+    keeper = kept(remembered(FakeEtcd().claim("h1")), had_file=True)
+    leave(keeper, FakeEtcd().claim("h1"))
+
+    assert keeper.snapshot() is not None
+
+
 def test_emptied_by_evidence_is_applied_at_once(etcd):
     keeper = kept(remembered(etcd), had_file=True)
     leave(keeper, etcd.delete("h1", instance(1)))

@@ -2,18 +2,21 @@
 
 import threading
 import uuid
+from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
 
 from catalog.store import Store
 from register.container import parse_inspect
-from register.docker_source import Seen
+from register.docker_source import DockerSource, Seen
+from register.events import EventReader
 from register.hints import Hints
 from register.host import Host, Surroundings, this_life
 from register.lease import KEEPALIVES_PER_TTL, LeaseKeeper, Registrar
 from register.own_keys import OwnKeys
 from register.own_watch import OwnWatch
+from register.probe import Prober
 from register.publisher import WATCHED, Around, Publisher, Rules
+from register.readiness import Target
 from register.standing import Standing
 from register.telling import Telling
 from sidecar.health import Health
@@ -34,31 +37,27 @@ def inspected(number: int) -> dict[str, object]:
     }
 
 
-class _Source:
+class _Source(DockerSource):
     """An engine whose containers never change."""
 
     def __init__(self, count: int) -> None:
+        super().__init__("", {})
         self.show(count)
 
     def show(self, count: int) -> None:
         self._seen = Seen(tuple(parse_inspect(inspected(number)) for number in range(1, count + 1)), {})
 
-    def containers(self, hints: Hints, *, everything: bool) -> Seen:
+    def containers(self, hints: Hints, *, everything: bool, turned: Callable[[], None] = lambda: None) -> Seen:
         return self._seen
 
 
-class _Events:
-    hints = Hints()
-
-    def cut(self) -> None: ...
-
-
-class _Prober:
+class _Prober(Prober):
     """Nothing has to be probed: every container has a HEALTHCHECK."""
 
-    verdicts: ClassVar[dict[object, object]] = {}
+    def __init__(self) -> None:
+        self.verdicts = {}
 
-    def aim(self, targets: object) -> None: ...
+    def aim(self, targets: tuple[Target, ...]) -> None: ...
 
 
 class One:
@@ -90,9 +89,10 @@ class One:
             cap_s=ttl_s / KEEPALIVES_PER_TTL,
         )
         rules = Rules(PREFIX, "published", "", 30, ttl_s / 3)
-        around = Around(_Events(), _Prober(), self.standing, self.keeper.look)
-        telling = Telling(self.standing, self.health, Metrics())
         self.source = _Source(instances)
+        events = EventReader(self.source, self.health, lambda _action: None)  # never runs: no event comes
+        around = Around(events, _Prober(), self.standing, self.keeper.look)
+        telling = Telling(self.standing, self.health, Metrics())
         self.publisher = Publisher(self.source, self.own_keys, around, rules, trigger, telling)
         self.actors = (self.keeper, self.own_watch, self.publisher)
         self.threads = [threading.Thread(target=actor.run) for actor in self.actors]
