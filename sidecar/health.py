@@ -5,6 +5,7 @@ import errno
 import json
 import logging
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -102,6 +103,11 @@ class _Listener(ThreadingHTTPServer):
         except OSError:
             threading.Event().wait(LOOK_S)
             raise
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say what went wrong, but not of a client that did not wait for its answer."""
+        if not isinstance(sys.exception(), (ConnectionError, TimeoutError)):
+            log.exception("a question of %s could not be answered", client_address)
 
 
 class _Answering:

@@ -3,7 +3,7 @@
 import socket
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,10 +16,9 @@ from tests.parts.wait import wait_for
 
 
 @contextmanager
-def answering(address: tuple[str, int], name: str, place: Path) -> Iterator[None]:
-    health = Health(stuck_after_s=60)
-    actor = server(address, health, Metrics(), lambda: name, place=place)
-    thread = threading.Thread(target=actor.run, name=name)
+def answering(address: tuple[str, int], explain: Callable[[], str], place: Path) -> Iterator[None]:
+    actor = server(address, Health(stuck_after_s=60), Metrics(), explain, place=place)
+    thread = threading.Thread(target=actor.run)
     thread.start()
     try:
         yield
@@ -45,8 +44,8 @@ def address(request: pytest.FixtureRequest) -> tuple[str, int]:
 def test_a_second_one_answers_elsewhere_and_moves_when_the_first_leaves(tmp_path, address):
     place = tmp_path / "metrics"
     home = "{}:{}".format(f"[{address[0]}]" if ":" in address[0] else address[0], address[1])
-    with answering(address, "first", tmp_path / "unused"):
-        second = answering(address, "second", place)
+    with answering(address, lambda: "first", tmp_path / "unused"):
+        second = answering(address, lambda: "second", place)
         second.__enter__()
         away = place.read_text().strip()
 
@@ -61,3 +60,33 @@ def test_a_second_one_answers_elsewhere_and_moves_when_the_first_leaves(tmp_path
 def test_an_address_that_is_not_ours_is_a_wrong_setting(tmp_path):
     with pytest.raises(WrongSettings, match=r"METRICS: 192\.0\.2\.1:9302"):
         server(("192.0.2.1", 9302), Health(stuck_after_s=60), Metrics(), str, place=tmp_path / "metrics")
+
+
+def test_a_client_that_does_not_wait_is_no_error_and_a_mistake_of_ours_is(address, caplog, tmp_path):
+    asks, left = [], threading.Event()
+
+    def explain() -> str:
+        asks.append("asked")
+        if len(asks) > 1:
+            raise LookupError("ours")
+        left.wait(5)
+        return "x" * 10_000_000  # more than a connection takes before anybody reads
+
+    with answering(address, explain, tmp_path / "place"):
+        with socket.create_connection(address, 5) as client:
+            client.sendall(b"GET /explain HTTP/1.0\r\n\r\n")
+            wait_for(lambda: asks, 5, "it is asked")
+        left.set()
+        wait_for(lambda: not answerers(), 5, "it has given up")
+        assert caplog.messages == []
+
+        with socket.create_connection(address, 5) as client:
+            client.sendall(b"GET /explain HTTP/1.0\r\n\r\n")
+            assert client.recv(1) == b""
+        wait_for(lambda: not answerers(), 5, "it has given up")
+
+    assert ["could not be answered" in message for message in caplog.messages] == [True]
+
+
+def answerers() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if "process_request_thread" in thread.name]
