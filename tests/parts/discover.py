@@ -73,8 +73,8 @@ class Discover:
     def ready(self) -> bool:
         return get(self.metrics, "/readyz")[0] == 200
 
-    def wait_ready(self) -> None:
-        wait_for(self.ready, 20, "docker-discover is ready")
+    def wait_ready(self, within_s: float = 20) -> None:
+        wait_for(self.ready, within_s, "docker-discover is ready")
 
     def wait_said(self, text: str, within_s: float = 10) -> None:
         wait_for(lambda: text in self.log, within_s, f"docker-discover says {text!r}")
