@@ -107,6 +107,7 @@ class QuorumSilent(Fault):
     rows = (27,)
     group = "store"
     lasts_s = (5, 30)
+    loses_records = True  # a leader that wakes finds the leases over that nobody could keep alive meanwhile
     how_many: int
     seconds: float
 
