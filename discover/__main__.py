@@ -1,11 +1,8 @@
 """docker-discover: the wiring, and nothing else."""
 
-import grp
 import logging
 import os
 import platform
-import pwd
-import resource
 import sys
 import threading
 import time
@@ -13,15 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from discover.addresses import bridge_gateway
+from discover import preview
 from discover.apply import Applier
 from discover.audit import Audit
 from discover.evidence import started
 from discover.guard import Guard
-from discover.haproxy import HAProxy, Paths
+from discover.haproxy import HAProxy
+from discover.here import paths_of, policy_of
 from discover.keeper import Keeper, Learned
 from discover.listened import ListenedFile
-from discover.model import Bind, Policy, Process
 from discover.reconcile import Reconcile, Sources
 from discover.remembered import Place
 from discover.saved import SavedFile
@@ -40,11 +37,6 @@ from sidecar.trigger import Trigger
 
 logger = logging.getLogger(PROGRAM)
 
-HAPROXY_USER = "haproxy"  # what Debian's package creates
-MAXCONN = 10_000
-# HAProxy takes two descriptors a connection; as many again are left twice over for the checks of servers and for
-# listeners, or it would refuse to start once there are many.
-DESCRIPTORS_PER_CONNECTION = 6
 STUCK_S = 120.0  # a round may wait for HAProxy's check (30 s) and its reload (10 s), twice
 
 
@@ -57,13 +49,16 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
     """Run until a signal; HAProxy goes on serving afterwards. Raises WrongSettings."""
     settings = settings_of(argv, environ)
     log.setup(settings.log_level, settings.log_format)
+    if settings.command:
+        preview.run(settings, settings.command)
+        return
     log.announce(PROGRAM, settings.shown)
     _make_folders(settings)
 
     trigger, problems, metrics = Trigger(), Problems(), Metrics()
     state = health.Health(stuck_after_s=STUCK_S)
-    haproxy = HAProxy(_paths(settings), binary=settings.haproxy, supervised=settings.supervised)
-    if _paths(settings).config.exists() and not haproxy.answers():
+    haproxy = HAProxy(paths_of(settings), binary=settings.haproxy, supervised=settings.supervised)
+    if paths_of(settings).config.exists() and not haproxy.answers():
         haproxy.start()  # before all else: a snapshot of 10,000 instances takes a while to read
     keeper, knowing = _knowing(settings, haproxy, trigger, metrics=metrics, state=state)
     reconcile = _reconcile(settings, keeper, haproxy, trigger, problems=problems, metrics=metrics, state=state)
@@ -84,11 +79,6 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
     logger.info("stopped as asked, HAProxy goes on serving")
 
 
-def _paths(settings: DiscoverSettings) -> Paths:
-    run = settings.run_dir
-    return Paths(settings.state_dir / "haproxy.cfg", run / "master.sock", run / "haproxy.pid")
-
-
 def _knowing(
     settings: DiscoverSettings, haproxy: HAProxy, trigger: Trigger, *, metrics: Metrics, state: health.Health
 ) -> tuple[Keeper, list[Actor]]:
@@ -101,7 +91,7 @@ def _knowing(
     now_s = time.monotonic()
     keeper = Keeper(
         started(saved.catalog, saved.suspects) if saved else None,
-        had_file=_paths(settings).config.exists(),
+        had_file=paths_of(settings).config.exists(),
         metrics=metrics,
     )
 
@@ -145,46 +135,12 @@ def _reconcile(
 ) -> Reconcile:
     sources = Sources(
         snapshot=keeper.snapshot,
-        policy=lambda: _policy(settings),
+        policy=lambda: policy_of(settings),
         templates=Templates(settings.template, settings.state_dir / "template.good.j2"),
         listened=ListenedFile(settings.state_dir / "listeners"),
     )
-    applier = Applier(haproxy, _paths(settings).config, stop=threading.Event(), metrics=metrics)
+    applier = Applier(haproxy, paths_of(settings).config, stop=threading.Event(), metrics=metrics)
     return Reconcile(sources, applier, trigger, problems=problems, health=state)
-
-
-def _policy(settings: DiscoverSettings) -> Policy:
-    user, group = _user()
-    process = Process(
-        stats=Bind(*settings.stats) if settings.stats else None,
-        admin_socket=str(settings.run_dir / "admin.sock"),
-        maxconn=_maxconn(),
-        user=user,
-        group=group,
-    )
-    return Policy(process, settings.hosts or _default_hosts(), unusable={})
-
-
-def _default_hosts() -> tuple[str, ...]:
-    """Return loopback for programs on this host, and the bridge's gateway for programs in containers."""
-    gateway = bridge_gateway()
-    return ("127.0.0.1", gateway) if gateway else ("127.0.0.1",)
-
-
-def _user() -> tuple[str | None, str | None]:
-    """Return whom HAProxy's workers become; nobody else when we are not root or there is no such user."""
-    try:
-        group = grp.getgrgid(pwd.getpwnam(HAPROXY_USER).pw_gid).gr_name
-    except KeyError:
-        return None, None
-    return (HAPROXY_USER, group) if os.geteuid() == 0 else (None, None)
-
-
-def _maxconn() -> int:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard == resource.RLIM_INFINITY:
-        return MAXCONN
-    return max(100, min(MAXCONN, hard // DESCRIPTORS_PER_CONNECTION))
 
 
 def _make_folders(settings: DiscoverSettings) -> None:

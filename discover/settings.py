@@ -4,21 +4,30 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from catalog.access import Access
 from catalog.errors import Rejected
 from sidecar.options import (
+    COMMAND,
     COMMON,
     Option,
     access_of,
     address_or_off,
     boolean,
+    readable_file,
     shown,
     values_of,
 )
 
 PROGRAM = "docker-discover"
 ABOUT = "Watch etcd, lay out HAProxy's configuration, and apply it without a lost request."
+Command = Literal["check", "render", "diff"]
+COMMANDS = {
+    "check": "try TEMPLATE with all that a service can ask for, let HAProxy read it, say what is wrong; then exit",
+    "render": "print the configuration for what etcd says now; then exit, nothing is touched",
+    "diff": "print how that differs from the one in STATE_DIR; then exit, nothing is touched",
+}
 TEMPLATE = Path(__file__).parent.parent / "templates" / "haproxy.cfg.j2"
 
 
@@ -47,6 +56,12 @@ OPTIONS = (
     Option("METRICS", address_or_off, "127.0.0.1:9302", "metrics, /healthz, /readyz and /explain, or off"),
     Option("HAPROXY", str, "haproxy", "the program, by name or path"),
     Option("HAPROXY_SUPERVISED", boolean, "false", "true: somebody else starts HAProxy and starts it again"),
+    Option(
+        "CATALOG",
+        readable_file,
+        None,
+        "for --render and --diff: what `etcdctl get --prefix <ETCD_PREFIX> -w json` printed, instead of etcd",
+    ),
     *COMMON,
 )
 
@@ -68,11 +83,13 @@ class DiscoverSettings:
     log_level: str
     log_format: str
     shown: Mapping[str, str]
+    catalog: Path | None
+    command: Command | None
 
 
 def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> DiscoverSettings:
     """Return the settings; flag beats variable beats default. Raises WrongSettings with all mistakes."""
-    values = values_of(OPTIONS, PROGRAM, ABOUT, argv, environ)
+    values = values_of(OPTIONS, PROGRAM, ABOUT, argv, environ, COMMANDS)
     return DiscoverSettings(
         access=access_of(values),
         prefix=values["ETCD_PREFIX"],
@@ -87,4 +104,6 @@ def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> DiscoverSett
         log_level=values["LOG_LEVEL"],
         log_format=values["LOG_FORMAT"],
         shown=shown(OPTIONS, values),
+        catalog=values["CATALOG"],
+        command=values[COMMAND],
     )

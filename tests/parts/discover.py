@@ -24,7 +24,7 @@ class Discover:
         self.haproxy = RealHAProxy(folder, "machine")
         self.stats, self.metrics = free_port(), free_port()
         self.template = folder / "haproxy.cfg.j2"
-        self._flags = [
+        self.flags = [
             *("--etcd-host", etcd_host, "--state-dir", str(folder), "--run-dir", str(folder)),
             *("--stats", f"127.0.0.1:{self.stats}", "--metrics", f"127.0.0.1:{self.metrics}"),
             *("--bind", "127.0.0.1", *flags),
@@ -36,7 +36,7 @@ class Discover:
         """Start it, and do not wait."""
         self._lives += 1  # a log for each: HAProxy goes on writing to that of the life that started it
         with (self.folder / f"discover-{self._lives}.log").open("wb") as log:
-            command = [sys.executable, *self.program, *self._flags]
+            command = [sys.executable, *self.program, *self.flags]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
 
     def kill(self) -> None:

@@ -1,0 +1,58 @@
+"""What this host adds to a configuration: paths, addresses to listen on, whom HAProxy becomes, how much it may hold."""
+
+import grp
+import os
+import pwd
+import resource
+
+from discover.addresses import bridge_gateway
+from discover.haproxy import Paths
+from discover.model import Bind, Policy, Process
+from discover.settings import DiscoverSettings
+
+HAPROXY_USER = "haproxy"  # what Debian's package creates
+MAXCONN = 10_000
+# HAProxy takes two descriptors a connection; as many again are left twice over for the checks of servers and for
+# listeners, or it would refuse to start once there are many.
+DESCRIPTORS_PER_CONNECTION = 6
+
+
+def paths_of(settings: DiscoverSettings) -> Paths:
+    """Return where HAProxy's file and its master are."""
+    run = settings.run_dir
+    return Paths(settings.state_dir / "haproxy.cfg", run / "master.sock", run / "haproxy.pid")
+
+
+def policy_of(settings: DiscoverSettings) -> Policy:
+    """Return what holds on this host now; its bridge can come and go."""
+    user, group = _user()
+    process = Process(
+        stats=Bind(*settings.stats) if settings.stats else None,
+        admin_socket=str(settings.run_dir / "admin.sock"),
+        maxconn=_maxconn(),
+        user=user,
+        group=group,
+    )
+    return Policy(process, settings.hosts or _default_hosts(), unusable={})
+
+
+def _default_hosts() -> tuple[str, ...]:
+    """Return loopback for programs on this host, and the bridge's gateway for programs in containers."""
+    gateway = bridge_gateway()
+    return ("127.0.0.1", gateway) if gateway else ("127.0.0.1",)
+
+
+def _user() -> tuple[str | None, str | None]:
+    """Return whom HAProxy's workers become; nobody else when we are not root or there is no such user."""
+    try:
+        group = grp.getgrgid(pwd.getpwnam(HAPROXY_USER).pw_gid).gr_name
+    except KeyError:
+        return None, None
+    return (HAPROXY_USER, group) if os.geteuid() == 0 else (None, None)
+
+
+def _maxconn() -> int:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY:
+        return MAXCONN
+    return max(100, min(MAXCONN, hard // DESCRIPTORS_PER_CONNECTION))

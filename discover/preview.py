@@ -1,0 +1,95 @@
+"""Show what would run, to somebody before a terminal or in a CI: nothing is written but to a folder of its own."""
+
+import difflib
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from catalog.errors import Rejected, Unavailable
+from catalog.keys import hosts_root
+from catalog.store import Store
+from discover.build import build
+from discover.exported import listing_of
+from discover.files import read
+from discover.haproxy import HAProxy
+from discover.here import paths_of, policy_of
+from discover.listened import ListenedFile
+from discover.model import listened_by, with_idle
+from discover.ownership import Listening
+from discover.render import Layout, Rendered, marked, rendered_of
+from discover.sample import sample
+from discover.settings import PROGRAM, Command, DiscoverSettings
+from discover.snapshot import Snapshot, snapshot_of
+
+LIST_S = 10.0
+
+
+def run(settings: DiscoverSettings, command: Command) -> None:
+    """Print what was asked for and return; ends the process with status 1, and one line, if it cannot be done."""
+    try:
+        layout = _layout(settings.template)
+        if command == "check":
+            _check(settings, layout.render(sample(policy_of(settings).process)))
+            print(f"{settings.template}: good")
+            return
+        runs = _runs(settings)
+        wanted = _wanted(settings, layout, runs)
+        sys.stdout.writelines([wanted.text] if command == "render" else _difference(runs, wanted, settings))
+        _check(settings, wanted)
+    except (Rejected, Unavailable) as error:
+        sys.exit(f"{PROGRAM}: --{command}: {error}")
+
+
+def _layout(path: Path) -> Layout:
+    text = read(path)
+    if text is None:
+        raise Rejected(f"template {path}: no such file; TEMPLATE names another")
+    return Layout(text, path.name)
+
+
+def _check(settings: DiscoverSettings, rendered: Rendered) -> None:
+    """Let HAProxy read it. Raises Rejected."""
+    haproxy = HAProxy(paths_of(settings), binary=settings.haproxy, supervised=True)
+    with tempfile.TemporaryDirectory(prefix="tandem-") as folder:
+        file = Path(folder) / "haproxy.cfg"
+        file.write_text(marked(rendered, "0" * 12))
+        haproxy.check(file)
+
+
+def _runs(settings: DiscoverSettings) -> Rendered | None:
+    text = read(paths_of(settings).config)
+    return None if text is None else rendered_of(text)
+
+
+def _wanted(settings: DiscoverSettings, layout: Layout, runs: Rendered | None) -> Rendered:
+    """Return what docker-discover would run: ports stay with whom HAProxy has them for, and while they are empty."""
+    names = {section.name for section in runs.sections.values()} if runs else set[str]()
+    holders = {port: service for service, port in filter(None, map(listened_by, names))}
+    policy, snapshot = policy_of(settings), _snapshot(settings)
+    built, _ = build(snapshot, policy, listening=Listening(holders))
+    built, problems = build(snapshot, policy, listening=Listening(holders, built.binds))  # no instance is ourselves
+    for where, problem in problems.items():
+        print(f"{PROGRAM}: {problem.code} {where}: {problem.text}", file=sys.stderr)
+    idle = (each for each in ListenedFile(settings.state_dir / "listeners").load() if each.name in names)
+    return layout.render(with_idle(built, idle))
+
+
+def _snapshot(settings: DiscoverSettings) -> Snapshot:
+    if settings.catalog is not None:
+        text = read(settings.catalog) or ""
+        try:
+            return snapshot_of(settings.prefix, listing_of(text))
+        except Rejected as error:
+            raise Rejected(f"{settings.catalog} {error}") from error
+    store = Store(settings.access, deadline_s=LIST_S)
+    try:
+        return snapshot_of(settings.prefix, store.list(hosts_root(settings.prefix)))
+    finally:
+        store.close()
+
+
+def _difference(runs: Rendered | None, wanted: Rendered, settings: DiscoverSettings) -> Iterator[str]:
+    before = runs.text.splitlines(keepends=True) if runs else []
+    name = str(paths_of(settings).config)
+    return difflib.unified_diff(before, wanted.text.splitlines(keepends=True), name, "wanted now")

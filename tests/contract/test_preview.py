@@ -1,0 +1,92 @@
+"""docker-discover --check, --render and --diff: what a terminal or a CI is told, and that nothing is touched."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.parts.discover import Discover, publish
+from tests.parts.etcd import Etcd
+from tests.parts.haproxy import free_port
+from tests.parts.records import instance
+
+TEMPLATE = Path(__file__).parent.parent.parent / "templates" / "haproxy.cfg.j2"
+
+
+def asked(*flags: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "discover", *flags, "--bind", "127.0.0.1"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def edited(tmp_path: Path) -> Path:
+    path = tmp_path / "edited.j2"
+    path.write_text(TEMPLATE.read_text())
+    return path
+
+
+def test_a_good_template_is_good_without_etcd(edited):
+    done = asked("--check", "--template", str(edited), "--etcd-host", "127.0.0.1:1")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{edited}: good\n", "")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("{% endif %}", "{% endfor %}", "--check: template edited.j2 line "),
+        ("retries 3", "retires 3", "--check: HAProxy refuses the configuration: "),
+        ("description {{ marker }}", "", "--check: template edited.j2: the marker is missing"),
+    ],
+)
+def test_a_bad_template_is_one_line_and_status_1(edited, old, new, why):
+    edited.write_text(edited.read_text().replace(old, new, 1))
+
+    done = asked("--check", "--template", str(edited))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"docker-discover: {why}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_template_that_is_not_there_is_said():
+    done = asked("--check", "--template", "/nowhere/haproxy.cfg.j2")
+
+    assert done.returncode == 1
+    assert (
+        done.stderr
+        == "docker-discover: --check: template /nowhere/haproxy.cfg.j2: no such file; TEMPLATE names another\n"
+    )
+
+
+def test_what_runs_is_what_is_rendered(etcd: Etcd, discover: Discover, tmp_path: Path):
+    port = free_port()
+    publish(etcd, instance(1, "orders", address="192.0.2.1", service_port=port))
+    discover.wait_said(f"orders:{port}")
+    live = (*discover.flags, "--etcd-host", etcd.endpoint)
+    before = {path: path.read_bytes() for path in discover.folder.glob("haproxy.cfg*")}
+
+    same = asked("--diff", *live)
+    rendered = asked("--render", *live)
+    publish(etcd, instance(2, "bills", address="192.0.2.1", service_port=port))
+    (export := tmp_path / "catalog.json").write_text(etcd.ctl("get", "--prefix", "/services", "-w", "json"))
+    withdrawn = asked("--diff", *live[:-2], "--etcd-host", "127.0.0.1:1", "--catalog", str(export))
+
+    assert (same.returncode, same.stdout, same.stderr) == (0, "", "")
+    assert f"listen orders:{port}" in rendered.stdout
+    assert rendered.stdout.count("192.0.2.1:") == 1
+    assert "PORT_CLAIMED" in withdrawn.stderr
+    assert withdrawn.returncode == 0
+    assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"header": {"revision": 1}, "kvs": [{"key": "x"}]}'])
+def test_what_is_no_export_is_said(tmp_path, text):
+    (export := tmp_path / "catalog.json").write_text(text)
+
+    done = asked("--render", "--catalog", str(export), "--state-dir", str(tmp_path))
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"docker-discover: --render: {export} is not what `etcdctl get")
+    assert done.stderr.count("\n") == 1
