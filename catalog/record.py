@@ -134,11 +134,15 @@ _CHOICES: Mapping[str, tuple[object, ...]] = {
 }
 
 
+_NAMES = tuple(f.name for f in fields(Instance))
+_CHECK_NAMES = tuple(f.name for f in fields(Check))
+
+
 def encode(instance: Instance) -> bytes:
     """Return the canonical JSON of an instance: the same instance gives the same bytes."""
-    document: dict[str, Any] = {f.name: getattr(instance, f.name) for f in fields(Instance)}
+    document: dict[str, Any] = {name: getattr(instance, name) for name in _NAMES}
     document["v"] = VERSION
-    document["check"] = {f.name: getattr(instance.check, f.name) for f in fields(Check)}
+    document["check"] = {name: getattr(instance.check, name) for name in _CHECK_NAMES}
     document["attributes"] = dict(instance.attributes)
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 
