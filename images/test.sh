@@ -9,4 +9,5 @@ trap cleanup EXIT
 
 need etcd=etcd-server etcdctl=etcd-client haproxy=haproxy ip=iproute2 iptables=iptables openssl=openssl curl=curl ps=procps faketime=faketime
 make --no-print-directory images
-.venv/bin/pytest "$@"
+# They wait more than they compute. What shares the engine, or the fleet, stays together (tests/conftest.py).
+.venv/bin/pytest -n 2 --dist loadgroup "$@"
