@@ -11,6 +11,7 @@ from tests.chaos.fault import Fault
 from tests.chaos.world import Service, World
 
 GONE_S = 1.0
+LATE_S = 10.0
 COMMAND_S = 5.0  # a docker command on a busy machine
 CUT_S = 0.5  # a tcp call that is under way when its container ends
 REUSED_PORT = 9000
@@ -106,7 +107,8 @@ class ContainerPaused(Fault):
 
     def strike(self, world: World) -> None:
         container = world.container(self.service, self.host)
-        world.excuse(for_s=GONE_S)
+        # Whoever has to hear of it may be out of order at the same time: the other fault lasts ten seconds at most.
+        world.excuse(for_s=LATE_S if world.paired else GONE_S)
         world.host(self.host).engine.docker("pause", container)
         world.measure("no host calls it", GONE_S, lambda: not world.is_called(container))
         world.wait(self.seconds)

@@ -69,7 +69,7 @@ class World:
 
     def begin_round(self, *, paired: bool = False) -> None:
         """Forget what was excused and measured. `paired`: two faults at once, so that no measure is one's own."""
-        self._paired = paired
+        self.paired = paired
         self.excuses: list[Excuse] = []
         self.ended: set[str] = set()  # containers that the fault touched: they may leave
         self.measures: list[Measure] = []
@@ -170,9 +170,9 @@ class World:
         """Wait until something is so, and note how long it took since a moment: now, or one that is known only then."""
         began_s = time.monotonic()
         try:
-            wait_for(condition, PAIRED_S if self._paired else MEASURE_S, what)
+            wait_for(condition, PAIRED_S if self.paired else MEASURE_S, what)
         except LabError as error:
-            if not self._paired:
+            if not self.paired:
                 self.broken.append(str(error))
         ended_s = time.monotonic()
         since_s = since() if callable(since) else since if since is not None else began_s
