@@ -13,6 +13,7 @@ LEAVE_S = 5.0
 ON_ENGINE = (Engine, Pair, Register)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together what shares a thing of this machine; `make test` runs a group beside the others."""
     for item in items:
