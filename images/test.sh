@@ -10,4 +10,4 @@ trap cleanup EXIT
 need etcd=etcd-server etcdctl=etcd-client haproxy=haproxy ip=iproute2 iptables=iptables openssl=openssl curl=curl ps=procps faketime=faketime
 make --no-print-directory images
 # They wait more than they compute. What shares the engine, or the fleet, stays together (tests/conftest.py).
-.venv/bin/pytest -n 2 --dist loadgroup "$@"
+.venv/bin/pytest -n 2 "$@"

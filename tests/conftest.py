@@ -1,34 +1,39 @@
 """What every test gets: a place among those that run at once, and no thread that outlives it."""
 
+import functools
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-
-from tests.parts.engine import Engine, Pair
-from tests.parts.register import Register
+from xdist.scheduler import LoadScopeScheduling
 
 LEAVE_S = 5.0
-ON_ENGINE = (Engine, Pair, Register)
+HOUSE = Path(__file__).parent.parent
+# Whose module imports one of these runs containers on this machine's engine, or hears of all that run there.
+ON_ENGINE = ("from tests.parts.engine import", "from tests.parts.register import")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares a thing of this machine; `make test` runs a group beside the others."""
-    for item in items:
-        if group := _group(item):
-            item.add_marker(pytest.mark.xdist_group(group))
+class Together(LoadScopeScheduling):
+    """`pytest -n`: what shares the fleet, or the engine, runs one after the other; all else beside it."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path, _, test = nodeid.partition("::")
+        if path.startswith("tests/fleet/"):
+            return "fleet"
+        in_image = "image" in test.partition("[")[2]  # HAProxy of the image is a container
+        return "engine" if path.startswith("tests/e2e/") or in_image or is_on_engine(path) else nodeid
 
 
-def _group(item: pytest.Item) -> str | None:
-    """Return who shares with this test: the machine's engine, or the fleet; None: nobody."""
-    folders = item.path.parts
-    if "fleet" in folders:
-        return "fleet"
-    known = list(vars(item.module).values()) if isinstance(item, pytest.Function) else []
-    in_image = "image" in item.name.partition("[")[2]  # HAProxy of the image is a container
-    return "engine" if "e2e" in folders or in_image or any(each in known for each in ON_ENGINE) else None
+@functools.cache
+def is_on_engine(path: str) -> bool:
+    text = (HOUSE / path).read_text()
+    return any(words in text for words in ON_ENGINE)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Together:
+    return Together(config, log)
 
 
 @pytest.fixture(autouse=True)
