@@ -9,6 +9,7 @@ from bench.measure import cpu_s
 from catalog.entries import Delete, Put
 from catalog.record import Check, Instance, encode
 from catalog.store import Store
+from discover.model import name_of
 from tests.contract.test_faults_floods import key, put_all
 from tests.parts.discover import Discover
 from tests.parts.etcd import Etcd
@@ -73,8 +74,9 @@ def toggle(store: Store, number: int, there: set[int]) -> None:
 
 def is_served(discover: Discover, number: int) -> bool:
     """Whether HAProxy has the second instance of a service, and calls it."""
-    rows = discover.haproxy.adapter.ask(f"@1 show servers state s{number}").splitlines()
-    return any(f" {of_service(number, 1).address} 2 0 " in row for row in rows)
+    one = of_service(number, 1)
+    answer = discover.haproxy.adapter.ask(f"@1 show servers state {name_of(one.service, FIRST_PORT + number)}")
+    return any(f" {one.address} 2 0 " in row for row in answer.splitlines())
 
 
 def of_service(number: int, which: int) -> Instance:
