@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 
 from catalog.errors import Rejected
-from catalog.record import SERVICE_NAME, Instance
+from catalog.record import Instance
+from catalog.rules import SERVICE_NAME
 
 HOST_ID = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 CONTAINER_SHORT = 12  # digits of a container id that Docker itself shows

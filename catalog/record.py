@@ -4,15 +4,33 @@ Everything that can reach haproxy.cfg is checked here, when an Instance is made,
 same rules: the registrar to labels, the discoverer to whatever anybody wrote to etcd.
 """
 
-import ipaddress
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Literal, NoReturn, get_args
 
 from catalog.errors import Rejected
+from catalog.rules import (
+    CHECK_PATH,
+    CONNECTIONS_MAX,
+    CONTAINER_ID,
+    DURATION_MS_MAX,
+    HEADER_IS,
+    HEADER_NAME,
+    HOST_NAME,
+    ITEMS_MAX,
+    PATH_PREFIX,
+    SERVICE_NAME,
+    STATUS_CODES,
+    STUB_POLICY,
+    TEXT,
+    WEIGHT_MAX,
+    address_of,
+    between,
+    matches,
+    one_of,
+)
 
 VERSION = 1
 RECORD_BYTES_MAX = 8192  # an honest record has under 1 kB; a flood of large ones must not fill every host's memory
@@ -25,38 +43,38 @@ Sticky = Literal["none", "cookie"]
 Retry = Literal["connect", "idempotent", "all"]
 CheckKind = Literal["tcp", "http", "none"]
 Panic = Literal["on", "off"]  # whether all are called when the http checks of all fail
+Proto = Literal["h1", "h2c"]  # what instances of an http service speak: h2c is HTTP/2 without TLS, as gRPC has it
+Locality = Literal["any", "zone", "host"]  # how near an instance has to be while one as near can be called
 OnAbsence = Literal["keep", "drop"]  # what becomes of it when its host's lease ends and nobody says that it stopped
-
-SERVICE_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
-# RFC 1035 section 2.3.4: at most 63 octets in a label, 255 in a name, which as text leaves 253.
-HOST_NAME = re.compile(
-    r"(?=.{1,253}\Z)(\*\.)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
-)
-# RFC 3986 section 3.3 without what HAProxy's configuration would read as its own: quotes, $, #, \ and space.
-CHECK_PATH = re.compile(r"/[A-Za-z0-9._~!&()*+,;=:@%/?-]{0,254}")
-# Printable, one line, and no half of a surrogate pair: JSON can carry one ("\\ud800"), no file can.
-TEXT = re.compile(r"[\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\U0010ffff]{0,255}")
-WEIGHT_MAX = 256  # HAProxy configuration manual, section 5.2 "weight"
-DURATION_MS_MAX = 24 * 3600 * 1000
-ITEMS_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The health check that HAProxy makes; None leaves the choice to the discoverer."""
+    """The health check that HAProxy makes; None, or an empty text, leaves the choice to the discoverer.
+
+    With `grpc` it asks grpc.health.v1 instead, where the discoverer knows how to; `kind` is then for one that does not.
+    """
 
     kind: CheckKind = "tcp"
     path: str = "/"
     interval_ms: int | None = None
     timeout_ms: int | None = None
+    grpc: bool = False
+    status: str = ""
+    host: str = ""
 
     def __post_init__(self) -> None:
-        _one_of("check.kind", self.kind, get_args(CheckKind))
-        _matches("check.path", self.path, CHECK_PATH, "a path such as /health")
+        one_of("check.kind", self.kind, get_args(CheckKind))
+        matches("check.path", self.path, CHECK_PATH, "a path such as /health")
         for name in ("interval_ms", "timeout_ms"):
             if (value := getattr(self, name)) is not None:
-                _between(f"check.{name}", value, 100, DURATION_MS_MAX)
+                between(f"check.{name}", value, 100, DURATION_MS_MAX)
+        if not isinstance(self.grpc, bool):
+            raise Rejected(f"check.grpc: {self.grpc!r:.80} is not true or false")
+        if self.status:
+            matches("check.status", self.status, STATUS_CODES, "status codes such as 200 or 200-299,404")
+        if self.host:
+            matches("check.host", self.host, HOST_NAME, "a host name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,34 +106,53 @@ class Instance:
     retry: Retry = "idempotent"
     panic: Panic = "on"
     on_absence: OnAbsence = "keep"
+    stub_policy: str = "supersede"
+    paths: tuple[str, ...] = ()
+    proto: Proto = "h1"
+    hash_header: str = ""  # the same value of this header goes to the same instance; beats balance
+    slow_start_ms: int | None = None
+    maxconn: int | None = None
+    canary: str = ""  # a header, or header=value: only calls with it, besides those that its weight gives it
+    locality: Locality = "any"
     tags: tuple[str, ...] = ()
     attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
-        _matches("service", self.service, SERVICE_NAME, "lower-case letters, digits and -, at most 63")
-        object.__setattr__(self, "address", _address(self.address))
-        _matches("container", self.container, CONTAINER_ID, "64 hexadecimal digits")
+        matches("service", self.service, SERVICE_NAME, "lower-case letters, digits and -, at most 63")
+        object.__setattr__(self, "address", address_of(self.address))
+        matches("container", self.container, CONTAINER_ID, "64 hexadecimal digits")
         for name in ("port", "container_port"):
-            _between(name, getattr(self, name), 1, 65535)
+            between(name, getattr(self, name), 1, 65535)
         if self.service_port is not None:
-            _between("service_port", self.service_port, 1, 65535)
-        if self.timeout_ms is not None:
-            _between("timeout_ms", self.timeout_ms, 1, DURATION_MS_MAX)
-        _between("weight", self.weight, 0, WEIGHT_MAX)
+            between("service_port", self.service_port, 1, 65535)
+        for name, most in (
+            ("timeout_ms", DURATION_MS_MAX),
+            ("slow_start_ms", DURATION_MS_MAX),
+            ("maxconn", CONNECTIONS_MAX),
+        ):
+            if getattr(self, name) is not None:
+                between(name, getattr(self, name), 1, most)
+        between("weight", self.weight, 0, WEIGHT_MAX)
         for name, choices in _CHOICES.items():
-            _one_of(name, getattr(self, name), choices)
+            one_of(name, getattr(self, name), choices)
         self._check_texts()
 
     def _check_texts(self) -> None:
         for name in ("container_name", "image", "zone"):
-            _matches(name, getattr(self, name), TEXT, "printable text of at most 255 characters")
-        for name in ("hosts", "tags", "attributes"):
+            matches(name, getattr(self, name), TEXT, "printable text of at most 255 characters")
+        matches("stub_policy", self.stub_policy, STUB_POLICY, "supersede, fallback, pin or share=N%")
+        for name, pattern in (("hash_header", HEADER_NAME), ("canary", HEADER_IS)):
+            if getattr(self, name):
+                matches(name, getattr(self, name), pattern, "the name of a header")
+        for name in ("hosts", "paths", "tags", "attributes"):
             if len(getattr(self, name)) > ITEMS_MAX:
                 raise Rejected(f"{name}: {len(getattr(self, name))} items, at most {ITEMS_MAX} are kept")
         for host in self.hosts:
-            _matches("hosts", host, HOST_NAME, "a host name, or one with a leading *.")
+            matches("hosts", host, HOST_NAME, "a host name, or one with a leading *.")
+        for path in self.paths:
+            matches("paths", path, PATH_PREFIX, "the beginning of a path, such as /api")
         for text in (*self.tags, *self.attributes, *self.attributes.values()):
-            _matches("tags and attributes", text, TEXT, "printable text of at most 255 characters")
+            matches("tags and attributes", text, TEXT, "printable text of at most 255 characters")
         # A mapping cannot be frozen by the dataclass; a sorted read-only copy can be compared and never changes.
         object.__setattr__(self, "attributes", MappingProxyType(dict(sorted(self.attributes.items()))))
         if (size := len(encode(self))) > RECORD_BYTES_MAX:
@@ -130,21 +167,39 @@ _CHOICES: Mapping[str, tuple[object, ...]] = {
     "sticky": get_args(Sticky),
     "retry": get_args(Retry),
     "panic": get_args(Panic),
+    "proto": get_args(Proto),
+    "locality": get_args(Locality),
     "on_absence": get_args(OnAbsence),
 }
 
 
-_NAMES = tuple(f.name for f in fields(Instance))
-_CHECK_NAMES = tuple(f.name for f in fields(Check))
+# What the first records did not have is written only if it says something: so the bytes of all others stay the same
+# when a newer registrar takes over.
+_LATER = frozenset(
+    {"stub_policy", "paths", "proto", "hash_header", "slow_start_ms", "maxconn", "canary", "locality"}
+    | {"grpc", "status", "host"}
+)
+_NAMES, _CHECK_NAMES = (tuple(f.name for f in fields(kind) if f.name not in _LATER) for kind in (Instance, Check))
+_ADDED, _CHECK_ADDED = (
+    tuple((f.name, f.default) for f in fields(kind) if f.name in _LATER) for kind in (Instance, Check)
+)
 
 
 def encode(instance: Instance) -> bytes:
     """Return the canonical JSON of an instance: the same instance gives the same bytes."""
-    document: dict[str, Any] = {name: getattr(instance, name) for name in _NAMES}
+    document = _said(instance, _NAMES, _ADDED)
     document["v"] = VERSION
-    document["check"] = {name: getattr(instance.check, name) for name in _CHECK_NAMES}
+    document["check"] = _said(instance.check, _CHECK_NAMES, _CHECK_ADDED)
     document["attributes"] = dict(instance.attributes)
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _said(thing: Any, names: tuple[str, ...], added: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+    said = {name: getattr(thing, name) for name in names}
+    for name, default in added:
+        if (value := getattr(thing, name)) != default:
+            said[name] = value
+    return said
 
 
 def decode(value: bytes) -> Instance:
@@ -188,7 +243,7 @@ def _no_constant(name: str) -> NoReturn:
 
 def _texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise Rejected(f"hosts and tags: {value!r:.80} is not a list of texts")
+        raise Rejected(f"hosts, paths and tags: {value!r:.80} is not a list of texts")
     return tuple(value)
 
 
@@ -206,34 +261,8 @@ def _check(value: Any) -> Check:
 
 _FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "hosts": _texts,
+    "paths": _texts,
     "tags": _texts,
     "attributes": _attributes,
     "check": _check,
 }
-
-
-def _address(value: object) -> str:
-    try:
-        # Only texts: ip_address() takes whole numbers too.
-        address = ipaddress.ip_address(value if isinstance(value, str) else "")
-    except ValueError as error:
-        raise Rejected(f"address: {value!r:.80} is not an IP address") from error
-    if address.is_unspecified or address.is_multicast or "%" in str(address):
-        raise Rejected(f"address: {value!r:.80} is not the address of one machine")
-    return str(address)
-
-
-def _matches(name: str, value: object, pattern: re.Pattern[str], right: str) -> None:
-    if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise Rejected(f"{name}: {value!r:.80} is not {right}")
-
-
-def _between(name: str, value: object, low: int, high: int) -> None:
-    # bool is an int to Python, but true is no port
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise Rejected(f"{name}: {value!r:.80} is not a whole number from {low} to {high}")
-
-
-def _one_of(name: str, value: object, choices: tuple[object, ...]) -> None:
-    if not isinstance(value, str | None) or value not in choices:
-        raise Rejected(f"{name}: {value!r:.80} is not one of {', '.join(map(str, choices))}")

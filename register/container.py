@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 from catalog.errors import Rejected
-from catalog.record import CONTAINER_ID
+from catalog.rules import CONTAINER_ID
 
 Health = Literal["starting", "healthy", "unhealthy"]
 _T = TypeVar("_T")

@@ -10,33 +10,15 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast
 
 from catalog.errors import Rejected
-from catalog.record import (
-    CHECK_PATH,
-    DURATION_MS_MAX,
-    HOST_NAME,
-    ITEMS_MAX,
-    TEXT,
-    WEIGHT_MAX,
-    Balance,
-    Check,
-    Mode,
-    OnAbsence,
-    Panic,
-    Retry,
-    Role,
-    Sticky,
-)
+from catalog.record import Balance, Check, CheckKind, Locality, Mode, OnAbsence, Panic, Proto, Retry, Role, Sticky
+from catalog.rules import ITEMS_MAX, TEXT
 from register.container import Container
-from sidecar.options import boolean, one_of
+from register.label_values import CHECK_KINDS, SETTINGS
 
 _KEY = re.compile(r"SERVICE_(?:([1-9][0-9]{0,4})_)?(.+)", re.DOTALL)
-_WHOLE = re.compile(r"[0-9]{1,9}")
-_DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h)")
-_UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
-_NOT_ESCAPED_COMMA = re.compile(r"(?<!\\),")
 # What goes to etcd is read by every host: a variable such as SERVICE_DB_PASSWORD was never meant as an attribute.
 _SECRET_NAME = re.compile(r"PASS|PWD|SECRET|TOKEN|CREDENTIAL|PRIVATE|AUTH|DSN|KEY(?:_|$)")
 _SECRET_VALUE = re.compile(r"://[^/\s]*:[^/\s]*@|PRIVATE KEY")
@@ -50,13 +32,23 @@ class PortLabels:
     port: int | Literal["auto"] | None = None
     mode: Mode = "tcp"
     hosts: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    proto: Proto = "h1"
     role: Role = "real"
+    stub_policy: str = "supersede"
     weight: int = 100
     check_path: str | None = None
     check_tcp: bool = True
+    check_grpc: bool = False
+    check_status: str = ""
+    check_host: str = ""
     check_interval_ms: int | None = None
     check_timeout_ms: int | None = None
-    balance: Balance | None = None
+    balance: str | None = None  # a Balance, or hash:<header>
+    canary: str = ""
+    locality: Locality = "any"
+    slow_start_ms: int | None = None
+    maxconn: int | None = None
     sticky: Sticky = "none"
     timeout_ms: int | None = None
     retry: Retry = "idempotent"
@@ -70,10 +62,28 @@ class PortLabels:
     @property
     def check(self) -> Check:
         """The health check that HAProxy is to make."""
-        interval_ms, timeout_ms = self.check_interval_ms, self.check_timeout_ms
-        if self.check_path is not None:
-            return Check("http", self.check_path, interval_ms=interval_ms, timeout_ms=timeout_ms)
-        return Check("tcp" if self.check_tcp else "none", interval_ms=interval_ms, timeout_ms=timeout_ms)
+        kind: CheckKind = (
+            "http" if self.check_path is not None else "tcp" if self.check_tcp or self.check_grpc else "none"
+        )
+        return Check(
+            kind,
+            self.check_path or "/",
+            interval_ms=self.check_interval_ms,
+            timeout_ms=self.check_timeout_ms,
+            grpc=self.check_grpc,
+            status=self.check_status if kind == "http" else "",
+            host=self.check_host if kind == "http" or self.check_grpc else "",
+        )
+
+    @property
+    def hash_header(self) -> str:
+        """The header that BALANCE=hash:<header> names."""
+        return (self.balance or "").partition(":")[2]
+
+    @property
+    def plain_balance(self) -> Balance | None:
+        """The balance for whoever does not know of hashed headers: an older discoverer, a tcp listener."""
+        return None if self.balance is None or self.hash_header else cast(Balance, self.balance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +115,7 @@ class Labels:
         """What holds for a port."""
         specific = self.specific(port)
         # The two kinds of check are one choice: a tcp check for one port beats an http check for all.
-        hidden = _CHECK_KINDS if _CHECK_KINDS & specific.keys() else frozenset()
+        hidden = CHECK_KINDS if CHECK_KINDS & specific.keys() else frozenset()
         return {name: text for name, text in self.general.items() if name not in hidden} | dict(specific)
 
     def asks(self, port: int | None = None) -> bool:
@@ -115,12 +125,14 @@ class Labels:
 
 
 def labels_of(container: Container) -> Labels:
-    """Return a container's SERVICE_ labels and variables, and VIRTUAL_HOST. Never fails: nothing is read yet."""
+    """Return a container's labels and variables, as far as they are for us. Never fails: nothing is read yet."""
     general: dict[str, Text] = {}
     by_port: dict[int, dict[str, Text]] = {}
     given = {**container.env, **container.labels}
     if given.get("VIRTUAL_HOST"):
         general["HOSTS"] = Text("VIRTUAL_HOST", given["VIRTUAL_HOST"])
+    if given.get("VIRTUAL_PATH"):
+        general["PATH"] = Text("VIRTUAL_PATH", given["VIRTUAL_PATH"])
     for key, value in given.items():
         if value and (match := _KEY.fullmatch(key)):
             port = int(match[1] or 0)
@@ -139,6 +151,8 @@ def read(labels: Labels, port: int) -> PortLabels:
             values[setting.field] = _read(setting.read, text, labels.container)
         elif name != "NAME" and _is_attribute(name, text.value):
             attributes[name.lower()] = text.value
+    if values.get("hosts") or values.get("paths"):
+        values.setdefault("mode", "http")  # who names hosts or paths, which only http has, means http
     return PortLabels(**values, attributes=MappingProxyType(dict(sorted(attributes.items())[:ITEMS_MAX])))
 
 
@@ -160,79 +174,3 @@ def _printable(text: str) -> str:
     if not TEXT.fullmatch(text):
         raise Rejected(f"{text!a:.80} is not printable text of at most 255 characters")
     return text
-
-
-def _whole(low: int, high: int, also: str = "") -> Callable[[str], int]:
-    def read_whole(text: str) -> int:
-        if not _WHOLE.fullmatch(text) or not low <= int(text) <= high:
-            raise Rejected(f"{text!a:.80} is not a whole number from {low} to {high}{also}")
-        return int(text)
-
-    return read_whole
-
-
-def _port(text: str) -> int | str:
-    return "auto" if text.lower() == "auto" else _whole(1, 65535, ", or auto")(text)
-
-
-def _duration_ms(low_ms: int) -> Callable[[str], int]:
-    def read_duration(text: str) -> int:
-        match = _DURATION.fullmatch(text)
-        duration_ms = int(match[1]) * _UNIT_MS[match[2]] if match else 0
-        if not low_ms <= duration_ms <= DURATION_MS_MAX:
-            raise Rejected(f"{text!a:.80} is not a duration such as 500ms, 2s or 1m, from {low_ms}ms to 24h")
-        return duration_ms
-
-    return read_duration
-
-
-def _hosts(text: str) -> tuple[str, ...]:
-    hosts = tuple(dict.fromkeys(re.split(r"[,\s]+", text.strip(", ").lower())))
-    for host in hosts:
-        if not HOST_NAME.fullmatch(host):
-            raise Rejected(f"{host!a:.80} is not a host name, or one with a leading *.")
-    return hosts
-
-
-def _path(text: str) -> str:
-    if not CHECK_PATH.fullmatch(text):
-        raise Rejected(f"{text!a:.80} is not a path such as /health")
-    return text
-
-
-def _tags(text: str) -> tuple[str, ...]:
-    parts = (part.replace("\\,", ",").strip() for part in _NOT_ESCAPED_COMMA.split(text))
-    return tuple(dict.fromkeys(part for part in parts if part))
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One label of the contract: which field of PortLabels it fills, and how its text is read (raises Rejected)."""
-
-    field: str
-    read: Callable[[str], Any]
-
-
-# NAME is not among them: it is read by register/naming.py, where all ports of a container are seen together.
-SETTINGS: Mapping[str, Setting] = {
-    "IGNORE": Setting("ignore", boolean),
-    "PORT": Setting("port", _port),
-    "MODE": Setting("mode", one_of(*get_args(Mode))),
-    "HOSTS": Setting("hosts", _hosts),
-    "ROLE": Setting("role", one_of(*get_args(Role))),
-    "WEIGHT": Setting("weight", _whole(0, WEIGHT_MAX)),
-    "CHECK_HTTP": Setting("check_path", _path),
-    "CHECK_TCP": Setting("check_tcp", boolean),
-    "CHECK_INTERVAL": Setting("check_interval_ms", _duration_ms(100)),
-    "CHECK_TIMEOUT": Setting("check_timeout_ms", _duration_ms(100)),
-    "BALANCE": Setting("balance", one_of(*get_args(Balance))),
-    "STICKY": Setting("sticky", one_of(*get_args(Sticky))),
-    "TIMEOUT": Setting("timeout_ms", _duration_ms(1)),
-    "RETRY": Setting("retry", one_of(*get_args(Retry))),
-    "PANIC": Setting("panic", one_of(*get_args(Panic))),
-    "ON_ABSENCE": Setting("on_absence", one_of(*get_args(OnAbsence))),
-    "NETWORK": Setting("network", str),
-    "ADDRESS": Setting("address", str),
-    "TAGS": Setting("tags", _tags),
-}
-_CHECK_KINDS = frozenset({"CHECK_HTTP", "CHECK_TCP"})

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from catalog.errors import Rejected
-from catalog.record import SERVICE_NAME
+from catalog.rules import SERVICE_NAME
 from register.container import Container
 from register.labels import Labels, Text
 from register.reasons import because

@@ -7,7 +7,7 @@ from typing import Any
 from catalog.access import Access
 from catalog.errors import Rejected
 from catalog.keys import HOST_ID
-from catalog.record import TEXT
+from catalog.rules import TEXT
 from register.addresses import checked_host_ip
 from register.instances import Register
 from register.standing import Asked

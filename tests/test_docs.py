@@ -5,7 +5,7 @@ from pathlib import Path
 
 from discover.model import CODES as DISCOVER_CODES
 from discover.settings import OPTIONS as DISCOVER
-from register.labels import SETTINGS
+from register.label_values import SETTINGS
 from register.reasons import REASONS
 from register.settings import OPTIONS as REGISTER
 

@@ -21,7 +21,8 @@ from catalog.keys import (
     parse_key,
     root,
 )
-from catalog.record import SERVICE_NAME, Instance
+from catalog.record import Instance
+from catalog.rules import SERVICE_NAME
 
 CONTAINER = "0123456789ab"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog import record
+from catalog import record, rules
 from catalog.errors import Rejected
 from catalog.record import Check, Instance, decode, encode
 
@@ -37,17 +37,20 @@ labels = st.text("abc019", min_size=1, max_size=5)
 host_names = st.lists(labels, min_size=1).map(".".join) | st.lists(labels, min_size=1).map(
     lambda n: ".".join(["*", *n])
 )
-durations = st.none() | st.integers(100, record.DURATION_MS_MAX)
+durations = st.none() | st.integers(100, rules.DURATION_MS_MAX)
 checks = st.builds(
     Check,
     kind=choice(record.CheckKind),
-    path=st.from_regex(record.CHECK_PATH, fullmatch=True),
+    path=st.from_regex(rules.CHECK_PATH, fullmatch=True),
     interval_ms=durations,
     timeout_ms=durations,
+    grpc=st.booleans(),
+    status=st.just("") | st.from_regex(rules.STATUS_CODES, fullmatch=True),
+    host=st.just("") | host_names,
 )
 instances = st.builds(
     Instance,
-    service=st.from_regex(record.SERVICE_NAME, fullmatch=True),
+    service=st.from_regex(rules.SERVICE_NAME, fullmatch=True),
     address=st.ip_addresses().filter(lambda ip: not ip.is_multicast and not ip.is_unspecified).map(str),
     port=ports,
     container=st.text("0123456789abcdef", min_size=64, max_size=64),
@@ -56,7 +59,7 @@ instances = st.builds(
     mode=choice(record.Mode),
     role=choice(record.Role),
     state=choice(record.State),
-    weight=st.integers(0, record.WEIGHT_MAX),
+    weight=st.integers(0, rules.WEIGHT_MAX),
     container_name=texts,
     image=texts,
     zone=texts,
@@ -68,6 +71,14 @@ instances = st.builds(
     retry=choice(record.Retry),
     panic=choice(record.Panic),
     on_absence=choice(record.OnAbsence),
+    stub_policy=st.from_regex(rules.STUB_POLICY, fullmatch=True),
+    paths=st.lists(st.from_regex(rules.PATH_PREFIX, fullmatch=True), max_size=3).map(tuple),
+    proto=choice(record.Proto),
+    hash_header=st.just("") | st.from_regex(rules.HEADER_NAME, fullmatch=True),
+    slow_start_ms=durations,
+    maxconn=st.none() | st.integers(1, rules.CONNECTIONS_MAX),
+    canary=st.just("") | st.from_regex(rules.HEADER_IS, fullmatch=True),
+    locality=choice(record.Locality),
     tags=st.lists(texts, max_size=4).map(tuple),
     attributes=st.dictionaries(texts, texts, max_size=4),
 )
@@ -95,7 +106,17 @@ def test_record_holds_no_time_and_is_one_line(instance: Instance) -> None:
 
     assert b"\n" not in written
     assert written.isascii()
-    assert json.loads(written).keys() == {field.name for field in dataclasses.fields(Instance)} | {"v"}
+    names = {field.name for field in dataclasses.fields(Instance)} | {"v"}
+    assert names - record._LATER <= json.loads(written).keys() <= names
+
+
+def test_what_the_first_records_did_not_have_is_written_only_if_it_says_something() -> None:
+    first = decode(json_of())
+
+    assert not record._LATER & json.loads(encode(first)).keys()
+    assert not record._LATER & json.loads(encode(first))["check"].keys()
+    assert json.loads(encode(dataclasses.replace(first, maxconn=5)))["maxconn"] == 5
+    assert json.loads(encode(dataclasses.replace(first, check=Check(grpc=True))))["check"]["grpc"] is True
 
 
 def test_smallest_record_gets_the_defaults() -> None:
@@ -159,6 +180,16 @@ WRONG: list[tuple[str, Any]] = [
     *(("retry", value) for value in ("everything", None)),
     *(("panic", value) for value in ("yes", True)),
     *(("on_absence", value) for value in ("fail-closed", None)),
+    *(("stub_policy", value) for value in ("share", "share=101%", "share=5", "pinned", "", None)),
+    *(("paths", value) for value in ("/a", ["a"], ["/a b"], ["/a?b"], ["/a\n"], ["/#"], [1], None)),
+    *(("proto", value) for value in ("h2", "", None)),
+    *(("hash_header", value) for value in ("X Y", "X:", "X\n", 1, "x" * 65)),
+    *(("canary", value) for value in ("X Y", "X=", "=y", "X=a b", "X=a\n", 1)),
+    *(("locality", value) for value in ("rack", "", None)),
+    *((name, value) for name in ("slow_start_ms", "maxconn") for value in (0, -1, "5", True, 10**12)),
+    *(("check", {"grpc": value}) for value in (1, "yes", None)),
+    *(("check", {"status": value}) for value in ("2xx", "99", "200;", "200 ", 200, "600")),
+    *(("check", {"host": value}) for value in ("a b", "a\n", 1, "-")),
     *(("timeout_ms", value) for value in (0, -5, "5s", 10**12)),
     *(
         ("hosts", value)
@@ -286,7 +317,7 @@ def decode_or_reject(value: bytes) -> None:
 
 def test_instance_whose_record_nobody_would_read_cannot_exist() -> None:
     with pytest.raises(Rejected, match=f"record: .* bytes, at most {record.RECORD_BYTES_MAX}"):
-        dataclasses.replace(decode(json_of()), tags=("é" * 255,) * record.ITEMS_MAX)
+        dataclasses.replace(decode(json_of()), tags=("é" * 255,) * rules.ITEMS_MAX)
 
 
 def test_attributes_cannot_be_changed_and_are_sorted() -> None:

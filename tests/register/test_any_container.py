@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from catalog.record import decode, encode
 from register.container import Binding, Network, Port
 from register.instances import Policy, instances_of
-from register.labels import SETTINGS
+from register.label_values import SETTINGS
 from tests.parts.containers import container
 
 PORTS = st.sampled_from([80, 443, 8000])

@@ -34,6 +34,16 @@ def said(labels: dict[str, str], env: dict[str, str] | None = None, port: int = 
         ("CHECK_INTERVAL", "2s", "check", Check(interval_ms=2000)),
         ("CHECK_TIMEOUT", "500ms", "check", Check(timeout_ms=500)),
         ("BALANCE", "leastconn", "balance", "leastconn"),
+        ("BALANCE", "hash:X-User", "hash_header", "X-User"),
+        ("BALANCE", "hash:X-User", "plain_balance", None),
+        ("STUB_POLICY", "Share=5%", "stub_policy", "share=5%"),
+        ("PATH", "/api, /v1/", "paths", ("/api", "/v1/")),
+        ("PROTO", "h2c", "proto", "h2c"),
+        ("CANARY", "X-Canary=on", "canary", "X-Canary=on"),
+        ("LOCALITY", "zone", "locality", "zone"),
+        ("SLOW_START", "30s", "slow_start_ms", 30_000),
+        ("MAXCONN", "50", "maxconn", 50),
+        ("CHECK_GRPC", "true", "check", Check("tcp", grpc=True)),
         ("STICKY", "cookie", "sticky", "cookie"),
         ("TIMEOUT", "1m", "timeout_ms", 60_000),
         ("RETRY", "all", "retry", "all"),
@@ -78,6 +88,21 @@ def test_virtual_host_is_read_unless_there_are_hosts() -> None:
     assert said({"SERVICE_HOSTS": "b.example"}, {"VIRTUAL_HOST": "a.example"}).hosts == ("b.example",)
 
 
+def test_who_names_hosts_or_paths_means_http() -> None:
+    assert said({"SERVICE_HOSTS": "a.example"}).mode == "http"
+    assert said({}, {"VIRTUAL_PATH": "/api"}).mode == "http"
+    assert said({"SERVICE_HOSTS": "a.example", "SERVICE_MODE": "tcp"}).mode == "tcp"
+
+
+def test_what_an_http_check_expects() -> None:
+    labels = {"SERVICE_CHECK_STATUS": "200-299,404", "SERVICE_CHECK_HOST": "Up.example"}
+
+    assert said(labels | {"SERVICE_CHECK_HTTP": "/up"}).check == Check(
+        "http", "/up", status="200-299,404", host="up.example"
+    )
+    assert said(labels).check == Check("tcp")
+
+
 def test_what_looks_secret_is_no_attribute() -> None:
     env = {"SERVICE_DB_PASSWORD": "x", "SERVICE_API_TOKEN": "x", "SERVICE_API_KEY": "x", "SERVICE_KEYSPACE": "k"}
     env["SERVICE_DB_URL"] = "postgres://app:hunter2@db/x"
@@ -110,6 +135,25 @@ def test_what_is_no_setting_of_ours_never_keeps_a_container_out() -> None:
         ("SERVICE_HOSTS", "a b/c", "SERVICE_HOSTS of web-1: 'b/c' is not a host name, or one with a leading *."),
         ("VIRTUAL_HOST", "~^x", "VIRTUAL_HOST of web-1: '~^x' is not a host name, or one with a leading *."),
         ("SERVICE_CHECK_HTTP", "health", "SERVICE_CHECK_HTTP of web-1: 'health' is not a path such as /health"),
+        (
+            "SERVICE_STUB_POLICY",
+            "share=200%",
+            "SERVICE_STUB_POLICY of web-1: 'share=200%' is not supersede, fallback, pin or share=N% "
+            "with N from 0 to 100",
+        ),
+        ("SERVICE_BALANCE", "hash", "SERVICE_BALANCE of web-1: 'hash' is not hash:<header> with the name of a header"),
+        (
+            "SERVICE_BALANCE",
+            "uri",
+            "SERVICE_BALANCE of web-1: 'uri' is not one of roundrobin, leastconn, random, source, hash:<header>",
+        ),
+        ("SERVICE_PATH", "api", "SERVICE_PATH of web-1: 'api' is not the beginning of a path, such as /api"),
+        ("SERVICE_CANARY", "a b", "SERVICE_CANARY of web-1: 'a b' is not the name of a header, or name=value"),
+        (
+            "SERVICE_CHECK_STATUS",
+            "2xx",
+            "SERVICE_CHECK_STATUS of web-1: '2xx' is not status codes such as 200 or 200-299,404",
+        ),
         (
             "SERVICE_CHECK_INTERVAL",
             "5",
