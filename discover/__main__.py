@@ -25,7 +25,7 @@ from discover.saved import SavedFile
 from discover.settings import PROGRAM, DiscoverSettings, settings_of
 from discover.snapshot import EMPTY
 from discover.template import Templates
-from discover.template_watch import TemplateWatch
+from discover.template_watch import FileWatch
 from discover.upkeep import Upkeep
 from discover.watch import CatalogWatch
 from sidecar import health, log, program
@@ -65,7 +65,7 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
     actors = [
         reconcile.actor(),
         *knowing,
-        TemplateWatch(settings.template, trigger.fire).actor(),
+        FileWatch(settings.template, "template", trigger.fire).actor(),
         Guard(
             settings.run_dir / "master.sock",
             trigger.fire,

@@ -1,4 +1,4 @@
-"""Notice edits of the template, however an editor saves it. The only user of watchdog; reads no template."""
+"""Notice edits of the template and files like it, however an editor saves. The only user of watchdog; reads nothing."""
 
 import contextlib
 import logging
@@ -16,7 +16,7 @@ from sidecar.actors import Actor
 log = logging.getLogger(__name__)
 
 POLL_S = 10.0  # only where the kernel has no inotify instance left
-# Opening and reading are events too; our own reading of the template must not wake us.
+# Opening and reading are events too; our own reading must not wake us.
 _EDITS = ("created", "modified", "moved", "deleted", "closed")
 
 
@@ -30,29 +30,30 @@ class _OnEdit(FileSystemEventHandler):
             self._changed()
 
 
-class TemplateWatch:
-    """The actor that watches the template's folder, the folder it is linked to, and the file itself.
+class FileWatch:
+    """The actor that watches a file's folder, the folder it is linked to, and the file itself; fires `what` it is.
 
     The folder, as most editors save by renaming a new file over the old; the link's folder, as a ConfigMap swaps
     links; the file, as one that is mounted alone into a container changes unseen by its folder.
     """
 
-    def __init__(self, path: Path, changed: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, what: str, changed: Callable[[str], None]) -> None:
         self._path = path
+        self._what = what
         self._changed = changed
         self._moved = threading.Event()
         self._stop = threading.Event()
 
     def actor(self) -> Actor:
         """Return this as an actor."""
-        return Actor("template", self.run, self.interrupt)
+        return Actor(self._what, self.run, self.interrupt)
 
     def run(self) -> None:
         """Watch until interrupted; after each event look anew at where the path leads."""
         while not self._stop.is_set():
             observer = self._observe(targets := self._targets())
             # An edit while nobody was watching: between the last observer and this one, or before the first.
-            self._changed("template")
+            self._changed(self._what)
             while not self._stop.is_set() and self._targets() == targets:
                 self._moved.wait()
                 self._moved.clear()
@@ -65,7 +66,7 @@ class TemplateWatch:
         self._moved.set()
 
     def _event(self) -> None:
-        self._changed("template")
+        self._changed(self._what)
         self._moved.set()
 
     def _targets(self) -> frozenset[tuple[Path, int]]:
@@ -81,7 +82,7 @@ class TemplateWatch:
         try:
             return self._started(Observer(), targets)
         except OSError as error:
-            log.warning("template is looked at every %g s, the kernel cannot watch it: %s", POLL_S, error)
+            log.warning("%s is looked at every %g s, the kernel cannot watch it: %s", self._what, POLL_S, error)
             return self._started(PollingObserver(timeout=POLL_S), targets)
 
     def _started(self, observer: BaseObserver, targets: frozenset[tuple[Path, int]]) -> BaseObserver:

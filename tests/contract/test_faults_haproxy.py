@@ -186,7 +186,7 @@ from discover import template_watch as it
 from sidecar import log
 it.POLL_S = 0.2
 log.setup("info", "text")
-it.TemplateWatch(pathlib.Path(sys.argv[1]), lambda why: print(why, flush=True)).run()
+it.FileWatch(pathlib.Path(sys.argv[1]), "template", lambda why: print(why, flush=True)).run()
 """
 
 
