@@ -26,6 +26,17 @@ WEIGHT_MAX = 256  # HAProxy configuration manual, section 5.2 "weight"
 CONNECTIONS_MAX = 1_000_000
 DURATION_MS_MAX = 24 * 3600 * 1000
 ITEMS_MAX = 64
+_DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h)")
+_UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
+
+
+def duration_ms(text: str, low_ms: int) -> int:
+    """Return the milliseconds in a duration as people write it. Raises Rejected, also if it is shorter than `low_ms`."""
+    match = _DURATION.fullmatch(text)
+    value_ms = int(match[1]) * _UNIT_MS[match[2]] if match else 0
+    if not low_ms <= value_ms <= DURATION_MS_MAX:
+        raise Rejected(f"{text!a:.80} is not a duration such as 500ms, 2s or 1m, from {low_ms}ms to 24h")
+    return value_ms
 
 
 def address_of(value: object) -> str:

@@ -10,7 +10,6 @@ from catalog.record import Balance, Locality, Mode, OnAbsence, Panic, Proto, Ret
 from catalog.rules import (
     CHECK_PATH,
     CONNECTIONS_MAX,
-    DURATION_MS_MAX,
     HEADER_IS,
     HEADER_NAME,
     HOST_NAME,
@@ -18,12 +17,11 @@ from catalog.rules import (
     STATUS_CODES,
     STUB_POLICY,
     WEIGHT_MAX,
+    duration_ms,
 )
 from sidecar.options import boolean, one_of
 
 _WHOLE = re.compile(r"[0-9]{1,9}")
-_DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h)")
-_UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 _NOT_ESCAPED_COMMA = re.compile(r"(?<!\\),")
 
 
@@ -40,15 +38,8 @@ def _port(text: str) -> int | str:
     return "auto" if text.lower() == "auto" else _whole(1, 65535, ", or auto")(text)
 
 
-def _duration_ms(low_ms: int) -> Callable[[str], int]:
-    def read_duration(text: str) -> int:
-        match = _DURATION.fullmatch(text)
-        duration_ms = int(match[1]) * _UNIT_MS[match[2]] if match else 0
-        if not low_ms <= duration_ms <= DURATION_MS_MAX:
-            raise Rejected(f"{text!a:.80} is not a duration such as 500ms, 2s or 1m, from {low_ms}ms to 24h")
-        return duration_ms
-
-    return read_duration
+def _duration(low_ms: int) -> Callable[[str], int]:
+    return lambda text: duration_ms(text, low_ms)
 
 
 def _hosts(text: str) -> tuple[str, ...]:
@@ -126,15 +117,15 @@ SETTINGS: Mapping[str, Setting] = {
     "CHECK_GRPC": Setting("check_grpc", boolean),
     "CHECK_STATUS": Setting("check_status", _text_of(STATUS_CODES, "status codes such as 200 or 200-299,404")),
     "CHECK_HOST": Setting("check_host", _text_of(HOST_NAME, "a host name", str.lower)),
-    "CHECK_INTERVAL": Setting("check_interval_ms", _duration_ms(100)),
-    "CHECK_TIMEOUT": Setting("check_timeout_ms", _duration_ms(100)),
+    "CHECK_INTERVAL": Setting("check_interval_ms", _duration(100)),
+    "CHECK_TIMEOUT": Setting("check_timeout_ms", _duration(100)),
     "BALANCE": Setting("balance", _balance),
     "CANARY": Setting("canary", _text_of(HEADER_IS, "the name of a header, or name=value")),
     "LOCALITY": Setting("locality", one_of(*get_args(Locality))),
-    "SLOW_START": Setting("slow_start_ms", _duration_ms(1)),
+    "SLOW_START": Setting("slow_start_ms", _duration(1)),
     "MAXCONN": Setting("maxconn", _whole(1, CONNECTIONS_MAX)),
     "STICKY": Setting("sticky", one_of(*get_args(Sticky))),
-    "TIMEOUT": Setting("timeout_ms", _duration_ms(1)),
+    "TIMEOUT": Setting("timeout_ms", _duration(1)),
     "RETRY": Setting("retry", one_of(*get_args(Retry))),
     "PANIC": Setting("panic", one_of(*get_args(Panic))),
     "ON_ABSENCE": Setting("on_absence", one_of(*get_args(OnAbsence))),
