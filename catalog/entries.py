@@ -66,6 +66,14 @@ class Fence:
 
 
 @dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Let a write happen only while no key under a prefix was put after the revision of its listing."""
+
+    prefix: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ttl:
     """What is left of a lease, and what it was granted with."""
 

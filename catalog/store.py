@@ -9,7 +9,7 @@ from typing import Any
 
 from catalog.access import Access
 from catalog.connection import CallFailed, Connection, Connector
-from catalog.entries import Batch, Delete, Entry, Event, Fence, Listing, Put, Ttl
+from catalog.entries import Batch, Delete, Entry, Event, Fence, Listing, Put, Ttl, Unchanged
 from catalog.errors import Compacted, Conflict, Full, Refused, Unavailable
 from catalog.etcd_library import etcdrpc
 from catalog.watching import Watch, entry_of, range_of
@@ -25,6 +25,7 @@ __all__ = [
     "Put",
     "Store",
     "Ttl",
+    "Unchanged",
     "Watch",
 ]
 
@@ -75,7 +76,7 @@ class Store:
         """Return the changes under a prefix from the revision after the given one on."""
         return Watch(self._connected(), prefix, after_revision, closed=self._connector.closed, on_lost=self._drop)
 
-    def write(self, changes: Sequence[Put | Delete], *, lease: int, fence: Fence | None = None) -> int:
+    def write(self, changes: Sequence[Put | Delete], *, lease: int, fence: Fence | Unchanged | None = None) -> int:
         """Make all changes in one transaction and return its revision; lease 0: the keys stay for good.
 
         Raises Conflict, and writes nothing, if a key or the fence has another revision than expected or the lease is
@@ -83,18 +84,23 @@ class Store:
         """
         _check(changes)
         expected = [(change.key, change.expected) for change in changes]
-        if fence is not None:
+        if isinstance(fence, Fence):
             expected.append((fence.key, fence.mod_revision))
+        compares, looks = [_compare(key, revision) for key, revision in expected], [_look(key) for key, _ in expected]
+        if isinstance(fence, Unchanged):
+            compares.append(_none_after(fence))
         request = etcdrpc.TxnRequest(
-            compare=[_compare(key, revision) for key, revision in expected],
+            compare=compares,
             success=[_operation(change, lease) for change in changes],
-            # What stands there instead: the message of a conflict has to say it.
-            failure=[_look(key) for key, _ in expected],
+            failure=looks,  # what stands there instead: the message of a conflict has to say it
         )
         what = f"write {len(changes)} changes"
         answer = self._ask(what, lambda etcd: etcd.call(etcd.kv.Txn, request), lease=lease)
         if not answer.succeeded:
-            raise Conflict(f"{what}: {_difference(expected, answer.responses)}")
+            newer = (
+                f"{fence.prefix} was written after revision {fence.revision}" if isinstance(fence, Unchanged) else ""
+            )
+            raise Conflict(f"{what}: {_difference(expected, answer.responses) or newer}")
         return int(answer.header.revision)
 
     def grant(self, ttl_s: int) -> int:
@@ -194,6 +200,14 @@ def _compare(key: str, mod_revision: int) -> Any:
     # A key that does not exist has mod_revision 0, as etcd compares it.
     compare = etcdrpc.Compare
     return compare(result=compare.EQUAL, target=compare.MOD, key=key.encode(), mod_revision=mod_revision)
+
+
+def _none_after(fence: Unchanged) -> Any:
+    # A compare with range_end holds if it does for every key there is in the range (rpc.proto, Compare; etcd >= 3.3).
+    compare, (key, range_end) = etcdrpc.Compare, range_of(fence.prefix)
+    return compare(
+        result=compare.LESS, target=compare.MOD, key=key, range_end=range_end, mod_revision=fence.revision + 1
+    )
 
 
 def _operation(change: Put | Delete, lease: int) -> Any:

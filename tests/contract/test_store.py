@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from catalog.errors import Conflict
-from catalog.store import CHANGES_MAX, Delete, Entry, Event, Fence, Put, Store, Ttl
+from catalog.store import CHANGES_MAX, Delete, Entry, Event, Fence, Put, Store, Ttl, Unchanged
 from tests.parts.etcd import Etcd, Reader
 
 GONE = 0x1234567890  # no etcd gives out this lease
@@ -175,6 +175,36 @@ def test_write_behind_a_lost_fence_conflicts(store: Store, owner: str) -> None:
     assert store.get("/p/a") is None
 
 
+def test_write_while_nothing_was_put_under_a_prefix_happens(store: Store) -> None:
+    put_all(store, ["/q/a", "/q/b"])
+    listed = store.list("/q/")
+    put_all(store, ["/p/elsewhere"])
+    store.write([Delete("/q/a", listed.entries[0].mod_revision)], lease=0)  # frees only
+
+    store.write([Put("/q/c", b"x", 0)], lease=0, fence=Unchanged("/q/", listed.revision))
+    store.write([Put("/r/a", b"x", 0)], lease=0, fence=Unchanged("/r/", listed.revision))  # nothing is there at all
+
+    assert [entry.key for entry in store.list("").entries] == ["/p/elsewhere", "/q/b", "/q/c", "/r/a"]
+
+
+@pytest.mark.parametrize("other", ["new", "written again", "replaced"])
+def test_write_after_something_was_put_under_a_prefix_conflicts(store: Store, other: str) -> None:
+    first = put_all(store, ["/q/a"])
+    listed = store.list("/q/")
+    if other == "new":
+        put_all(store, ["/q/b"])
+    else:
+        if other == "replaced":
+            store.write([Delete("/q/a", first)], lease=0)
+            first = 0
+        store.write([Put("/q/a", b"y", first)], lease=0)
+
+    with pytest.raises(Conflict, match=f"/q/ was written after revision {listed.revision}"):
+        store.write([Put("/q/c", b"x", 0)], lease=0, fence=Unchanged("/q/", listed.revision))
+
+    assert store.get("/q/c") is None
+
+
 def test_owner_deletes_its_own_fence(store: Store) -> None:
     revision = put_all(store, ["/owner", "/p/a"])
 
@@ -187,6 +217,8 @@ def test_largest_write_fits_with_a_fence(store: Store) -> None:
     fence = Fence("/owner", put_all(store, ["/owner"]))
 
     store.write([Put(f"/p/{number}", b"x", 0) for number in range(CHANGES_MAX)], lease=0, fence=fence)
+    unchanged = Unchanged("/q/", store.list("/q/").revision)
+    store.write([Put(f"/q/{number}", b"x", 0) for number in range(CHANGES_MAX)], lease=0, fence=unchanged)
 
     assert len(store.list("/p/").entries) == CHANGES_MAX
 
