@@ -31,7 +31,7 @@ _UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 
 
 def duration_ms(text: str, low_ms: int) -> int:
-    """Return the milliseconds in a duration as people write it. Raises Rejected, also if it is shorter than `low_ms`."""
+    """Return the milliseconds in a duration as people write it. Raises Rejected, also for one that is too short."""
     match = _DURATION.fullmatch(text)
     value_ms = int(match[1]) * _UNIT_MS[match[2]] if match else 0
     if not low_ms <= value_ms <= DURATION_MS_MAX:
