@@ -8,10 +8,13 @@ PYTHON_SOURCES="requirements.lock pyproject.toml catalog sidecar register discov
 # sources_of IMAGE DIRECTORY: one digest of all it is made of.
 sources_of() {
     local extra=()
-    case $1 in docker-*) read -ra extra <<<"$PYTHON_SOURCES" ;; esac
+    case $1 in
+        docker-stub) extra=(stub) ;;
+        docker-*) read -ra extra <<<"$PYTHON_SOURCES" ;;
+    esac
     {
         docker image inspect -f '{{.Id}}' "$BASE"
-        find "$2" .dockerignore "${extra[@]}" -type f ! -path '*/__pycache__/*' -print0 | LC_ALL=C sort -z |
+        find "$2" .dockerignore "${extra[@]}" -type f ! -path '*/__pycache__/*' ! -path '*/wheels/*' -print0 | LC_ALL=C sort -z |
             xargs -0 sha256sum
     } | sha256sum | cut -c1-16
 }
@@ -22,7 +25,10 @@ build() {
     built=$(docker image inspect -f '{{index .Config.Labels "tandem.sources"}}' "$image" 2>/dev/null || true)
     [ "$wanted" != "$built" ] || return 0
     id=$(docker image inspect -f '{{.Id}}' "$image" 2>/dev/null || true)
-    [[ $image != docker-* ]] || images/wheels.sh
+    case $image in
+        docker-stub) images/wheels.sh images/stub/requirements.lock images/stub/wheels ;;
+        docker-*) images/wheels.sh requirements.lock images/wheels ;;
+    esac
     step "building the image $image" docker build ${DOCKER_BUILDKIT:+--force-rm} --build-arg "BASE=$BASE" --label "tandem.sources=$wanted" \
         -t "$image" -f "$directory/Dockerfile" .
     [ -z "$id" ] || docker image rm "$id" >/dev/null 2>&1 || true # unless a container still runs it
@@ -34,11 +40,12 @@ up() {
     build tandem-whoami images/whoami
     build docker-register images/register
     build docker-discover images/discover
+    build docker-stub images/stub
 }
 
 down() {
     local image
-    for image in docker-discover docker-register tandem-whoami tandem-etcd; do
+    for image in docker-stub docker-discover docker-register tandem-whoami tandem-etcd; do
         ! docker image inspect "$image" >/dev/null 2>&1 || docker image rm "$image" >/dev/null
     done
     # The stages that were built on the way.

@@ -11,4 +11,4 @@ if engine_answers; then
     step "removing the images" images/build.sh down
 fi
 images/engine.sh down
-rm -rf .venv .run images/wheels build ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+rm -rf .venv .run images/wheels images/stub/wheels build ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

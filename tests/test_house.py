@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 HOUSE = Path(__file__).parent.parent
-ROOMS = ("catalog", "sidecar", "register", "discover", "ctl", "templates", "lab")
+ROOMS = ("catalog", "sidecar", "register", "discover", "ctl", "templates", "stub", "lab")
 
 # Who may import whom, besides itself. `templates` holds no code.
 ARROWS = {
@@ -19,6 +19,8 @@ ARROWS = {
     "discover": {"catalog", "sidecar"},
     "ctl": {"catalog", "sidecar"},
     "templates": set[str](),
+    # no part of the pair: what docker-stub runs
+    "stub": set[str](),
     # runs the pair from outside, as processes
     "lab": {"bench.load"},
 }
@@ -34,6 +36,8 @@ DOORS = {
     "watchdog": {"discover.template_watch"},
     "tenacity": {"sidecar.retry"},
     "prometheus_client": {"sidecar.metrics"},
+    "starlette": {"stub.app"},
+    "uvicorn": {"stub.__main__"},
 }
 # Standard modules with an effect, where it is an adapter's: room -> modules that may.
 EFFECTS = {
@@ -191,6 +195,7 @@ def test_nothing_depends_on_one_machine() -> None:
         "sidecar",
         "ctl",
         "templates",
+        "stub",
         "images",
         "tests",
         "bench",

@@ -1,0 +1,72 @@
+"""docker-stub: answers a service's callers from canned examples, while the service itself is not there.
+
+FOLDER (default /stub) has one file for each answer. Its name says what asks for it:
+
+  orders.json               GET /orders, and /orders.json
+  orders/{id}.json          GET /orders/ and any one word
+  index.html                GET /
+  POST/orders.201.json      POST /orders, with status 201
+  orders.503.json           GET /orders, if the caller asks for status 503
+  DELETE/orders/{id}.yaml   a YAML file describes its answer: status, headers, delay, body
+
+or it has an OpenAPI 3 file (.json, .yaml, .yml; FOLDER can also be that file), whose examples are given, or values
+made from its schemas; a file for the same path goes before it. Edits apply with the next request.
+
+Callers may ask, in a header or in the query: X-Stub-Status: 503 or ?stub-status=503, X-Stub-Delay: 2s or
+?stub-delay=2s, X-Stub-Example: name or ?stub-example=name. Each answer has the header X-Stub: the file it comes from.
+A path without an answer is 404, and lists what there is.
+"""
+
+import argparse
+import logging
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvicorn
+
+from stub.app import App
+from stub.load import Answers
+
+SILENT_S = 75  # a client's own keep-alive mostly ends before, so that no request meets a closing connection
+FINISH_S = 5  # what is in flight at the end gets so long: Docker kills after ten seconds
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(
+        "docker-stub", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("/stub"), metavar="FOLDER")
+    parser.add_argument("--port", type=int, default=8000, help="where it listens, on all addresses (8000)")
+    asked = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    answers = Answers(asked.folder)
+    answers.table()
+    config = uvicorn.Config(
+        App(answers.table),
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=SILENT_S,
+        timeout_graceful_shutdown=FINISH_S,
+    )
+    with _listener(asked.port) as listener:
+        logging.getLogger(__name__).info("listening on port %d", listener.getsockname()[1])
+        uvicorn.Server(config).run([listener])
+    return 0
+
+
+def _listener(port: int) -> socket.socket:
+    if socket.has_dualstack_ipv6():
+        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024)
+    return socket.create_server(("", port), backlog=1024)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

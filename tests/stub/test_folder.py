@@ -1,0 +1,106 @@
+"""What a file's name and content say: method, path, status, and what is wrong with it."""
+
+import pytest
+
+from stub.answers import Bad
+from stub.folder import entries_of, is_served, parse_name
+
+NAMES = [
+    ("orders.json", ("GET", "/orders", None, ".json")),
+    ("GET/orders/{id}.json", ("GET", "/orders/{id}", None, ".json")),
+    ("POST/orders.201.json", ("POST", "/orders", 201, ".json")),
+    ("orders.503.json", ("GET", "/orders", 503, ".json")),
+    ("orders.503", ("GET", "/orders", 503, "")),
+    ("orders", ("GET", "/orders", None, "")),
+    ("index.html", ("GET", "/", None, ".html")),
+    ("GET/index.JSON", ("GET", "/", None, ".json")),
+    ("v1.2/orders/index.404.json", ("GET", "/v1.2/orders", 404, ".json")),
+    ("logo.min.js", ("GET", "/logo.min", None, ".js")),
+    ("get/orders.json", ("GET", "/get/orders", None, ".json")),
+    ("GET", ("GET", "/GET", None, "")),
+    ("a.999.json", ("GET", "/a.999", None, ".json")),
+]
+
+
+@pytest.mark.parametrize(("name", "expected"), NAMES)
+def test_a_name_says_method_path_and_status(name, expected):
+    said = parse_name(name)
+
+    assert (said.method, said.template, said.status, said.ending) == expected
+
+
+def test_the_path_with_the_ending_is_an_alias():
+    found = [(entry.template, entry.alias) for entry in entries_of("site/index.html", b"<p>")]
+
+    assert found == [("/site", False), ("/site/index.html", True)]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.json", "application/json"),
+        ("a.txt", "text/plain; charset=utf-8"),
+        ("a.html", "text/html; charset=utf-8"),
+        ("a.png", "image/png"),
+        ("a", "application/octet-stream"),
+    ],
+)
+def test_the_ending_gives_the_content_type(name, kind):
+    assert entries_of(name, b"{}")[0].answer.headers == (("content-type", kind),)
+
+
+DESCRIBED = b"""
+status: 202
+delay: 1.5s
+headers: {Location: /orders/7, Retry-After: 3}
+body: {born: 2024-01-31, country: no}
+"""
+
+
+def test_a_yaml_file_describes_its_answer():
+    [entry] = entries_of("POST/orders.yaml", DESCRIBED)
+
+    answer = entry.answer
+    assert (entry.method, entry.template, answer.status, answer.delay_s) == ("POST", "/orders", 202, 1.5)
+    assert answer.headers == (("content-type", "application/json"), ("Location", "/orders/7"), ("Retry-After", "3"))
+    assert answer.body == b'{\n  "born": "2024-01-31",\n  "country": "no"\n}\n'
+
+
+def test_a_described_text_is_text_and_no_body_is_none():
+    assert entries_of("a.yaml", b"body: hello")[0].answer.headers == (("content-type", "text/plain; charset=utf-8"),)
+    assert entries_of("a.204.yaml", b"delay: 10ms")[0].answer.body == b""
+
+
+BAD = [
+    ("a.json", b'{"a": 1,\n  "b" 2}', "line 2, column 7: no JSON: Expecting ':' delimiter"),
+    ("a.json", b"", "line 1, column 1: no JSON"),
+    ("a.json", b'"\xff"', "no JSON"),
+    ("a.yaml", b"status: [", "line 2, column 1: no YAML"),
+    ("a.yaml", b"", "None: a YAML file describes an answer by status, headers, delay, body"),
+    ("a.yaml", b"stauts: 200", "stauts: a YAML file describes an answer by status, headers, delay, body"),
+    ("a.yaml", b"status: 99", "status: 99 is no status; a number from 200 to 599 is"),
+    ("a.yaml", b"status: ok", "status: 'ok' is no status"),
+    ("a.yaml", b"delay: 2 hours", "delay: '2 hours' is no duration up to an hour; 500ms, 2s and 1m are"),
+    ("a.yaml", b"delay: 61m", "delay: '61m' is no duration"),
+    ("a.yaml", b"headers: [a]", "headers: ['a'] is no mapping"),
+    ("a.yaml", b'headers: {"a b": c}', "headers: 'a b': 'c' is no header"),
+    ("a.yaml", b'headers: {"a": "c\\nd: e"}', "headers: 'a': 'c\\nd: e' is no header"),
+    ("a.yaml", b"headers: {Content-Length: 7}", "headers: 'Content-Length' is the server's own affair"),
+    ("a.yaml", b"a: &x [*x]\nb: !!python/object:os.system {}", "no YAML"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "said"), BAD)
+def test_a_bad_file_is_one_line_with_the_place(name, content, said):
+    with pytest.raises(Bad) as caught:
+        entries_of(name, content)
+
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("a.json", True), (".git/config", False), ("a/.b.json", False), ("a.json~", False)]
+)
+def test_hidden_files_and_copies_of_editors_are_no_answers(name, expected):
+    assert is_served(name) is expected

@@ -1,0 +1,108 @@
+"""What an OpenAPI document answers, and what is wrong with the rest of it."""
+
+import pytest
+
+from stub.documents import parse_yaml
+from stub.openapi import entries_of, is_openapi
+
+PETS = b"""
+openapi: 3.1.0
+servers: [{url: 'https://api.example.com/{base}/', variables: {base: {default: v1}}}]
+paths:
+  /pets/{pet-id}:
+    parameters: []
+    get:
+      responses:
+        200:
+          headers: {X-Rate: {schema: {type: integer, example: 9}}, Content-Type: {}}
+          content:
+            text/plain: {example: no}
+            application/json:
+              schema: {$ref: '#/components/schemas/Pet'}
+              examples:
+                rex: {value: {name: Rex}}
+                none: {$ref: '#/components/examples/Nobody'}
+        404: {description: no such pet}
+        5XX: {content: {application/problem+json: {example: broken}}}
+        default: {$ref: '#/components/responses/Made'}
+components:
+  responses: {Made: {content: {'*/*': {schema: {$ref: '#/components/schemas/Pet'}}}}}
+  examples: {Nobody: {value: null}}
+  schemas: {Pet: {type: object, properties: {name: {type: string}, born: {type: string, format: date}}}}
+"""
+
+
+def found(text, problems=()):
+    entries, seen = entries_of(parse_yaml(text), "api.yaml")
+    assert seen == list(problems)
+    return entries
+
+
+def test_a_document_answers_by_its_examples():
+    answers = [entry.answer for entry in found(PETS) if not entry.alias]
+
+    assert [(answer.statuses, answer.example, answer.body) for answer in answers] == [
+        (range(200, 201), "rex", b'{\n  "name": "Rex"\n}\n'),
+        (range(200, 201), "none", b"null\n"),
+        (range(404, 405), "", b""),
+        (range(500, 600), "", b'"broken"\n'),
+        (range(200, 600), "", b'{\n  "name": "string",\n  "born": "2024-01-31"\n}\n'),
+    ]
+    assert answers[0].headers == (("content-type", "application/json"), ("X-Rate", "9"))
+    assert [dict(answer.headers).get("content-type") for answer in answers[2:]] == [
+        None,
+        "application/problem+json",
+        "application/json",
+    ]
+    assert {answer.source for answer in answers} == {"api.yaml"}
+
+
+def test_paths_are_under_the_servers_path_and_without_it():
+    places = {(entry.method, entry.template, entry.alias) for entry in found(PETS)}
+
+    assert places == {("GET", "/v1/pets/{pet-id}", False), ("GET", "/pets/{pet-id}", True)}
+
+
+def operation(responses):
+    return (
+        b"openapi: 3.0.0\npaths: {/a: {get: {responses: {200: {description: good}}}, post: {responses: %b}}}"
+        % responses
+    )
+
+
+BAD = [
+    (b"swagger: '2.0'\npaths: {}", ["api.yaml: swagger: '2.0' is not read; 3.0 and 3.1 are"]),
+    (b"openapi: 4.0.0", ["api.yaml: openapi: '4.0.0' is not read; 3.0 and 3.1 are"]),
+    (b"openapi: 3.0.0", ["api.yaml: paths: None where a mapping of paths belongs"]),
+    (b"openapi: 3.0.0\npaths: {/a: 7}", ["api.yaml: paths./a: 7 where a mapping belongs"]),
+    (operation(b"[]"), ["api.yaml: paths./a.post.responses: [] where a mapping belongs"]),
+    (
+        operation(b"{2000: {}}"),
+        ["api.yaml: paths./a.post.responses.2000: is no status; 200 to 599, 2XX to 5XX and default are"],
+    ),
+    (
+        operation(b"{200: {$ref: '#/no'}}"),
+        ["api.yaml: paths./a.post.responses.200: $ref '#/no' leads nowhere: there is no 'no'"],
+    ),
+    (
+        operation(b"{200: {content: {text/html: {schema: {type: strnig}}}}}"),
+        [
+            "api.yaml: paths./a.post.responses.200: type 'strnig' is none of object, array, "
+            "string, integer, number, boolean, null"
+        ],
+    ),
+    (
+        operation(b"{200: {content: 7}}"),
+        ["api.yaml: paths./a.post.responses.200: 7 where a mapping belongs"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "problems"), BAD)
+def test_what_is_bad_is_named_and_the_rest_is_served(text, problems):
+    assert [entry.method for entry in found(text, problems)] == (["GET"] if b"post" in text else [])
+
+
+@pytest.mark.parametrize(("document", "expected"), [({"openapi": "3"}, True), ({"swagger": 2}, True), ([], False)])
+def test_a_document_says_that_it_is_one(document, expected):
+    assert is_openapi(document) is expected
