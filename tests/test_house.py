@@ -34,6 +34,7 @@ DOORS = {
     "google": {"catalog.etcd_rpc"},
     "jinja2": {"discover.render"},
     "watchdog": {"discover.template_watch"},
+    "yaml": {"discover.outside", "stub.documents"},
     "tenacity": {"sidecar.retry"},
     "prometheus_client": {"sidecar.metrics"},
     "starlette": {"stub.app"},
