@@ -136,7 +136,7 @@ def _reconcile(
     sources = Sources(
         snapshot=keeper.snapshot,
         policy=lambda: policy_of(settings),
-        templates=Templates(settings.template, settings.state_dir / "template.good.j2"),
+        templates=Templates(settings.template, settings.state_dir / "template.good.json"),
         listened=ListenedFile(settings.state_dir / "listeners"),
     )
     applier = Applier(haproxy, paths_of(settings).config, stop=threading.Event(), metrics=metrics)

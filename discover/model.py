@@ -28,6 +28,12 @@ def because(code: Code, text: str) -> Problem:
     return Problem(code, text)
 
 
+class Verbatim(str):
+    """Text that a template prints as it stands: the operator's own, never a label's or a record's."""
+
+    origin = ""  # where it was written, for a complaint about it
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Bind:
     """One address to listen on: an IP literal or `*`, and a port."""

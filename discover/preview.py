@@ -21,6 +21,7 @@ from discover.render import Layout, Rendered, marked, rendered_of
 from discover.sample import sample
 from discover.settings import PROGRAM, Command, DiscoverSettings
 from discover.snapshot import Snapshot, snapshot_of
+from discover.template import layout_of
 
 LIST_S = 10.0
 
@@ -28,7 +29,7 @@ LIST_S = 10.0
 def run(settings: DiscoverSettings, command: Command) -> None:
     """Print what was asked for and return; ends the process with status 1, and one line, if it cannot be done."""
     try:
-        layout = _layout(settings.template)
+        layout = layout_of(settings.template)
         if command == "check":
             _check(settings, layout.render(sample(policy_of(settings).process)))
             print(f"{settings.template}: good")
@@ -39,13 +40,6 @@ def run(settings: DiscoverSettings, command: Command) -> None:
         _check(settings, wanted)
     except (Rejected, Unavailable) as error:
         sys.exit(f"{PROGRAM}: --{command}: {error}")
-
-
-def _layout(path: Path) -> Layout:
-    text = read(path)
-    if text is None:
-        raise Rejected(f"template {path}: no such file; TEMPLATE names another")
-    return Layout(text, path.name)
 
 
 def _check(settings: DiscoverSettings, rendered: Rendered) -> None:

@@ -3,24 +3,40 @@
 import hashlib
 import re
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateSyntaxError
+from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound, TemplateSyntaxError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from catalog.errors import Rejected
 from discover.layout import Section, sections_of
-from discover.model import Listener, Process, ProxyConfig
+from discover.model import Listener, Process, ProxyConfig, Verbatim
 from discover.sample import sample
 
+SHIPPED = "haproxy.cfg.j2"  # the name by which any template may extend the one that comes with docker-discover
+INLINE = frozenset({"server_options"})  # blocks that are part of a line
 MARKER_DIGITS = 12
 _PLACEHOLDER = "0" * MARKER_DIGITS
 _MARKER = re.compile(rf"^(\s+description )([0-9a-f]{{{MARKER_DIGITS}}})$", re.MULTILINE)
 _OPEN = re.compile(rf"^(\s+description ){_PLACEHOLDER}$", re.MULTILINE)
 # What no value needs, HAProxy would read as its own: quotes, \, #, $, white space (management manual 2.2).
 _SAFE = re.compile(r"[A-Za-z0-9._:/\[\]@%,=*+~!&();?-]*")
+
+
+# Returns the text of another template by its name, None if there is none; raises Rejected for a name that may not be.
+Find = Callable[[str], str | None]
+
+
+def alone(_name: str) -> None:
+    """Find no other template."""
+
+
+class Unlaid(Rejected):
+    """A template cannot lay a configuration out; `listener` is the one that it cannot, if it is one alone."""
+
+    listener: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +56,68 @@ class _Part:
     sections: Mapping[str, Section]
 
 
+class _Loader(BaseLoader):
+    """Others that a template extends, includes or imports: each is found once, so that an edit makes no mixture."""
+
+    def __init__(self, find: Find) -> None:
+        self.found: dict[str, str | None] = {}
+        self._find = find
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, None]:
+        if template not in self.found:
+            self.found[template] = None  # also if it may not be used
+            self.found[template] = self._find(template)
+        if (text := self.found[template]) is None:
+            raise TemplateNotFound(template, f"there is no {template!r} beside it")
+        return text, _shown(template), None
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """Values are checked where they are printed, so what a block or a macro laid out of them is good as it is."""
+
+    @staticmethod
+    def concat(parts: Iterable[str]) -> str:
+        return Verbatim("".join(parts))
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        """End each block with a line end, also where text stands before `{% endblock %}`: no lines are joined."""
+        tree = super()._parse(source, name, filename)
+        for block in tree.find_all(nodes.Block):
+            last = block.body[-1] if block.body and block.name not in INLINE else None
+            if isinstance(last, nodes.Output) and not str(getattr(last.nodes[-1], "data", "")).endswith("\n"):
+                last.nodes.append(nodes.TemplateData("\n"))
+        return tree
+
+
 class Layout:
     """A compiled template. Raises Rejected for one that is no valid Jinja2, naming the line."""
 
-    def __init__(self, text: str, name: str) -> None:
+    def __init__(self, text: str, name: str, find: Find = alone) -> None:
         self.text = text
-        self._name = name
+        self.name = name
+        self._loader = _Loader(find)
         self._by_parts: bool | None = None
         self._head: tuple[Process, str] | None = None
         self._known: dict[str, _Part] = {}
-        environment = ImmutableSandboxedEnvironment(
-            undefined=StrictUndefined, finalize=_safe, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+        environment = _Environment(
+            loader=self._loader,
+            cache_size=-1,
+            undefined=StrictUndefined,
+            finalize=_safe,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
         )
         try:
             code = environment.compile(text, name=name, filename=name)
             self._template = environment.template_class.from_code(environment, code, environment.make_globals(None))
-        except TemplateSyntaxError as error:
-            raise Rejected(f"template {name} line {error.lineno}: {error.message}") from error
         except Exception as error:
-            raise Rejected(f"template {name}: {_one_line(error)}") from error
+            raise self._unlaid(error) from error
+
+    @property
+    def others(self) -> Mapping[str, str | None]:
+        """The other templates that were asked for until now; None stands for one that was not there."""
+        return self._loader.found
 
     def render(self, config: ProxyConfig) -> Rendered:
         """Return the text for a configuration: the same configuration gives the same text. Raises Rejected.
@@ -94,20 +153,32 @@ class Layout:
         return self._laid_out(whole) == head + "".join(text.removeprefix(head) for text in texts)
 
     def _part(self, config: ProxyConfig, listener: Listener, head: str) -> _Part:
-        text = self._laid_out(replace(config, listeners=(listener,))).removeprefix(head)
-        sections = sections_of(text)
+        try:
+            text = self._laid_out(replace(config, listeners=(listener,))).removeprefix(head)
+            sections = sections_of(text)
+        except Rejected as error:
+            raise _of(listener, error) from error
         return _Part(listener, text, {title: section for title, section in sections.items() if title})
 
     def _laid_out(self, config: ProxyConfig) -> str:
         variables = {field.name: getattr(config, field.name) for field in fields(config)}
         try:
-            text: str = self._template.render(marker=_PLACEHOLDER, **variables)
+            text = str(self._template.render(marker=_PLACEHOLDER, **variables))
         except Exception as error:
-            raise Rejected(f"template {self._name} line {_line(error, self._name)}: {_one_line(error)}") from error
+            raise self._unlaid(error) from error
         if not _OPEN.search(text):
             right = "its global section needs the line `description {{ marker }}`"
-            raise Rejected(f"template {self._name}: the marker is missing, {right}")
+            raise Rejected(f"template {self.name}: the marker is missing, {right}")
         return text
+
+    def _unlaid(self, error: Exception) -> Unlaid:
+        """Return what is wrong, with the file and line where it is."""
+        if isinstance(error, TemplateSyntaxError):
+            return Unlaid(f"template {error.filename or self.name} line {error.lineno}: {error.message}")
+        files = {self.name, *map(_shown, self.others)}
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
+        where = f"{frames[-1].filename} line {frames[-1].lineno}" if frames else f"{self.name} line ?"
+        return Unlaid(f"template {where}: {_one_line(error)}")
 
 
 def rendered_of(text: str) -> Rendered:
@@ -139,17 +210,22 @@ def marker_of(text: str) -> str | None:
 
 def _safe(value: Any) -> Any:
     """Refuse what could begin another word or line, wherever a template prints it."""
-    if isinstance(value, StrictUndefined):
-        return value  # printing it raises, with the name that is missing
+    if isinstance(value, StrictUndefined | Verbatim):
+        return value  # printing the first raises, with the name that is missing
     if not _SAFE.fullmatch(text := str(value)):
         raise ValueError(f"{text!r:.80} has a character that no value may have")
     return text
 
 
+def _of(listener: Listener, error: Rejected) -> Unlaid:
+    unlaid = Unlaid(str(error))
+    unlaid.listener = listener.name
+    return unlaid
+
+
+def _shown(name: str) -> str:
+    return f"{name} (shipped)" if name == SHIPPED else name
+
+
 def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def _line(error: BaseException, name: str) -> str:
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == name]
-    return str(lines[-1]) if lines else "?"

@@ -1,11 +1,55 @@
 """Which template to use: the edited one, the one in use, or the last good one of an earlier life."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from catalog.errors import Rejected, Unavailable
 from discover.files import read, write
-from discover.render import Layout
+from discover.render import SHIPPED, Find, Layout
+from discover.settings import TEMPLATE
+
+
+def beside(path: Path) -> Find:
+    """Return who finds what a template extends, includes or imports: the shipped one, and files in its own folder."""
+
+    def find(name: str) -> str | None:
+        if name == SHIPPED:
+            return _text(TEMPLATE)
+        if "/" in name or name in ("", ".", ".."):
+            raise Rejected(f"{name!r} is no file's name: only files in the template's own folder can be used")
+        # The folder that the template is linked to too: a ConfigMap's files are links, as is a file of a checkout.
+        folders = tuple(dict.fromkeys(each.resolve() for each in (path.parent, path.resolve().parent)))
+        for folder in folders:
+            file = (folder / name).resolve()
+            if file.exists() and not any(file.is_relative_to(each) for each in folders):
+                raise Rejected(f"{name!r} leads out of the template's folder, to {file}")
+            if file.is_file():
+                return _text(file)
+        return None
+
+    return find
+
+
+def layout_of(path: Path) -> Layout:
+    """Return the template in a file. Raises Rejected."""
+    if (text := _text(path)) is None:
+        raise Rejected(f"template {path}: no such file; TEMPLATE names another")
+    return Layout(text, path.name, beside(path))
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return read(path)
+    except Unavailable as error:  # a folder, no right, no UTF-8: to be mended by whoever edits it
+        raise Rejected(f"template: {error}") from error
+
+
+def _found(find: Find, name: str) -> str | None:
+    try:
+        return find(name)
+    except Rejected:
+        return None
 
 
 class Templates:
@@ -13,17 +57,15 @@ class Templates:
 
     def __init__(self, path: Path, good: Path) -> None:
         self._path = path
-        self._good = good  # a copy of the last one that HAProxy accepted
+        self._good = good  # a copy of the last one that HAProxy accepted, and of what it extends or includes
         self._used: Layout | None = None
-        self._refused: tuple[str, Rejected] | None = None  # an edit that is not tried again until it is edited
+        self._kept = -1  # how many others the copy has
+        self._refused: tuple[Layout, Rejected] | None = None  # an edit that is not tried again until it is edited
 
     def candidates(self) -> Iterator[Layout | Rejected]:
         """Return what to try, best first; a Rejected stands for a template that is none."""
-        yield self._compiled(self._path, Rejected(f"template {self._path}: no such file"))
-        if self._used is not None:
-            yield self._used
-        else:
-            yield self._compiled(self._good, Rejected("there is no earlier good template to fall back on"))
+        yield self._edited()
+        yield self._used if self._used is not None else self._earlier()
 
     def is_used(self, layout: Layout) -> bool:
         """Whether this is the template that HAProxy took last."""
@@ -31,29 +73,49 @@ class Templates:
 
     def accept(self, layout: Layout) -> None:
         """Remember a template that HAProxy took, also for later lives."""
-        if self.is_used(layout):
+        if self.is_used(layout) and self._kept == len(layout.others):
             return
-        self._used = layout
-        if read(self._good) != layout.text:
-            write(self._good, layout.text)
+        self._used, self._kept = layout, len(layout.others)
+        if read(self._good) != (copy := _copy(layout)):
+            write(self._good, copy)
 
     def refuse(self, layout: Layout | Rejected, why: Rejected) -> None:
         """Remember why an edited template does not do; the one in use is never refused for good."""
         if isinstance(layout, Layout) and not self.is_used(layout):
-            self._refused = (layout.text, why)
+            self._refused = (layout, why)
 
-    def _compiled(self, path: Path, missing: Rejected) -> Layout | Rejected:
+    def _edited(self) -> Layout | Rejected:
         try:
-            text = read(path)
-        except Unavailable as error:  # a folder, no right, no UTF-8: to be mended by whoever edits it
-            return Rejected(f"template: {error}")
-        if text is None:
-            return missing
-        if self._used is not None and self._used.text == text:
-            return self._used
-        if self._refused is not None and self._refused[0] == text:
-            return self._refused[1]
-        try:
-            return Layout(text, path.name)
+            if self._used is not None and self._is_as_ever(self._used):
+                return self._used
+            if self._refused is not None and self._is_as_ever(self._refused[0]):
+                return self._refused[1]
+            return layout_of(self._path)
         except Rejected as error:
             return error
+
+    def _is_as_ever(self, layout: Layout) -> bool:
+        """Whether a template, and all that it looked for beside it, is still what the files say."""
+        find = beside(self._path)
+        return _text(self._path) == layout.text and all(_found(find, n) == text for n, text in layout.others.items())
+
+    def _earlier(self) -> Layout | Rejected:
+        none = Rejected("there is no earlier good template to fall back on")
+        try:
+            return _layout(text) if (text := _text(self._good)) is not None else none
+        except Rejected as error:
+            return error
+
+
+def _copy(layout: Layout) -> str:
+    """Return a template and all others that it took as one text; `_layout` is its inverse."""
+    return json.dumps({"name": layout.name, "text": layout.text, "others": dict(layout.others)}, indent=1)
+
+
+def _layout(copy: str) -> Layout:
+    try:
+        found = json.loads(copy)
+        others: Mapping[str, str | None] = found["others"]
+        return Layout(found["text"], found["name"], others.get)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Rejected(f"the copy of the last good template cannot be read: {error!r:.80}") from error
