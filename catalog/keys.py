@@ -74,6 +74,11 @@ def root(prefix: str) -> str:
     return f"{prefix}/v1/"
 
 
+def ports_root(prefix: str) -> str:
+    """Return what every key of a claimed port starts with."""
+    return f"{root(prefix)}ports/"
+
+
 def host_root(prefix: str, host: str) -> str:
     """Return what every key of one host starts with: all that its registrar may write."""
     return f"{hosts_root(prefix)}{host}/"
@@ -96,7 +101,7 @@ def key_of(prefix: str, key: Key) -> str:
         case InstanceKey(host, service):
             return f"{instances_root(prefix, host)}{service}/{key.name}"
         case PortKey(service):
-            return f"{root(prefix)}ports/{service}"
+            return f"{ports_root(prefix)}{service}"
 
 
 def parse_key(prefix: str, text: str) -> Key:

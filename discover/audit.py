@@ -11,7 +11,7 @@ from collections.abc import Callable
 from catalog.access import Access
 from catalog.entries import Listing
 from catalog.errors import Unavailable
-from catalog.keys import DrainedKey, OwnerKey, PurgeKey, hosts_root, key_of
+from catalog.keys import DrainedKey, OwnerKey, PortKey, PurgeKey, key_of, root
 from catalog.store import Store
 from discover.departures import is_rewound
 from discover.snapshot import Snapshot
@@ -83,7 +83,7 @@ class Audit:
             raise Unavailable("nothing has been listed yet")
         self._store = store = Store(self._access)  # a connection for a moment costs less than one that is held
         try:
-            listing = store.list(hosts_root(self._prefix), values=False)
+            listing = store.list(root(self._prefix), values=False)
         finally:
             store.close()
         if is_rewound(before, Snapshot(listing.revision, {}, {}, cluster=listing.cluster)):
@@ -95,6 +95,7 @@ def differences(prefix: str, watched: Snapshot, listing: Listing) -> frozenset[S
     """Return how keys stand in one of both only; some are on their way, and do not stand so a moment later."""
     known = {(key, record.modified) for key, record in watched.records.items()}
     known |= {(key_of(prefix, OwnerKey(host)), owner.modified) for host, owner in watched.owners.items()}
+    known |= {(key_of(prefix, PortKey(service)), claim.modified) for service, claim in watched.claims.items()}
     marks = {key_of(prefix, PurgeKey(host)) for host in watched.purged}
     marks |= {key_of(prefix, DrainedKey(host)) for host in watched.drained}
     unread = watched.refused.keys() | marks  # followed, but not by revision

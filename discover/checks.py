@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from discover.evidence import Suspects, Verdict
 from discover.model import name_of
+from discover.snapshot import Claim
 
 # src/proxy.c of HAProxy, "show servers state"; the numbers are in its management manual, section 9.3.
 _COLUMNS = ("be_name", "srv_name", "srv_op_state", "srv_admin_state", "srv_check_result", "srv_check_state")
@@ -13,15 +14,15 @@ PASSED = 3
 ENABLED = 0x04
 
 
-def questions(suspects: Suspects) -> Iterable[str]:
+def questions(suspects: Suspects, claims: Mapping[str, Claim]) -> Iterable[str]:
     """Return what to ask: the servers of each listener that has a suspect, or of all if those are many."""
-    proxies = sorted({proxy for proxy, _ in _places(suspects)})
+    proxies = sorted({proxy for proxy, _ in _places(suspects, claims)})
     return ["show servers state"] if len(proxies) > MANY else [f"show servers state {proxy}" for proxy in proxies]
 
 
-def verdicts_of(answer: str, suspects: Suspects) -> Mapping[str, Verdict]:
+def verdicts_of(answer: str, suspects: Suspects, claims: Mapping[str, Claim]) -> Mapping[str, Verdict]:
     """Return what the answers say about each suspect; nothing about one that is not found or not yet checked."""
-    places = _places(suspects)
+    places = _places(suspects, claims)
     found: dict[str, Verdict] = {}
     column: Mapping[str, int] = {}
     for line in answer.splitlines():
@@ -36,11 +37,14 @@ def verdicts_of(answer: str, suspects: Suspects) -> Mapping[str, Verdict]:
     return found
 
 
-def _places(suspects: Suspects) -> Mapping[tuple[str, str], str]:
+def _places(suspects: Suspects, claims: Mapping[str, Claim]) -> Mapping[tuple[str, str], str]:
     places = {}
     for key, suspect in suspects.items():
         record = suspect.record
-        if (port := record.instance.service_port) is not None:
+        port, claim = record.instance.service_port, claims.get(record.key.service)
+        if port is None and claim is not None:
+            port = claim.port
+        if port is not None:
             places[name_of(record.key.service, port), record.key.name] = key
     return places
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from discover.claims import believed
 from discover.departures import Departures, Reason, is_rewound
 from discover.doubts import NONE, Doubts
 from discover.snapshot import EMPTY, Owner, Record, Service, Snapshot
@@ -78,7 +79,7 @@ class State:
 
 def started(catalog: Snapshot, suspects: Suspects) -> State:
     """Return the state that an earlier life left."""
-    return _viewed(State(catalog=catalog), suspects, {})
+    return _viewed(State(catalog=catalog, told=catalog), suspects, {})
 
 
 def learn(state: State, told: Snapshot, departures: Departures, now_s: float, seen_s: float | None = None) -> State:
@@ -86,7 +87,9 @@ def learn(state: State, told: Snapshot, departures: Departures, now_s: float, se
     if _is_foreign(state.catalog, told):
         state, departures = State(), {}
     doubts = state.doubts.at(_known(state, told), state.catalog, told, now_s)
-    after = doubts.believed(told)
+    wiped = is_rewound(state.catalog, told) or not {"wiped", "rewound"}.isdisjoint(departures.values())
+    claims = believed(state.catalog, state.told, told, wiped=wiped)
+    after = replace(doubts.believed(told), claims=claims)
     if doubts.keys:
         departures = {**departures, **dict.fromkeys(doubts.keys & state.catalog.records.keys(), "rewound")}
     expired = _expired(state, after, now_s)

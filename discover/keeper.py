@@ -48,10 +48,10 @@ class Keeper:
 
     def __init__(self, state: State | None, *, had_file: bool, metrics: Metrics) -> None:
         self.state = state or State()
-        self.changed: Callable[[], None] = lambda: None  # called after each step, in the thread that applies
+        self._followers: list[Callable[[], None]] = []
         self._remembers = bool(self.state.view.services)
         self._was_empty = state is not None and not self._remembers
-        self._listed = False
+        self._listed = False  # whether etcd itself has said anything in this life
         self._had_file = had_file  # HAProxy runs from it, or can
         self._started_s = time.monotonic()
         self._known_at = -math.inf
@@ -67,6 +67,15 @@ class Keeper:
     def leave(self, step: Learned | Judged) -> None:
         """Leave a step for the next `snapshot`."""
         self._steps.append(step)
+
+    def follow(self, look: Callable[[], None]) -> None:
+        """Call `look` after each step, in the thread that applies."""
+        self._followers.append(look)
+
+    @property
+    def listed(self) -> State | None:
+        """The state, once etcd itself has said anything in this life."""
+        return self.state if self._listed else None
 
     def confirm(self) -> None:
         """Say that etcd was heard just now."""
@@ -88,7 +97,8 @@ class Keeper:
         self._suspects.set(len(self.state.suspects))
         self._frozen.set(1 if self.state.frozen else 0)
         self._revision.set(self.state.catalog.revision)
-        self.changed()
+        for look in self._followers:
+            look()
         return None if self._withheld(time.monotonic()) or not self._knows() else self.state.view
 
     def _knows(self) -> bool:
@@ -114,7 +124,12 @@ class Keeper:
         """Return the suspects, for /explain."""
         ahead_s, state = time.time() - time.monotonic(), self.state
         suspects = {key: _explained(suspect, ahead_s) for key, suspect in state.suspects.items()}
-        return {"suspects": suspects, "frozen": bool(state.frozen), "purged": sorted(state.catalog.purged)}
+        return {
+            "suspects": suspects,
+            "frozen": bool(state.frozen),
+            "purged": sorted(state.catalog.purged),
+            "claims": {service: claim.port for service, claim in sorted(state.catalog.claims.items())},
+        }
 
 
 def _says_less(step: Learned | Judged, following: Learned | Judged) -> bool:

@@ -10,13 +10,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
+from catalog.claim import decode as port_of
+from catalog.claim import encode as claim_of
 from catalog.errors import Rejected
-from catalog.keys import InstanceKey, identity, parse_key
+from catalog.keys import InstanceKey, PortKey, identity, key_of, parse_key
 from catalog.record import decode as instance_of
 from catalog.record import encode as value_of
 from discover.departures import Reason
 from discover.evidence import HARD_STOP_S, Suspect, Suspects
-from discover.snapshot import Owner, Record, Service, Snapshot
+from discover.snapshot import Claim, Owner, Record, Service, Snapshot
 
 MAGIC = "tandem-snapshot"
 VERSION = 1
@@ -90,8 +92,9 @@ def encode(saved: Saved, place: Place, ahead_s: float, texts: Texts) -> str:
     head = _line("catalog", place.prefix, saved.host, place.etcd, catalog.cluster, catalog.revision)
     owners = (_line("owner", host, owner.created, owner.lease) for host, owner in catalog.owners.items())
     purged = (_line("purged", host) for host in sorted(catalog.purged))
+    claims = (_line("claim", key_of(place.prefix, PortKey(s)), it.port, it.created) for s, it in catalog.claims.items())
     suspects = (_suspect_line(key, _moved(it, ahead_s)) for key, it in saved.suspects.items())
-    body = "".join((head, *owners, *purged, *texts.of(catalog.services), *suspects))
+    body = "".join((head, *owners, *purged, *claims, *texts.of(catalog.services), *suspects))
     return _seal(body.encode()) + body
 
 
@@ -123,6 +126,7 @@ class _Reading:
     head: tuple[str, int, int] | None = None
     owners: dict[str, Owner] = field(default_factory=dict)
     purged: set[str] = field(default_factory=set)
+    claims: dict[str, Claim] = field(default_factory=dict)
     records: dict[str, dict[str, Record]] = field(default_factory=dict)
     suspects: dict[str, Suspect] = field(default_factory=dict)
 
@@ -135,6 +139,10 @@ class _Reading:
                 self.owners[host] = Owner(created, lease)
             case "purged", [str(host)]:
                 self.purged.add(host)
+            case "claim", [str(key), int(port), int(created)] if isinstance(
+                name := parse_key(self.place.prefix, key), PortKey
+            ):
+                self.claims[name.service] = Claim(port_of(claim_of(port)), created)
             case "record", [str(key), *fields]:
                 record = self._record(key, fields)
                 self.records.setdefault(record.key.service, {})[key] = record
@@ -158,7 +166,8 @@ class _Reading:
         host, cluster, revision = self.head
         services = {name: Service.of(records) for name, records in self.records.items()}
         origin = "" if host == self.place.host else host
-        catalog = Snapshot(revision, services, {}, self.owners, frozenset(self.purged), cluster, origin=origin)
+        purged = frozenset(self.purged)
+        catalog = Snapshot(revision, services, {}, self.owners, purged, cluster, claims=self.claims, origin=origin)
         return Saved(catalog, {key: _moved(it, -ahead_s) for key, it in self.suspects.items()}, host)
 
 

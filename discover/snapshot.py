@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from catalog.claim import decode as port_of
 from catalog.entries import Batch, Entry, Listing
 from catalog.errors import Rejected
-from catalog.keys import DrainedKey, InstanceKey, OwnerKey, PurgeKey, identity, parse_key
+from catalog.keys import DrainedKey, InstanceKey, OwnerKey, PortKey, PurgeKey, identity, parse_key
 from catalog.record import Instance, decode
 
 
@@ -42,6 +43,15 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """The port that a service has for good, and the revision that created its key, which is its age."""
+
+    port: int
+    created: int
+    modified: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """All records of one service by etcd key, and what of them matters to other services. Made anew at a change."""
 
@@ -68,7 +78,7 @@ class Snapshot:
     """All services at `revision`, and the reason for each key that could not be read as a record.
 
     `owners` are the hosts whose registrar's lease lives; of `purged` ones nothing is to be called; `drained` ones were
-    taken out of service, so that what they lack was meant to go.
+    taken out of service, so that what they lack was meant to go. `claims` are by service, whether that is there or not.
     """
 
     revision: int
@@ -78,6 +88,7 @@ class Snapshot:
     purged: frozenset[str] = frozenset()
     cluster: int = 0
     drained: frozenset[str] = frozenset()
+    claims: Mapping[str, Claim] = field(default_factory=dict)
     origin: str = field(default="", compare=False)  # which other host wrote the file that this was read from
 
     @property
@@ -94,7 +105,7 @@ class Snapshot:
         return other is not None and self._said() == other._said()
 
     def _said(self) -> tuple[object, ...]:
-        return self.services, self.refused, self.owners, self.purged, self.drained
+        return self.services, self.refused, self.owners, self.purged, self.drained, self.claims
 
 
 EMPTY = Snapshot(0, {}, {})
@@ -115,14 +126,14 @@ def apply(prefix: str, snapshot: Snapshot, batch: Batch) -> Snapshot:
 def _changed(prefix: str, before: Snapshot, revision: int, news: Iterable[tuple[str, Entry | None]]) -> Snapshot:
     """Return a snapshot with some keys put or deleted; services that they do not touch are the same objects."""
     refused = dict(before.refused)
-    hosts = _Hosts(dict(before.owners), set(before.purged), set(before.drained))
+    marks = _Marks(dict(before.owners), set(before.purged), set(before.drained), dict(before.claims))
     touched: dict[str, dict[str, Record]] = {}
     for key, entry in news:
         refused.pop(key, None)
         try:
             name = parse_key(prefix, key)
             if not isinstance(name, InstanceKey):
-                hosts.learn(name, entry)
+                marks.learn(name, entry)
                 continue
             records = touched.setdefault(name.service, dict(_records(before, name.service)))
             records.pop(key, None)
@@ -133,17 +144,26 @@ def _changed(prefix: str, before: Snapshot, revision: int, news: Iterable[tuple[
                 refused[key] = str(error)
     changed = {service: Service.of(records) for service, records in touched.items() if records}
     kept = {service: it for service, it in before.services.items() if service not in touched}
-    marks = frozenset(hosts.purged), frozenset(hosts.drained)
-    return Snapshot(revision, kept | changed, refused, hosts.owners, marks[0], before.cluster, marks[1])
+    return Snapshot(
+        revision,
+        kept | changed,
+        refused,
+        marks.owners,
+        frozenset(marks.purged),
+        before.cluster,
+        frozenset(marks.drained),
+        marks.claims,
+    )
 
 
 @dataclass(slots=True)
-class _Hosts:
-    """What is said about whole hosts, while a snapshot is made."""
+class _Marks:
+    """What is said about whole hosts and of services' ports, while a snapshot is made."""
 
     owners: dict[str, Owner]
     purged: set[str]
     drained: set[str]
+    claims: dict[str, Claim]
 
     def learn(self, name: object, entry: Entry | None) -> None:
         match name:
@@ -155,6 +175,10 @@ class _Hosts:
                 (self.purged.discard if entry is None else self.purged.add)(host)
             case DrainedKey(host):
                 (self.drained.discard if entry is None else self.drained.add)(host)
+            case PortKey(service):
+                self.claims.pop(service, None)  # also if what stands there now cannot be read
+                if entry is not None:
+                    self.claims[service] = Claim(port_of(entry.value), entry.create_revision, entry.mod_revision)
 
 
 def _records(snapshot: Snapshot, service: str) -> Mapping[str, Record]:

@@ -34,7 +34,7 @@ class Upkeep:
         self._saved = keeper.state
         self._waited = keeper.waits
         self._ask_s = self._save_s = -math.inf  # when the next question and the next save may be
-        keeper.changed = self._look
+        keeper.follow(self._look)
 
     def actor(self) -> Actor:
         """Return this as an actor."""
@@ -78,10 +78,10 @@ class Upkeep:
         state, started_s = self._keeper.state, time.monotonic()
         if not _needs_time(state) or started_s < self._ask_s:
             return
-        answers: list[str] = []
+        answers, claims = list[str](), state.view.claims
         with contextlib.suppress(Unavailable):  # no answer is no evidence; time goes on all the same
-            answers.extend(self._haproxy.ask(line) for line in batches(questions(state.suspects)))
-        step = Judged(verdicts_of("\n".join(answers), state.suspects), time.monotonic())
+            answers.extend(self._haproxy.ask(line) for line in batches(questions(state.suspects, claims)))
+        step = Judged(verdicts_of("\n".join(answers), state.suspects, claims), time.monotonic())
         after = judge(state, step.verdicts, step.at_s)
         if after.suspects != state.suspects or after.doubts != state.doubts:
             self._keeper.leave(step)

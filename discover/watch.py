@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from catalog.access import Access
 from catalog.errors import Compacted, Unavailable
-from catalog.keys import hosts_root
+from catalog.keys import root
 from catalog.store import Store, Watch
 from discover.departures import Departures, in_batch, in_listing, is_rewound
 from discover.keeper import Learned
@@ -89,8 +89,8 @@ class CatalogWatch:
             watch.cancel()
 
     def _follow(self, store: Store) -> None:
-        root = hosts_root(self._prefix)
-        listing = store.list(root)
+        everything = root(self._prefix)
+        listing = store.list(everything)
         before, after = self.latest, snapshot_of(self._prefix, listing)
         if is_rewound(before, after):
             log.warning(
@@ -98,7 +98,7 @@ class CatalogWatch:
                 Details(revision=after.revision, before=before.revision, cluster=f"{after.cluster:x}"),
             )
         self._show(after, in_listing(before, after), "listed")
-        self._watch = watch = store.watch(root, listing.revision)
+        self._watch = watch = store.watch(everything, listing.revision)
         self._health.good("etcd")
         for batch in watch:
             before, after = self.latest, apply(self._prefix, self.latest, batch)

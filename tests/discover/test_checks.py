@@ -19,17 +19,17 @@ def row(number: int, numbers: str) -> str:
 
 
 def test_each_listener_is_asked_for_once():
-    assert list(questions(SUSPECTS)) == ["show servers state whoami:8000"]
+    assert list(questions(SUSPECTS, {})) == ["show servers state whoami:8000"]
 
 
 def test_down_and_up():
     answer = HEAD + row(1, "0 0 1 1 2 8 2 0 6") + row(2, "2 0 0 0 2 6 3 4 6") + row(3, "0 0 1 1 2 8 2 0 6")
 
-    assert verdicts_of(answer, SUSPECTS) == {FIRST: "failing", SECOND: "passing"}
+    assert verdicts_of(answer, SUSPECTS, {}) == {FIRST: "failing", SECOND: "passing"}
 
 
 def test_without_a_check_nothing_vouches():
-    assert verdicts_of(HEAD + row(1, "2 0 1 1 2 1 0 2 0"), SUSPECTS) == {FIRST: "unchecked"}
+    assert verdicts_of(HEAD + row(1, "2 0 1 1 2 1 0 2 0"), SUSPECTS, {}) == {FIRST: "unchecked"}
 
 
 def test_what_proves_nothing():
@@ -46,4 +46,4 @@ def test_what_proves_nothing():
         HEAD + once,
         HEAD + at_rest,
     ):
-        assert verdicts_of(answer, SUSPECTS) == {}
+        assert verdicts_of(answer, SUSPECTS, {}) == {}

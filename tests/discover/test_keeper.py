@@ -113,4 +113,4 @@ def test_suspects_are_told_and_explained_once(etcd, caplog):
     assert said.count("removals are no longer frozen") == 1
     assert said.count("no longer in doubt") == 1
     assert {it["frozen"] for it in suspects.values()} == {True}
-    assert keeper.explained() == {"suspects": {}, "frozen": False, "purged": []}
+    assert keeper.explained() == {"suspects": {}, "frozen": False, "purged": [], "claims": {}}

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from catalog.claim import encode as claim_of
 from catalog.entries import Batch, Entry, Event, Listing
 from catalog.keys import DrainedKey, OwnerKey, PortKey, PurgeKey, key_of
-from discover.snapshot import EMPTY, apply, snapshot_of
+from discover.snapshot import EMPTY, Claim, apply, snapshot_of
 from tests.parts.records import PREFIX, entry, instance, snapshot
 
 
@@ -38,12 +39,25 @@ def test_events_that_are_in_the_snapshot_already_change_nothing():
 
 
 def test_owners_and_claimed_ports_are_no_records():
-    keys = (key_of(PREFIX, OwnerKey("h1")), key_of(PREFIX, PortKey("whoami")))
-    listing = Listing(1, 5, tuple(Entry(key, b"{}", 1, 1, 0) for key in keys))
+    said = {key_of(PREFIX, OwnerKey("h1")): b"{}", key_of(PREFIX, PortKey("whoami")): claim_of(10007)}
+    listing = Listing(1, 5, tuple(Entry(key, value, 3, 4, 0) for key, value in said.items()))
 
     snapshot = snapshot_of(PREFIX, listing)
 
     assert (snapshot.records, snapshot.refused, list(snapshot.owners)) == ({}, {}, ["h1"])
+    assert snapshot.claims == {"whoami": Claim(10007, created=3)}
+
+
+@pytest.mark.parametrize("now", [None, b"nonsense"])
+def test_a_claim_that_is_deleted_or_no_longer_readable_is_none(now):
+    key = key_of(PREFIX, PortKey("whoami"))
+    before = snapshot_of(PREFIX, Listing(1, 5, (Entry(key, claim_of(10007), 3, 3, 0),)))
+
+    after = apply(PREFIX, before, Batch(6, (Event(key, now and Entry(key, now, 3, 6, 0), 6),)))
+
+    assert after.claims == {}
+    assert list(after.refused) == ([key] if now else [])
+    assert not after.same_as(before)
 
 
 def test_a_host_is_purged_while_its_key_says_so():

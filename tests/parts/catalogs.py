@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from catalog.claim import encode as claim_of
 from catalog.entries import Batch, Entry, Event, Listing
-from catalog.keys import DrainedKey, OwnerKey, PurgeKey, identity, key_of
+from catalog.keys import DrainedKey, OwnerKey, PortKey, PurgeKey, identity, key_of
 from catalog.record import Instance, encode
 from discover.departures import Departures, in_batch, in_listing
 from discover.snapshot import EMPTY, Snapshot, apply, snapshot_of
@@ -40,6 +41,12 @@ class FakeEtcd:
 
     def drain(self, host: str) -> "FakeEtcd":
         return self._commit({key_of(PREFIX, DrainedKey(host)): b"{}"})
+
+    def port(self, service: str, port: int) -> "FakeEtcd":
+        return self._commit({key_of(PREFIX, PortKey(service)): claim_of(port)})
+
+    def release(self, *services: str) -> "FakeEtcd":
+        return self._commit({key_of(PREFIX, PortKey(service)): None for service in services})
 
     def delete(self, host: str, *records: Instance) -> "FakeEtcd":
         return self._commit(dict.fromkeys(key(host, record) for record in records))
