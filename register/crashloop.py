@@ -67,6 +67,8 @@ def _next(life: Life | None, container: Container, now_s: float) -> Life:
     # Docker counts restarts from zero again when somebody starts the container by hand.
     if life is None or count < life.restart_count:
         return Life(started_ns, count, now_s)
+    if (started_ns, count) == (life.started_ns, life.restart_count):
+        return life
     seen_s = life.seen_s if started_ns == life.started_ns else now_s
     # The count goes up when the container dies, its start time when it is up again: two lists may tell them apart.
     if count == life.restart_count:

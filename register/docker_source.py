@@ -261,9 +261,9 @@ def _event(line: bytes) -> DockerEvent | None:
 def _summary(row: Mapping[str, Any]) -> str:
     """Return all of a list's row that is worth an inspect when it changes, and nothing that changes by itself."""
     status = re.findall(r"\(([A-Za-z: ]+)\)", str(row.get("Status")))  # (healthy), (Paused); not the age before it
-    ports = sorted(json.dumps(port, sort_keys=True) for port in row.get("Ports") or ())
-    kept = [row.get("State"), status, row.get("Names"), ports, row.get("NetworkSettings")]
-    return json.dumps(kept, sort_keys=True)
+    ports = sorted(map(repr, row.get("Ports") or ()))  # engines list them in any order
+    # Objects come in one order, as Go writes them; from an engine that would shuffle them they only cost an inspect.
+    return repr((row.get("State"), status, row.get("Names"), ports, row.get("NetworkSettings")))
 
 
 def _text(row: Mapping[str, Any], name: str) -> str:

@@ -8,17 +8,16 @@ from dataclasses import dataclass, field, replace
 from catalog.entries import Entry
 from catalog.errors import Conflict, Full, Unavailable
 from catalog.keys import CONTAINER_SHORT, instances_root
-from catalog.record import encode
 from register.changes import Change, Changes, batches, diff
-from register.container import Container
 from register.crashloop import Life, followed
 from register.docker_source import DockerSource, Seen
 from register.drain import set_aside
 from register.events import EventReader
-from register.hints import Hint, Hints
+from register.hints import Hints
 from register.host import Host
-from register.instances import Offer, Policy, Register, instances_of, is_asked_to_stop, is_over
+from register.instances import Policy, Register
 from register.lease import LISTED_WITHIN_S
+from register.offers import Offers
 from register.own_keys import OwnKeys, instances_in
 from register.pace import AGAIN_BURST, AGAIN_PER_S, BURST, PER_S, Pace
 from register.probe import Prober
@@ -92,7 +91,7 @@ class Publisher:
         self._source, self._own_keys, self._around = source, own_keys, around
         self._rules, self._trigger, self._telling = rules, trigger, telling
         self._stop = threading.Event()
-        self._memory = _Memory()
+        self._memory, self._offers = _Memory(), Offers()
         self._pace, self._pace_again = Pace(PER_S, BURST), Pace(AGAIN_PER_S, AGAIN_BURST)
         self._pace_reread = Pace(REREADS_PER_S, REREADS_BURST)
 
@@ -190,7 +189,7 @@ class Publisher:
     def _publish(self, seen: Seen, host: Host, now_s: float) -> None:
         memory, hints = self._memory, self._around.events.hints
         keys = Keys(self._rules.prefix, host.id)
-        offers = self._offers(seen, hints, host)
+        offers = self._offers.of(seen.containers, hints, Policy(host.ip, self._rules.register, self._rules.zone))
         claim, drained = self._around.standing.claim, self._around.standing.drained
         entries = self._own_keys.known(instances_root(self._rules.prefix, host.id)) if claim else None
         if entries is not None and memory.trusted is None:
@@ -208,13 +207,8 @@ class Publisher:
             memory.held = held_back(memory.held, missing, len(entries), self._around.standing.listed_s)
             self._write(claim, entries, wanted)
 
-    def _offers(self, seen: Seen, hints: Hints, host: Host) -> tuple[Offer, ...]:
-        policy = Policy(host.ip, self._rules.register, self._rules.zone)
-        return tuple(_offer(each, hints.of(each.id), policy) for each in seen.containers)
-
     def _write(self, claim: Claim, entries: Mapping[str, Entry], wanted: Desired) -> None:
-        records = {key: encode(instance) for key, instance in wanted.instances.items()}
-        changes = diff(entries, records, claim.lease)
+        changes = diff(entries, self._offers.records(wanted.instances), claim.lease)
         held = self._memory.held.keys
         changes = Changes(changes.puts, tuple(change for change in changes.deletes if change.key not in held))
         self._telling.holding(held)
@@ -250,12 +244,6 @@ class Publisher:
             else:
                 self._around.on_conflict()
             raise Unavailable(str(error)) from error
-
-
-def _offer(container: Container, hint: Hint, policy: Policy) -> Offer:
-    if is_over(container, hint):
-        container = replace(container, running=False)
-    return instances_of(container, policy, stopping=is_asked_to_stop(container, hint))
 
 
 def _starts(seen: Seen) -> frozenset[tuple[str, int]]:
