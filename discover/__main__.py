@@ -19,7 +19,7 @@ from discover.haproxy import HAProxy
 from discover.here import paths_of, policy_of
 from discover.keeper import Keeper, Learned
 from discover.listened import ListenedFile
-from discover.reconcile import Reconcile, Sources
+from discover.reconcile import Joining, Reconcile, Sources
 from discover.remembered import Place
 from discover.saved import SavedFile
 from discover.settings import PROGRAM, DiscoverSettings, settings_of
@@ -61,10 +61,14 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
     if paths_of(settings).config.exists() and not haproxy.answers():
         haproxy.start()  # before all else: a snapshot of 10,000 instances takes a while to read
     keeper, knowing = _knowing(settings, haproxy, trigger, metrics=metrics, state=state)
-    reconcile = _reconcile(settings, keeper, haproxy, trigger, problems=problems, metrics=metrics, state=state)
+    outside, reading = _outside(settings, trigger, state)
+    reconcile = _reconcile(
+        settings, keeper, haproxy, trigger, outside=outside, problems=problems, metrics=metrics, state=state
+    )
     actors = [
         reconcile.actor(),
         *knowing,
+        *reading,
         FileWatch(settings.template, "template", trigger.fire).actor(),
         Guard(
             settings.run_dir / "master.sock",
@@ -123,12 +127,23 @@ def _knowing(
     return keeper, [watch.actor(), Upkeep(keeper, haproxy, file, trigger).actor(), audit.actor()]
 
 
+def _outside(settings: DiscoverSettings, trigger: Trigger, state: health.Health) -> tuple[Joining, list[Actor]]:
+    """Return what adds the services of a file to the catalog, and who follows that file."""
+    if settings.services is None:
+        return lambda snapshot: (snapshot, {}), []
+    from discover.outside_file import OutsideFile  # noqa: PLC0415  yaml takes memory only where it is used
+
+    file = OutsideFile(settings.services, settings.state_dir / "services.good", state)
+    return file.joined, file.actors(trigger.fire)
+
+
 def _reconcile(
     settings: DiscoverSettings,
     keeper: Keeper,
     haproxy: HAProxy,
     trigger: Trigger,
     *,
+    outside: Joining,
     problems: Problems,
     metrics: Metrics,
     state: health.Health,
@@ -138,6 +153,7 @@ def _reconcile(
         policy=lambda: policy_of(settings),
         templates=Templates(settings.template, settings.state_dir / "template.good.json"),
         listened=ListenedFile(settings.state_dir / "listeners"),
+        outside=outside,
     )
     applier = Applier(haproxy, paths_of(settings).config, stop=threading.Event(), metrics=metrics)
     return Reconcile(sources, applier, trigger, problems=problems, health=state)

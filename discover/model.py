@@ -11,6 +11,7 @@ from sidecar.problems import Problem
 # Why something is left out: docs/reasons.md explains each.
 Code = Literal[
     "BAD_RECORD",
+    "OUTSIDE_REFUSED",
     "NO_SERVICE_PORT",
     "ADDRESS_REUSED",
     "OWN_ADDRESS",

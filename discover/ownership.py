@@ -12,6 +12,8 @@ from discover.model import Bind, because
 from discover.snapshot import Record, Service
 from sidecar.problems import Problem
 
+OLDEST = 0  # the revision that a file's records count with, older than any of etcd: the file is the operator's word
+
 Services = Mapping[str, Service]
 Problems = dict[str, Problem]
 
@@ -52,19 +54,22 @@ def _not_ourselves(services: Services, own: frozenset[Bind], problems: Problems)
 
 
 def _one_per_endpoint(services: Services, problems: Problems) -> Services:
-    """Return the services without records whose address another, newer record announces too."""
+    """Return the services without records whose address another, newer record announces too.
+
+    Those of the operator's file do not displace each other: one old server may well be two services.
+    """
     everywhere: set[tuple[str, int]] = set().union(*(service.endpoints for service in services.values()))
     if len(everywhere) == sum(len(service.records) for service in services.values()):
         return services
-    newest: dict[tuple[str, int], tuple[str, Record]] = {}
+    here: dict[tuple[str, int], list[tuple[str, Record]]] = {}
     hidden: dict[str, set[str]] = {}
     records = ((key, record) for service in services.values() for key, record in service.records.items())
     for key, record in sorted(records, key=lambda item: (item[1].created, item[0])):
-        if (older := newest.get(record.endpoint)) is not None:
+        for where, older in here.pop(record.endpoint, []) if record.created != OLDEST else []:
             text = f"{record.endpoint[0]} port {record.endpoint[1]} was announced again"
-            problems[older[0]] = because("ADDRESS_REUSED", f"hidden: {text}, by {record.key.service} {record.key.name}")
-            hidden.setdefault(older[1].key.service, set()).add(older[0])
-        newest[record.endpoint] = (key, record)
+            problems[where] = because("ADDRESS_REUSED", f"hidden: {text}, by {record.key.service} {record.key.name}")
+            hidden.setdefault(older.key.service, set()).add(where)
+        here.setdefault(record.endpoint, []).append((key, record))
     return {name: _without(service, hidden.get(name, set())) for name, service in services.items()}
 
 

@@ -3,11 +3,11 @@
 import difflib
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from catalog.errors import Rejected, Unavailable
-from catalog.keys import hosts_root
+from catalog.keys import root
 from catalog.store import Store
 from discover.build import build
 from discover.exported import listing_of
@@ -20,8 +20,9 @@ from discover.ownership import Listening
 from discover.render import Layout, Rendered, marked, rendered_of
 from discover.sample import sample
 from discover.settings import PROGRAM, Command, DiscoverSettings
-from discover.snapshot import Snapshot, snapshot_of
+from discover.snapshot import EMPTY, Snapshot, snapshot_of
 from discover.template import layout_of
+from sidecar.problems import Problem
 
 LIST_S = 10.0
 
@@ -33,6 +34,7 @@ def run(settings: DiscoverSettings, command: Command) -> None:
         if command == "check":
             _check(settings, layout.render(sample(policy_of(settings).process)))
             print(f"{settings.template}: good")
+            _check_services(settings)
             return
         runs = _runs(settings)
         wanted = _wanted(settings, layout, runs)
@@ -60,13 +62,36 @@ def _wanted(settings: DiscoverSettings, layout: Layout, runs: Rendered | None) -
     """Return what docker-discover would run: ports stay with whom HAProxy has them for, and while they are empty."""
     names = {section.name for section in runs.sections.values()} if runs else set[str]()
     holders = {port: service for service, port in filter(None, map(listened_by, names))}
-    policy, snapshot = policy_of(settings), _snapshot(settings)
+    policy, (snapshot, refused) = policy_of(settings), _with_services(settings, _snapshot(settings))
     built, _ = build(snapshot, policy, listening=Listening(holders))
     built, problems = build(snapshot, policy, listening=Listening(holders, built.binds))  # no instance is ourselves
-    for where, problem in problems.items():
+    for where, problem in {**refused, **problems}.items():
         print(f"{PROGRAM}: {problem.code} {where}: {problem.text}", file=sys.stderr)
     idle = (each for each in ListenedFile(settings.state_dir / "listeners").load() if each.name in names)
     return layout.render(with_idle(built, idle))
+
+
+def _check_services(settings: DiscoverSettings) -> None:
+    _, refused = _with_services(settings, EMPTY)
+    if refused:
+        raise Rejected("; ".join(problem.text for problem in refused.values()))
+    if settings.services is not None:
+        print(f"{settings.services}: good")
+
+
+def _with_services(settings: DiscoverSettings, snapshot: Snapshot) -> tuple[Snapshot, Mapping[str, Problem]]:
+    """Return the snapshot with the services of the file, and what is wrong with those. Raises Rejected."""
+    if settings.services is None:
+        return snapshot, {}
+    # yaml takes memory only where it is used
+    from discover.outside import Joined  # noqa: PLC0415
+    from discover.outside_file import parsed  # noqa: PLC0415
+
+    try:
+        outside = parsed(settings.services)
+    except Rejected as error:
+        raise Rejected(f"{settings.services}: {error}") from error
+    return Joined().of(snapshot, outside.services), outside.problems
 
 
 def _snapshot(settings: DiscoverSettings) -> Snapshot:
@@ -78,7 +103,7 @@ def _snapshot(settings: DiscoverSettings) -> Snapshot:
             raise Rejected(f"{settings.catalog} {error}") from error
     store = Store(settings.access, deadline_s=LIST_S)
     try:
-        return snapshot_of(settings.prefix, store.list(hosts_root(settings.prefix)))
+        return snapshot_of(settings.prefix, store.list(root(settings.prefix)))
     finally:
         store.close()
 

@@ -41,6 +41,9 @@ QUIET_S = 60.0  # ... once nothing has changed for so long
 TURN_S = 30.0  # how often this loop shows that it still turns
 
 
+Joining = Callable[[Snapshot], tuple[Snapshot, Mapping[str, Problem]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Where a round looks; each is read when the round begins, whatever woke it."""
@@ -49,6 +52,7 @@ class Sources:
     policy: Callable[[], Policy]
     templates: Templates
     listened: ListenedFile
+    outside: Joining  # adds the services of a file to the catalog
 
 
 class Reconcile:
@@ -133,7 +137,8 @@ class Reconcile:
         with contextlib.suppress(Unwritten):
             self._applier.settle()
         try:
-            self._problems.update(self._reconciled(snapshot or EMPTY))
+            joined, refused = self._sources.outside(snapshot or EMPTY)
+            self._problems.update({**refused, **self._reconciled(joined)})
         except Unwritten as error:
             if self._running is None:
                 raise

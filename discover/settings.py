@@ -51,6 +51,9 @@ OPTIONS = (
     ),
     Option("STATS", address_or_off, "127.0.0.1:1936", "HAProxy's own stats page and metrics, or off"),
     Option("TEMPLATE", Path, str(TEMPLATE), "the template of haproxy.cfg; an edit applies at once if it is valid"),
+    Option(
+        "SERVICES", Path, None, "a YAML file of services on servers that are no containers; an edit applies at once"
+    ),
     Option("STATE_DIR", Path, "/var/lib/tandem", "haproxy.cfg and what else has to survive a restart"),
     Option("RUN_DIR", Path, "/run/tandem", "HAProxy's sockets: master.sock and admin.sock"),
     Option("METRICS", address_or_off, "127.0.0.1:9302", "metrics, /healthz, /readyz and /explain, or off"),
@@ -75,6 +78,7 @@ class DiscoverSettings:
     hosts: tuple[str, ...] | None  # None: loopback, and the Docker bridge's gateway while there is one
     stats: tuple[str, int] | None
     template: Path
+    services: Path | None
     state_dir: Path
     run_dir: Path
     metrics: tuple[str, int] | None
@@ -96,6 +100,7 @@ def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> DiscoverSett
         hosts=values["BIND"],
         stats=values["STATS"],
         template=values["TEMPLATE"],
+        services=values["SERVICES"],
         state_dir=values["STATE_DIR"],
         run_dir=values["RUN_DIR"],
         metrics=values["METRICS"],

@@ -90,3 +90,21 @@ def test_what_is_no_export_is_said(tmp_path, text):
     assert done.returncode == 1
     assert done.stderr.startswith(f"docker-discover: --render: {export} is not what `etcdctl get")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_file_of_services_is_told_and_rendered(tmp_path: Path):
+    (catalog := tmp_path / "catalog.json").write_text('{"header": {"revision": 1}}')
+    (services := tmp_path / "services.yaml").write_text("services: {db: {port: 5432, servers: [10.0.0.5:5432, x]}}")
+    told = f"{services.name}: db server 2: address: 'x' is a host name; servers are IP addresses, such as 10.0.0.5\n"
+    state = ("--state-dir", str(tmp_path), "--services", str(services))
+
+    checked, rendered = asked("--check", *state), asked("--render", "--catalog", str(catalog), *state)
+
+    assert (checked.returncode, checked.stderr) == (1, f"docker-discover: --check: {told}")
+    assert (rendered.returncode, rendered.stderr) == (0, f"docker-discover: OUTSIDE_REFUSED file:db server 2: {told}")
+    assert "10.0.0.5:5432" in rendered.stdout
+
+    services.unlink()
+    missing = asked("--render", "--catalog", str(catalog), *state)
+    assert missing.returncode == 1
+    assert missing.stderr == f"docker-discover: --render: {services}: no such file; SERVICES names another, or none\n"
