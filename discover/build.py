@@ -1,14 +1,15 @@
 """From a snapshot to what HAProxy shall be: listeners and servers, sorted and complete. No I/O, no text."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
-from operator import attrgetter
 
-from catalog.record import Balance, Instance, Sticky
+from catalog.record import Balance, Sticky
+from discover.claims import Claimed
+from discover.grpc_check import asked
 from discover.intervals import INTERVAL_MS, interval_ms
-from discover.model import Bind, Listener, Policy, Process, ProxyConfig, Server, because, name_of
+from discover.model import NOWHERE, Bind, Header, Listener, Policy, Process, ProxyConfig, Site, because, name_of
 from discover.ownership import NOTHING, Listening, Problems, owners_of, rightful
+from discover.servers import servers_of, stub_policy
 from discover.snapshot import Record, Service, Snapshot
 from sidecar.problems import Problem
 
@@ -22,20 +23,23 @@ class Known:
     """The listeners of the build before: those whose service is the same object are used again, as they are."""
 
     def __init__(self) -> None:
+        self.claimed = Claimed()
         self._interval_ms = INTERVAL_MS
+        self._site = NOWHERE
         self._before: dict[tuple[str, int], tuple[Service, _Same, Listener]] = {}
         self._now: dict[tuple[str, int], tuple[Service, _Same, Listener]] = {}
 
-    def begin(self, hosts: int) -> None:
-        """Forget what the build before did not use; so many hosts make health checks now."""
+    def begin(self, hosts: int, site: Site) -> None:
+        """Forget what the build before did not use; so many hosts make health checks now, this one stands there."""
         self._interval_ms = interval_ms(self._interval_ms, hosts)
+        self._site = site
         self._before, self._now = self._now, {}
 
     def listener(self, service: Service, name: str, port: int, binds: tuple[Bind, ...]) -> Listener:
         """Return the listener for one port of a service."""
         found, same = self._before.get((name, port)), (binds, self._interval_ms)
         if found is None or found[0] is not service or found[1] != same:
-            found = (service, same, _listener(_group(service, port), port, binds, self._interval_ms))
+            found = (service, same, _listener(_group(service, port), port, binds, self._interval_ms, self._site))
         self._now[name, port] = found
         return found[2]
 
@@ -49,14 +53,14 @@ def build(
     now: a service keeps the port it has as long as any of its records names it.
     """
     known = known or Known()
-    known.begin(len(snapshot.owners))
+    known.begin(len(snapshot.owners), policy.site)
     problems = {key: because("BAD_RECORD", f"record skipped: {why}") for key, why in snapshot.refused.items()}
-    services = rightful(snapshot.services, listening.binds, problems)
-    owners = owners_of(services, listening.holders)
+    services = rightful(known.claimed.services(snapshot), listening.binds, problems)
+    owners = owners_of(services, listening.holders, snapshot.claims)
     listeners = []
     for name in sorted(services):
         service = services[name]
-        _say_portless(name, service, problems)
+        _say_portless(name, service, policy, problems)
         for port in sorted(service.ports):
             if owners[port] != name:
                 _say_claimed(name, service, port, owners[port], problems)
@@ -76,11 +80,11 @@ def _process(policy: Policy, problems: Problems) -> Process:
 def _say_portless(name: str, service: Service, problems: Problems) -> None:
     text = "has no service port: SERVICE_PORT=auto needs a claimed port, which this version cannot claim yet"
     for key in service.portless:
-        problems[key] = because("NO_SERVICE_PORT", f"{name} {text}; name a number")
+        problems[key] = replace(because("NO_SERVICE_PORT", text), quiet=why is None)  # it takes some milliseconds
 
 
 def _say_claimed(name: str, service: Service, port: int, owner: str, problems: Problems) -> None:
-    text = f"service port {port} belongs to {owner}, which named it first; set SERVICE_PORT"
+    text = f"service port {port} belongs to {owner}, which claimed or named it first; set SERVICE_PORT"
     for key, record in service.records.items():
         if record.instance.service_port == port:
             problems[key] = because("PORT_CLAIMED", f"{name} not listened for: {text}")
@@ -110,11 +114,14 @@ def _group(service: Service, port: int) -> Group:
     return tuple(sorted((r for r in service.records.values() if r.instance.service_port == port), key=order))
 
 
-def _listener(group: Group, port: int, binds: tuple[Bind, ...], interval: int) -> Listener:
+def _listener(group: Group, port: int, binds: tuple[Bind, ...], interval: int, site: Site) -> Listener:
     # Where instances of one service disagree on what only the whole can have, the oldest real one is heard: a
     # rolling change takes effect when the last instance of the old kind is gone, the same on every host.
     first = group[0].instance
-    sticky: Sticky = first.sticky if first.mode == "http" else "none"
+    is_http = first.mode == "http"
+    sticky: Sticky = first.sticky if is_http else "none"
+    policy = stub_policy(group)
+    header, _, value = next((r.instance.canary for r in group if r.instance.canary and is_http), "").partition("=")
     return Listener(
         name=name_of(first.service, port),
         service=first.service,
@@ -128,29 +135,16 @@ def _listener(group: Group, port: int, binds: tuple[Bind, ...], interval: int) -
         check=first.check,
         interval_ms=first.check.interval_ms or interval,
         # A tcp check that fails says that nobody accepts: calling all the same would find nobody either.
-        panic=first.panic == "on" and first.check.kind == "http",
-        servers=tuple(_server(record, sticky) for record in sorted(group, key=attrgetter("key"))),
+        panic=first.panic == "on" and first.check.kind == "http" and not first.check.grpc,
+        hash_header=first.hash_header if is_http else "",
+        h2c=first.proto == "h2c" and is_http,
+        asked=asked(first.check.host or first.service) if first.check.grpc else "",
+        canary=Header(header, value) if header else None,
+        takes_over=not is_http and policy == "supersede" and first.locality == "any",
+        servers=servers_of(group, policy, first.locality, sticky, site),
     )
 
 
 def _balance(asked: Balance, servers: int) -> Balance:
     """Return the balance; leastconn, which has no such limit, for more servers than roundrobin can have."""
     return "leastconn" if asked == "roundrobin" and servers > ROUNDROBIN_MAX else asked
-
-
-def _server(record: Record, sticky: Sticky) -> Server:
-    instance = record.instance
-    # A hash, as an address in a cookie would tell every client how the network looks inside.
-    cookie = hashlib.sha256(record.key.name.encode()).hexdigest()[:12] if sticky == "cookie" else ""
-    return Server(
-        name=record.key.name,
-        endpoint=_endpoint(instance),
-        weight=instance.weight,
-        draining=instance.state == "draining",
-        backup=instance.role == "stub",
-        cookie=cookie,
-    )
-
-
-def _endpoint(instance: Instance) -> str:
-    return f"[{instance.address}]:{instance.port}" if ":" in instance.address else f"{instance.address}:{instance.port}"

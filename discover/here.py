@@ -1,16 +1,20 @@
 """What this host adds to a configuration: paths, addresses to listen on, whom HAProxy becomes, how much it may hold."""
 
+import functools
 import grp
 import os
+import platform
 import pwd
 import resource
+from pathlib import Path
 
 from discover.addresses import bridge_gateway
 from discover.haproxy import Paths
-from discover.model import Bind, Policy, Process
+from discover.model import Bind, Policy, Process, Site
 from discover.settings import DiscoverSettings
 
 HAPROXY_USER = "haproxy"  # what Debian's package creates
+MACHINE_ID = Path("/etc/machine-id")  # machine-id(5)
 MAXCONN = 10_000
 # HAProxy takes two descriptors a connection; as many again are left twice over for the checks of servers and for
 # listeners, or it would refuse to start once there are many.
@@ -33,13 +37,27 @@ def policy_of(settings: DiscoverSettings) -> Policy:
         user=user,
         group=group,
     )
-    return Policy(process, settings.hosts or _default_hosts(), unusable={})
+    return Policy(process, settings.hosts or _default_hosts(), unusable={}, site=_site(settings))
 
 
 def _default_hosts() -> tuple[str, ...]:
     """Return loopback for programs on this host, and the bridge's gateway for programs in containers."""
     gateway = bridge_gateway()
     return ("127.0.0.1", gateway) if gateway else ("127.0.0.1",)
+
+
+def _site(settings: DiscoverSettings) -> Site:
+    """Return where this host stands: by the ids that docker-register gives it, which knows the engine too."""
+    ids = (settings.host_id,) if settings.host_id else (_machine_id(), platform.node())
+    return Site(frozenset(filter(None, ids)), settings.zone)
+
+
+@functools.cache
+def _machine_id() -> str:
+    try:
+        return MACHINE_ID.read_text().strip()
+    except OSError:
+        return ""
 
 
 def _user() -> tuple[str | None, str | None]:

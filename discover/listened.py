@@ -13,7 +13,7 @@ from typing import Any
 from catalog.errors import Rejected, Unavailable
 from catalog.record import Check
 from discover.files import read, write
-from discover.model import Bind, Listener
+from discover.model import Bind, Header, Listener
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,8 @@ def listeners_of(text: str) -> tuple[Listener, ...]:
 
 def _listener(found: dict[str, Any]) -> Listener:
     binds = tuple(Bind(str(bind["host"]), int(bind["port"])) for bind in found["binds"])
-    return Listener(**{**found, "binds": binds, "check": Check(**found["check"]), "servers": ()})
+    canary = Header(**found["canary"]) if found.get("canary") else None
+    return Listener(**{**found, "binds": binds, "check": Check(**found["check"]), "servers": (), "canary": canary})
 
 
 class ListenedFile:

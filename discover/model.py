@@ -1,7 +1,7 @@
 """What HAProxy shall be: listeners and servers, as plain data. No I/O, no text, and nothing is decided here."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Literal, get_args
 
@@ -56,6 +56,17 @@ class Server:
     draining: bool
     backup: bool
     cookie: str
+    canary: bool = False
+    slow_start_ms: int | None = None
+    maxconn: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A header that a request may have, with this value or, if that is empty, any."""
+
+    name: str
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +86,16 @@ class Listener:
     interval_ms: int
     panic: bool  # all are called when the http checks of all fail
     servers: tuple[Server, ...]
+    hash_header: str = ""  # whose value decides which server is called; empty: balance does
+    h2c: bool = False  # servers speak HTTP/2 without TLS
+    asked: str = ""  # what a gRPC health check sends, in hexadecimal digits; empty: it is none
+    canary: Header | None = None  # requests that have it go to the servers that are canaries
+    takes_over: bool = False  # a server that comes ends the connections to backup servers
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What a template lays out of it, one section each: itself (""), and then its other backends."""
+        return ("", *(["panic"] if self.panic else []), *(["canary"] if self.canary else []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +141,30 @@ def listened_by(name: str) -> tuple[str, int] | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Site:
+    """Where this HAProxy stands: the ids that its host may have in the catalog, and its zone."""
+
+    hosts: frozenset[str] = field(default_factory=frozenset)
+    zone: str = ""
+
+    @property
+    def seed(self) -> str:
+        """What the order of servers is mixed with, so that not all hosts begin with the same one."""
+        return min(self.hosts, default="")
+
+
+NOWHERE = Site()
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """What this host adds: where to listen, and which addresses cannot be used now, with the reason."""
 
     process: Process
     hosts: tuple[str, ...]
     unusable: Mapping[Bind, str]
+    unclaimed: Mapping[str, str] = field(default_factory=dict)  # services without a claimed port, and why
+    site: Site = NOWHERE
 
 
 def with_idle(config: ProxyConfig, idle: Iterable[Listener]) -> ProxyConfig:

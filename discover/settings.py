@@ -60,6 +60,8 @@ OPTIONS = (
     Option("HAPROXY", str, "haproxy", "the program, by name or path"),
     Option("HAPROXY_SUPERVISED", boolean, "false", "true: somebody else starts HAProxy and starts it again"),
     Option(
+    Option("ZONE", str, "", "where this host stands: services with LOCALITY call instances of their zone first"),
+    Option("HOST_ID", str, None, "docker-register's HOST_ID of this host, if that was set; for LOCALITY=host"),
         "CATALOG",
         readable_file,
         None,
@@ -88,6 +90,8 @@ class DiscoverSettings:
     log_format: str
     shown: Mapping[str, str]
     catalog: Path | None
+    zone: str
+    host_id: str | None
     command: Command | None
 
 
@@ -110,5 +114,7 @@ def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> DiscoverSett
         log_format=values["LOG_FORMAT"],
         shown=shown(OPTIONS, values),
         catalog=values["CATALOG"],
+        zone=values["ZONE"],
+        host_id=values["HOST_ID"],
         command=values[COMMAND],
     )

@@ -16,6 +16,7 @@ from tests.parts.records import instance, snapshot
 
 SHIPPED = Layout(TEMPLATE.read_text(), "haproxy.cfg.j2")
 CHECK = "fastinter 500ms downinter 1s fall 2 rise 1 observe layer4 error-limit 3 on-error fastinter"
+TAKES_OVER = "on-marked-up shutdown-backup-sessions"
 MARKER = "global\n    description {{ marker }}\n"
 
 
@@ -62,20 +63,23 @@ def test_a_tcp_service_is_laid_out():
         "srvtcpka-idle 30s",
         "srvtcpka-intvl 10s",
         "srvtcpka-cnt 3",
-        f"server 000000000001:8000 10.0.0.1:32001 weight 100 check inter 2000ms {CHECK}",
+        f"server 000000000001:8000 10.0.0.1:32001 weight 100 check inter 2000ms {CHECK} {TAKES_OVER}",
     ]
 
 
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"weight": 7}, f"server 000000000001:8000 10.0.0.1:32001 weight 7 check inter 2000ms {CHECK}"),
-        ({"state": "draining"}, f"server 000000000001:8000 10.0.0.1:32001 weight 0 check inter 2000ms {CHECK}"),
+        ({"weight": 7}, f"server 000000000001:8000 10.0.0.1:32001 weight 7 check inter 2000ms {CHECK} {TAKES_OVER}"),
+        (
+            {"state": "draining"},
+            f"server 000000000001:8000 10.0.0.1:32001 weight 0 check inter 2000ms {CHECK} {TAKES_OVER}",
+        ),
         ({"role": "stub"}, f"server 000000000001:8000 10.0.0.1:32001 weight 100 check inter 2000ms {CHECK} backup"),
         ({"check": Check("none")}, "server 000000000001:8000 10.0.0.1:32001 weight 100"),
         (
             {"check": Check(interval_ms=500)},
-            f"server 000000000001:8000 10.0.0.1:32001 weight 100 check inter 500ms {CHECK}",
+            f"server 000000000001:8000 10.0.0.1:32001 weight 100 check inter 500ms {CHECK} {TAKES_OVER}",
         ),
         ({"check": Check(timeout_ms=300)}, "timeout check 300ms"),
         ({"check": Check("http", "/a?b=c&d=%20;e")}, "option httpchk"),
