@@ -5,14 +5,15 @@ import socketserver
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
 from itertools import chain
 
+import grpc
 import pytest
 
 from catalog.record import Check, Instance
-from discover.grpc_check import asked
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, publish, withdraw
 from tests.parts.etcd import Etcd
@@ -225,39 +226,25 @@ def test_one_instance_gets_no_more_connections_than_it_said(etcd: Etcd, discover
 
 
 @contextmanager
-def grpc_like(status: int) -> Iterator[int]:
-    """Run what answers a gRPC health check as a server does, with this status; gives its port."""
-    want = bytes.fromhex(asked("whoami"))
-    answer = b"\0\0\0\4\0\0\0\0\0" + b"\0\0\7\0\1\0\0\0\1" + b"\0\0\0\0\2\x08" + bytes((status,))
-
-    class Handler(socketserver.BaseRequestHandler):
-        def handle(self) -> None:
-            got = b""
-            while len(got) < len(want) and (more := self.request.recv(1000)):
-                got += more
-            if got == want:
-                self.request.sendall(answer[:20])
-                self.request.sendall(answer[20:])
-                self.request.recv(1000)
-
-    class Server(socketserver.ThreadingTCPServer):
-        daemon_threads = True
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            thread.join()
+def grpc_server(status: int) -> Iterator[int]:
+    """Run a gRPC server whose health service answers with this status; gives its port."""
+    answer = bytes((0x08, status))  # grpc.health.v1.HealthCheckResponse: field 1, a number
+    check = grpc.unary_unary_rpc_method_handler(lambda request, context: answer)
+    server = grpc.server(ThreadPoolExecutor(max_workers=2))
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("grpc.health.v1.Health", {"Check": check}),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield port
+    finally:
+        server.stop(None).wait()
 
 
 def test_a_grpc_server_is_up_when_it_says_that_it_serves(etcd: Etcd, discover: Discover) -> None:
     up, down = free_port(), free_port()
     check = Check(grpc=True, interval_ms=100, host="whoami")
 
-    with grpc_like(1) as serving, grpc_like(2) as not_serving:
+    with grpc_server(1) as serving, grpc_server(2) as not_serving:
         publish(etcd, local(1, serving, up, "up", check=check), local(2, not_serving, down, "down", check=check))
         discover.wait_said(f"down:{down}")
         discover.wait_said(f"up:{up}")
