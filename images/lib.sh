@@ -47,8 +47,8 @@ need() {
     step "installing ${missing[*]}" install_stopped "${missing[@]}"
 }
 
-# On a machine with a service manager etcd and haproxy would start as they are installed, and etcd would take our port:
-# only their programs are wanted.
+# On a machine with a service manager etcd, haproxy and the databases would start as they are installed, and etcd would
+# take our port: only their programs are wanted.
 install_stopped() {
     local policy=/usr/sbin/policy-rc.d service
     # From Debian 13 on, the engine's package comes without the docker command.
@@ -66,7 +66,7 @@ install_stopped() {
         rm -f "$policy"
     fi
     [ -d /run/systemd/system ] || return 0
-    for service in etcd haproxy; do
+    for service in etcd haproxy redis-server postgresql; do
         [[ " $* " != *" $service"* ]] || systemctl disable --now "$service" || true
     done
 }

@@ -1,0 +1,163 @@
+"""Real clients of real servers, each through docker-discover's HAProxy: what people run is not only our own GETs."""
+
+import contextlib
+import http.client
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import pytest
+import yaml
+from websockets.sync.client import connect
+
+from tests.parts.discover import Discover
+from tests.parts.etcd import Etcd
+from tests.parts.haproxy import free_port
+from tests.parts.servers import (
+    ECHO,
+    EVENTS,
+    START_S,
+    Web,
+    grpc_server,
+    postgres_server,
+    redis_server,
+    websocket_server,
+)
+
+GB = 1024**3
+SERVICES = {
+    "web": {"mode": "http"},
+    "websocket": {"mode": "http"},
+    "grpc": {"mode": "http", "proto": "h2c"},
+    "grpc-tcp": {"mode": "tcp"},
+    "redis": {"mode": "tcp"},
+    "postgres": {"mode": "tcp"},
+}
+
+
+@dataclass(frozen=True)
+class Site:
+    """One host with the pair's proxy: where each service is dialled."""
+
+    discover: Discover
+    ports: dict[str, int]
+    web: Web
+
+    def worker_kb(self) -> int:
+        """Return the most memory that a worker of HAProxy had."""
+        lines = [Path(f"/proc/{pid}/status").read_text() for pid in self.discover.haproxy.pids()]
+        return max(int(text.partition("VmHWM:")[2].split()[0]) for text in lines)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    (folder := tmp_path_factory.mktemp("clients")).chmod(0o755)
+    web = Web()
+    with contextlib.ExitStack() as stack:
+        grpc_port = stack.enter_context(grpc_server())
+        backends = {
+            "web": stack.enter_context(web.running()),
+            "websocket": stack.enter_context(websocket_server()),
+            "grpc": grpc_port,
+            "grpc-tcp": grpc_port,
+            "redis": stack.enter_context(redis_server()),
+            "postgres": stack.enter_context(postgres_server()),
+        }
+        ports = {name: free_port() for name in SERVICES}
+        services = {
+            name: {**words, "port": ports[name], "servers": [f"127.0.0.1:{backends[name]}"]}
+            for name, words in SERVICES.items()
+        }
+        (file := folder / "services.yaml").write_text(yaml.safe_dump({"services": services}))
+        etcd = stack.enter_context(Etcd(folder))
+        discover = Discover(folder, etcd.endpoint, "--services", str(file))
+        discover.start()
+        stack.callback(discover.end)
+        discover.wait_ready(40)
+        yield Site(discover, ports, web)
+
+
+def said(*command: str) -> str:
+    """Return what a program prints; it has to succeed, without a word of complaint."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), f"{command}: {done.returncode} {done.stderr}"
+    return done.stdout
+
+
+def curl(*words: str) -> str:
+    return said("curl", "-sS", "--fail", "--noproxy", "*", "--max-time", "60", *words)
+
+
+@pytest.mark.parametrize(("flag", "version"), [("--http1.1", "1.1"), ("--http2-prior-knowledge", "2")])
+def test_curl(site: Site, flag: str, version: str):
+    url = f"http://127.0.0.1:{site.ports['web']}/a?b=c"
+
+    assert curl(flag, "-w", " %{http_version}", url) == f"GET /a?b=c 127.0.0.1:{site.ports['web']} {version}"
+
+
+def test_a_websocket(site: Site):
+    with connect(f"ws://127.0.0.1:{site.ports['websocket']}/chat", proxy=None) as connection:
+        for text in ("one", "two", "x" * 100_000):
+            connection.send(text)
+            assert connection.recv(timeout=START_S) == text.upper()
+
+
+@pytest.mark.parametrize("service", ["grpc", "grpc-tcp"])
+def test_grpc(site: Site, service: str):
+    with grpc.insecure_channel(f"127.0.0.1:{site.ports[service]}", [("grpc.enable_http_proxy", 0)]) as channel:
+        assert channel.unary_unary(f"{ECHO}Unary")(b"hello", timeout=START_S) == b"hello"
+        assert b"".join(channel.unary_stream(f"{ECHO}Stream")(b"hello", timeout=START_S)) == b"hello"
+        with pytest.raises(grpc.RpcError) as refused:
+            channel.unary_unary(f"{ECHO}Nothing")(b"", timeout=START_S)
+        assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED, "trailers come through"
+
+
+def test_redis_cli(site: Site):
+    redis = ("redis-cli", "-p", str(site.ports["redis"]))
+
+    assert said(*redis, "SET", "color", "blue") == "OK\n"
+    assert said(*redis, "GET", "color") == "blue\n"
+    assert said(*redis, "-r", "500", "INCR", "count").split()[-1] == "500"
+
+
+def test_psql(site: Site):
+    psql = (
+        "psql",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(site.ports["postgres"]),
+        "-U",
+        "postgres",
+        "-At",
+        "-v",
+        "ON_ERROR_STOP=1",
+    )
+
+    said(*psql, "-q", "-c", "CREATE TABLE t AS SELECT n FROM generate_series(1, 100000) n")
+    assert said(*psql, "-c", "SELECT sum(n) FROM t") == "5000050000\n"
+    assert len(said(*psql, "-c", "COPY t TO STDOUT").split()) == 100_000
+
+
+def test_server_sent_events_come_one_by_one(site: Site):
+    connection = http.client.HTTPConnection("127.0.0.1", site.ports["web"], timeout=START_S)
+    connection.request("GET", "/events")
+    answer = connection.getresponse()
+
+    for number in range(EVENTS):
+        assert (answer.readline(), answer.readline()) == (f"data: {number}\n".encode(), b"\n")
+        site.web.next_event.set()  # only now is the next one sent
+    assert answer.read() == b""
+    connection.close()
+
+
+@pytest.mark.parametrize("flag", ["--http1.1", "--http2-prior-knowledge"])
+def test_an_upload_of_a_gigabyte(site: Site, tmp_path: Path, flag: str):
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(GB)
+    before_kb = site.worker_kb()
+
+    assert curl(flag, "-T", file.name, f"http://127.0.0.1:{site.ports['web']}/upload") == f"{GB} bytes"
+    assert site.worker_kb() < before_kb + 32 * 1024, "it is passed on, not kept"
