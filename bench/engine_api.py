@@ -74,6 +74,11 @@ class Events:
         with contextlib.suppress(OSError):
             self._connection.sock.shutdown(socket.SHUT_RDWR)
 
+    def release(self) -> None:
+        """Close the socket, once nobody reads from it any more."""
+        self._response.close()
+        self._connection.close()
+
 
 class Stamps:
     """When the engine says that something happened to a container: its own stamp, this machine's clock."""
@@ -91,6 +96,7 @@ class Stamps:
     def __exit__(self, *_: object) -> None:
         self._events.close()
         self._thread.join()
+        self._events.release()
 
     def of(self, kind: str, container: str, within_s: float = 10.0) -> int:
         """Return the stamp in nanoseconds, waiting for the event if it has not come yet."""

@@ -21,6 +21,7 @@ ABOUT = {
     "scale": "Records put straight into etcd; docker-discover started on them.",
     "churn": "Instances come and go, in services that stay.",
     "idle": "Containers run and nothing happens.",
+    "switches": "A real instance of a service that has a stub comes and goes, under a client on one connection.",
 }
 PREFACE = """# Figures
 

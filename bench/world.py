@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from bench.engine_api import Api
@@ -109,6 +110,10 @@ class Maker:
         env = {"PORTS": str(port), "SERVICE_NAME": service, **environment}
         return self._make("tandem-whoami", None, service, port, labels, env)
 
+    def stub(self, service: str, answers: Path, **labels: str) -> Made:
+        """Create one of docker-stub with a folder of answers."""
+        return self._make("docker-stub", None, service, 8000, labels, binds=(f"{answers}:/stub:ro",))
+
     def _make(
         self,
         image: str,
@@ -117,6 +122,7 @@ class Maker:
         port: int,
         labels: dict[str, str],
         environment: dict[str, str] | None = None,
+        binds: tuple[str, ...] = (),
     ) -> Made:
         body: dict[str, Any] = {
             "Image": image,
@@ -126,7 +132,7 @@ class Maker:
         }
         if port:
             body["ExposedPorts"] = {f"{port}/tcp": {}}
-            body["HostConfig"] = {"PortBindings": {f"{port}/tcp": [{"HostPort": ""}]}}
+            body["HostConfig"] = {"PortBindings": {f"{port}/tcp": [{"HostPort": ""}]}, "Binds": list(binds)}
         if command:
             body |= {"Entrypoint": command[:1], "Cmd": command[1:], "Healthcheck": {"Test": ["NONE"]}}
         return Made(self.api.call("POST", "/containers/create", body)["Id"], service, port, self.api)

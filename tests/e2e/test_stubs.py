@@ -1,0 +1,59 @@
+"""Stubs from the image, and the moment when a real instance takes over and gives back: real engine, real images."""
+
+import time
+
+import pytest
+
+from bench.switches import PORTS, STUB, world
+from tests.parts.engine import docker
+from tests.parts.wait import wait_for
+
+SWITCHES = 2  # `python -m bench switches` does 50
+
+
+@pytest.fixture(scope="module")
+def switched():
+    """The services after their switches, and their clients, which are still connected."""
+    with world() as it:
+        for _ in range(SWITCHES):
+            for service in it.stubbed.values():
+                service.switch()
+        yield it
+
+
+@pytest.mark.parametrize("mode", PORTS)
+def test_a_real_instance_takes_over_and_gives_back_without_a_lost_call(switched, mode):
+    client = switched.stubbed[mode].client
+
+    assert client.failed == []
+    who = [who for who, _ in client.turns]
+    assert who[::2] == [STUB] * (SWITCHES + 1), "it answers before and after each"
+    assert len(who) == 2 * SWITCHES + 1, "one takes over once and for all"
+
+
+def test_an_http_client_keeps_its_one_connection(switched):
+    assert switched.stubbed["http"].client.connections == 1
+
+
+def test_a_tcp_client_reconnects_once_for_each_switch(switched):
+    assert switched.stubbed["tcp"].client.cut <= 2 * SWITCHES
+
+
+def test_the_image_is_a_stub_by_itself_and_ends_at_once(switched, tmp_path):
+    pair = switched.pair
+    (tmp_path / "orders.json").write_text('["one"]')
+    tmp_path.chmod(0o755)
+    labels = ("--label", "SERVICE_NAME=orders", "--label", "SERVICE_PORT=9710")
+    one = pair.engine.run("docker-stub", "-P", *labels, "-v", f"{tmp_path}:/stub")
+
+    wait_for(lambda: pair.get(9710, "/orders").text == '["one"]', 15, "it answers through HAProxy")
+    assert '"role":"stub"' in pair.etcdctl("get", "--prefix", "/services/v1/hosts/", "--print-value-only")
+    (tmp_path / "orders.json").write_text('["two"]')
+    wait_for(lambda: pair.get(9710, "/orders").text == '["two"]', 5, "an edit applies")
+    assert pair.get(9710, "/orders?stub-status=503").status == 503
+
+    assert one.exec("id", "-un") == "nobody"
+    began = time.monotonic()
+    one.do("stop")
+    assert time.monotonic() - began < 5
+    assert "usage: docker-stub" in docker("run", "--rm", "docker-stub", "--help")
