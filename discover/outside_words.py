@@ -85,7 +85,7 @@ def _boolean(value: object) -> bool:
 
 
 def _codes(value: object) -> str:
-    return str(value) if isinstance(value, int) else _text(value)
+    return str(value) if isinstance(value, int) and 0 <= value <= 999 else _text(value)
 
 
 def _balance(value: object) -> Mapping[str, Any]:
@@ -179,7 +179,10 @@ def said(value: object) -> str:
     """Return a value as messages show it; never all of a list, which aliases can make endless."""
     if isinstance(value, list | dict | set | tuple):
         return f"a {type(value).__name__} of {len(value)}"
-    return f"{value!r:.80}"
+    try:
+        return f"{value!r:.80}"
+    except ValueError:  # Python shows no number of more than 4300 digits; as 0xfff… one can be read
+        return f"a {type(value).__name__}"
 
 
 def plain(value: object) -> str:

@@ -1,8 +1,13 @@
 """The file of services outside: what each form of an entry means, and what is said about one that is wrong."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from catalog.errors import Rejected
 from catalog.record import Check, Instance
@@ -137,6 +142,9 @@ def test_names_stay_whatever_else_changes_and_differ_between_services():
         (f"{{check: {{http: health}}, servers: {TWO_V}}}", "db", "check.path: 'health' is not a path such as /health"),
         (f"{{check: {{htpp: /}}, servers: {TWO_V}}}", "db", "check: 'htpp' is no word of this place"),
         (f'{{canary: "a\\n b", servers: {TWO_V}}}', "db", "is not the name of a header"),
+        (f"{{weight: 0x{'f' * 5000}, servers: {TWO_V}}}", "db", "weight: a int is not a whole number"),
+        (f"{{check: {{http: /, status: 0x{'f' * 5000}}}, servers: {TWO_V}}}", "db", "status: a int is not a text"),
+        ("&a [*a]", "db", "a list of 1 is not servers:"),
         ("{port: 80}", "db", "servers: None is not a list"),
         ("[10.0.0.5:80]", "db", "a list of 1 is not servers:"),
         ("", "db", "None is not servers:"),
@@ -158,7 +166,7 @@ def test_a_bad_entry_is_one_line_and_leaves_the_rest(entry, where, text):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("services: [a", "no YAML: line 1: "),
+        ("services: [a", "no YAML: line "),
         ("services:\n  a: {servers: []}\n  a: {servers: []}\n", "no YAML: line 3: 'a' stands there twice"),
         ("services: {}\n--- \nservices: {}", "no YAML: line 2"),
         ("services: !!python/object/apply:os.system [id]", "no YAML: line 1: could not determine a constructor"),
@@ -166,8 +174,11 @@ def test_a_bad_entry_is_one_line_and_leaves_the_rest(entry, where, text):
         ("db: {servers: []}", "names 'db'; right would be `services:`"),
         ("services:", "names 'services'; right would be"),
         ("version: 2\nservices: {}", "names 'version', 'services'"),
-        ("services: {a: " + "[" * 2000, "no YAML: "),
+        ("services: {a: " + "[" * 400, "no YAML: "),
         ("a: 2026-13-45", "no YAML: "),
+        ("services: {a: !!bool x}", "no YAML: KeyError"),
+        ("services: {a: !!timestamp x}", "no YAML: "),
+        ("? [a]\n: b", "no YAML: line 1: found unhashable key"),
         ("x" * (4 * 1024 * 1024 + 1), "at most 4194304 are read"),
     ],
 )
@@ -229,3 +240,34 @@ def test_containers_and_outside_servers_are_one_service():
     assert again.services["db"] is first.services["db"]
     assert joined.of(EMPTY, outside).services == outside
     assert joined.of(catalog, {}) is catalog
+
+
+WORDS = st.sampled_from(
+    ["servers", "port", "mode", "check", "hosts", "path", "balance", "timeout", "weight", "http", "address", "tags"]
+)
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.dates(), st.binary(max_size=4), WORDS
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.one_of(WORDS, SCALARS), inner, max_size=4)),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(st.text(max_size=60), VALUES.map(lambda it: yaml.safe_dump({"services": {"db": it}}))))
+def test_whatever_stands_there_is_read_or_refused_in_lines(text):
+    try:
+        outside = outside_of("services.yaml", text)
+    except Rejected as refused:
+        assert "\n" not in str(refused)
+    else:
+        assert not [text for text in texts(outside) if "\n" in text]
+
+
+def test_without_a_file_nothing_of_it_is_loaded():
+    """For the memory: docker-discover is to be small."""
+    seen = "import sys, discover.__main__, discover.preview; print({'yaml', 'discover.outside'} & sys.modules.keys())"
+
+    assert subprocess.run([sys.executable, "-c", seen], capture_output=True, text=True, check=True).stdout == "set()\n"
