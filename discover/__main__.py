@@ -6,19 +6,22 @@ import platform
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import asdict, replace
 from typing import Any
 
 from discover import preview
+from discover.addresses import trial
 from discover.apply import Applier
 from discover.audit import Audit
+from discover.claiming import Claims
 from discover.evidence import started
 from discover.guard import Guard
 from discover.haproxy import HAProxy
 from discover.here import paths_of, policy_of
 from discover.keeper import Keeper, Learned
 from discover.listened import ListenedFile
+from discover.model import Bind, ProxyConfig
 from discover.reconcile import Joining, Reconcile, Sources
 from discover.remembered import Place
 from discover.saved import SavedFile
@@ -62,11 +65,13 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
         haproxy.start()  # before all else: a snapshot of 10,000 instances takes a while to read
     keeper, knowing = _knowing(settings, haproxy, trigger, metrics=metrics, state=state)
     outside, reading = _outside(settings, trigger, state)
-    reconcile = _reconcile(
-        settings, keeper, haproxy, trigger, outside=outside, problems=problems, metrics=metrics, state=state
-    )
+    claims = _claims(settings, keeper, trigger, lambda: reconcile.config)
+    applier = Applier(haproxy, paths_of(settings).config, stop=threading.Event(), metrics=metrics)
+    sources = _sources(settings, keeper, claims, outside)
+    reconcile = Reconcile(sources, applier, trigger, problems=problems, health=state)
     actors = [
         reconcile.actor(),
+        claims.actor(),
         *knowing,
         *reading,
         FileWatch(settings.template, "template", trigger.fire).actor(),
@@ -137,26 +142,39 @@ def _outside(settings: DiscoverSettings, trigger: Trigger, state: health.Health)
     return file.joined, file.actors(trigger.fire)
 
 
-def _reconcile(
-    settings: DiscoverSettings,
-    keeper: Keeper,
-    haproxy: HAProxy,
-    trigger: Trigger,
-    *,
-    outside: Joining,
-    problems: Problems,
-    metrics: Metrics,
-    state: health.Health,
-) -> Reconcile:
-    sources = Sources(
+def _claims(
+    settings: DiscoverSettings, keeper: Keeper, trigger: Trigger, runs: Callable[[], ProxyConfig | None]
+) -> Claims:
+    """Return who claims ports from PORT_RANGE: none that this host uses, or cannot use."""
+    own = {address[1] for address in (settings.stats, settings.metrics) if address}
+
+    def taken() -> Set[int]:
+        config = runs()
+        return own | {bind.port for bind in config.binds} if config else own
+
+    def usable(port: int) -> bool:
+        with trial(Bind(host, port) for host in policy_of(settings).hosts) as unusable:
+            return not unusable
+
+    return Claims(
+        settings.access,
+        settings.prefix,
+        settings.port_range,
+        keeper=keeper,
+        taken=taken,
+        usable=usable,
+        changed=trigger,
+    )
+
+
+def _sources(settings: DiscoverSettings, keeper: Keeper, claims: Claims, outside: Joining) -> Sources:
+    return Sources(
         snapshot=keeper.snapshot,
-        policy=lambda: policy_of(settings),
+        policy=lambda: replace(policy_of(settings), unclaimed=claims.why),
         templates=Templates(settings.template, settings.state_dir / "template.good.json"),
         listened=ListenedFile(settings.state_dir / "listeners"),
         outside=outside,
     )
-    applier = Applier(haproxy, paths_of(settings).config, stop=threading.Event(), metrics=metrics)
-    return Reconcile(sources, applier, trigger, problems=problems, health=state)
 
 
 def _make_folders(settings: DiscoverSettings) -> None:

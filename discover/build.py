@@ -77,8 +77,9 @@ def _process(policy: Policy, problems: Problems) -> Process:
     return replace(policy.process, stats=None)
 
 
-def _say_portless(name: str, service: Service, problems: Problems) -> None:
-    text = "has no service port: SERVICE_PORT=auto needs a claimed port, which this version cannot claim yet"
+def _say_portless(name: str, service: Service, policy: Policy, problems: Problems) -> None:
+    why = policy.unclaimed.get(name)
+    text = f"{name} has no service port: {why or 'one is being claimed from PORT_RANGE'}"
     for key in service.portless:
         problems[key] = replace(because("NO_SERVICE_PORT", text), quiet=why is None)  # it takes some milliseconds
 

@@ -2,20 +2,23 @@
 
 These rules keep one service's callers away from another's instances: an address:port belongs to the newest record, as
 its host gave the port away again; nothing that HAProxy itself listens on is an instance; and a service port belongs to
-the service that has it, else to the one whose oldest record named it first.
+the service that has it, else to the one whose claim or oldest record named it first. A claim holds while its service
+is away.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from discover.model import Bind, because
-from discover.snapshot import Record, Service
+from discover.snapshot import Claim, Record, Service
 from sidecar.problems import Problem
 
 OLDEST = 0  # the revision that a file's records count with, older than any of etcd: the file is the operator's word
 
 Services = Mapping[str, Service]
 Problems = dict[str, Problem]
+NO_CLAIMS: Mapping[str, Claim] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +96,13 @@ def _one_per_name(services: Services, problems: Problems) -> Services:
     return kept
 
 
-def owners_of(services: Services, holders: Mapping[int, str]) -> Mapping[int, str]:
-    """Return which service each port belongs to: who has it, else whose record named it first, else by name."""
+def owners_of(
+    services: Services, holders: Mapping[int, str], claims: Mapping[str, Claim] = NO_CLAIMS
+) -> Mapping[int, str]:
+    """Return which service each port belongs to: who has it, else whose claim or record came first, else by name."""
     first: dict[int, tuple[int, str]] = {}
+    for name, claim in claims.items():
+        first[claim.port] = min(first.get(claim.port, (claim.created, name)), (claim.created, name))
     for name, service in services.items():
         for port, created in service.ports.items():
             first[port] = min(first.get(port, (created, name)), (created, name))

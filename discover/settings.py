@@ -8,6 +8,7 @@ from typing import Literal
 
 from catalog.access import Access
 from catalog.errors import Rejected
+from discover.claims import PortRange, port_range
 from sidecar.options import (
     COMMAND,
     COMMON,
@@ -50,18 +51,21 @@ OPTIONS = (
         "BIND", hosts, None, "where service ports listen; * for everywhere (default: 127.0.0.1 and docker0's address)"
     ),
     Option("STATS", address_or_off, "127.0.0.1:1936", "HAProxy's own stats page and metrics, or off"),
+    Option(
+        "PORT_RANGE", port_range, "10000-10999", "for services with SERVICE_PORT=auto: claimed once in etcd, for good"
+    ),
     Option("TEMPLATE", Path, str(TEMPLATE), "the template of haproxy.cfg; an edit applies at once if it is valid"),
     Option(
         "SERVICES", Path, None, "a YAML file of services on servers that are no containers; an edit applies at once"
     ),
     Option("STATE_DIR", Path, "/var/lib/tandem", "haproxy.cfg and what else has to survive a restart"),
     Option("RUN_DIR", Path, "/run/tandem", "HAProxy's sockets: master.sock and admin.sock"),
+    Option("ZONE", str, "", "where this host stands: services with LOCALITY call instances of their zone first"),
+    Option("HOST_ID", str, None, "docker-register's HOST_ID of this host, if that was set; for LOCALITY=host"),
     Option("METRICS", address_or_off, "127.0.0.1:9302", "metrics, /healthz, /readyz and /explain, or off"),
     Option("HAPROXY", str, "haproxy", "the program, by name or path"),
     Option("HAPROXY_SUPERVISED", boolean, "false", "true: somebody else starts HAProxy and starts it again"),
     Option(
-    Option("ZONE", str, "", "where this host stands: services with LOCALITY call instances of their zone first"),
-    Option("HOST_ID", str, None, "docker-register's HOST_ID of this host, if that was set; for LOCALITY=host"),
         "CATALOG",
         readable_file,
         None,
@@ -79,6 +83,7 @@ class DiscoverSettings:
     prefix: str
     hosts: tuple[str, ...] | None  # None: loopback, and the Docker bridge's gateway while there is one
     stats: tuple[str, int] | None
+    port_range: PortRange
     template: Path
     services: Path | None
     state_dir: Path
@@ -89,9 +94,9 @@ class DiscoverSettings:
     log_level: str
     log_format: str
     shown: Mapping[str, str]
-    catalog: Path | None
     zone: str
     host_id: str | None
+    catalog: Path | None
     command: Command | None
 
 
@@ -103,6 +108,7 @@ def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> DiscoverSett
         prefix=values["ETCD_PREFIX"],
         hosts=values["BIND"],
         stats=values["STATS"],
+        port_range=values["PORT_RANGE"],
         template=values["TEMPLATE"],
         services=values["SERVICES"],
         state_dir=values["STATE_DIR"],
@@ -113,8 +119,8 @@ def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> DiscoverSett
         log_level=values["LOG_LEVEL"],
         log_format=values["LOG_FORMAT"],
         shown=shown(OPTIONS, values),
-        catalog=values["CATALOG"],
         zone=values["ZONE"],
         host_id=values["HOST_ID"],
+        catalog=values["CATALOG"],
         command=values[COMMAND],
     )

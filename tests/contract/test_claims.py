@@ -1,0 +1,290 @@
+"""Ports that are claimed in etcd: one for each service, the same for all hosts, and for good. All parts are real."""
+
+import json
+import random
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.claim import encode
+from catalog.errors import Unavailable
+from catalog.keys import PortKey, key_of, ports_root
+from catalog.record import Instance
+from catalog.store import Put, Store
+from discover.addresses import trial
+from discover.claiming import claim
+from discover.claims import PortRange, Wanted, choose
+from discover.model import Bind
+from discover.snapshot import Snapshot, snapshot_of
+from tests.contract.test_store_access import ROOT
+from tests.parts.backend import backend
+from tests.parts.discover import Discover, publish, withdraw
+from tests.parts.etcd import Etcd
+from tests.parts.haproxy import get
+from tests.parts.records import PREFIX, entry, instance
+from tests.parts.wait import wait_for
+
+
+def free_range(size: int) -> PortRange:
+    """Return so many ports that nobody uses, below those that the kernel gives out."""
+    while True:
+        low = random.randrange(12000, 31000)
+        with trial(Bind(f"127.0.0.{host}", port) for host in (1, 2, 3) for port in range(low, low + size)) as unusable:
+            if not unusable:
+                return PortRange(low, low + size - 1)
+
+
+@contextmanager
+def discovering(folder: Path, etcd: Etcd, *flags: str, kind: type[Discover] = Discover) -> Iterator[Discover]:
+    folder.mkdir()
+    folder.parent.chmod(0o755)
+    it = kind(folder, etcd.endpoint, *flags)
+    try:
+        it.start()
+        it.wait_ready()
+        yield it
+    except BaseException:
+        print(it.log)
+        raise
+    finally:
+        it.end()
+
+
+def auto(number: int, port: int, service: str, **changes: Any) -> Instance:
+    return instance(number, service, **{"address": "127.0.0.1", "port": port, "service_port": None, **changes})
+
+
+def listed(etcd: Etcd) -> Snapshot:
+    """Return what stands in etcd."""
+    store = Store(etcd.access)
+    try:
+        return snapshot_of(PREFIX, store.list(ports_root(PREFIX)))
+    finally:
+        store.close()
+
+
+def claims(etcd: Etcd) -> dict[str, int]:
+    return {service: it.port for service, it in listed(etcd).claims.items()}
+
+
+def claimed(etcd: Etcd, service: str) -> int:
+    return wait_for(lambda: claims(etcd).get(service, 0), 20, f"{service} has a port")
+
+
+def says(port: int, name: str, within_s: float = 20, host: str = "127.0.0.1") -> None:
+    wait_for(lambda: get(port, host=host) == (200, name), within_s, f"{name} answers on {host}:{port}")
+
+
+def explained(discover: Discover) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(get(discover.metrics, "/explain")[1])
+    return found
+
+
+def refused(discover: Discover) -> set[str]:
+    """Return the code and the reason of all that is refused."""
+    return {f"{it['code']}: {it['text']}" for it in explained(discover)["refused"].values()}
+
+
+def is_told(discover: Discover, code: str, words: str) -> None:
+    """Wait until only this is refused."""
+
+    def is_all() -> bool:
+        told = refused(discover)
+        assert all(text.startswith(code) and words in text for text in told), told
+        return bool(told)
+
+    wait_for(is_all, 20, f"{code} {words}")
+
+
+def test_three_claim_for_500_services_at_once_and_none_gets_a_number_twice(etcd: Etcd) -> None:
+    names = frozenset(f"service-{number}" for number in range(500))
+    within = PortRange(10000, 10599)
+    begin, stop = threading.Barrier(3), threading.Event()
+    left: list[object] = []
+
+    def claimer() -> None:
+        store, it = Store(etcd.access), Wanted({}, names)
+        store.get("/warm")
+        begin.wait()
+        why = claim(
+            store,
+            PREFIX,
+            it,
+            lambda known: choose(it, known, within, avoid=frozenset({10007}), usable=lambda port: port != 10008),
+            stop=stop,
+        )
+        left.append(why)
+        store.close()
+
+    threads = [threading.Thread(target=claimer) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    found = claims(etcd)
+    assert left == [{}, {}, {}]
+    assert found.keys() == names
+    assert len(set(found.values())) == 500
+    assert set(found.values()) <= set(range(10000, 10600)) - {10007, 10008}
+    assert all(it.created == it.modified for it in listed(etcd).claims.values())  # none was ever written over
+
+
+def test_three_hosts_claim_once_and_all_listen_on_the_same_ports(tmp_path: Path, etcd: Etcd) -> None:
+    within, names = free_range(60), [f"s{number}" for number in range(30)]
+    with backend("here") as port, ExitStack() as stack:
+        hosts = [
+            stack.enter_context(
+                discovering(tmp_path / f"d{host}", etcd, "--port-range", str(within), "--bind", f"127.0.0.{host}")
+            )
+            for host in (1, 2, 3)
+        ]
+        store = Store(etcd.access)
+        stack.callback(store.close)
+        # One server is there; the others only have to be listened for.
+        records = [entry(auto(number, port if number == 1 else number, name)) for number, name in enumerate(names, 1)]
+        store.write([Put(it.key, it.value, 0) for it in records], lease=0)
+
+        found = wait_for(lambda: it if len(it := claims(etcd)) == len(names) else {}, 20, "all have a port")
+        assert len(set(found.values())) == len(names)
+        wanted = {f"{service}:{service_port}" for service, service_port in found.items()}
+        for host, discover in enumerate(hosts, 1):
+            says(found["s0"], "here", host=f"127.0.0.{host}")
+            wait_for(lambda: set(explained(discover)["listeners"]) == wanted, 20, "all are listened for")  # noqa: B023
+            assert explained(discover)["claims"] == found
+            assert refused(discover) == set()
+
+
+def test_a_port_stays_with_its_service(tmp_path: Path, etcd: Etcd) -> None:
+    within = free_range(20)
+    flags = ("--port-range", str(within))
+    with backend("one") as one, backend("two") as two, discovering(tmp_path / "d", etcd, *flags) as discover:
+        first, second = auto(1, one, "one"), auto(2, two, "two")
+        publish(etcd, first, second)
+        port, other = claimed(etcd, "one"), claimed(etcd, "two")
+        assert within.low <= port <= within.high
+        says(port, "one")
+        says(other, "two")
+        wait_for(lambda: not refused(discover), 10, "nothing is refused")
+        quiet = etcd.revision()
+
+        # Its service goes, and docker-discover is another: nobody else gets it, whoever names it.
+        withdraw(etcd, first)
+        wait_for(lambda: closed(port), 10, "nobody answers")
+        discover.stop()
+        discover.haproxy.end()
+        discover.start()
+        discover.wait_ready()
+        says(other, "two")
+        newcomer = auto(3, one, "newcomer", service_port=port)
+        publish(etcd, newcomer)
+        is_told(discover, "PORT_CLAIMED", "one")
+        assert closed(port)
+        withdraw(etcd, newcomer)
+
+        # It comes back to it, also on a fixed number that says the same.
+        publish(etcd, auto(4, one, "one"))
+        says(port, "one")
+        publish(etcd, auto(5, one, "newcomer", service_port=port, address="127.0.0.2"))
+        is_told(discover, "PORT_CLAIMED", "one")
+        says(port, "one")
+        says(other, "two")
+        assert claims(etcd) == {"one": port, "two": other}
+        assert etcd.revision() == quiet + 5  # what this test wrote itself
+
+
+def closed(port: int) -> bool:
+    try:
+        return get(port)[0] == 503
+    except OSError:
+        return True
+
+
+def test_a_range_without_a_free_port_is_said_and_a_claim_that_is_deleted_makes_room(tmp_path: Path, etcd: Etcd) -> None:
+    within = free_range(2)
+    with backend("here") as port, discovering(tmp_path / "d", etcd, "--port-range", str(within)) as discover:
+        etcd.ctl("put", key_of(PREFIX, PortKey("gone")), encode(within.low).decode())
+        etcd.ctl("put", key_of(PREFIX, PortKey("broken")), "nonsense")
+        publish(etcd, auto(1, port, "first"))
+        says(claimed(etcd, "first"), "here")
+
+        publish(etcd, auto(2, port, "second", address="127.0.0.2"))
+        discover.wait_said(f"PORT_RANGE {within} has no free port left")
+        assert {text.partition(":")[0] for text in refused(discover)} == {"BAD_RECORD", "NO_SERVICE_PORT"}
+
+        etcd.ctl("del", key_of(PREFIX, PortKey("gone")))
+        assert claimed(etcd, "second") == within.low
+        wait_for(lambda: len(explained(discover)["listeners"]) == 2, 10, "both are listened for")
+
+
+def test_claims_of_an_etcd_that_is_wiped_are_put_again(tmp_path: Path, etcd: Etcd) -> None:
+    within = free_range(20)
+    with backend("here") as port, discovering(tmp_path / "d", etcd, "--port-range", str(within)) as discover:
+        etcd.ctl("put", key_of(PREFIX, PortKey("absent")), encode(within.high).decode())
+        publish(etcd, auto(1, port, "web"))
+        service_port = claimed(etcd, "web")
+        says(service_port, "here")
+        wait_for(lambda: "absent" in str(explained(discover)["claims"]), 10, "both are known")
+
+        etcd.kill()
+        etcd.wipe()
+        etcd.start()
+
+        wait_for(lambda: claims(etcd) == {"web": service_port, "absent": within.high}, 20, "both are back")
+        says(service_port, "here")
+        etcd.ctl("del", "/services", "--prefix")
+        wait_for(lambda: claims(etcd).get("absent") is None, 10, "deleted")
+
+
+def test_who_may_not_write_says_so_and_serves_what_others_claim(tmp_path: Path) -> None:
+    within = free_range(20)
+    login = ("--etcd-user", "reader", "--etcd-password", "pass")
+    with Etcd(tmp_path / "etcd") as etcd:
+        etcd.ctl("user", "add", "root:secret")
+        etcd.ctl("user", "grant-role", "root", "root")
+        etcd.ctl("user", "add", "reader:pass")
+        etcd.ctl("role", "add", "reader")
+        etcd.ctl("role", "grant-permission", "reader", "read", "/services/", "--prefix")
+        etcd.ctl("user", "grant-role", "reader", "reader")
+        etcd.ctl("auth", "enable")
+        etcd.ctl_flags = ROOT
+        flags = ("--port-range", str(within), *login)
+        with backend("here") as port, discovering(tmp_path / "d", etcd, *flags) as discover:
+            publish(etcd, auto(1, port, "web"), auto(2, port, "fixed", service_port=within.high, address="127.0.0.2"))
+            is_told(discover, "NO_SERVICE_PORT", "permission denied")
+            assert discover.ready()
+
+            etcd.ctl("put", key_of(PREFIX, PortKey("web")), encode(within.low).decode())
+            says(within.low, "here")
+            wait_for(lambda: not refused(discover), 10, "nothing is refused")
+            assert discover.log.count("permission denied") <= 2
+
+
+class WithoutRight(Discover):
+    """docker-discover, and its HAProxy, without the right to listen below 1024."""
+
+    drop = ("setpriv", "--bounding-set", "-net_bind_service", sys.executable, "-m", "discover")
+    program = ("-c", f"import os, sys; os.execvp('setpriv', [*{drop!r}, *sys.argv[1:]])")
+
+
+def test_a_port_below_1024_without_the_right_is_told_and_all_else_goes_on(tmp_path: Path, etcd: Etcd) -> None:
+    flags = ("--port-range", str(free_range(20)))
+    with backend("here") as port, discovering(tmp_path / "d", etcd, *flags, kind=WithoutRight) as discover:
+        publish(etcd, auto(1, port + 1, "low", service_port=81), auto(2, port, "web"))
+
+        says(claimed(etcd, "web"), "here")
+        is_told(discover, "PORT_IN_USE", "81: a port below 1024 needs")
+
+
+def test_a_store_that_is_closed_ends_a_claim(etcd: Etcd) -> None:
+    store = Store(etcd.access)
+    store.close()
+    it = Wanted({}, frozenset({"web"}))
+
+    with pytest.raises(Unavailable):
+        claim(store, PREFIX, it, lambda _known: {"web": 1}, stop=threading.Event())
