@@ -12,13 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import docker
-import docker.errors
-from docker.types import CancellableStream
-from docker.utils import kwargs_from_env
-
 from catalog.errors import Rejected, Unavailable
 from register.container import Container, Neighbour, parse_inspect, parse_row
+from register.docker_library import CancellableStream, docker, kwargs_from_env
 from register.hints import DockerEvent, Hints
 from register.instances import is_over
 from register.reasons import because
@@ -175,7 +171,10 @@ class DockerSource:
     def _new_client(self) -> Any:
         with self._translated("reach the engine", None):
             # docker 7: the constructor asks for the engine's version, which is the first GET.
-            return docker.APIClient(**kwargs_from_env(environment=self._environ), timeout=DEADLINE_S)
+            client = docker.APIClient(**kwargs_from_env(environment=self._environ), timeout=DEADLINE_S)
+        # A socket has no proxy: requests would search the environment for one, and for a .netrc, at every question.
+        client.trust_env = not client.base_url.startswith("http+docker:")
+        return client
 
     def _translated(self, what: str, client: Any) -> "_Translated":
         return _Translated(f"{what} at {self._where}", self, client)
