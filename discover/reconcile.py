@@ -127,7 +127,7 @@ class Reconcile:
         if self._running is None or "haproxy" in reasons:
             self._running = self._applier.running(self._running)
         snapshot = self._sources.snapshot()
-        if snapshot is None and self._applier.has_file():
+        if snapshot is None and self._applier.has_file() and self.config is None:
             # Nothing is known of the catalog yet: what HAProxy runs is better than an empty configuration.
             if self._running is not None:
                 self._health.good("haproxy")

@@ -3,6 +3,7 @@
 import contextlib
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,6 @@ from tests.parts.etcd import Etcd
 from tests.parts.haproxy import free_port, get
 from tests.parts.records import instance
 from tests.parts.wait import wait_for
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    (path := tmp_path / "services.yaml").write_text("services: {}\n")
-    return path
 
 
 @contextlib.contextmanager
@@ -33,11 +28,22 @@ def discovering(tmp_path: Path, etcd_host: str, file: Path) -> Iterator[Discover
         it.end()
 
 
-@pytest.fixture
-def discover(tmp_path: Path, etcd: Etcd, file: Path) -> Iterator[Discover]:
-    with discovering(tmp_path, etcd.endpoint, file) as it:
-        it.wait_ready()
-        yield it
+@dataclass(frozen=True)
+class Site:
+    """All that these tests share; each writes the file anew."""
+
+    etcd: Etcd
+    discover: Discover
+    file: Path
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("outside")
+    (file := folder / "services.yaml").write_text("services: {}\n")
+    with Etcd(folder) as etcd, discovering(folder, etcd.endpoint, file) as discover:
+        discover.wait_ready()
+        yield Site(etcd, discover, file)
 
 
 def answers(port: int) -> set[str]:
@@ -49,7 +55,8 @@ def refused(discover: Discover) -> dict[str, str]:
     return {where: f"{problem['code']} {problem['text']}" for where, problem in told.items()}
 
 
-def test_a_file_is_served_and_its_edits_apply(discover, file):
+def test_a_file_is_served_and_its_edits_apply(site: Site):
+    discover, file = site.discover, site.file
     port, other = free_port(), free_port()
     with backend("one") as one, backend("two") as two:
         file.write_text(f"services:\n  db: {{port: {port}, servers: ['127.0.0.1:{one}']}}\n")
@@ -87,39 +94,46 @@ def test_a_file_is_served_and_its_edits_apply(discover, file):
         assert get(other)[0] == 503
 
 
-def test_containers_and_outside_servers_are_one_service(etcd, discover, file):
+def test_containers_and_outside_servers_are_one_service(site: Site):
+    etcd, discover, file = site.etcd, site.discover, site.file
     port = free_port()
     with backend("legacy") as legacy, backend("container") as container, backend("other") as other:
         file.write_text(f"services:\n  db: {{port: {port}, role: stub, servers: ['127.0.0.1:{legacy}']}}\n")
         wait_for(lambda: answers(port) == {"legacy"}, 10, "the outside stub serves")
 
         real = instance(1, "db", address="127.0.0.1", port=container, service_port=port)
-        publish(etcd, real, instance(2, "late", address="127.0.0.1", port=other, service_port=port))
+        late = instance(2, "late", address="127.0.0.1", port=other, service_port=port)
+        publish(etcd, real, late)
         wait_for(lambda: answers(port) == {"container"}, 10, "a container takes over")
         wait_for(lambda: refused(discover), 10, "the file named the port first")
         [text] = refused(discover).values()
         assert text.startswith("PORT_CLAIMED late not listened for")
 
-        withdraw(etcd, real)
+        withdraw(etcd, real, late)
         wait_for(lambda: answers(port) == {"legacy"}, 10, "the stub is back")
 
 
-def test_one_legacy_server_can_be_two_services(discover, file):
+def test_one_legacy_server_can_be_two_services(site: Site):
     ports = free_port(), free_port()
     with backend("legacy") as legacy:
-        file.write_text(
+        site.file.write_text(
             f"services:\n"
             f"  orders: {{port: {ports[0]}, servers: ['127.0.0.1:{legacy}']}}\n"
             f"  bills: {{port: {ports[1]}, servers: ['127.0.0.1:{legacy}']}}\n"
         )
 
         wait_for(lambda: [answers(port) for port in ports] == [{"legacy"}, {"legacy"}], 10, "both are served")
-        assert not refused(discover)
+        assert not refused(site.discover)
 
 
-def test_a_file_that_was_spoilt_meanwhile_stays_as_it_was_and_needs_no_etcd(tmp_path, file):
+def test_a_file_that_was_spoilt_meanwhile_stays_as_it_was_and_needs_no_etcd(tmp_path: Path):
+    (file := tmp_path / "services.yaml").write_text("services: {}\n")
     port = free_port()
-    with backend("one") as one, discovering(tmp_path, f"127.0.0.1:{free_port()}", file) as discover:
+    with (
+        backend("one") as one,
+        backend("two") as two,
+        discovering(tmp_path, f"127.0.0.1:{free_port()}", file) as discover,
+    ):
         discover.kill()
         file.write_text(f"services:\n  db: {{port: {port}, servers: ['127.0.0.1:{one}']}}\n")
         discover.haproxy.end()
@@ -127,6 +141,8 @@ def test_a_file_that_was_spoilt_meanwhile_stays_as_it_was_and_needs_no_etcd(tmp_
             (discover.folder / left).unlink(missing_ok=True)
         discover.start()
         wait_for(lambda: answers(port) == {"one"}, 15, "it is served before etcd has said anything")
+        file.write_text(f"services:\n  db: {{port: {port}, servers: ['127.0.0.1:{two}']}}\n")
+        wait_for(lambda: answers(port) == {"two"}, 15, "and edited")
 
         discover.kill()
         discover.haproxy.end()
@@ -134,5 +150,5 @@ def test_a_file_that_was_spoilt_meanwhile_stays_as_it_was_and_needs_no_etcd(tmp_
         file.unlink()
         discover.start()
 
-        wait_for(lambda: answers(port) == {"one"}, 15, "what the file said last")
+        wait_for(lambda: answers(port) == {"two"}, 15, "what the file said last")
         discover.wait_said("no such file; SERVICES names another, or none; what it said last stays")
