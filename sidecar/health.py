@@ -20,7 +20,7 @@ from sidecar.options import WrongSettings
 log = logging.getLogger(__name__)
 
 NOT_YET = "not yet"
-LOOK_S = 0.5  # how often it is seen that it is to end, or that its address is free
+LOOK_S = 0.5  # how often it is seen that its address, or a descriptor, is free
 PLACE = Path("/run/tandem/metrics")  # where the images' `ask` reads where to ask
 
 
@@ -84,13 +84,12 @@ def server(
     address is wrong.
     """
     answering = _Answering(address, _handler(_routes(health, metrics, explain)), place)
-    return Actor("health", answering.run, answering.closing.set)
+    return Actor("health", answering.run, answering.close)
 
 
 class _Listener(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
-    timeout = LOOK_S
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
@@ -100,8 +99,9 @@ class _Listener(ThreadingHTTPServer):
         """Accept a client; one that there is no descriptor for stays in the queue, and is not asked for at once."""
         try:
             return super().get_request()
-        except OSError:
-            threading.Event().wait(LOOK_S)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # which is what `close` does to the socket
+                threading.Event().wait(LOOK_S)
             raise
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -114,7 +114,7 @@ class _Answering:
     """One listener, at the address that was asked for or, while that is taken, at another port of it."""
 
     def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], place: Path) -> None:
-        self.closing = threading.Event()
+        self._closing = threading.Event()
         self._address, self._handler, self._place = address, handler, place
         self._moved = False
         try:
@@ -124,14 +124,21 @@ class _Answering:
             raise WrongSettings([f"METRICS: {seen}; name another address, or off"]) from error
 
     def run(self) -> None:
-        """Answer until `closing` is set, which is looked at twice a second."""
-        while not self.closing.is_set():
+        """Answer until closed."""
+        while not self._closing.is_set():
+            self._listener.timeout = LOOK_S if self._moved else None
             self._listener.handle_request()
             if self._moved and (home := self._at_home()):
                 self._listener.server_close()
                 self._listener = home
                 log.info("METRICS is free now: answering there")
         self._listener.server_close()
+
+    def close(self) -> None:
+        """Make `run` return, from any thread: whoever waits for clients on a socket is woken when it is shut down."""
+        self._closing.set()  # first: a listener that takes this one's place is not waited on any more
+        with contextlib.suppress(OSError):
+            self._listener.socket.shutdown(socket.SHUT_RDWR)
 
     def _at_home(self) -> _Listener | None:
         """Return a listener where it belongs, or None while another process has that."""
