@@ -1,5 +1,6 @@
 """Claims of ports: which numbers are drawn, and which claims count when the store loses some."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -7,10 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import Rejected
+from discover.build import build
 from discover.claims import Claimed, PortRange, Wanted, choose, named_ports, port_range, wanted
 from discover.evidence import State, learn, started
+from discover.ownership import Listening
 from discover.remembered import Place, Saved, Texts, decode, encode
 from discover.snapshot import EMPTY, Claim
+from tests.discover.test_build import POLICY
 from tests.parts.catalogs import FakeEtcd
 from tests.parts.records import PREFIX, instance
 
@@ -221,3 +225,48 @@ def test_ports_that_records_name_are_not_drawn():
     state = learn(state, *etcd.put("h2", instance(2, "fixed", service_port=10008)).step(), 1.0)
 
     assert named_ports([state.catalog, EMPTY]) == {10008}
+
+
+# What HAProxy listens for
+
+
+def built(state: State, holders: Mapping[int, str] | None = None) -> tuple[list[str], dict[str, tuple[str, bool]]]:
+    config, problems = build(state.view, POLICY, listening=Listening(holders or {}))
+    reasons = {where.split("/")[-2]: (f"{it.code} {it.text}", it.quiet) for where, it in problems.items()}
+    return [listener.name for listener in config.listeners], reasons
+
+
+def test_a_service_that_is_being_claimed_for_is_not_worth_a_line_in_the_log():
+    etcd = FakeEtcd().claim("h1").put("h1", AUTO)
+    state = learn(started(EMPTY, {}), *etcd.relist(), 0.0)
+
+    listeners, reasons = built(state)
+    stuck = replace(POLICY, unclaimed={"auto": "PORT_RANGE 1-2 is full"})
+    [problem] = build(state.view, stuck)[1].values()
+
+    assert listeners == []
+    assert reasons == {"auto": ("NO_SERVICE_PORT auto has no service port: one is being claimed from PORT_RANGE", True)}
+    assert (problem.text, problem.quiet) == ("auto has no service port: PORT_RANGE 1-2 is full", False)
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_a_claim_keeps_its_port_from_a_newcomer_also_while_its_service_is_away(present):
+    etcd, state = fleet()
+    newcomer = instance(2, "newcomer", service_port=10001 if present else 10002)
+    state = learn(state, *etcd.put("h2", newcomer).step(), 1.0)
+
+    listeners, reasons = built(state)
+
+    owner = "auto" if present else ABSENT
+    assert listeners == ["auto:10001"]
+    assert reasons["newcomer"][0].startswith("PORT_CLAIMED newcomer not listened for: service port 1000")
+    assert f"belongs to {owner}, which claimed or named it first" in reasons["newcomer"][0]
+
+
+def test_a_record_that_is_older_than_a_claim_keeps_its_port_and_so_does_who_has_it():
+    etcd = FakeEtcd().claim("h1").put("h1", instance(2, "older", service_port=10001)).put("h1", AUTO)
+    state = learn(started(EMPTY, {}), *etcd.port("auto", 10001).relist(), 0.0)
+
+    assert built(state)[0] == ["older:10001"]
+    assert "belongs to older" in built(state)[1]["auto"][0]
+    assert built(state, {10001: "auto"})[0] == ["auto:10001"]
