@@ -64,8 +64,8 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
     if paths_of(settings).config.exists() and not haproxy.answers():
         haproxy.start()  # before all else: a snapshot of 10,000 instances takes a while to read
     keeper, knowing = _knowing(settings, haproxy, trigger, metrics=metrics, state=state)
-    outside, reading = _outside(settings, trigger, state)
-    claims = _claims(settings, keeper, trigger, lambda: reconcile.config)
+    outside, portless, reading = _outside(settings, trigger, state)
+    claims = _claims(settings, keeper, trigger, portless=portless, runs=lambda: reconcile.config)
     applier = Applier(haproxy, paths_of(settings).config, stop=threading.Event(), metrics=metrics)
     sources = _sources(settings, keeper, claims, outside)
     reconcile = Reconcile(sources, applier, trigger, problems=problems, health=state)
@@ -132,18 +132,25 @@ def _knowing(
     return keeper, [watch.actor(), Upkeep(keeper, haproxy, file, trigger).actor(), audit.actor()]
 
 
-def _outside(settings: DiscoverSettings, trigger: Trigger, state: health.Health) -> tuple[Joining, list[Actor]]:
-    """Return what adds the services of a file to the catalog, and who follows that file."""
+def _outside(
+    settings: DiscoverSettings, trigger: Trigger, state: health.Health
+) -> tuple[Joining, Callable[[], Set[str]], list[Actor]]:
+    """Return what adds the services of a file to the catalog, which of them name no port, and who follows that file."""
     if settings.services is None:
-        return lambda snapshot: (snapshot, {}), []
+        return lambda snapshot: (snapshot, {}), frozenset, []
     from discover.outside_file import OutsideFile  # noqa: PLC0415  yaml takes memory only where it is used
 
     file = OutsideFile(settings.services, settings.state_dir / "services.good", state)
-    return file.joined, file.actors(trigger.fire)
+    return file.joined, file.portless, file.actors(trigger.fire)
 
 
 def _claims(
-    settings: DiscoverSettings, keeper: Keeper, trigger: Trigger, runs: Callable[[], ProxyConfig | None]
+    settings: DiscoverSettings,
+    keeper: Keeper,
+    trigger: Trigger,
+    *,
+    portless: Callable[[], Set[str]],
+    runs: Callable[[], ProxyConfig | None],
 ) -> Claims:
     """Return who claims ports from PORT_RANGE: none that this host uses, or cannot use."""
     own = {address[1] for address in (settings.stats, settings.metrics) if address}
@@ -161,6 +168,7 @@ def _claims(
         settings.prefix,
         settings.port_range,
         keeper=keeper,
+        outside=portless,
         taken=taken,
         usable=usable,
         changed=trigger,

@@ -16,6 +16,7 @@ from catalog.errors import Conflict, Full, Refused, Unavailable
 from catalog.keys import PortKey, key_of, ports_root
 from catalog.store import Put, Store, Unchanged
 from discover.claims import ClaimsByService, PortRange, Wanted, choose, named_ports, wanted
+from discover.evidence import State
 from discover.keeper import Keeper
 from discover.snapshot import snapshot_of
 from sidecar.actors import Actor
@@ -72,6 +73,7 @@ class Claims:
         within: PortRange,
         *,
         keeper: Keeper,
+        outside: Callable[[], Set[str]],
         taken: Callable[[], Set[int]],
         usable: Callable[[int], bool],
         changed: Trigger,
@@ -79,6 +81,7 @@ class Claims:
         self.why: Mapping[str, str] = {}
         self._access, self._prefix, self._within = access, prefix, within
         self._keeper, self._taken, self._usable = keeper, taken, usable
+        self._outside = outside  # services that are not in etcd and name no port
         self._changed = changed
         self._awake = Trigger()
         self._stop = threading.Event()
@@ -105,8 +108,11 @@ class Claims:
 
     def _look(self) -> None:
         state = self._keeper.listed
-        if self.why or (state is not None and wanted(state.catalog, state.told).services):
+        if self.why or (state is not None and self._wanted(state).services):
             self._awake.fire("catalog")
+
+    def _wanted(self, state: State) -> Wanted:
+        return wanted(state.catalog, state.told, self._outside())
 
     def _session(self) -> None:
         try:
@@ -124,7 +130,7 @@ class Claims:
     def _due(self) -> Wanted | None:
         """Return what to claim now; nothing if just the same was tried a short while ago."""
         state = self._keeper.listed
-        if state is None or not (it := wanted(state.catalog, state.told)).services:
+        if state is None or not (it := self._wanted(state)).services:
             self._tried = None
             self._say({})
             return None

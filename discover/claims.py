@@ -58,11 +58,11 @@ class Wanted:
         return self.lost.keys() | self.portless
 
 
-def wanted(catalog: Snapshot, told: Snapshot) -> Wanted:
-    """Return what to claim, where the store has `told` less than is believed of it."""
+def wanted(catalog: Snapshot, told: Snapshot, outside: Set[str] = frozenset()) -> Wanted:
+    """Return what to claim, where the store has `told` less than is believed of it; `outside` are portless too."""
     lost = {name: claim.port for name, claim in catalog.claims.items() if name not in told.claims}
-    portless = (name for name, service in catalog.services.items() if service.portless and name not in told.claims)
-    return Wanted(lost, frozenset(portless))
+    portless = {name for name, service in catalog.services.items() if service.portless} | outside
+    return Wanted(lost, frozenset(portless - told.claims.keys()))
 
 
 def choose(

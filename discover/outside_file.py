@@ -6,7 +6,7 @@ The thread that reads replaces what is known and never changes it; whoever appli
 import json
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,6 +51,10 @@ class OutsideFile:
         """Return a snapshot with the file's services, and what is wrong with the file. For one thread."""
         outside = self._outside
         return self._joined.of(snapshot, outside.services), outside.problems
+
+    def portless(self) -> Set[str]:
+        """Return the services that are to have a port claimed. For any thread."""
+        return {name for name, service in self._outside.services.items() if service.portless}
 
     def actors(self, changed: Callable[[str], None]) -> list[Actor]:
         """Return who notices edits, and who reads them and says so."""

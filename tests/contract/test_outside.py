@@ -152,3 +152,12 @@ def test_a_file_that_was_spoilt_meanwhile_stays_as_it_was_and_needs_no_etcd(tmp_
 
         wait_for(lambda: answers(port) == {"two"}, 15, "what the file said last")
         discover.wait_said("no such file; SERVICES names another, or none; what it said last stays")
+
+
+def test_a_port_can_be_claimed_for_an_outside_service(site: Site):
+    with backend("legacy") as legacy:
+        site.file.write_text(f"services:\n  old: {{port: auto, servers: ['127.0.0.1:{legacy}']}}\n")
+
+        key = "/services/v1/ports/old"
+        claim = wait_for(lambda: site.etcd.ctl("get", "--print-value-only", key).strip(), 20, "a port is claimed")
+        wait_for(lambda: answers(json.loads(claim)["port"]) == {"legacy"}, 10, "and served")
