@@ -27,6 +27,7 @@ from discover.remembered import Place
 from discover.saved import SavedFile
 from discover.settings import PROGRAM, DiscoverSettings, settings_of
 from discover.snapshot import EMPTY
+from discover.snippets import SnippetFolder
 from discover.template import Templates
 from discover.template_watch import FileWatch
 from discover.upkeep import Upkeep
@@ -75,6 +76,7 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
         *knowing,
         *reading,
         FileWatch(settings.template, "template", trigger.fire).actor(),
+        FileWatch(settings.snippets, "snippets", trigger.fire).actor(),
         Guard(
             settings.run_dir / "master.sock",
             trigger.fire,
@@ -182,6 +184,7 @@ def _sources(settings: DiscoverSettings, keeper: Keeper, claims: Claims, outside
         templates=Templates(settings.template, settings.state_dir / "template.good.json"),
         listened=ListenedFile(settings.state_dir / "listeners"),
         outside=outside,
+        snippets=SnippetFolder(settings.snippets).read,
     )
 
 

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,15 @@ ANSWER_S = 5.0
 RETRY_S = 0.02
 _ALERT = re.compile(r"\[ALERT\]\s*(?:\(\d+\))?[\s:]*(?:config : )?(?P<text>\S.*)")
 _DESCRIPTION = re.compile(r"^description: (?P<marker>\S+)\s*$", re.MULTILINE)
+
+
+class Refusal(Rejected):
+    """HAProxy refuses a file: all that it says about it."""
+
+    def __init__(self, file: str, alerts: Sequence[str]) -> None:
+        super().__init__(f"HAProxy refuses the configuration: {alerts[0]}")
+        self.file = file
+        self.alerts = tuple(alerts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +56,7 @@ class HAProxy:
         self._supervised = supervised
 
     def check(self, candidate: Path) -> None:
-        """Let HAProxy read a file without running it. Raises Rejected with its first complaint."""
+        """Let HAProxy read a file without running it. Raises Refusal."""
         try:
             done = subprocess.run(
                 [self._binary, "-c", "-f", str(candidate)],
@@ -63,7 +73,7 @@ class HAProxy:
         if done.returncode < 0:
             raise Unavailable(f"{self._binary} -c was ended by signal {-done.returncode}")
         if done.returncode != 0:
-            raise Rejected(f"HAProxy refuses the configuration: {_complaint(done.stderr + done.stdout)}")
+            raise Refusal(str(candidate), _complaints(done.stderr + done.stdout))
 
     def marker(self) -> str | None:
         """Return the marker of the running worker; None if its file had none. Raises Unavailable."""
@@ -94,7 +104,7 @@ class HAProxy:
         with contextlib.suppress(Unavailable):
             reply = self.ask("reload", answer_s=within_s)
             if "Success=0" in reply:
-                raise Rejected(f"HAProxy could not load the configuration: {_complaint(reply)}")
+                raise Rejected(f"HAProxy could not load the configuration: {_complaints(reply)[0]}")
         self.confirm(marker, stop, within_s)
 
     def confirm(self, marker: str | None, stop: threading.Event, within_s: float) -> None:
@@ -156,7 +166,7 @@ class HAProxy:
         log.info("started HAProxy %s", Details(config=paths.config))
 
 
-def _complaint(output: str) -> str:
-    """Return the first alert in HAProxy's output, in one line."""
+def _complaints(output: str) -> Sequence[str]:
+    """Return the alerts in HAProxy's output, each one line; there is always one."""
     alerts = [match["text"] for line in output.splitlines() if (match := _ALERT.search(line))]
-    return (alerts or output.strip().splitlines() or ["no reason given"])[0]
+    return alerts or output.strip().splitlines()[:1] or ["no reason given"]

@@ -11,6 +11,32 @@ from dataclasses import dataclass
 
 from catalog.errors import Rejected
 
+# HAProxy's configuration manual, chapters 3 and 4: words that begin a section, and so end the one before.
+SECTIONS = frozenset(
+    {
+        "global",
+        "defaults",
+        "frontend",
+        "backend",
+        "listen",
+        "acme",
+        "cache",
+        "certificate-authority",
+        "crt-store",
+        "fcgi-app",
+        "http-errors",
+        "log-forward",
+        "log-profile",
+        "mailers",
+        "namespace_list",
+        "peers",
+        "program",
+        "resolvers",
+        "ring",
+        "traces",
+        "userlist",
+    }
+)
 _HEAD = re.compile(r"(?:listen|backend|frontend|defaults|global)\b")
 _WEIGHT = re.compile(r" weight (\d+)\b")
 

@@ -13,7 +13,7 @@ from typing import Any
 from catalog.errors import Rejected, Unavailable
 from catalog.record import Check
 from discover.files import read, write
-from discover.model import Bind, Header, Listener
+from discover.model import Bind, Header, Listener, Verbatim
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,9 @@ def listeners_of(text: str) -> tuple[Listener, ...]:
 def _listener(found: dict[str, Any]) -> Listener:
     binds = tuple(Bind(str(bind["host"]), int(bind["port"])) for bind in found["binds"])
     canary = Header(**found["canary"]) if found.get("canary") else None
-    return Listener(**{**found, "binds": binds, "check": Check(**found["check"]), "servers": (), "canary": canary})
+    made = {"binds": binds, "check": Check(**found["check"]), "servers": (), "canary": canary}
+    # This folder is as much the operator's as that of the snippets.
+    return Listener(**{**found, **made, "snippet": tuple(map(Verbatim, found.get("snippet", ())))})
 
 
 class ListenedFile:

@@ -20,6 +20,7 @@ Code = Literal[
     "PORT_IN_USE",
     "TEMPLATE_REFUSED",
     "CONFIGURATION_REFUSED",
+    "QUARANTINED",
 ]
 CODES: tuple[Code, ...] = get_args(Code)
 
@@ -91,6 +92,7 @@ class Listener:
     asked: str = ""  # what a gRPC health check sends, in hexadecimal digits; empty: it is none
     canary: Header | None = None  # requests that have it go to the servers that are canaries
     takes_over: bool = False  # a server that comes ends the connections to backup servers
+    snippet: tuple[Verbatim, ...] = ()  # lines of the operator's own
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from catalog.errors import Rejected
@@ -13,16 +13,17 @@ from discover.addresses import trial
 from discover.apply import Applier, Running
 from discover.build import Known, build
 from discover.files import Unwritten
+from discover.fitting import Fitting, Given
 from discover.idle import Idle
 from discover.listened import ListenedFile
-from discover.model import Bind, Listener, Policy, ProxyConfig, because, listened_by, with_idle
+from discover.model import Bind, Listener, Policy, ProxyConfig, listened_by, with_idle
 from discover.ownership import Listening
 from discover.pace import Pace
 from discover.plan import Noop, Reload, RuntimeUpdate, keeping_structure, plan
 from discover.render import Layout, Rendered
 from discover.runtime import Mismatch
-from discover.sample import sample
 from discover.snapshot import EMPTY, Snapshot
+from discover.snippets import Snippets
 from discover.template import Templates
 from sidecar.actors import Actor
 from sidecar.health import Health
@@ -53,6 +54,7 @@ class Sources:
     templates: Templates
     listened: ListenedFile
     outside: Joining  # adds the services of a file to the catalog
+    snippets: Callable[[], Snippets]
 
 
 class Reconcile:
@@ -71,7 +73,9 @@ class Reconcile:
         self._running: Running | None = None
         self._known = Known()
         self._idle = Idle()
+        self._fitting = Fitting(sources.templates, applier)
         self._earlier: tuple[Listener, ...] | None = sources.listened.load()
+        self._ran: tuple[Listener, ...] = ()  # what of that HAProxy still did at the start
         self._refused = ("", "", -math.inf)  # the text that HAProxy refused last, why, and when
         self._unusable: Mapping[Bind, str] = {}
         self._tried_s = self._changed_s = -math.inf
@@ -176,13 +180,14 @@ class Reconcile:
                 policy = replace(policy, unusable=self._unusable)
                 built, problems = build(snapshot, policy, self._known, listening)
             self._idle.update(self.config, built, time.monotonic())
-            return {**problems, **self._lay_out(built)}
+            given = Given(self._sources.snippets(), self._good(), self._proxies())
+            return {**problems, **self._say(self._fitting.lay_out(given, lambda layout: self._apply(built, layout)))}
 
     def _remember_earlier(self) -> None:
         """Take what an earlier life listened on, as far as HAProxy still does, for services that are empty now."""
         if self._earlier is not None and self.config is None and self._running is not None:
-            running = {section.name for section in self._running.rendered.sections.values()}
-            self._idle.begin((each for each in self._earlier if each.name in running), time.monotonic())
+            self._ran = tuple(each for each in self._earlier if each.name in self._proxies())
+            self._idle.begin(self._ran, time.monotonic())
         self._earlier = None
 
     def _held(self) -> frozenset[Bind]:
@@ -191,35 +196,23 @@ class Reconcile:
 
     def _holders(self) -> Mapping[int, str]:
         """Return which service has which port now, also from what an earlier life left."""
-        if self._running is None:
-            return {}
-        listened = (listened_by(section.name) for section in self._running.rendered.sections.values())
-        return {port: service for service, port in filter(None, listened)}
+        return {port: service for service, port in filter(None, map(listened_by, self._proxies()))}
 
-    def _lay_out(self, built: ProxyConfig) -> Mapping[str, Problem]:
-        """Apply a configuration by the newest template that works; return why a newer one does not."""
-        problem: Mapping[str, Problem] = {}
-        for layout in self._sources.templates.candidates():
-            try:
-                if isinstance(layout, Rejected):
-                    raise layout
-                self._apply(built, layout)
-            except Rejected as error:
-                problem = problem or self._why(layout, error)
-            else:
-                break
+    def _proxies(self) -> Set[str]:
+        """Return the names of all that HAProxy runs."""
+        return {section.name for section in self._running.rendered.sections.values()} if self._running else frozenset()
+
+    def _good(self) -> Mapping[str, Listener]:
+        """Return the listeners that HAProxy accepted last, also in an earlier life."""
+        return {each.name: each for each in (self.config.listeners if self.config else self._ran)}
+
+    def _say(self, problems: Mapping[str, Problem]) -> Mapping[str, Problem]:
         for what in ("template", "configuration"):
-            if what in problem:
-                self._health.bad(what, problem[what].text)
+            if what in problems:
+                self._health.bad(what, problems[what].text)
             else:
                 self._health.good(what)
-        return problem
-
-    def _why(self, layout: Layout | Rejected, error: Rejected) -> Mapping[str, Problem]:
-        """Return what is to blame: an edited template, or what the one in use was given to lay out."""
-        if isinstance(layout, Layout) and self._sources.templates.is_used(layout):
-            return {"configuration": because("CONFIGURATION_REFUSED", str(error))}
-        return {"template": because("TEMPLATE_REFUSED", str(error))}
+        return problems
 
     def _empty(self) -> Sequence[Listener]:
         """Return the listeners of services without instances, as far as they can be listened on."""
@@ -227,10 +220,8 @@ class Reconcile:
         return [replace(each, binds=binds) for each, binds in usable if binds]
 
     def _apply(self, built: ProxyConfig, layout: Layout) -> None:
-        if not self._sources.templates.is_used(layout):
-            # Also what no service asks for today: a template is refused when it is edited, not weeks later.
-            self._try(layout, built)
-        config = with_idle(built, self._empty())
+        self._fitting.prove(layout, built)
+        config = self._fitting.fit(layout, with_idle(built, self._empty()))
         if why := self._beyond_runtime(config, layout.render(config)):
             if self.config is not None:
                 # At once, and before the reload: workers that it makes old hear of no change any more.
@@ -242,17 +233,10 @@ class Reconcile:
                 return
             self._pace.dropped()  # also if HAProxy refuses it: the same text would only be refused again
             self._idle.forget(time.monotonic())
-            self._with_reload(with_idle(built, self._empty()), layout)
+            self._with_reload(self._fitting.fit(layout, with_idle(built, self._empty())), layout)
         self._pace.dropped()
         self._sources.templates.accept(layout)
         self._health.good("haproxy")
-
-    def _try(self, layout: Layout, built: ProxyConfig) -> None:
-        try:
-            self._applier.check(layout.render(sample(built.process)))
-        except Rejected as error:
-            self._sources.templates.refuse(layout, error)
-            raise
 
     def _beyond_runtime(self, config: ProxyConfig, wanted: Rendered) -> str:
         """Do what takes no reload; return why that is not all, or nothing if it is."""

@@ -8,7 +8,7 @@ from typing import get_args
 from catalog.record import Balance, Check, Mode, Retry, Sticky
 from discover.grpc_check import asked
 from discover.intervals import INTERVAL_MS
-from discover.model import Bind, Header, Listener, Process, ProxyConfig, Server
+from discover.model import Bind, Header, Listener, Process, ProxyConfig, Server, Verbatim
 
 _SERVERS = (
     Server("000000000001:80", "192.0.2.1:80", weight=100, draining=False, backup=False, cookie=""),
@@ -38,6 +38,7 @@ def _special(plain: Sequence[Listener]) -> Iterable[Listener]:
             name=f"sample:{port}",
             port=port,
             binds=(Bind("127.0.0.1", port),),
+            snippet=(Verbatim('log-tag "any # text"'),),
             servers=tuple(replace(server, canary=True, slow_start_ms=500, maxconn=5) for server in usual.servers),
         )
         if mode == "tcp":

@@ -56,6 +56,12 @@ OPTIONS = (
     ),
     Option("TEMPLATE", Path, str(TEMPLATE), "the template of haproxy.cfg; an edit applies at once if it is valid"),
     Option(
+        "SNIPPETS",
+        Path,
+        None,
+        "lines of your own for single services, in <service>.cfg (default: snippets.d beside TEMPLATE)",
+    ),
+    Option(
         "SERVICES", Path, None, "a YAML file of services on servers that are no containers; an edit applies at once"
     ),
     Option("STATE_DIR", Path, "/var/lib/tandem", "haproxy.cfg and what else has to survive a restart"),
@@ -85,6 +91,7 @@ class DiscoverSettings:
     stats: tuple[str, int] | None
     port_range: PortRange
     template: Path
+    snippets: Path
     services: Path | None
     state_dir: Path
     run_dir: Path
@@ -110,6 +117,7 @@ def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> DiscoverSett
         stats=values["STATS"],
         port_range=values["PORT_RANGE"],
         template=values["TEMPLATE"],
+        snippets=values["SNIPPETS"] or values["TEMPLATE"].with_name("snippets.d"),
         services=values["SERVICES"],
         state_dir=values["STATE_DIR"],
         run_dir=values["RUN_DIR"],
