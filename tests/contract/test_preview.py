@@ -81,6 +81,19 @@ def test_what_runs_is_what_is_rendered(etcd: Etcd, discover: Discover, tmp_path:
     assert {path: path.read_bytes() for path in before} == before
 
 
+def test_claimed_ports_are_rendered_and_none_is_claimed(etcd: Etcd, tmp_path: Path):
+    publish(etcd, instance(1, "orders", service_port=None), instance(2, "bills", service_port=None))
+    etcd.ctl("put", "/services/v1/ports/orders", '{"v":1,"port":10007}')
+    before = etcd.revision()
+
+    done = asked("--render", "--etcd-host", etcd.endpoint, "--state-dir", str(tmp_path))
+
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1)
+    assert "NO_SERVICE_PORT" in done.stderr
+    assert "bind 127.0.0.1:10007" in done.stdout
+    assert etcd.revision() == before
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"header": {"revision": 1}, "kvs": [{"key": "x"}]}'])
 def test_what_is_no_export_is_said(tmp_path, text):
     (export := tmp_path / "catalog.json").write_text(text)
