@@ -50,6 +50,7 @@ class Fitting:
         self._given = Given({}, {}, frozenset())
         self._quarantines: dict[Layout, Quarantine] = {}
         self._wanted: ProxyConfig | None = None  # what shall be, if nobody is held
+        self._proven: Layout | None = None
         self._until_s = self._hopeless_s = -math.inf
 
     def lay_out(self, given: Given, apply: Callable[[Layout], None]) -> Mapping[str, Problem]:
@@ -88,13 +89,14 @@ class Fitting:
 
     def prove(self, layout: Layout, config: ProxyConfig) -> None:
         """Try an edited template on all that may be asked for: it is refused when it is edited, not weeks later."""
-        if self._templates.is_used(layout):
+        if self._templates.is_used(layout) or layout is self._proven:
             return
         try:
             self._applier.check(layout.render(sample(config.process)))
         except Rejected as error:
             self._templates.refuse(layout, why := Rejected(str(error)))  # nobody's in particular
             raise why from error
+        self._proven = layout
 
     def _why(self, layout: Layout | Rejected, error: Rejected) -> Mapping[str, Problem]:
         """Return what is to blame: an edited template, or what the one in use was given to lay out."""

@@ -4,6 +4,7 @@ import difflib
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from catalog.errors import Rejected, Unavailable
@@ -12,15 +13,17 @@ from catalog.store import Store
 from discover.build import build
 from discover.exported import listing_of
 from discover.files import read
-from discover.haproxy import HAProxy
+from discover.haproxy import HAProxy, Refusal
 from discover.here import paths_of, policy_of
 from discover.listened import ListenedFile
-from discover.model import listened_by, with_idle
+from discover.model import ProxyConfig, listened_by, with_idle
 from discover.ownership import Listening
+from discover.quarantine import blamed
 from discover.render import Layout, Rendered, marked, rendered_of
 from discover.sample import sample
 from discover.settings import PROGRAM, Command, DiscoverSettings
 from discover.snapshot import EMPTY, Snapshot, snapshot_of
+from discover.snippets import Inserted, SnippetFolder
 from discover.template import layout_of
 from sidecar.problems import Problem
 
@@ -32,25 +35,35 @@ def run(settings: DiscoverSettings, command: Command) -> None:
     try:
         layout = layout_of(settings.template)
         if command == "check":
-            _check(settings, layout.render(sample(policy_of(settings).process)))
+            _check(settings, layout, sample(policy_of(settings).process))
             print(f"{settings.template}: good")
             _check_services(settings)
+            _check_snippets(settings, layout)
             return
         runs = _runs(settings)
-        wanted = _wanted(settings, layout, runs)
+        config = _wanted(settings, runs)
+        wanted = layout.render(config)
         sys.stdout.writelines([wanted.text] if command == "render" else _difference(runs, wanted, settings))
-        _check(settings, wanted)
+        _check(settings, layout, config)
     except (Rejected, Unavailable) as error:
         sys.exit(f"{PROGRAM}: --{command}: {error}")
 
 
-def _check(settings: DiscoverSettings, rendered: Rendered) -> None:
-    """Let HAProxy read it. Raises Rejected."""
+def _check(settings: DiscoverSettings, layout: Layout, config: ProxyConfig) -> None:
+    """Let HAProxy read it. Raises Rejected, with the snippet's line if it is one's."""
+    rendered = layout.render(config)
     haproxy = HAProxy(paths_of(settings), binary=settings.haproxy, supervised=True)
     with tempfile.TemporaryDirectory(prefix="tandem-") as folder:
         file = Path(folder) / "haproxy.cfg"
         file.write_text(marked(rendered, "0" * 12))
-        haproxy.check(file)
+        try:
+            haproxy.check(file)
+        except Refusal as error:
+            found = blamed(error.alerts, error.file, rendered.text, config.listeners)
+            written = [blame.why for blame in found.values() if blame.why.startswith("snippet ")]
+            if written:
+                raise Rejected(f"HAProxy refuses {written[0]}") from error
+            raise
 
 
 def _runs(settings: DiscoverSettings) -> Rendered | None:
@@ -58,7 +71,7 @@ def _runs(settings: DiscoverSettings) -> Rendered | None:
     return None if text is None else rendered_of(text)
 
 
-def _wanted(settings: DiscoverSettings, layout: Layout, runs: Rendered | None) -> Rendered:
+def _wanted(settings: DiscoverSettings, runs: Rendered | None) -> ProxyConfig:
     """Return what docker-discover would run: ports stay with whom HAProxy has them for, and while they are empty."""
     names = {section.name for section in runs.sections.values()} if runs else set[str]()
     holders = {port: service for service, port in filter(None, map(listened_by, names))}
@@ -68,7 +81,10 @@ def _wanted(settings: DiscoverSettings, layout: Layout, runs: Rendered | None) -
     for where, problem in {**refused, **problems}.items():
         print(f"{PROGRAM}: {problem.code} {where}: {problem.text}", file=sys.stderr)
     idle = (each for each in ListenedFile(settings.state_dir / "listeners").load() if each.name in names)
-    return layout.render(with_idle(built, idle))
+    config, bad = Inserted().into(with_idle(built, idle), SnippetFolder(settings.snippets).read())
+    for why in bad.values():
+        raise Rejected(why)
+    return config
 
 
 def _check_services(settings: DiscoverSettings) -> None:
@@ -77,6 +93,22 @@ def _check_services(settings: DiscoverSettings) -> None:
         raise Rejected("; ".join(problem.text for problem in refused.values()))
     if settings.services is not None:
         print(f"{settings.services}: good")
+
+
+def _check_snippets(settings: DiscoverSettings, layout: Layout) -> None:
+    """Try each with a service of either mode: which one it is for is not known here."""
+    snippets = SnippetFolder(settings.snippets).read()
+    for snippet in snippets.values():
+        if snippet.refused:
+            raise Rejected(snippet.refused)
+        listeners = sample(policy_of(settings).process).listeners
+        usual = {each.mode: replace(each, snippet=snippet.lines) for each in reversed(listeners) if not each.snippet}
+        try:
+            _check(settings, layout, ProxyConfig(policy_of(settings).process, (usual["tcp"],)))
+        except Rejected:
+            _check(settings, layout, ProxyConfig(policy_of(settings).process, (usual["http"],)))
+    if snippets:
+        print(f"{settings.snippets}: good")
 
 
 def _with_services(settings: DiscoverSettings, snapshot: Snapshot) -> tuple[Snapshot, Mapping[str, Problem]]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from catalog.errors import Rejected, Unavailable
+from catalog.errors import Unavailable
 from discover.files import read
 from discover.layout import SECTIONS
 from discover.model import Listener, ProxyConfig, Verbatim
@@ -105,10 +105,3 @@ class Inserted:
                     refused[listener.name] = bad[0]
             listeners.append(listener)
         return (replace(config, listeners=tuple(listeners)) if self._known else config), refused
-
-
-def refuse_bad(snippets: Snippets) -> None:
-    """Raise Rejected for the first that cannot be used."""
-    for snippet in snippets.values():
-        if snippet.refused:
-            raise Rejected(snippet.refused)
