@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
@@ -15,7 +15,7 @@ from sidecar.actors import Actor
 
 log = logging.getLogger(__name__)
 
-POLL_S = 10.0  # only where the kernel has no inotify instance left
+POLL_S = 10.0  # only where the kernel has no inotify instance left, or there is no folder to watch
 # Opening and reading are events too; our own reading must not wake us.
 _EDITS = ("created", "modified", "moved", "deleted", "closed")
 
@@ -34,11 +34,12 @@ class FileWatch:
     """The actor that watches a file's folder, the folder it is linked to, and the file itself; fires `what` it is.
 
     The folder, as most editors save by renaming a new file over the old; the link's folder, as a ConfigMap swaps
-    links; the file, as one that is mounted alone into a container changes unseen by its folder.
+    links; the file, as one that is mounted alone into a container changes unseen by its folder. What `others` says holds
+    for them too, also for a folder: a watch of their own would cost three threads each.
     """
 
-    def __init__(self, path: Path, what: str, changed: Callable[[str], None]) -> None:
-        self._path = path
+    def __init__(self, path: Path, what: str, changed: Callable[[str], None], others: Sequence[Path] = ()) -> None:
+        self._paths = (path, *others)
         self._what = what
         self._changed = changed
         self._moved = threading.Event()
@@ -55,7 +56,7 @@ class FileWatch:
             # An edit while nobody was watching: between the last observer and this one, or before the first.
             self._changed(self._what)
             while not self._stop.is_set() and self._targets() == targets:
-                self._moved.wait()
+                self._moved.wait(None if targets else POLL_S)  # not even its folder is there: nobody would wake us
                 self._moved.clear()
             observer.stop()
             observer.join()
@@ -71,11 +72,11 @@ class FileWatch:
 
     def _targets(self) -> frozenset[tuple[Path, int]]:
         """Return what to watch, each with its inode: a replaced file is another one to the kernel."""
-        real = self._path.resolve()
         targets = set()
-        for path in (self._path.parent.absolute(), real.parent, real):
-            with contextlib.suppress(OSError):  # an editor is between two steps; its next one wakes us
-                targets.add((path, path.stat().st_ino))
+        for each in self._paths:
+            for path in (each.parent.absolute(), (real := each.resolve()).parent, real):
+                with contextlib.suppress(OSError):  # an editor is between two steps; its next one wakes us
+                    targets.add((path, path.stat().st_ino))
         return frozenset(targets)
 
     def _observe(self, targets: frozenset[tuple[Path, int]]) -> BaseObserver:
