@@ -75,8 +75,7 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
         claims.actor(),
         *knowing,
         *reading,
-        FileWatch(settings.template, "template", trigger.fire).actor(),
-        FileWatch(settings.snippets, "snippets", trigger.fire).actor(),
+        FileWatch(settings.template, "template", trigger.fire, (settings.snippets,)).actor(),
         Guard(
             settings.run_dir / "master.sock",
             trigger.fire,

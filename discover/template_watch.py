@@ -34,8 +34,8 @@ class FileWatch:
     """The actor that watches a file's folder, the folder it is linked to, and the file itself; fires `what` it is.
 
     The folder, as most editors save by renaming a new file over the old; the link's folder, as a ConfigMap swaps
-    links; the file, as one that is mounted alone into a container changes unseen by its folder. What `others` says holds
-    for them too, also for a folder: a watch of their own would cost three threads each.
+    links; the file, as one that is mounted alone into a container changes unseen by its folder. The same for the
+    `others`, which may be folders: a watch of their own would cost several threads each.
     """
 
     def __init__(self, path: Path, what: str, changed: Callable[[str], None], others: Sequence[Path] = ()) -> None:
