@@ -40,7 +40,7 @@ class Client:
         self.failed: list[str] = []
         self.turns: list[tuple[str, int]] = []  # who answered, and since when, each time it was another
         self.first_ns: dict[str, int] = {}
-        self._place = (address, port)
+        self.place = (address, port)
         self._socket: socket.socket | None = None
         self._stop = threading.Event()
         self._news = threading.Condition()
@@ -59,14 +59,14 @@ class Client:
         """Return since when it is this one that answers; `stub`, or a container's short id."""
         with self._news:
             if not self._news.wait_for(lambda: bool(self.turns) and self.turns[-1][0] == who, within_s):
-                raise TimeoutError(f"{self._place}: not answered by {who}; {self.turns[-3:]}, {self.failed[:3]}")
+                raise TimeoutError(f"{self.place}: not answered by {who}; {self.turns[-3:]}, {self.failed[:3]}")
             return self.turns[-1][1]
 
     def wait_seen(self, who: str, within_s: float = 20.0) -> int:
         """Return when it answered for the first time."""
         with self._news:
             if not self._news.wait_for(lambda: who in self.first_ns, within_s):
-                raise TimeoutError(f"{self._place}: {who} has not answered; {self.turns[-3:]}, {self.failed[:3]}")
+                raise TimeoutError(f"{self.place}: {who} has not answered; {self.turns[-3:]}, {self.failed[:3]}")
             return self.first_ns[who]
 
     def _run(self) -> None:
@@ -92,7 +92,7 @@ class Client:
             except (ConnectionResetError, BrokenPipeError, EOFError):
                 self.cut += 1
         self._drop()
-        self._socket = socket.create_connection(self._place, timeout=SILENCE_S)
+        self._socket = socket.create_connection(self.place, timeout=SILENCE_S)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.connections += 1
         try:
@@ -157,8 +157,9 @@ class Service:
 
     def ordinary(self) -> float:
         """Start one beside another of its kind, remove it, and return from its start to its first reply."""
-        made = self._start()
-        took_ms = (self.client.wait_seen(made.short) - self.stamps.of("start", made.id)) / 1e6
+        with Client(*self.client.place) as client:
+            made = self._start()
+            took_ms = (client.wait_seen(made.short) - self.stamps.of("start", made.id)) / 1e6
         made.remove()
         time.sleep(SETTLE_S)
         return took_ms
@@ -171,7 +172,7 @@ class Service:
 
 @dataclass(slots=True)
 class World:
-    """A pair, and for each mode a service with a stub and one without, each under its client."""
+    """A pair, and for each mode a service with a stub, under its client, and one without."""
 
     pair: Pair
     stubbed: dict[str, Service]
@@ -201,7 +202,7 @@ def world(modes: tuple[str, ...] = tuple(PORTS)) -> Iterator[World]:
         # All listen before any client connects: a reload is another subject.
         for service in everyone:
             wait_for(lambda one=service: pair.get(one.port).status == 200, 20, f"{service.port} answers")  # type: ignore[misc]
-        for service in everyone:
+        for service in kinds[0].values():
             stack.enter_context(service.client)
         yield World(pair, *kinds)
 

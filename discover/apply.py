@@ -19,6 +19,7 @@ from discover.layout import ServerLine
 from discover.plan import ServerChange
 from discover.render import Rendered, marked, marker_of, next_marker, rendered_of
 from discover.runtime import MAINT, Mismatch, Row, batches, commands, judge, states_of, verify, verify_all
+from discover.superseded import each_shutdown, old_workers, shutdowns, superseded
 from sidecar.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -128,6 +129,7 @@ class Applier:
             self._updates.labels("refused").inc()
             raise
         self._updates.labels("ok").inc()
+        self._end_superseded(running, wanted)
         # HAProxy has taken the very words that the new lines have, so they need no check of their own.
         text = marked(wanted, running.marker or "")
         try:
@@ -184,7 +186,23 @@ class Applier:
         self._reloads.labels("ok").inc()
         self._mismatched, self._owed = mismatched, None
         self._resting.clear()
+        if running is not None:
+            self._end_superseded(running, wanted)
         return Running(wanted, marker)
+
+    def _end_superseded(self, running: Running, wanted: Rendered) -> None:
+        """End the connections to stubs of what real instances take over now, in old workers too."""
+        servers = superseded(running.rendered.sections, wanted.sections)
+        if not servers:
+            return
+        try:
+            lines = list(batches(shutdowns(servers)))
+            for worker in old_workers(self._haproxy.ask("show proc")):
+                lines += batches(each_shutdown(servers, self._haproxy.ask(f"{worker}show sess")), worker)
+            for line in lines:
+                self._haproxy.ask(line)
+        except Unavailable as error:
+            log.warning("connections to stubs may stay open: %s", error)
 
     def check(self, wanted: Rendered, marker: str = "") -> Path:
         """Let HAProxy read a text, and return the file it stands in. Raises Rejected."""

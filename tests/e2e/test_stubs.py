@@ -39,6 +39,17 @@ def test_a_tcp_client_reconnects_once_for_each_switch(switched):
     assert switched.stubbed["tcp"].client.cut <= 2 * SWITCHES
 
 
+def test_clients_of_a_worker_that_a_reload_made_old_are_taken_over_too(switched):
+    pair, reloads = switched.pair, switched.pair.discover.logs().count(" reloaded ")
+    pair.engine.run("tandem-whoami", "-P", SERVICE_NAME="newcomer", SERVICE_PORT="9711")
+    wait_for(lambda: pair.get(9711).status == 200, 15, "a new service answers")
+    wait_for(lambda: pair.discover.logs().count(" reloaded ") > reloads, 15, "by a reload")
+
+    for service in switched.stubbed.values():
+        service.switch()
+        assert service.client.failed == []
+
+
 def test_the_image_is_a_stub_by_itself_and_ends_at_once(switched, tmp_path):
     pair = switched.pair
     (tmp_path / "orders.json").write_text('["one"]')
