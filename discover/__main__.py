@@ -18,10 +18,11 @@ from discover.claiming import Claims
 from discover.evidence import started
 from discover.guard import Guard
 from discover.haproxy import HAProxy
-from discover.here import paths_of, policy_of
+from discover.here import pages_of, paths_of, policy_of
 from discover.keeper import Keeper, Learned
 from discover.listened import ListenedFile
 from discover.model import Bind, ProxyConfig
+from discover.page_server import Knowing, pages
 from discover.reconcile import Joining, Reconcile, Sources
 from discover.remembered import Place
 from discover.saved import SavedFile
@@ -83,6 +84,9 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
             mended=metrics.counter("discover_haproxy_mends", "HAProxy found without an answer, and mended", "trouble"),
         ).actor(),
     ]
+    if settings.http_bind:
+        knowing_pages = Knowing(lambda: reconcile.config, reconcile.gone)
+        actors.append(pages(pages_of(settings), knowing_pages))
     if settings.metrics:
         actors.append(health.server(settings.metrics, state, metrics, lambda: _explained(reconcile, keeper, problems)))
     run_group(actors)

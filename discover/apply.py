@@ -7,18 +7,32 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
 from catalog.errors import Rejected, Unavailable
+from discover.door_map import MapFiles, text_of
 from discover.files import Unwritten, read, write
 from discover.haproxy import HAProxy
 from discover.layout import ServerLine
-from discover.plan import ServerChange
+from discover.model import OPEN_MARKER
+from discover.plan import ServerChange, route_changes
 from discover.render import Rendered, marked, marker_of, next_marker, rendered_of
-from discover.runtime import MAINT, Mismatch, Row, batches, commands, judge, states_of, verify, verify_all
+from discover.runtime import (
+    MAINT,
+    Mismatch,
+    Row,
+    batches,
+    commands,
+    judge,
+    route_commands,
+    routes_in,
+    states_of,
+    verify,
+    verify_all,
+)
 from discover.superseded import each_shutdown, old_workers, shutdowns, superseded
 from sidecar.metrics import Metrics
 
@@ -43,10 +57,11 @@ class Applier:
         self.stop = stop
         self._haproxy = haproxy
         self._config = config
+        self._maps = MapFiles(config.parent)
         # Servers that went at runtime and rest in maintenance, until the next reload leaves them out.
         self._resting: dict[tuple[str, str], ServerLine] = {}
         self._mismatched = ""  # the text whose servers were others in the worker
-        self._owed: str | None = None  # what the file should say, but could not be written
+        self._owed: dict[Path, str] = {}  # what files should say, but could not be written
         self._reloads = metrics.counter("discover_reloads", "Reloads of HAProxy", "result")
         self._updates = metrics.counter("discover_updates", "Changes made through HAProxy's runtime API", "result")
         self._seconds = metrics.histogram(
@@ -72,11 +87,16 @@ class Applier:
             if not self._haproxy.answers():
                 self._haproxy.confirm(marker_of(text), self.stop, START_S)
             if self._haproxy.marker() == marker_of(text):
-                return self._as_told(known, Running(rendered_of(text), marker_of(text)))
+                return self._as_told(known, self._of_file(text))
         except (Rejected, Unavailable) as error:
             # Perhaps a port of it was taken since. A new file, made for what is here now, is the way out.
             log.warning("the last configuration does not run: %s", error)
         return None
+
+    def _of_file(self, text: str) -> Running:
+        marker = marker_of(text)
+        routes = self._maps.read(marker) if marker else None
+        return Running(replace(rendered_of(text), routes=routes), marker)
 
     def has_file(self) -> bool:
         """Whether there is a configuration of an earlier life."""
@@ -101,51 +121,71 @@ class Applier:
             for section in found.rendered.sections.values():
                 if section.servers and section.plain:
                     verify_all(section, states.get(section.name, {}))
+            routes = found.rendered.routes
+            if routes is not None and routes_in(self._haproxy.ask(f"@1 show map {self._map(found)}")) != routes:
+                return Mismatch("the map of the door is another one")
         except Mismatch as why:
             return why
         return None
 
+    def _map(self, running: Running) -> str:
+        """Return the name of the door's map in the worker."""
+        return self._maps.path(running.marker or "").name
+
     @property
     def owes(self) -> bool:
-        """Whether the file is behind what HAProxy was told at runtime, as it could not be written."""
-        return self._owed is not None
+        """Whether a file is behind what HAProxy was told at runtime, as it could not be written."""
+        return bool(self._owed)
 
     def settle(self) -> None:
-        """Write what is owed to the file, if that can be done by now."""
-        if self._owed is not None:
-            write(self._config, self._owed)
-            log.info("%s is written again", self._config)
-            self._owed = None
+        """Write what is owed to the files, if that can be done by now."""
+        for path, text in tuple(self._owed.items()):
+            write(path, text)
+            log.info("%s is written again", path)
+            del self._owed[path]
 
     def update(self, running: Running, wanted: Rendered, changes: Sequence[ServerChange]) -> Running:
-        """Change servers at runtime, and then the file. Raises Mismatch if HAProxy did not do all of it.
+        """Change servers and the map at runtime, then the files. Raises Mismatch if HAProxy did not do all of it.
 
         A file that cannot be written is owed: HAProxy goes on to follow the catalog.
         """
+        routes = route_changes(running.rendered.routes, wanted.routes)
+        gone, led = [r for r in routes if r.after is None], [r for r in routes if r.after is not None]
         try:
+            # What leads nowhere any more goes before its servers, what leads to new ones comes after them.
+            self._say(route_commands(gone, self._map(running)))
             for proxy, those in groupby(changes, key=attrgetter("proxy")):
                 self._change(proxy, tuple(those))
+            self._say(route_commands(led, self._map(running)))
         except Mismatch:
             self._updates.labels("refused").inc()
             raise
         self._updates.labels("ok").inc()
         self._end_superseded(running, wanted)
         # HAProxy has taken the very words that the new lines have, so they need no check of their own.
-        text = marked(wanted, running.marker or "")
-        try:
-            write(self._config, text)
-        except Unwritten as error:
-            if self._owed is None:
-                log.warning("servers are changed all the same, but a restart of HAProxy would not know: %s", error)
-            self._owed = text
-        else:
-            self._owed = None
+        if routes and wanted.routes is not None:
+            self._keep(self._maps.path(running.marker or ""), text_of(wanted.routes))
+        if changes:
+            self._keep(self._config, marked(wanted, running.marker or ""))
         return Running(wanted, running.marker)
+
+    def _keep(self, path: Path, text: str) -> None:
+        try:
+            write(path, text)
+        except Unwritten as error:
+            if not self._owed:
+                log.warning("servers are changed all the same, but a restart of HAProxy would not know: %s", error)
+            self._owed[path] = text
+        else:
+            self._owed.pop(path, None)
+
+    def _say(self, texts: Sequence[str]) -> None:
+        for line in batches(texts):
+            judge(self._haproxy.ask(line))
 
     def _change(self, proxy: str, changes: Sequence[ServerChange]) -> None:
         rows = {change.name: row for change in changes if (row := self._row(change)) is not None}
-        for line in batches(commands(changes, rows)):
-            judge(self._haproxy.ask(line))
+        self._say(commands(changes, rows))
         verify(changes, states_of(self._haproxy.ask(f"@1 show servers state {proxy}")).get(proxy, {}))
         for change in changes:
             place = (proxy, change.name)
@@ -176,6 +216,8 @@ class Applier:
         mismatched, self._mismatched = self._mismatched, ""
         try:
             with self._seconds.time():
+                if wanted.routes is not None:
+                    self._maps.tidy(marker_of(read(self._config) or "") or "")
                 self._swap(*self._checked(wanted, marker))
         except Rejected:
             self._reloads.labels("refused").inc()
@@ -184,8 +226,10 @@ class Applier:
             self._reloads.labels("failed").inc()
             raise
         self._reloads.labels("ok").inc()
-        self._mismatched, self._owed = mismatched, None
+        self._mismatched = mismatched
+        self._owed.clear()
         self._resting.clear()
+        self._maps.tidy(marker)
         if running is not None:
             self._end_superseded(running, wanted)
         return Running(wanted, marker)
@@ -208,6 +252,8 @@ class Applier:
         """Let HAProxy read a text, and return the file it stands in. Raises Rejected."""
         candidate = self._config.with_name(self._config.name + (".candidate" if marker else ".sample"))
         write(candidate, marked(wanted, marker) if marker else wanted.text)
+        if wanted.routes is not None:
+            self._maps.write(marker or OPEN_MARKER, wanted.routes)
         self._haproxy.check(candidate)
         return candidate
 

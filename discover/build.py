@@ -5,10 +5,24 @@ from dataclasses import replace
 
 from catalog.record import Balance, Sticky
 from discover.claims import Claimed
+from discover.door import NO_PORT, Place, Wished, granted, say_unreached, url_of
 from discover.grpc_check import asked
 from discover.intervals import INTERVAL_MS, interval_ms
-from discover.model import NOWHERE, Bind, Header, Listener, Policy, Process, ProxyConfig, Site, because, name_of
-from discover.ownership import NOTHING, Listening, Problems, owners_of, rightful
+from discover.model import (
+    NOWHERE,
+    Bind,
+    Door,
+    Header,
+    Listener,
+    Policy,
+    Process,
+    ProxyConfig,
+    Site,
+    because,
+    behind_door,
+    name_of,
+)
+from discover.ownership import NOTHING, Listening, Problems, Services, owners_of, rightful
 from discover.servers import servers_of, stub_policy
 from discover.snapshot import Record, Service, Snapshot
 from sidecar.problems import Problem
@@ -16,7 +30,8 @@ from sidecar.problems import Problem
 ROUNDROBIN_MAX = 4095  # active servers: HAProxy's configuration manual, section 4.2 "balance"
 
 Group = tuple[Record, ...]
-_Same = tuple[tuple[Bind, ...], int]
+_Same = tuple[tuple[Bind, ...], int, tuple[str, ...]]
+_Routes = Mapping[Place, tuple[str, ...]]
 
 
 class Known:
@@ -24,6 +39,7 @@ class Known:
 
     def __init__(self) -> None:
         self.claimed = Claimed()
+        self.wished = Wished()
         self._interval_ms = INTERVAL_MS
         self._site = NOWHERE
         self._before: dict[tuple[str, int], tuple[Service, _Same, Listener]] = {}
@@ -35,11 +51,14 @@ class Known:
         self._site = site
         self._before, self._now = self._now, {}
 
-    def listener(self, service: Service, name: str, port: int, binds: tuple[Bind, ...]) -> Listener:
+    def listener(
+        self, service: Service, name: str, port: int, binds: tuple[Bind, ...], routes: tuple[str, ...]
+    ) -> Listener:
         """Return the listener for one port of a service."""
-        found, same = self._before.get((name, port)), (binds, self._interval_ms)
+        found, same = self._before.get((name, port)), (binds, self._interval_ms, routes)
         if found is None or found[0] is not service or found[1] != same:
-            found = (service, same, _listener(_group(service, port), port, binds, self._interval_ms, self._site))
+            listener = _listener(_group(service, port), port, binds, self._interval_ms, self._site)
+            found = (service, same, replace(listener, routes=routes))
         self._now[name, port] = found
         return found[2]
 
@@ -57,24 +76,48 @@ def build(
     problems = {key: because("BAD_RECORD", f"record skipped: {why}") for key, why in snapshot.refused.items()}
     services = rightful(known.claimed.services(snapshot), listening.binds, problems)
     owners = owners_of(services, listening.holders, snapshot.claims)
+    process = _process(policy, problems)
+    routes = _routes(services, process.door, known, problems)
     listeners = []
     for name in sorted(services):
         service = services[name]
         _say_portless(name, service, policy, problems)
         for port in sorted(service.ports):
-            if owners[port] != name:
-                _say_claimed(name, service, port, owners[port], problems)
-            elif binds := _binds(name, port, policy, problems):
-                listeners.append(known.listener(service, name, port, binds))
-    return ProxyConfig(_process(policy, problems), tuple(listeners)), problems
+            there = routes.get((name, port), ())
+            reached = f"; it is reached at {url_of(process.door, there)}" if process.door and there else ""
+            binds: tuple[Bind, ...] = ()
+            if owners[port] == name:
+                binds = _binds(name, port, policy, problems, reached)
+            else:
+                _say_claimed(name, service, port, f"{owners[port]}, which claimed or named it first{reached}", problems)
+            if binds or there:
+                listeners.append(known.listener(service, name, port, binds, there))
+        if there := routes.get((name, NO_PORT), ()):
+            listeners.append(known.listener(service, name, NO_PORT, (), there))
+    return ProxyConfig(process, tuple(listeners)), problems
+
+
+def _routes(services: Services, door: Door | None, known: Known, problems: Problems) -> _Routes:
+    """Return the keys of the door's map that lead to each service port; none without a door."""
+    if door is None:
+        return {}
+    for name, service in services.items():
+        say_unreached(name, service, problems)
+    return granted(known.wished.all(services, door.domain), problems)
 
 
 def _process(policy: Policy, problems: Problems) -> Process:
-    stats = policy.process.stats
-    if stats is None or stats not in policy.unusable:
-        return policy.process
-    problems["stats"] = because("PORT_IN_USE", f"no stats page on {stats}: {policy.unusable[stats]}")
-    return replace(policy.process, stats=None)
+    process, unusable = policy.process, policy.unusable
+    if process.stats and process.stats in unusable:
+        problems["stats"] = because("PORT_IN_USE", f"no stats page on {process.stats}: {unusable[process.stats]}")
+        process = replace(process, stats=None)
+    if process.door and (lost := [bind for bind in process.door.binds if bind in unusable]):
+        for bind in lost:
+            text = f"no http services on {bind}: {unusable[bind]}"
+            problems[f"HTTP_BIND on {bind.host}"] = because("PORT_IN_USE", text)
+        left = tuple(bind for bind in process.door.binds if bind not in lost)
+        process = replace(process, door=replace(process.door, binds=left) if left else None)
+    return process
 
 
 def _say_portless(name: str, service: Service, policy: Policy, problems: Problems) -> None:
@@ -85,23 +128,26 @@ def _say_portless(name: str, service: Service, policy: Policy, problems: Problem
 
 
 def _say_claimed(name: str, service: Service, port: int, owner: str, problems: Problems) -> None:
-    text = f"service port {port} belongs to {owner}, which claimed or named it first; set SERVICE_PORT"
+    text = f"service port {port} belongs to {owner}; SERVICE_PORT names another"
     for key, record in service.records.items():
         if record.instance.service_port == port:
             problems[key] = because("PORT_CLAIMED", f"{name} not listened for: {text}")
 
 
-def _binds(name: str, port: int, policy: Policy, problems: Problems) -> tuple[Bind, ...]:
-    if policy.process.stats and port == policy.process.stats.port:
-        text = f"service port {port} is the stats page's; set SERVICE_PORT, or STATS of docker-discover"
-        problems[f"{name}:{port}"] = because("PORT_RESERVED", f"{name} not listened for: {text}")
+def _binds(name: str, port: int, policy: Policy, problems: Problems, reached: str) -> tuple[Bind, ...]:
+    stats, door = policy.process.stats, policy.process.door
+    own = {stats.port: ("the stats page's", "STATS")} if stats else {}
+    own |= {bind.port: ("that of all http services", "HTTP_BIND") for bind in door.binds} if door else {}
+    if port in own:
+        text = "service port {} is {}; set SERVICE_PORT, or {} of docker-discover".format(port, *own[port])
+        problems[f"{name}:{port}"] = because("PORT_RESERVED", f"{name} not listened for: {text}{reached}")
         return ()
     wanted = tuple(Bind(host, port) for host in policy.hosts)
     if not policy.unusable:
         return wanted
     for bind in wanted:
         if (why := policy.unusable.get(bind)) is not None:
-            text = f"{name} not listened for on {bind}: {why}"
+            text = f"{name} not listened for on {bind}: {why}{reached}"
             problems[f"{name}:{port} on {bind.host}"] = because("PORT_IN_USE", text)
     return tuple(bind for bind in wanted if bind not in policy.unusable)
 
@@ -112,7 +158,9 @@ def _group(service: Service, port: int) -> Group:
     def order(record: Record) -> tuple[object, ...]:
         return (record.instance.role, record.created, record.key)  # "real" sorts before "stub"
 
-    return tuple(sorted((r for r in service.records.values() if r.instance.service_port == port), key=order))
+    return tuple(
+        sorted((r for r in service.records.values() if (r.instance.service_port or NO_PORT) == port), key=order)
+    )
 
 
 def _listener(group: Group, port: int, binds: tuple[Bind, ...], interval: int, site: Site) -> Listener:
@@ -124,7 +172,7 @@ def _listener(group: Group, port: int, binds: tuple[Bind, ...], interval: int, s
     policy = stub_policy(group)
     header, _, value = next((r.instance.canary for r in group if r.instance.canary and is_http), "").partition("=")
     return Listener(
-        name=name_of(first.service, port),
+        name=name_of(first.service, port) if binds else behind_door(first.service, port),
         service=first.service,
         port=port,
         binds=binds,

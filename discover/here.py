@@ -6,11 +6,12 @@ import os
 import platform
 import pwd
 import resource
+from dataclasses import replace
 from pathlib import Path
 
 from discover.addresses import bridge_gateway
 from discover.haproxy import Paths
-from discover.model import Bind, Policy, Process, Site
+from discover.model import Bind, Door, Policy, Process, Site
 from discover.settings import DiscoverSettings
 
 HAPROXY_USER = "haproxy"  # what Debian's package creates
@@ -37,7 +38,21 @@ def policy_of(settings: DiscoverSettings) -> Policy:
         user=user,
         group=group,
     )
-    return Policy(process, settings.hosts or _default_hosts(), unusable={}, site=_site(settings))
+    hosts = settings.hosts or _default_hosts()
+    if settings.http_bind:
+        process = replace(process, door=_door(settings, hosts))
+    return Policy(process, hosts, unusable={}, site=_site(settings))
+
+
+def _door(settings: DiscoverSettings, hosts: tuple[str, ...]) -> Door:
+    host, port = settings.http_bind or (None, 0)
+    binds = tuple(Bind(each, port) for each in ((host,) if host else hosts))
+    return Door(binds, settings.domain, str(pages_of(settings)))
+
+
+def pages_of(settings: DiscoverSettings) -> Path:
+    """Return the socket at which HAProxy asks for pages."""
+    return settings.run_dir / "pages.sock"
 
 
 def _default_hosts() -> tuple[str, ...]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from discover.model import Listener, ProxyConfig
 
+Place = tuple[str, int]  # a service and its service port
+
 FORGET_S = 600.0  # longer than a deployment takes; nothing is reloaded only to forget
 
 
@@ -12,23 +14,33 @@ FORGET_S = 600.0  # longer than a deployment takes; nothing is reloaded only to 
 class Idle:
     """The listeners that lost their last instance. Used by the reconcile actor alone."""
 
-    _gone: dict[str, tuple[Listener, float]] = field(default_factory=dict)
+    _gone: dict[Place, tuple[Listener, float]] = field(default_factory=dict)
 
     def begin(self, ran: Iterable[Listener], at_s: float) -> None:
         """Take what an earlier life listened on; `update` then leaves out what has instances."""
-        self._gone = {listener.name: (listener, at_s) for listener in ran}
+        self._gone = {_place(listener): (listener, at_s) for listener in ran}
 
     def update(self, ran: ProxyConfig | None, now: ProxyConfig, at_s: float) -> None:
         """Note which listeners went and which came back, between what HAProxy ran and what it shall run.
 
         Only what was really listened on is kept: a port that another program held all the while stays that one's.
         """
-        present = {listener.name for listener in now.listeners}
+        present = set(map(_place, now.listeners))
+        gone = dict(self._gone)
         for listener in ran.listeners if ran else ():
-            if listener.name not in present:
-                self._gone.setdefault(listener.name, (listener, at_s))
-        taken = {listener.port for listener in now.listeners}
-        self._gone = {n: (it, since) for n, (it, since) in self._gone.items() if it.port not in taken}
+            if _place(listener) not in present:
+                gone.setdefault(_place(listener), (listener, at_s))
+        taken = {listener.port for listener in now.listeners if listener.binds}
+
+        def stays(it: Listener) -> bool:
+            # One whose port another has by now can still be known at the door.
+            return _place(it) not in present and (bool(it.routes) or it.port not in taken)
+
+        self._gone = {place: (it, since) for place, (it, since) in gone.items() if stays(it)}
+
+    def since(self, listener: Listener) -> tuple[Listener, float] | None:
+        """Return a listener as it was when its last instance went, and when that was. For any thread."""
+        return self._gone.get(_place(listener))
 
     def listeners(self) -> Iterable[Listener]:
         """Return all of them."""
@@ -36,4 +48,9 @@ class Idle:
 
     def forget(self, at_s: float) -> None:
         """Let go of those that have been gone for long; to be called when there is a reload anyway."""
-        self._gone = {name: (it, since) for name, (it, since) in self._gone.items() if at_s - since < FORGET_S}
+        self._gone = {place: (it, since) for place, (it, since) in self._gone.items() if at_s - since < FORGET_S}
+
+
+def _place(listener: Listener) -> Place:
+    """Return what stays the same though its port may be another's by now, so that it is known at the door alone."""
+    return listener.service, listener.port

@@ -35,6 +35,7 @@ def _listener(found: dict[str, Any]) -> Listener:
     binds = tuple(Bind(str(bind["host"]), int(bind["port"])) for bind in found["binds"])
     canary = Header(**found["canary"]) if found.get("canary") else None
     made = {"binds": binds, "check": Check(**found["check"]), "servers": (), "canary": canary}
+    made["routes"] = tuple(map(str, found.get("routes", ())))
     # This folder is as much the operator's as that of the snippets.
     return Listener(**{**found, **made, "snippet": tuple(map(Verbatim, found.get("snippet", ())))})
 

@@ -8,6 +8,9 @@ from typing import Literal, get_args
 from catalog.record import Balance, Check, Mode, Retry, Sticky
 from sidecar.problems import Problem
 
+OPEN_MARKER = "0" * 12  # stands in a text for the marker that it will have
+MAP_NAME = "door-{}.map"  # of the file with the door's map, by the marker of the text that uses it
+
 # Why something is left out: docs/reasons.md explains each.
 Code = Literal[
     "BAD_RECORD",
@@ -18,6 +21,9 @@ Code = Literal[
     "PORT_CLAIMED",
     "PORT_RESERVED",
     "PORT_IN_USE",
+    "HOST_CLAIMED",
+    "HOSTS_NEED_HTTP",
+    "NO_DOOR",
     "TEMPLATE_REFUSED",
     "CONFIGURATION_REFUSED",
     "QUARANTINED",
@@ -72,7 +78,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One service port: where callers dial and which servers answer."""
+    """One service port: where callers dial and which servers answer. One without binds is reached by the door alone."""
 
     name: str
     service: str
@@ -87,6 +93,7 @@ class Listener:
     interval_ms: int
     panic: bool  # all are called when the http checks of all fail
     servers: tuple[Server, ...]
+    routes: tuple[str, ...] = ()  # the keys of the door's map that lead here
     hash_header: str = ""  # whose value decides which server is called; empty: balance does
     h2c: bool = False  # servers speak HTTP/2 without TLS
     asked: str = ""  # what a gRPC health check sends, in hexadecimal digits; empty: it is none
@@ -101,6 +108,16 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
+class Door:
+    """The one port for all http services: the map tells which backend a request's host and path lead to."""
+
+    binds: tuple[Bind, ...]
+    domain: str  # services are `<service>.<domain>`; empty: only by the hosts that they declare
+    pages: str  # the unix socket that answers what no service can
+    map: str = MAP_NAME.format(OPEN_MARKER)  # beside haproxy.cfg; the text's own marker is filled in
+
+
+@dataclass(frozen=True, slots=True)
 class Process:
     """What holds for HAProxy as a whole; it changes with this sidecar's settings only."""
 
@@ -109,6 +126,7 @@ class Process:
     maxconn: int
     user: str | None  # None: HAProxy keeps the user it was started as
     group: str | None
+    door: Door | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +140,7 @@ class ProxyConfig:
     def binds(self) -> frozenset[Bind]:
         """Every address that is listened on."""
         own = {self.process.stats} if self.process.stats else set()
+        own |= set(self.process.door.binds) if self.process.door else set()
         return frozenset(own | {bind for listener in self.listeners for bind in listener.binds})
 
     @property
@@ -134,6 +153,11 @@ class ProxyConfig:
 def name_of(service: str, port: int) -> str:
     """Return the name of the listener for a service port; `listened_by` is its inverse."""
     return f"{service}:{port}"
+
+
+def behind_door(service: str, port: int) -> str:
+    """Return the name of the listener for a service that has its port only behind the door."""
+    return f"{service}:{port}:door"
 
 
 def listened_by(name: str) -> tuple[str, int] | None:
@@ -175,6 +199,14 @@ def with_idle(config: ProxyConfig, idle: Iterable[Listener]) -> ProxyConfig:
     A caller can so tell "down" from "unknown", and a service whose only container comes and goes takes no reload.
     A port that another service has by now is not listened on twice.
     """
-    ports = {listener.port for listener in config.listeners}
-    more = tuple(replace(listener, servers=()) for listener in idle if listener.port not in ports)
+    ports = {listener.port for listener in config.listeners if listener.binds}
+    places = {(listener.service, listener.port) for listener in config.listeners}
+    keys = {key for listener in config.listeners for key in listener.routes}
+    more = []
+    for each in idle:
+        binds = each.binds if each.port not in ports else ()
+        routes = tuple(key for key in each.routes if key not in keys) if config.process.door else ()
+        if (binds or routes) and (each.service, each.port) not in places:
+            name = each.name if binds else behind_door(each.service, each.port)
+            more.append(replace(each, name=name, binds=binds, servers=(), routes=routes))
     return replace(config, listeners=tuple(sorted((*config.listeners, *more), key=attrgetter("service", "port"))))

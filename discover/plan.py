@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 
 from discover.layout import Section, ServerLine
 from discover.model import Listener, ProxyConfig
+from discover.render import Rendered
+from discover.seats import shape_of
 
 Sections = Mapping[str, Section]
 
@@ -29,15 +31,28 @@ class ServerChange:
 
 
 @dataclass(frozen=True, slots=True)
+class RouteChange:
+    """One line of the door's map: before None is a new one, after None one that goes."""
+
+    key: str
+    before: str | None
+    after: str | None
+
+    def __str__(self) -> str:
+        return f"-{self.key}" if self.after is None else f"{self.key} to {self.after}"
+
+
+@dataclass(frozen=True, slots=True)
 class RuntimeUpdate:
-    """Only servers come, go, move or change weight, in proxies that stay as they are."""
+    """Only servers come, go, move or change weight, in proxies that stay as they are; and lines of the door's map."""
 
     changes: tuple[ServerChange, ...]
+    routes: tuple[RouteChange, ...] = ()
 
     @property
     def why(self) -> str:
         """The changes in one line."""
-        return _some(map(str, self.changes))
+        return _some(map(str, (*self.changes, *self.routes)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +65,34 @@ class Reload:
 Plan = Noop | RuntimeUpdate | Reload
 
 
-def plan(running: Sections | None, wanted: Sections) -> Plan:
+def route_changes(running: Mapping[str, str] | None, wanted: Mapping[str, str] | None) -> tuple[RouteChange, ...]:
+    """Return what differs between two maps of the door, None for none at all."""
+    before, after = running or {}, wanted or {}
+    if before == after:
+        return ()
+    keys = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+    return tuple(RouteChange(key, before.get(key), after.get(key)) for key in keys)
+
+
+def step_to(wanted: Rendered, running: Rendered | None) -> Plan:
+    """Return what has to happen between two texts and their maps."""
+    if running is None:
+        return plan(None, wanted.sections)
+    return plan(running.sections, wanted.sections, route_changes(running.routes, wanted.routes))
+
+
+def plan(running: Sections | None, wanted: Sections, routes: tuple[RouteChange, ...] = ()) -> Plan:
     """Return what has to happen; `running` is None when nothing runs or it is not known what."""
     if running is None:
         return Reload("nothing known is running")
     if why := _structure(running, wanted):
         return Reload(why)
     changes = tuple(_server_changes(running, wanted))
-    if not changes:
+    if not changes and not routes:
         return Noop()
     if any(change.before is None for change in changes) and _inherits(wanted, {change.proxy for change in changes}):
         return Reload("the template uses default-server, which servers added at runtime would not have")
-    return RuntimeUpdate(changes)
+    return RuntimeUpdate(changes, routes)
 
 
 def keeping_structure(running: ProxyConfig, wanted: ProxyConfig) -> ProxyConfig:
@@ -70,7 +101,7 @@ def keeping_structure(running: ProxyConfig, wanted: ProxyConfig) -> ProxyConfig:
 
     def updated(listener: Listener) -> Listener:
         other = new.get(listener.name, listener)
-        return other if replace(other, servers=()) == replace(listener, servers=()) else listener
+        return other if shape_of(other) == shape_of(listener) else listener
 
     return replace(running, listeners=tuple(map(updated, running.listeners)))
 

@@ -11,12 +11,13 @@ from catalog.errors import Rejected, Unavailable
 from catalog.keys import root
 from catalog.store import Store
 from discover.build import build
+from discover.door_map import MapFiles
 from discover.exported import listing_of
 from discover.files import read
 from discover.haproxy import HAProxy, Refusal
 from discover.here import paths_of, policy_of
 from discover.listened import ListenedFile
-from discover.model import ProxyConfig, listened_by, with_idle
+from discover.model import OPEN_MARKER, ProxyConfig, listened_by, with_idle
 from discover.ownership import Listening
 from discover.quarantine import blamed
 from discover.render import Layout, Rendered, marked, rendered_of
@@ -55,7 +56,9 @@ def _check(settings: DiscoverSettings, layout: Layout, config: ProxyConfig) -> N
     haproxy = HAProxy(paths_of(settings), binary=settings.haproxy, supervised=True)
     with tempfile.TemporaryDirectory(prefix="tandem-") as folder:
         file = Path(folder) / "haproxy.cfg"
-        file.write_text(marked(rendered, "0" * 12))
+        file.write_text(marked(rendered, OPEN_MARKER))
+        if rendered.routes is not None:
+            MapFiles(file.parent).write(OPEN_MARKER, rendered.routes)
         try:
             haproxy.check(file)
         except Refusal as error:

@@ -84,10 +84,10 @@ def _form(held: _Held, now: Listener) -> Listener | None:
     if held.good is None:
         return None
     if not held.bare:
-        return replace(held.good, binds=now.binds, servers=now.servers)
+        return replace(held.good, binds=now.binds, routes=now.routes, servers=now.servers)
     present = {(server.name, server.endpoint): server for server in now.servers}
     stay = tuple(_as_now(s, present[place]) for s in held.good.servers if (place := (s.name, s.endpoint)) in present)
-    return replace(held.good, binds=now.binds, servers=stay)
+    return replace(held.good, binds=now.binds, routes=now.routes, servers=stay)
 
 
 def _as_now(server: Server, now: Server) -> Server:

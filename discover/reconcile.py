@@ -19,9 +19,10 @@ from discover.listened import ListenedFile
 from discover.model import Bind, Listener, Policy, ProxyConfig, listened_by, with_idle
 from discover.ownership import Listening
 from discover.pace import Pace
-from discover.plan import Noop, Reload, RuntimeUpdate, keeping_structure, plan
+from discover.plan import Noop, Reload, RuntimeUpdate, keeping_structure, step_to
 from discover.render import Layout, Rendered
 from discover.runtime import Mismatch
+from discover.seats import seated, services_of, unseated, with_seats
 from discover.snapshot import EMPTY, Snapshot
 from discover.snippets import Snippets
 from discover.template import Templates
@@ -74,6 +75,7 @@ class Reconcile:
         self._known = Known()
         self._idle = Idle()
         self._fitting = Fitting(sources.templates, applier)
+        self.gone = self._idle.since
         self._earlier: tuple[Listener, ...] | None = sources.listened.load()
         self._ran: tuple[Listener, ...] = ()  # what of that HAProxy still did at the start
         self._refused = ("", "", -math.inf)  # the text that HAProxy refused last, why, and when
@@ -179,7 +181,7 @@ class Reconcile:
             if self._unusable:
                 policy = replace(policy, unusable=self._unusable)
                 built, problems = build(snapshot, policy, self._known, listening)
-            self._idle.update(self.config, built, time.monotonic())
+            self._idle.update(unseated(self.config) if self.config else None, built, time.monotonic())
             given = Given(self._sources.snippets(), self._good(), self._proxies())
             return {**problems, **self._say(self._fitting.lay_out(given, lambda layout: self._apply(built, layout)))}
 
@@ -204,7 +206,7 @@ class Reconcile:
 
     def _good(self) -> Mapping[str, Listener]:
         """Return the listeners that HAProxy accepted last, also in an earlier life."""
-        return {each.name: each for each in (self.config.listeners if self.config else self._ran)}
+        return {each.name: each for each in (unseated(self.config).listeners if self.config else self._ran)}
 
     def _say(self, problems: Mapping[str, Problem]) -> Mapping[str, Problem]:
         for what in ("template", "configuration"):
@@ -217,11 +219,11 @@ class Reconcile:
     def _empty(self) -> Sequence[Listener]:
         """Return the listeners of services without instances, as far as they can be listened on."""
         usable = ((each, tuple(b for b in each.binds if b not in self._unusable)) for each in self._idle.listeners())
-        return [replace(each, binds=binds) for each, binds in usable if binds]
+        return [replace(each, binds=binds) for each, binds in usable if binds or each.routes]
 
     def _apply(self, built: ProxyConfig, layout: Layout) -> None:
         self._fitting.prove(layout, built)
-        config = self._fitting.fit(layout, with_idle(built, self._empty()))
+        config = seated(self._fitting.fit(layout, with_idle(built, self._empty())), self.config)
         if why := self._beyond_runtime(config, layout.render(config)):
             if self.config is not None:
                 # At once, and before the reload: workers that it makes old hear of no change any more.
@@ -233,7 +235,8 @@ class Reconcile:
                 return
             self._pace.dropped()  # also if HAProxy refuses it: the same text would only be refused again
             self._idle.forget(time.monotonic())
-            self._with_reload(self._fitting.fit(layout, with_idle(built, self._empty())), layout)
+            fitted = self._fitting.fit(layout, with_idle(built, self._empty()))
+            self._with_reload(with_seats(fitted), layout)
         self._pace.dropped()
         self._sources.templates.accept(layout)
         self._health.good("haproxy")
@@ -241,7 +244,7 @@ class Reconcile:
     def _beyond_runtime(self, config: ProxyConfig, wanted: Rendered) -> str:
         """Do what takes no reload; return why that is not all, or nothing if it is."""
         running = self._running
-        step = plan(running.rendered.sections if running else None, wanted.sections)
+        step = step_to(wanted, running.rendered if running else None)
         if isinstance(step, Reload) or running is None:
             return step.why if isinstance(step, Reload) else "nothing known is running"
         if isinstance(step, RuntimeUpdate):
@@ -256,10 +259,10 @@ class Reconcile:
 
     def _with_reload(self, config: ProxyConfig, layout: Layout) -> None:
         wanted = layout.render(config)
-        step = plan(self._running.rendered.sections if self._running else None, wanted.sections)
+        step = step_to(wanted, self._running.rendered if self._running else None)
         self._reload(wanted, step.why if not isinstance(step, Noop) else "to be sure")
         self.config = config
-        self._sources.listened.save(config.listeners)
+        self._sources.listened.save(services_of(config.listeners))
 
     def _reload(self, wanted: Rendered, why: str) -> None:
         refused, reason, at_s = self._refused

@@ -11,14 +11,16 @@ from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound, T
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from catalog.errors import Rejected
+from discover.door import map_of
 from discover.layout import Section, sections_of
-from discover.model import Listener, Process, ProxyConfig, Verbatim
+from discover.model import MAP_NAME, OPEN_MARKER, Listener, Process, ProxyConfig, Verbatim
 from discover.sample import sample
 
 SHIPPED = "haproxy.cfg.j2"  # the name by which any template may extend the one that comes with docker-discover
 INLINE = frozenset({"server_options"})  # blocks that are part of a line
-MARKER_DIGITS = 12
-_PLACEHOLDER = "0" * MARKER_DIGITS
+MARKER_DIGITS = len(OPEN_MARKER)
+_PLACEHOLDER = OPEN_MARKER
+_MAP = MAP_NAME.format(OPEN_MARKER)
 _MARKER = re.compile(rf"^(\s+description )([0-9a-f]{{{MARKER_DIGITS}}})$", re.MULTILINE)
 _OPEN = re.compile(rf"^(\s+description ){_PLACEHOLDER}$", re.MULTILINE)
 # What no value needs, HAProxy would read as its own: quotes, \, #, $, white space (management manual 2.2).
@@ -45,6 +47,7 @@ class Rendered:
 
     text: str
     sections: Mapping[str, Section]
+    routes: Mapping[str, str] | None = None  # the map of the door; None for a text that has no door
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,8 @@ class Layout:
         if self._by_parts is None:
             self._by_parts = self._comes_by_parts(config)
         if not self._by_parts:
-            return rendered_of(self._laid_out(config))
+            whole = rendered_of(self._laid_out(config))
+            return replace(whole, routes=_routes(whole.text, config))
         if self._head is None or self._head[0] != config.process:
             self._head, self._known = (config.process, self._laid_out(replace(config, listeners=()))), {}
         head = self._head[1]
@@ -141,7 +145,7 @@ class Layout:
             self._known[listener.name] = part
             sections.update(part.sections)
         text = head + "".join(part.text for part in self._known.values())
-        return Rendered(_normal(text), sections)
+        return Rendered(_normal(text), sections, _routes(head, config))
 
     def _comes_by_parts(self, config: ProxyConfig) -> bool:
         """Whether all kinds of listeners give the same text at once as one after the other."""
@@ -184,7 +188,13 @@ class Layout:
 def rendered_of(text: str) -> Rendered:
     """Return a text, from a template or from a file, as what it says; whichever marker it has is opened again."""
     opened = _normal(_MARKER.sub(rf"\g<1>{_PLACEHOLDER}", text, count=1))
+    if marker := marker_of(text):
+        opened = opened.replace(MAP_NAME.format(marker), _MAP)
     return Rendered(opened, sections_of(opened))
+
+
+def _routes(text: str, config: ProxyConfig) -> Mapping[str, str] | None:
+    return map_of(config) if config.process.door and _MAP in text else None
 
 
 def _normal(text: str) -> str:
@@ -194,7 +204,8 @@ def _normal(text: str) -> str:
 
 def marked(rendered: Rendered, marker: str) -> str:
     """Return the text to write, with the marker by which the worker that runs it is known."""
-    return _OPEN.sub(rf"\g<1>{marker}", rendered.text, count=1)
+    text = _OPEN.sub(rf"\g<1>{marker}", rendered.text, count=1)
+    return text if rendered.routes is None else text.replace(_MAP, MAP_NAME.format(marker))
 
 
 def next_marker(rendered: Rendered, now: str | None) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from discover.layout import Section, ServerLine, endpoint_of
-from discover.plan import ServerChange
+from discover.plan import RouteChange, ServerChange
 
 LINE_BYTES_MAX = 8000  # half of tune.bufsize: 2.6 drops a longer line without a word
 _WORDS = re.compile(r"[A-Za-z0-9._:/\[\]@%,=*+~ -]*")  # nothing that ends a command or quotes
@@ -89,6 +89,30 @@ def _moved(path: str, wanted: ServerLine, row: Row) -> tuple[str, ...]:
     rest = (f"set server {path} state maint",) if moving and not row.admin & MAINT else ()
     ready = (f"set server {path} state ready",) if moving or row.admin else ()
     return (*rest, *move, *weight, *ready)
+
+
+def route_commands(changes: Iterable[RouteChange], file: str) -> tuple[str, ...]:
+    """Return what to say for changes of a map; one line that is added twice would stay twice."""
+    return tuple(_route(change, file) for change in changes)
+
+
+def _route(change: RouteChange, file: str) -> str:
+    if not _WORDS.fullmatch(f"{change.key}{change.after or ''}"):
+        raise Mismatch(f"{change}: cannot be said at runtime")
+    if change.after is None:
+        return f"del map {file} {change.key}"
+    return f"{'add' if change.before is None else 'set'} map {file} {change.key} {change.after}"
+
+
+def routes_in(answer: str) -> Mapping[str, str]:
+    """Return the lines of a map in the answer to `show map`. Raises Mismatch."""
+    routes: dict[str, str] = {}
+    for line in filter(None, answer.splitlines()):
+        words = line.split(" ")
+        if len(words) != 3 or words[1] in routes:  # where it lies, key, value
+            raise Mismatch(f"the map of the door has the line {line!r:.80}")
+        routes[words[1]] = words[2]
+    return routes
 
 
 def batches(texts: Iterable[str], prefix: str = "@1 ") -> Iterable[str]:

@@ -8,13 +8,15 @@ from typing import get_args
 from catalog.record import Balance, Check, Mode, Retry, Sticky
 from discover.grpc_check import asked
 from discover.intervals import INTERVAL_MS
-from discover.model import Bind, Header, Listener, Process, ProxyConfig, Server, Verbatim
+from discover.model import Bind, Door, Header, Listener, Process, ProxyConfig, Server, Verbatim, behind_door
+from discover.seats import seat
 
 _SERVERS = (
     Server("000000000001:80", "192.0.2.1:80", weight=100, draining=False, backup=False, cookie=""),
     Server("000000000002:80", "[2001:db8::2]:80", weight=0, draining=True, backup=True, cookie=""),
 )
 _COOKIES = (Server("000000000003:80", "192.0.2.3:80", weight=1, draining=False, backup=False, cookie="c0ffee"),)
+_DOOR = Door((Bind("127.0.0.1", 80), Bind("::1", 80), Bind("*", 80)), "sample", "/run/tandem/pages.sock")
 _CHECKS = (
     Check("tcp"),
     Check("http", "/health?a=b", timeout_ms=500, status="200-299,404", host="up.example"),
@@ -26,7 +28,9 @@ def sample(process: Process) -> ProxyConfig:
     """Return one listener for every way to ask for one: a template that lays these out lays out any."""
     kinds = product(get_args(Mode), get_args(Balance), get_args(Sticky), get_args(Retry), _CHECKS, (None, 1500))
     plain = tuple(_listener(port, *kind) for port, kind in enumerate(kinds, start=1))
-    return ProxyConfig(process, (*plain, *_special(plain)))
+    listeners = (*plain, *_special(plain))
+    behind = (_behind(listener) for listener in listeners if listener.mode == "http")
+    return ProxyConfig(replace(process, door=process.door or _DOOR), (*listeners, *behind, seat(1)))
 
 
 def _special(plain: Sequence[Listener]) -> Iterable[Listener]:
@@ -45,6 +49,12 @@ def _special(plain: Sequence[Listener]) -> Iterable[Listener]:
             yield replace(special, asked=asked("sample"), takes_over=True)
         else:
             yield replace(special, hash_header="X-User", h2c=True, canary=Header("X-Canary", "on"))
+
+
+def _behind(listener: Listener) -> Listener:
+    """Return a listener that only the door leads to."""
+    name = behind_door(listener.service, listener.port)
+    return replace(listener, name=name, binds=(), routes=(f"{listener.port}.sample/", f"*.{listener.port}.sample/a/"))
 
 
 def _listener(

@@ -8,11 +8,13 @@ from typing import Literal
 
 from catalog.access import Access
 from catalog.errors import Rejected
+from catalog.rules import HOST_NAME
 from discover.claims import PortRange, port_range
 from sidecar.options import (
     COMMAND,
     COMMON,
     Option,
+    WrongSettings,
     access_of,
     address_or_off,
     boolean,
@@ -46,6 +48,24 @@ def hosts(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(addresses))
 
 
+def bind_or_off(text: str) -> tuple[str | None, int] | None:
+    """Return address and port of `ip:port`, `*:port` or `port`, which leaves the address to BIND. Raises Rejected."""
+    host, _, port = text.strip().rpartition(":")
+    if host in ("", "*") and port.isascii() and port.isdigit() and 1 <= int(port) <= 65535:
+        return host or None, int(port)
+    return address_or_off(text)
+
+
+def domain_or_off(text: str) -> str:
+    """Return a domain, empty for `off`. Raises Rejected."""
+    name = text.strip().strip(".").lower()
+    if name == "off":
+        return ""
+    if not HOST_NAME.fullmatch(name) or name.startswith("*"):
+        raise Rejected(f"{text!r} is not a domain such as apps.example.com")
+    return name
+
+
 OPTIONS = (
     Option(
         "BIND", hosts, None, "where service ports listen; * for everywhere (default: 127.0.0.1 and docker0's address)"
@@ -54,6 +74,8 @@ OPTIONS = (
     Option(
         "PORT_RANGE", port_range, "10000-10999", "for services with SERVICE_PORT=auto: claimed once in etcd, for good"
     ),
+    Option("HTTP_BIND", bind_or_off, "off", "one port, or ip:port, for all http services, by host name; or off"),
+    Option("DOMAIN", domain_or_off, "off", "services are <service>.<DOMAIN> at HTTP_BIND"),
     Option("TEMPLATE", Path, str(TEMPLATE), "the template of haproxy.cfg; an edit applies at once if it is valid"),
     Option(
         "SNIPPETS",
@@ -90,6 +112,8 @@ class DiscoverSettings:
     hosts: tuple[str, ...] | None  # None: loopback, and the Docker bridge's gateway while there is one
     stats: tuple[str, int] | None
     port_range: PortRange
+    http_bind: tuple[str | None, int] | None  # without an address: where service ports listen
+    domain: str
     template: Path
     snippets: Path
     services: Path | None
@@ -110,12 +134,16 @@ class DiscoverSettings:
 def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> DiscoverSettings:
     """Return the settings; flag beats variable beats default. Raises WrongSettings with all mistakes."""
     values = values_of(OPTIONS, PROGRAM, ABOUT, argv, environ, COMMANDS)
+    if values["DOMAIN"] and not values["HTTP_BIND"]:
+        raise WrongSettings(["DOMAIN: names services at HTTP_BIND, which is off; set HTTP_BIND=80"])
     return DiscoverSettings(
         access=access_of(values),
         prefix=values["ETCD_PREFIX"],
         hosts=values["BIND"],
         stats=values["STATS"],
         port_range=values["PORT_RANGE"],
+        http_bind=values["HTTP_BIND"],
+        domain=values["DOMAIN"],
         template=values["TEMPLATE"],
         snippets=values["SNIPPETS"] or values["TEMPLATE"].with_name("snippets.d"),
         services=values["SERVICES"],

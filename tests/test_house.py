@@ -43,8 +43,9 @@ DOORS = {
 # Standard modules with an effect, where it is an adapter's: room -> modules that may.
 EFFECTS = {
     ("discover", "subprocess"): {"discover.haproxy"},
-    # guard waits on HAProxy's master socket; addresses asks for the bridge's address and tries a port
-    ("discover", "socket"): {"discover.haproxy", "discover.addresses", "discover.guard"},
+    # guard waits on HAProxy's master socket; addresses asks for the bridge's address and tries a port; HAProxy asks
+    # page_server at a socket of its own
+    ("discover", "socket"): {"discover.haproxy", "discover.addresses", "discover.guard", "discover.page_server"},
     ("register", "subprocess"): set[str](),
 }
 # The environment is an argument everywhere else; etcd_library sets in it what grpc reads at import.
