@@ -10,6 +10,7 @@ from sidecar.problems import Problem
 
 _PLACE = re.compile(r"[\[( ](?P<file>/[^\[\]() ]+):(?P<line>\d+)[\])]")
 _HEAD = re.compile(r"\s*(?:listen|frontend|backend)\s+(\S+)")
+_QUOTED = re.compile(r"'([^']+)'")
 _TOKEN = re.compile(r"[^\s'\"(),\[\]]+")
 
 
@@ -121,7 +122,7 @@ def blamed(alerts: Iterable[str], file: str, text: str, listeners: Iterable[List
         if not numbers:
             tokens = (token.partition("/")[0].rstrip(":.;") for token in _TOKEN.findall(alert))
             for name in filter(None, (_owner(token, known) for token in tokens if token in proxies)):
-                found.setdefault(name, Blame(alert, exact=False))
+                found.setdefault(name, Blame(_said(alert, "", known[name]), exact=False))
     return found
 
 
@@ -144,8 +145,10 @@ def _owner(proxy: str, known: Mapping[str, Listener]) -> str:
 
 
 def _said(alert: str, line: str, listener: Listener) -> str:
-    """Return HAProxy's words, and where the line was written if an operator did."""
-    origin = next((own.origin for own in listener.snippet if own == line), "")
+    """Return HAProxy's words, and where the line was written if an operator did: that line, or one of those words."""
+    quoted = set(_QUOTED.findall(alert)) - {listener.name}
+    own = (each for each in listener.snippet if each == line or (not line and quoted & set(each.split())))
+    origin = next((each.origin for each in own), "")
     words = _PLACE.sub("", alert).removeprefix("parsing").lstrip(" :")
     return f"{origin}: {words}" if origin else alert
 

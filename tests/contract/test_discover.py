@@ -259,7 +259,7 @@ def test_the_oldest_service_keeps_its_port(etcd, discover):
         serve(etcd, discover, 1, one, port)
 
         publish(etcd, local(2, two, port, "intruder"))
-        discover.wait_said(f"service port {port} belongs to whoami, which named it first")
+        discover.wait_said(f"service port {port} belongs to whoami, which claimed or named it first")
         assert answers(port) == {"one"}
 
         withdraw(etcd, local(1, one, port))

@@ -52,6 +52,10 @@ def config(*listeners: Listener) -> ProxyConfig:
         ("config : proxy 'db:90' has no mode", {"db:90": "config : proxy 'db:90' has no mode"}),
         ("config : 'server web:80/a' : bad", {"web:80": "config : 'server web:80/a' : bad"}),
         ("config : backend 'web:80:panic': bad", {"web:80": "config : backend 'web:80:panic': bad"}),
+        (
+            "config : Proxy 'web:80': unable to find required use_backend: 'here'.",
+            {"web:80": "snippet web.cfg line 7: config : Proxy 'web:80': unable to find required use_backend: 'here'."},
+        ),
         (f"parsing [{FILE}:2] : bad", {}),
         (f"parsing [{FILE}:12] : bad", {}),
         (f"parsing [{FILE}:99] : bad", {}),
