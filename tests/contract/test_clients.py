@@ -44,6 +44,15 @@ class Site:
     discover: Discover
     ports: dict[str, int]
     web: Web
+    file: Path
+
+    def reload(self) -> None:
+        """Have HAProxy reloaded by a service more, and return when the new worker serves."""
+        services = yaml.safe_load(self.file.read_text())
+        port = free_port()
+        services["services"][f"more-{port}"] = {"port": port, "servers": [f"127.0.0.1:{self.discover.metrics}"]}
+        self.file.write_text(yaml.safe_dump(services))
+        self.discover.wait_said(f"new listen more-{port}:{port}", START_S)
 
     def worker_kb(self) -> int:
         """Return the most memory that a worker of HAProxy had."""
@@ -76,7 +85,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         discover.start()
         stack.callback(discover.end)
         discover.wait_ready(40)
-        yield Site(discover, ports, web)
+        yield Site(discover, ports, web, file)
 
 
 def said(*command: str) -> str:
@@ -161,3 +170,26 @@ def test_an_upload_of_a_gigabyte(site: Site, tmp_path: Path, flag: str):
 
     assert curl(flag, "-T", file.name, f"http://127.0.0.1:{site.ports['web']}/upload") == f"{GB} bytes"
     assert site.worker_kb() < before_kb + 32 * 1024, "it is passed on, not kept"
+
+
+def test_a_websocket_stays_over_a_reload(site: Site):
+    with connect(f"ws://127.0.0.1:{site.ports['websocket']}/chat", proxy=None) as connection:
+        connection.send("before")
+        assert connection.recv(timeout=START_S) == "BEFORE"
+
+        site.reload()
+
+        connection.send("after")
+        assert connection.recv(timeout=START_S) == "AFTER"
+
+
+@pytest.mark.parametrize("service", ["grpc", "grpc-tcp"])
+def test_a_grpc_channel_goes_on_over_a_reload(site: Site, service: str):
+    with grpc.insecure_channel(f"127.0.0.1:{site.ports[service]}", [("grpc.enable_http_proxy", 0)]) as channel:
+        call = channel.unary_unary(f"{ECHO}Unary")
+        assert call(b"before", timeout=START_S) == b"before"
+
+        site.reload()
+
+        for number in range(20):
+            assert call(b"after %d" % number, timeout=START_S) == b"after %d" % number
