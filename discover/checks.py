@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from discover.door import NO_PORT
 from discover.evidence import Suspects, Verdict
 from discover.model import name_of
 from discover.snapshot import Claim
@@ -42,10 +43,9 @@ def _places(suspects: Suspects, claims: Mapping[str, Claim]) -> Mapping[tuple[st
     for key, suspect in suspects.items():
         record = suspect.record
         port, claim = record.instance.service_port, claims.get(record.key.service)
-        if port is None and claim is not None:
-            port = claim.port
-        if port is not None:
-            places[name_of(record.key.service, port), record.key.name] = key
+        if port is None:
+            port = claim.port if claim is not None else NO_PORT  # reached by its host name only
+        places[name_of(record.key.service, port), record.key.name] = key
     return places
 
 

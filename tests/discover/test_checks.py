@@ -2,6 +2,7 @@
 
 from discover.checks import questions, verdicts_of
 from discover.evidence import Suspect
+from discover.snapshot import Claim
 from tests.parts.records import instance, snapshot
 
 HEAD = (
@@ -47,3 +48,13 @@ def test_what_proves_nothing():
         HEAD + at_rest,
     ):
         assert verdicts_of(answer, SUSPECTS, {}) == {}
+
+
+def test_without_a_port_of_its_own_it_is_behind_its_claim_or_its_host_name():
+    auto = {
+        key: Suspect(record, "expired", 0.0) for key, record in snapshot(instance(1, service_port=None)).records.items()
+    }
+
+    assert list(questions(auto, {"whoami": Claim(10007, 5)})) == ["show servers state whoami:10007"]
+    assert list(questions(auto, {})) == ["show servers state whoami:0"]
+    assert verdicts_of(HEAD + row(1, "2 0 0 0 2 6 3 4 6"), auto, {"whoami": Claim(8000, 5)}) == {FIRST: "passing"}
