@@ -122,9 +122,10 @@ class Fitting:
         if isinstance(error, Unlaid):
             found = {error.listener: Blame(str(error), exact=False)} if error.listener else {}
         else:
-            found = dict(blamed(error.alerts, error.file, layout.render(tried).text, tried.listeners))
-        found = found or self._searched(layout, tried, error)
+            found = dict(blamed(error.alerts, error.file, error.text, tried.listeners))
         wanted = {listener.name: listener for listener in self._wanted.listeners}
+        if not found.keys() & wanted.keys():  # nobody is named, or a backend that somebody has taken
+            found = self._searched(layout, tried, error)
         held = [self._hold(quarantine, wanted[name], blame) for name, blame in found.items() if name in wanted]
         return any(held)
 

@@ -30,11 +30,11 @@ _DESCRIPTION = re.compile(r"^description: (?P<marker>\S+)\s*$", re.MULTILINE)
 
 
 class Refusal(Rejected):
-    """HAProxy refuses a file: all that it says about it."""
+    """HAProxy refuses a file: what is in it, and all that HAProxy says about it."""
 
-    def __init__(self, file: str, alerts: Sequence[str]) -> None:
+    def __init__(self, file: str, text: str, alerts: Sequence[str]) -> None:
         super().__init__(f"HAProxy refuses the configuration: {alerts[0]}")
-        self.file = file
+        self.file, self.text = file, text
         self.alerts = tuple(alerts)
 
 
@@ -57,6 +57,7 @@ class HAProxy:
 
     def check(self, candidate: Path) -> None:
         """Let HAProxy read a file without running it. Raises Refusal."""
+        text = ""
         try:
             done = subprocess.run(
                 [self._binary, "-c", "-f", str(candidate)],
@@ -73,7 +74,9 @@ class HAProxy:
         if done.returncode < 0:
             raise Unavailable(f"{self._binary} -c was ended by signal {-done.returncode}")
         if done.returncode != 0:
-            raise Refusal(str(candidate), _complaints(done.stderr + done.stdout))
+            with contextlib.suppress(OSError):  # without it nobody is told from the lines that are named
+                text = candidate.read_text()
+            raise Refusal(str(candidate), text, _complaints(done.stderr + done.stdout))
 
     def marker(self) -> str | None:
         """Return the marker of the running worker; None if its file had none. Raises Unavailable."""

@@ -62,7 +62,7 @@ def _check(settings: DiscoverSettings, layout: Layout, config: ProxyConfig) -> N
         try:
             haproxy.check(file)
         except Refusal as error:
-            found = blamed(error.alerts, error.file, rendered.text, config.listeners)
+            found = blamed(error.alerts, error.file, error.text, config.listeners)
             written = [blame.why for blame in found.values() if blame.why.startswith("snippet ")]
             if written:
                 raise Rejected(f"HAProxy refuses {written[0]}") from error

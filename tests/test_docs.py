@@ -42,6 +42,13 @@ def test_every_default_is_the_one_in_the_readme():
             assert any(option.default in default for default in table[option.name]), option.name
 
 
+def test_every_block_of_the_template_is_in_the_readme_and_no_other():
+    table = README.partition("| block |")[2].partition("\n\n")[0]
+    named = re.findall(r"`([a-z_]+)`", "\n".join(line.split("|")[1] for line in rows(table).splitlines()))
+
+    assert set(named) == set(re.findall(r"{%-? block (\w+)", (ROOT / "templates" / "haproxy.cfg.j2").read_text()))
+
+
 def test_every_reason_is_explained_with_its_meaning():
     text = (ROOT / "docs" / "reasons.md").read_text()
     told = dict(re.findall(r"^\| `([A-Z_]+)` \| ([^|]+?) \|", text, re.MULTILINE))

@@ -48,7 +48,7 @@ class Applied:
     def check(self, rendered: Rendered) -> None:
         self.checks += 1
         if self.bad(rendered.text):
-            raise Refusal("/file", ["no reason given"])
+            raise Refusal("/file", rendered.text, ["no reason given"])
 
     def round(self, snippets: Snippets | None = None) -> dict[str, str]:
         self.checks = 0
