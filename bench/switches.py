@@ -15,7 +15,7 @@ from types import TracebackType
 from bench.engine_api import Stamps
 from bench.measure import Figure, at_most, percentile, say, spread
 from bench.sides import of_tandem
-from bench.world import Made, Maker, pair_of
+from bench.world import Made, Maker, metric, pair_of
 from tests.parts.engine import LABEL, Engine, Pair
 from tests.parts.wait import wait_for
 
@@ -177,6 +177,11 @@ class World:
     pair: Pair
     stubbed: dict[str, Service]
     ordinary: dict[str, Service]
+    reloads: float  # before the clients came
+
+    def more_reloads(self) -> int:
+        """Return how many others on this engine have caused since: an http client is asked to reconnect by each."""
+        return int(metric(self.pair, "tandem_discover_reloads_total") - self.reloads)
 
 
 @contextlib.contextmanager
@@ -204,7 +209,7 @@ def world(modes: tuple[str, ...] = tuple(PORTS)) -> Iterator[World]:
             wait_for(lambda one=service: pair.get(one.port).status == 200, 20, f"{service.port} answers")  # type: ignore[misc]
         for service in kinds[0].values():
             stack.enter_context(service.client)
-        yield World(pair, *kinds)
+        yield World(pair, *kinds, metric(pair, "tandem_discover_reloads_total"))
 
 
 def run(count: int = 50) -> list[Figure]:
@@ -217,10 +222,11 @@ def run(count: int = 50) -> list[Figure]:
                 starts[mode].append(it.ordinary[mode].ordinary())
             if number % 10 == 9:
                 say(f"{number + 1} of {count} switches: {[len(s.client.failed) for s in it.stubbed.values()]} lost")
-    return [figure for mode in PORTS for figure in _figures(it.stubbed[mode], starts[mode])]
+        reloads = it.more_reloads()
+    return [figure for mode in PORTS for figure in _figures(it.stubbed[mode], starts[mode], reloads)]
 
 
-def _figures(service: Service, starts: list[float]) -> list[Figure]:
+def _figures(service: Service, starts: list[float], reloads: int) -> list[Figure]:
     mode, client, times = service.mode, service.client, len(service.taken_over)
     for line in client.failed[:10]:
         say(f"  {mode}: {line}")
@@ -229,7 +235,8 @@ def _figures(service: Service, starts: list[float]) -> list[Figure]:
         at_most(f"{mode}: changes of who answers, {times} times there and back", len(client.turns) - 1, "", 2 * times),
     ]
     if mode == "http":
-        figures.append(at_most("http: connections that the client needed", client.connections, "", 1))
+        wanted = f"1, and one for each reload that others caused: {reloads}"
+        figures.append(at_most("http: connections of the client", client.connections, "", 1 + reloads, wanted))
     else:
         figures.append(at_most("tcp: calls that a switch cut, made once more", client.cut, "", 2 * times))
     figures += spread(f"{mode}: an ordinary start, event to first reply", starts)

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from discover import preview
@@ -29,6 +30,7 @@ from discover.saved import SavedFile
 from discover.settings import PROGRAM, DiscoverSettings, settings_of
 from discover.snapshot import EMPTY
 from discover.snippets import SnippetFolder
+from discover.stub_debt import StubDebt
 from discover.template import Templates
 from discover.template_watch import FileWatch
 from discover.upkeep import Upkeep
@@ -70,7 +72,8 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
     claims = _claims(settings, keeper, trigger, portless=portless, runs=lambda: reconcile.config)
     applier = Applier(haproxy, paths_of(settings).config, stop=threading.Event(), metrics=metrics)
     sources = _sources(settings, keeper, claims, outside)
-    reconcile = Reconcile(sources, applier, trigger, problems=problems, health=state)
+    stubs = StubDebt(haproxy.ask, settings.state_dir / "stubs", metrics)
+    reconcile = Reconcile(sources, applier, trigger, stubs=stubs, problems=problems, health=state)
     actors = [
         reconcile.actor(),
         claims.actor(),
@@ -88,7 +91,8 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
         knowing_pages = Knowing(lambda: reconcile.config, reconcile.gone)
         actors.append(pages(pages_of(settings), knowing_pages))
     if settings.metrics:
-        actors.append(health.server(settings.metrics, state, metrics, lambda: _explained(reconcile, keeper, problems)))
+        explained = partial(_explained, reconcile, keeper, stubs, problems)
+        actors.append(health.server(settings.metrics, state, metrics, explained))
     run_group(actors)
     logger.info("stopped as asked, HAProxy goes on serving")
 
@@ -201,12 +205,13 @@ def _make_folders(settings: DiscoverSettings) -> None:
             raise WrongSettings([f"{name}: {folder} cannot be written to; name another folder, or run as root"])
 
 
-def _explained(reconcile: Reconcile, keeper: Keeper, problems: Problems) -> dict[str, Any]:
+def _explained(reconcile: Reconcile, keeper: Keeper, stubs: StubDebt, problems: Problems) -> dict[str, Any]:
     """Return what runs and what is refused, for /explain."""
     config = reconcile.config
     return {
         "revision": keeper.state.catalog.revision,
         **keeper.explained(),
+        "stubs": stubs.explained(),
         "listeners": {item.name: asdict(item) for item in config.listeners} if config else {},
         "refused": {where: {"code": problem.code, "text": problem.text} for where, problem in problems.current.items()},
     }

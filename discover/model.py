@@ -66,6 +66,7 @@ class Server:
     canary: bool = False
     slow_start_ms: int | None = None
     maxconn: int | None = None
+    stub: bool = False
 
 
 @dataclass(frozen=True, slots=True)

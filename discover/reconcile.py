@@ -25,6 +25,7 @@ from discover.runtime import Mismatch
 from discover.seats import seated, services_of, unseated, with_seats
 from discover.snapshot import EMPTY, Snapshot
 from discover.snippets import Snippets
+from discover.stub_debt import StubDebt
 from discover.template import Templates
 from sidecar.actors import Actor
 from sidecar.health import Health
@@ -62,12 +63,20 @@ class Reconcile:
     """The actor that alone changes HAProxy and its files."""
 
     def __init__(
-        self, sources: Sources, applier: Applier, trigger: Trigger, *, problems: Problems, health: Health
+        self,
+        sources: Sources,
+        applier: Applier,
+        trigger: Trigger,
+        *,
+        stubs: StubDebt,
+        problems: Problems,
+        health: Health,
     ) -> None:
         self.config: ProxyConfig | None = None  # what runs, for whoever asks
         self._sources = sources
         self._applier = applier
         self._trigger = trigger
+        self._stubs = stubs
         self._problems = problems
         self._health = health
         self._stop: threading.Event = applier.stop
@@ -254,27 +263,32 @@ class Reconcile:
                 log.warning("a change at runtime failed, reloading instead: %s", why)
                 return f"a change at runtime failed: {why}"
             log.info("updated %s", Details(changes=step.why))
-        self.config = config
+        self._runs(config)
         return ""
+
+    def _runs(self, config: ProxyConfig) -> None:
+        self.config = config
+        self._stubs.update(config)
 
     def _with_reload(self, config: ProxyConfig, layout: Layout) -> None:
         wanted = layout.render(config)
         step = step_to(wanted, self._running.rendered if self._running else None)
         self._reload(wanted, step.why if not isinstance(step, Noop) else "to be sure")
-        self.config = config
+        self._runs(config)
         self._sources.listened.save(services_of(config.listeners))
 
     def _reload(self, wanted: Rendered, why: str) -> None:
         refused, reason, at_s = self._refused
         if wanted.text == refused and time.monotonic() < at_s + AGAIN_S:
             raise Rejected(reason)  # unchanged: HAProxy would only say it again
-        started = time.monotonic()
+        started, calls = time.monotonic(), self._stubs.counted()
         try:
             self._running = self._applier.reload(self._running, wanted)
         except Rejected as error:
             self._refused = (wanted.text, str(error), time.monotonic())
             raise
         ended = time.monotonic()
+        self._stubs.carry(calls)
         self._pace.done(ended)
         took_ms = round((ended - started) * 1000)
         log.info("reloaded %s", Details(why=why, took_ms=took_ms))

@@ -36,6 +36,7 @@ def servers_of(
             canary=bool(instance.canary) and instance.mode == "http",
             slow_start_ms=instance.slow_start_ms,
             maxconn=instance.maxconn,
+            stub=instance.role == "stub",
         )
 
     return tuple(map(server, sorted(group, key=lambda record: _place(record, site))))
