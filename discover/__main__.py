@@ -67,9 +67,13 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
     haproxy = HAProxy(paths_of(settings), binary=settings.haproxy, supervised=settings.supervised)
     if paths_of(settings).config.exists() and not haproxy.answers():
         haproxy.start()  # before all else: a snapshot of 10,000 instances takes a while to read
-    keeper, knowing = _knowing(settings, haproxy, trigger, metrics=metrics, state=state)
+
+    def runs() -> ProxyConfig | None:
+        return reconcile.config
+
+    keeper, knowing = _knowing(settings, haproxy, trigger, runs=runs, metrics=metrics, state=state)
     outside, portless, reading = _outside(settings, trigger, state)
-    claims = _claims(settings, keeper, trigger, portless=portless, runs=lambda: reconcile.config)
+    claims = _claims(settings, keeper, trigger, portless=portless, runs=runs)
     applier = Applier(haproxy, paths_of(settings).config, stop=threading.Event(), metrics=metrics)
     sources = _sources(settings, keeper, claims, outside)
     stubs = StubDebt(haproxy.ask, settings.state_dir / "stubs", metrics)
@@ -88,8 +92,7 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
         ).actor(),
     ]
     if settings.http_bind:
-        knowing_pages = Knowing(lambda: reconcile.config, reconcile.gone)
-        actors.append(pages(pages_of(settings), knowing_pages))
+        actors.append(pages(pages_of(settings), Knowing(runs, reconcile.gone)))
     if settings.metrics:
         explained = partial(_explained, reconcile, keeper, stubs, problems)
         actors.append(health.server(settings.metrics, state, metrics, explained))
@@ -98,7 +101,13 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
 
 
 def _knowing(
-    settings: DiscoverSettings, haproxy: HAProxy, trigger: Trigger, *, metrics: Metrics, state: health.Health
+    settings: DiscoverSettings,
+    haproxy: HAProxy,
+    trigger: Trigger,
+    *,
+    runs: Callable[[], ProxyConfig | None],
+    metrics: Metrics,
+    state: health.Health,
 ) -> tuple[Keeper, list[Actor]]:
     """Return the keeper of what is known of the catalog, and the actors that feed it."""
     prefix = settings.prefix
@@ -138,7 +147,7 @@ def _knowing(
         resync=watch.resync,
         metrics=metrics,
     )
-    return keeper, [watch.actor(), Upkeep(keeper, haproxy, file, trigger).actor(), audit.actor()]
+    return keeper, [watch.actor(), Upkeep(keeper, haproxy, file, trigger, runs).actor(), audit.actor()]
 
 
 def _outside(

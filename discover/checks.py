@@ -1,6 +1,7 @@
 """What HAProxy's own checks say of suspects: which servers to ask for, and what the answer means. No I/O."""
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from discover.door import NO_PORT
 from discover.evidence import Suspects, Verdict
@@ -11,19 +12,26 @@ from discover.snapshot import Claim
 _COLUMNS = ("be_name", "srv_name", "srv_op_state", "srv_admin_state", "srv_check_result", "srv_check_state")
 MANY = 50  # questions, which fit on one line
 STOPPED = 0
+Behind = Mapping[tuple[str, int], str]
+NOTHING: Behind = MappingProxyType({})
 PASSED = 3
 ENABLED = 0x04
 
 
-def questions(suspects: Suspects, claims: Mapping[str, Claim]) -> Iterable[str]:
-    """Return what to ask: the servers of each listener that has a suspect, or of all if those are many."""
-    proxies = sorted({proxy for proxy, _ in _places(suspects, claims)})
+def questions(suspects: Suspects, claims: Mapping[str, Claim], behind: Behind = NOTHING) -> Iterable[str]:
+    """Return what to ask: the servers of each listener that has a suspect, or of all if those are many.
+
+    `behind` has the names of those that only the door leads to.
+    """
+    proxies = sorted({proxy for proxy, _ in _places(suspects, claims, behind)})
     return ["show servers state"] if len(proxies) > MANY else [f"show servers state {proxy}" for proxy in proxies]
 
 
-def verdicts_of(answer: str, suspects: Suspects, claims: Mapping[str, Claim]) -> Mapping[str, Verdict]:
+def verdicts_of(
+    answer: str, suspects: Suspects, claims: Mapping[str, Claim], behind: Behind = NOTHING
+) -> Mapping[str, Verdict]:
     """Return what the answers say about each suspect; nothing about one that is not found or not yet checked."""
-    places = _places(suspects, claims)
+    places = _places(suspects, claims, behind)
     found: dict[str, Verdict] = {}
     column: Mapping[str, int] = {}
     for line in answer.splitlines():
@@ -38,14 +46,15 @@ def verdicts_of(answer: str, suspects: Suspects, claims: Mapping[str, Claim]) ->
     return found
 
 
-def _places(suspects: Suspects, claims: Mapping[str, Claim]) -> Mapping[tuple[str, str], str]:
+def _places(suspects: Suspects, claims: Mapping[str, Claim], behind: Behind) -> Mapping[tuple[str, str], str]:
     places = {}
     for key, suspect in suspects.items():
         record = suspect.record
         port, claim = record.instance.service_port, claims.get(record.key.service)
         if port is None:
             port = claim.port if claim is not None else NO_PORT  # reached by its host name only
-        places[name_of(record.key.service, port), record.key.name] = key
+        place = record.key.service, port
+        places[behind.get(place) or name_of(*place), record.key.name] = key
     return places
 
 

@@ -126,11 +126,14 @@ def port_of(door: Door | None) -> str:
 
 
 def map_of(config: ProxyConfig) -> Mapping[str, str]:
-    """Return the map: each key and the backend that it leads to."""
+    """Return the map: each key and the backend that it leads to; and for a backend and a header, its canaries."""
     found: dict[str, str] = {}
     for listener in config.listeners:
         for key in listener.routes:
             found.setdefault(key, listener.name)
+        if listener.routes and listener.canary:
+            value = f"{listener.canary.value}/" if listener.canary.value else ""
+            found[f"{listener.name}?{listener.canary.name.lower()}={value}"] = f"{listener.name}:canary"
     return found
 
 

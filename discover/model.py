@@ -115,6 +115,7 @@ class Door:
     binds: tuple[Bind, ...]
     domain: str  # services are `<service>.<domain>`; empty: only by the hosts that they declare
     pages: str  # the unix socket that answers what no service can
+    headers: tuple[str, ...] = ()  # of which one can lead to canaries
     map: str = MAP_NAME.format(OPEN_MARKER)  # beside haproxy.cfg; the text's own marker is filled in
 
 

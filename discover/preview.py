@@ -22,6 +22,7 @@ from discover.ownership import Listening
 from discover.quarantine import blamed
 from discover.render import Layout, Rendered, marked, rendered_of
 from discover.sample import sample
+from discover.seats import with_seats
 from discover.settings import PROGRAM, Command, DiscoverSettings
 from discover.snapshot import EMPTY, Snapshot, snapshot_of
 from discover.snippets import Inserted, SnippetFolder
@@ -87,7 +88,7 @@ def _wanted(settings: DiscoverSettings, runs: Rendered | None) -> ProxyConfig:
     config, bad = Inserted().into(with_idle(built, idle), SnippetFolder(settings.snippets).read())
     for why in bad.values():
         raise Rejected(why)
-    return config
+    return with_seats(config)
 
 
 def _check_services(settings: DiscoverSettings) -> None:

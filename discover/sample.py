@@ -30,7 +30,9 @@ def sample(process: Process) -> ProxyConfig:
     plain = tuple(_listener(port, *kind) for port, kind in enumerate(kinds, start=1))
     listeners = (*plain, *_special(plain))
     behind = (_behind(listener) for listener in listeners if listener.mode == "http")
-    return ProxyConfig(replace(process, door=process.door or _DOOR), (*listeners, *behind, seat(1)))
+    return ProxyConfig(
+        replace(process, door=replace(process.door or _DOOR, headers=("x-canary",))), (*listeners, *behind, seat(1))
+    )
 
 
 def _special(plain: Sequence[Listener]) -> Iterable[Listener]:

@@ -5,7 +5,7 @@ usual kind, and a service that comes later takes one; the next reload gives it o
 """
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from operator import attrgetter
 
@@ -48,7 +48,7 @@ def with_seats(config: ProxyConfig) -> ProxyConfig:
         return config
     behind = sum(not listener.binds for listener in config.listeners)
     most = max(FEWEST, 1 << (behind // SHARE).bit_length())  # in steps, so that few changes change their number
-    return replace(config, listeners=(*config.listeners, *map(seat, range(1, most + 1))))
+    return _heeding((), replace(config, listeners=(*config.listeners, *map(seat, range(1, most + 1)))))
 
 
 def seated(config: ProxyConfig, running: ProxyConfig | None) -> ProxyConfig:
@@ -70,7 +70,17 @@ def seated(config: ProxyConfig, running: ProxyConfig | None) -> ProxyConfig:
     # One whose service now asks for more stays as it is until the reload that this takes.
     wanted = {(listener.service, listener.port) for listener in found}
     left = (it if not it.service or (it.service, it.port) in wanted else seat(_number(it)) for it in seats.values())
-    return replace(config, listeners=(*found, *left))
+    door = running.process.door
+    return _heeding(door.headers if door else (), replace(config, listeners=(*found, *left)))
+
+
+def _heeding(headers: Iterable[str], config: ProxyConfig) -> ProxyConfig:
+    """Return a configuration whose door looks at these headers, and at those that its services ask for."""
+    asked = {each.canary.name.lower() for each in config.listeners if each.canary and each.routes}
+    if (door := config.process.door) is None or (not asked and not headers):
+        return config
+    door = replace(door, headers=tuple(sorted(asked | set(headers))))
+    return replace(config, process=replace(config.process, door=door))
 
 
 def unseated(config: ProxyConfig) -> ProxyConfig:
@@ -108,6 +118,12 @@ def _number(listener: Listener) -> int:
 def _in(listener: Listener, found: Listener) -> Listener:
     """Return a service in a seat; the very object that runs if nothing changed, as that is not laid out anew."""
     return found if _SAID(found) == _SAID(listener) else replace(listener, name=found.name)
+
+
+def only_behind(config: ProxyConfig | None) -> Mapping[tuple[str, int], str]:
+    """Return the backends of services that only the door leads to, by service and service port."""
+    listeners = config.listeners if config else ()
+    return {(each.service, each.port): each.name for each in listeners if not each.binds and each.service}
 
 
 def services_of(listeners: Iterable[Listener]) -> list[Listener]:

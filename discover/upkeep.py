@@ -5,14 +5,17 @@ import logging
 import math
 import threading
 import time
+from collections.abc import Callable
 
 from catalog.errors import Unavailable
 from discover.checks import questions, verdicts_of
 from discover.evidence import State, judge
 from discover.haproxy import HAProxy
 from discover.keeper import Judged, Keeper
+from discover.model import ProxyConfig
 from discover.runtime import batches
 from discover.saved import SavedFile
+from discover.seats import only_behind
 from sidecar.actors import Actor
 from sidecar.trigger import Trigger
 
@@ -27,7 +30,15 @@ AGAIN_S = 3.0  # after a save that failed
 class Upkeep:
     """The actor that does what no change waits for."""
 
-    def __init__(self, keeper: Keeper, haproxy: HAProxy, file: SavedFile, changed: Trigger) -> None:
+    def __init__(
+        self,
+        keeper: Keeper,
+        haproxy: HAProxy,
+        file: SavedFile,
+        changed: Trigger,
+        runs: Callable[[], ProxyConfig | None],
+    ) -> None:
+        self._runs = runs
         self._keeper, self._haproxy, self._file, self._changed = keeper, haproxy, file, changed
         self._awake = Trigger()
         self._stop = threading.Event()
@@ -78,10 +89,10 @@ class Upkeep:
         state, started_s = self._keeper.state, time.monotonic()
         if not _needs_time(state) or started_s < self._ask_s:
             return
-        answers, claims = list[str](), state.view.claims
+        answers, claims, behind = list[str](), state.view.claims, only_behind(self._runs())
         with contextlib.suppress(Unavailable):  # no answer is no evidence; time goes on all the same
-            answers.extend(self._haproxy.ask(line) for line in batches(questions(state.suspects, claims)))
-        step = Judged(verdicts_of("\n".join(answers), state.suspects, claims), time.monotonic())
+            answers.extend(self._haproxy.ask(line) for line in batches(questions(state.suspects, claims, behind)))
+        step = Judged(verdicts_of("\n".join(answers), state.suspects, claims, behind), time.monotonic())
         after = judge(state, step.verdicts, step.at_s)
         if after.suspects != state.suspects or after.doubts != state.doubts:
             self._keeper.leave(step)

@@ -58,3 +58,11 @@ def test_without_a_port_of_its_own_it_is_behind_its_claim_or_its_host_name():
     assert list(questions(auto, {"whoami": Claim(10007, 5)})) == ["show servers state whoami:10007"]
     assert list(questions(auto, {})) == ["show servers state whoami:0"]
     assert verdicts_of(HEAD + row(1, "2 0 0 0 2 6 3 4 6"), auto, {"whoami": Claim(8000, 5)}) == {FIRST: "passing"}
+
+
+def test_what_only_the_door_leads_to_is_asked_for_by_the_name_that_it_has_now():
+    behind = {("whoami", 8000): "seat-3"}
+    answer = HEAD + row(1, "2 0 0 0 2 6 3 4 6").replace("whoami:8000", "seat-3")
+
+    assert list(questions(SUSPECTS, {}, behind)) == ["show servers state seat-3"]
+    assert verdicts_of(answer, SUSPECTS, {}, behind) == {FIRST: "passing"}
