@@ -11,14 +11,16 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 from catalog.etcd_rpc import etcd_rpc_module
+from catalog.leaving_out import leaving_out
 
 # Before etcd3 is imported: its own etcdrpc package cannot be loaded, see etcd_rpc.
 etcdrpc = etcd_rpc_module()
 sys.modules["etcd3.etcdrpc"] = etcdrpc
 
-import etcd3  # noqa: E402
-import grpc  # noqa: E402
-import grpc._common  # noqa: E402
+with leaving_out("grpc.aio"):  # the same for asyncio: 1.5 MB
+    import etcd3
+    import grpc
+    import grpc._common
 
 # Whoever waits for an answer wakes up ten times a second there, for the sake of Ctrl-C: for each open watch that is a
 # tenth of a percent of a core. Our threads are ended by a cancelled call, which wakes them at once.

@@ -9,13 +9,17 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from google.protobuf import (  # type: ignore[import-untyped]  # the wheel has no type information
-    descriptor_pb2,
-    descriptor_pool,
-    message_factory,
+from google.protobuf.internal import (  # type: ignore[import-untyped]  # the wheel has no type information
+    api_implementation,
 )
 
 from catalog.etcd_messages import ENUMS, MESSAGES, PACKAGE, SERVICES, rows
+from catalog.leaving_out import leaving_out
+
+# Its twin in pure Python: 1.4 MB, and only somebody who asks for that uses it.
+_UNUSED = () if api_implementation.Type() == "python" else ("google.protobuf.internal.python_message",)
+with leaving_out(*_UNUSED):
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory  # type: ignore[import-untyped]
 
 _FILE = "tandem/etcd.proto"
 _Field = descriptor_pb2.FieldDescriptorProto

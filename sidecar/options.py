@@ -2,9 +2,9 @@
 
 import argparse
 import ipaddress
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
@@ -91,6 +91,14 @@ class _Parser(argparse.ArgumentParser):
         raise WrongSettings([message])
 
 
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib import metadata  # noqa: PLC0415  0.8 MB with all it needs
+
+        sys.stdout.write(f"{parser.prog} {metadata.version('tandem')}\n")
+        parser.exit()
+
+
 def _flags(
     options: Sequence[Option], program: str, about: str, argv: Sequence[str], commands: Mapping[str, str]
 ) -> tuple[dict[str, str], list[str]]:
@@ -102,7 +110,7 @@ def _flags(
         allow_abbrev=False,
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=44, width=116),
     )
-    parser.add_argument("--version", action="version", version=f"{program} {metadata.version('tandem')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     either = parser.add_mutually_exclusive_group()
     for name, meaning in commands.items():
         either.add_argument(f"--{name}", dest=COMMAND, action="store_const", const=name, help=meaning)
