@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+import textwrap
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
@@ -271,3 +273,12 @@ def test_without_a_file_nothing_of_it_is_loaded():
     seen = "import sys, discover.__main__, discover.preview; print({'yaml', 'discover.outside'} & sys.modules.keys())"
 
     assert subprocess.run([sys.executable, "-c", seen], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_the_example_in_the_readme_is_good():
+    section = (Path(__file__).parent.parent.parent / "README.md").read_text().partition("## Servers that are no")[2]
+    example = "\n".join(line for line in section.partition("\n## ")[0].splitlines() if line.startswith("    "))
+
+    outside = outside_of("README.md", textwrap.dedent(example))
+
+    assert (outside.problems, outside.services.keys()) == ({}, {"postgres", "orders"})
