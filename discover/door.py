@@ -11,6 +11,7 @@ from catalog.record import Instance
 from discover.model import Door, ProxyConfig, because
 from discover.ownership import Problems
 from discover.snapshot import Record, Service
+from sidecar.problems import Problem
 
 Place = tuple[str, int]  # a service and its service port; 0 for none
 NO_PORT = 0
@@ -135,6 +136,14 @@ def map_of(config: ProxyConfig) -> Mapping[str, str]:
             value = f"{listener.canary.value}/" if listener.canary.value else ""
             found[f"{listener.name}?{listener.canary.name.lower()}={value}"] = f"{listener.name}:canary"
     return found
+
+
+def doorless(door: Door | None, routes: Mapping[str, str] | None) -> Mapping[str, Problem]:
+    """Return that what runs has no map, though there shall be a door."""
+    if door is None or routes is not None:
+        return {}
+    text = "no http services at HTTP_BIND: the template in use lacks the block `door` of the shipped one"
+    return {"HTTP_BIND": because("NO_DOOR", text)}
 
 
 def _age(wish: Wish) -> tuple[int, str]:

@@ -12,11 +12,12 @@ from catalog.errors import Rejected
 from discover.addresses import trial
 from discover.apply import Applier, Running
 from discover.build import Known, build
+from discover.door import doorless
 from discover.files import Unwritten
 from discover.fitting import Fitting, Given
 from discover.idle import Idle
 from discover.listened import ListenedFile
-from discover.model import Bind, Listener, Policy, ProxyConfig, because, listened_by, with_idle
+from discover.model import Bind, Listener, Policy, ProxyConfig, listened_by, with_idle
 from discover.ownership import Listening
 from discover.pace import Pace
 from discover.plan import Noop, Reload, RuntimeUpdate, keeping_structure, step_to
@@ -193,7 +194,8 @@ class Reconcile:
             self._idle.update(unseated(self.config) if self.config else None, built, time.monotonic())
             given = Given(self._sources.snippets(), self._good(), self._proxies())
             laid_out = self._say(self._fitting.lay_out(given, lambda layout: self._apply(built, layout)))
-            return {**problems, **laid_out, **self._doorless(built)}
+            lacking = doorless(built.process.door, self._running.rendered.routes if self._running else {})
+            return {**problems, **laid_out, **lacking}
 
     def _remember_earlier(self) -> None:
         """Take what an earlier life listened on, as far as HAProxy still does, for services that are empty now."""
@@ -217,12 +219,6 @@ class Reconcile:
     def _good(self) -> Mapping[str, Listener]:
         """Return the listeners that HAProxy accepted last, also in an earlier life."""
         return {each.name: each for each in (unseated(self.config).listeners if self.config else self._ran)}
-
-    def _doorless(self, built: ProxyConfig) -> Mapping[str, Problem]:
-        if not built.process.door or not self._running or self._running.rendered.routes is not None:
-            return {}
-        text = "no http services at HTTP_BIND: the template in use lacks the block `door` of the shipped one"
-        return {"HTTP_BIND": because("NO_DOOR", text)}
 
     def _say(self, problems: Mapping[str, Problem]) -> Mapping[str, Problem]:
         for what in ("template", "configuration"):
