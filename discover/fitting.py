@@ -81,7 +81,7 @@ class Fitting:
         quarantine = self._quarantines[layout]
         self._wanted, refused = self._inserted.into(config, self._given.snippets)
         fitted = quarantine.laid_out(self._wanted)
-        new = [each for each in self._wanted.listeners if each.name in refused and not quarantine.holds(each.name)]
+        new = [each for each in self._wanted.listeners if each.name in refused and each.name not in quarantine.names]
         for listener in new:
             if not self._hold(quarantine, listener, Blame(refused[listener.name], exact=True)):
                 raise Rejected(refused[listener.name])
@@ -120,12 +120,14 @@ class Fitting:
         quarantine = self._quarantines[layout]
         tried = quarantine.laid_out(self._wanted)
         if isinstance(error, Unlaid):
-            found = {error.listener: Blame(str(error), exact=False)} if error.listener else {}
+            found = {name: Blame(why, exact=False) for name, why in error.why.items()}
         else:
             found = dict(blamed(error.alerts, error.file, error.text, tried.listeners))
         wanted = {listener.name: listener for listener in self._wanted.listeners}
         if not found.keys() & wanted.keys():  # nobody is named, or a backend that somebody has taken
             found = self._searched(layout, tried, error)
+        if not self._templates.is_used(layout) and len(wanted) > 1 and wanted.keys() <= found.keys() | quarantine.names:
+            return False  # an edited template that fails for all
         held = [self._hold(quarantine, wanted[name], blame) for name, blame in found.items() if name in wanted]
         return any(held)
 

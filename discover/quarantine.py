@@ -1,7 +1,7 @@
 """Who stays at its last good form, alone, as HAProxy refuses what it shall be; and whom a refusal is about. No I/O."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from discover.layout import SECTIONS
@@ -59,9 +59,10 @@ class Quarantine:
                 return True
         return False
 
-    def holds(self, name: str) -> bool:
-        """Whether it is held."""
-        return name in self._held
+    @property
+    def names(self) -> Set[str]:
+        """Who is held."""
+        return self._held.keys()
 
     @property
     def problems(self) -> Mapping[str, Problem]:

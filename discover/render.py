@@ -5,6 +5,7 @@ import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound, TemplateSyntaxError, nodes
@@ -36,9 +37,9 @@ def alone(_name: str) -> None:
 
 
 class Unlaid(Rejected):
-    """A template cannot lay a configuration out; `listener` is the one that it cannot, if it is one alone."""
+    """A template cannot lay a configuration out; if it is about some listeners alone, `why` has what of each."""
 
-    listener: str | None = None
+    why: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +137,12 @@ class Layout:
         if self._head is None or self._head[0] != config.process:
             self._head, self._known = (config.process, self._laid_out(replace(config, listeners=()))), {}
         head = self._head[1]
-        known, self._known = self._known, {}
         sections = dict(rendered_of(head).sections)
-        for listener in config.listeners:
-            part = known.get(listener.name)
-            if part is None or part.listener is not listener:
-                part = self._part(config, listener, head)
-            self._known[listener.name] = part
+        known = {listener.name: self._part(config, listener, head) for listener in config.listeners}
+        self._known = {name: part for name, part in known.items() if isinstance(part, _Part)}
+        if bad := {name: str(part) for name, part in known.items() if isinstance(part, Rejected)}:
+            raise _of(bad)
+        for part in self._known.values():
             sections.update(part.sections)
         text = head + "".join(part.text for part in self._known.values())
         return Rendered(_normal(text), sections, _routes(head, config))
@@ -156,12 +156,15 @@ class Layout:
             return False
         return self._laid_out(whole) == head + "".join(text.removeprefix(head) for text in texts)
 
-    def _part(self, config: ProxyConfig, listener: Listener, head: str) -> _Part:
+    def _part(self, config: ProxyConfig, listener: Listener, head: str) -> _Part | Rejected:
+        known = self._known.get(listener.name)
+        if known is not None and known.listener is listener:
+            return known
         try:
             text = self._laid_out(replace(config, listeners=(listener,))).removeprefix(head)
             sections = sections_of(text)
         except Rejected as error:
-            raise _of(listener, error) from error
+            return error
         return _Part(listener, text, {title: section for title, section in sections.items() if title})
 
     def _laid_out(self, config: ProxyConfig) -> str:
@@ -228,9 +231,9 @@ def _safe(value: Any) -> Any:
     return text
 
 
-def _of(listener: Listener, error: Rejected) -> Unlaid:
-    unlaid = Unlaid(str(error))
-    unlaid.listener = listener.name
+def _of(why: Mapping[str, str]) -> Unlaid:
+    unlaid = Unlaid(next(iter(why.values())))
+    unlaid.why = why
     return unlaid
 
 

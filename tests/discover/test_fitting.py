@@ -117,6 +117,14 @@ def test_an_edit_that_fails_for_a_service_that_runs_is_the_templates_fault(appli
     assert len(applied.good) == 20
 
 
+def test_a_template_that_fails_for_all_is_at_fault_though_nobody_runs(applied):
+    failing = "{{ listener.mode }} {{ 1 // (listener.service == 'sample') }}"
+    applied.template.write_text(TEMPLATE.replace("{{ listener.mode }}", failing))
+
+    assert applied.round() == {"template": "TEMPLATE_REFUSED"}
+    assert applied.good == {}
+
+
 def test_one_alone_that_the_template_cannot_lay_out_is_left_out(applied):
     broken = "{{ listener.mode }} {{ 1 // (0 if listener.service == 's3' else 1) }}"
     applied.template.write_text(TEMPLATE.replace("{{ listener.mode }}", broken))
