@@ -277,7 +277,7 @@ def test_without_a_file_nothing_of_it_is_loaded():
 
 def test_the_example_in_the_readme_is_good():
     section = (Path(__file__).parent.parent.parent / "README.md").read_text().partition("## Servers that are no")[2]
-    example = "\n".join(line for line in section.partition("\n## ")[0].splitlines() if line.startswith("    "))
+    example = section[section.index("    services:") :].partition("\n\n")[0]
 
     outside = outside_of("README.md", textwrap.dedent(example))
 
