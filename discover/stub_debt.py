@@ -11,7 +11,7 @@ from catalog.errors import Unavailable
 from discover.files import read, write
 from discover.model import ProxyConfig
 from discover.runtime import batches
-from discover.stubbed import Debt, Debts, Looked, counts_of, questions
+from discover.stubbed import Debt, Debts, Looked, counts_of, questions, stubs_in
 from sidecar.log import Details
 from sidecar.metrics import Metrics
 
@@ -28,6 +28,8 @@ class StubDebt:
         self._ask = ask
         self._path = path
         self._looked = Looked()
+        # What HAProxy had counted for each stub when it served last, to begin from; None: not asked in this life.
+        self._settled: dict[str, int] | None = None
         services = metrics.gauge("discover_stubbed_services", "Services that only stubs answer now")
         services.set_function(lambda: len(self.debts.by_service))
         calls = metrics.gauge(
@@ -39,9 +41,13 @@ class StubDebt:
         """Take what runs now."""
         before = self.debts
         now = before.learn(self._looked.stubbed(config), time.time())
+        if self._settled is None:
+            self._settled = dict(self._counted(frozenset(stubs_in(config)) - before.stubs))
         if now == before:
             return
-        self._keep(now.counted_from(before, self._counted(before, now)))
+        counted = self._counted(before.stubs - now.stubs)
+        self._keep(now.counted_from(before, counted, self._settled))
+        self._settled.update(counted)
         here = {listener.service for listener in config.listeners if listener.servers}
         ended = before.by_service.keys() - now.by_service.keys()
         _say("served by stubs from now on", now.by_service.keys() - before.by_service.keys())
@@ -50,10 +56,11 @@ class StubDebt:
 
     def counted(self) -> Mapping[str, int]:
         """Return what HAProxy counts now, to be carried on when it begins anew."""
-        return self._counted(self.debts)
+        return self._counted(self.debts.stubs)
 
     def carry(self, counted: Mapping[str, int]) -> None:
-        """Carry on what the worker had counted that a reload made old."""
+        """Carry on what the worker had counted that a reload made old; the new one counts from 0."""
+        self._settled = {}
         if any(counted.values()):
             self._keep(self.debts.carrying(counted))
 
@@ -72,12 +79,13 @@ class StubDebt:
 
     def _calls(self) -> Mapping[str, int]:
         debts = self.debts
-        counted = self._counted(debts)
+        counted = self._counted(debts.stubs)
         return {name: debt.calls(counted) for name, debt in debts.by_service.items()}
 
-    def _counted(self, *some: Debts) -> Mapping[str, int]:
+    def _counted(self, stubs: Set[str]) -> Mapping[str, int]:
         try:
-            return counts_of("".join(map(self._ask, batches(questions(*some)))))
+            found = counts_of("".join(map(self._ask, batches(questions(stubs)))))
+            return {stub: count for stub, count in found.items() if stub in stubs}
         except Unavailable:
             return {}  # who is stubbed is worth saying all the same
 

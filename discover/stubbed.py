@@ -60,6 +60,11 @@ class Debts:
 
     by_service: Mapping[str, Debt] = field(default_factory=dict)
 
+    @property
+    def stubs(self) -> frozenset[str]:
+        """All stubs that serve."""
+        return frozenset(stub for debt in self.by_service.values() for stub in debt.stubs)
+
     def learn(self, stubbed: Mapping[str, Stubs], now_s: float) -> "Debts":
         """Return what holds now; a service that was stubbed before keeps its time, also with other stubs."""
         known = self.by_service
@@ -67,13 +72,16 @@ class Debts:
             {service: replace(known.get(service, Debt(now_s)), stubs=stubs) for service, stubs in stubbed.items()}
         )
 
-    def counted_from(self, before: "Debts", counted: Mapping[str, int]) -> "Debts":
-        """Return these debts such that no call counts that a stub had answered before it was one of them."""
+    def counted_from(self, before: "Debts", counted: Mapping[str, int], settled: Mapping[str, int]) -> "Debts":
+        """Return these debts such that what a stub answered in another time does not count.
+
+        `counted` is what HAProxy counts now, `settled` what it had counted when a stub served last.
+        """
 
         def moved(service: str, debt: Debt) -> Debt:
             old = before.by_service.get(service, Debt(0)).stubs
-            more = _sum(old, counted) - _sum(debt.stubs, counted) if old != debt.stubs else 0
-            return replace(debt, carried=debt.carried + more)
+            gone, new = set(old) - set(debt.stubs), set(debt.stubs) - set(old)
+            return replace(debt, carried=debt.carried + _sum(gone, counted) - _sum(new, settled))
 
         return Debts({service: moved(service, debt) for service, debt in self.by_service.items()})
 
@@ -87,14 +95,20 @@ class Debts:
         )
 
 
-def _sum(stubs: Stubs, counted: Mapping[str, int]) -> int:
+def stubs_in(config: ProxyConfig) -> Stubs:
+    """Return all stubs, whether they serve or not."""
+    return tuple(
+        f"{listener.name}/{server.name}" for listener in config.listeners for server in listener.servers if server.stub
+    )
+
+
+def _sum(stubs: Iterable[str], counted: Mapping[str, int]) -> int:
     return sum(counted.get(stub, 0) for stub in stubs)
 
 
-def questions(*some: Debts) -> tuple[str, ...]:
-    """Return what to ask HAProxy for the calls of all stubs: one question for each proxy, its servers only."""
-    found = (debt.stubs for debts in some for debt in debts.by_service.values())
-    proxies = {stub.partition("/")[0] for stubs in found for stub in stubs}
+def questions(stubs: Iterable[str]) -> tuple[str, ...]:
+    """Return what to ask HAProxy for the calls of stubs: one question for each proxy, its servers only."""
+    proxies = {stub.partition("/")[0] for stub in stubs}
     return tuple(f"show stat {proxy} 4 -1" for proxy in sorted(proxies))
 
 

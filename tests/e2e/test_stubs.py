@@ -39,6 +39,16 @@ def test_a_tcp_client_reconnects_once_for_each_switch(switched):
     assert switched.stubbed["tcp"].client.cut <= 2 * SWITCHES
 
 
+def test_the_debt_is_a_table(switched):
+    head, *rows = switched.pair.discover.exec("stubs").splitlines()
+
+    assert head.split() == ["SERVICE", "SINCE", "STUBS", "CALLS"]
+    for service in switched.stubbed.values():
+        [(since, stubs, calls)] = [row.split()[1:] for row in rows if row.split()[0] == service.labels["SERVICE_NAME"]]
+        assert since.endswith("Z")
+        assert (stubs, int(calls) > 0) == ("1", True)
+
+
 def test_clients_of_a_worker_that_a_reload_made_old_are_taken_over_too(switched):
     pair, reloads = switched.pair, switched.pair.discover.logs().count(" reloaded ")
     pair.engine.run("tandem-whoami", "-P", SERVICE_NAME="newcomer", SERVICE_PORT="9711")
