@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from catalog.errors import Rejected
 from catalog.record import Check, Instance
 from discover.outside import Joined, Outside, outside_of, services_of, with_last_good
+from discover.outside_words import OF_CHECK, OF_SERVICE
 from discover.snapshot import EMPTY
+from register.label_values import SETTINGS
 from tests.parts.records import instance, snapshot
 
 TWO_V = "[10.0.0.5:80, 10.0.0.6:80]"
@@ -282,3 +284,12 @@ def test_the_example_in_the_readme_is_good():
     outside = outside_of("README.md", textwrap.dedent(example))
 
     assert (outside.problems, outside.services.keys()) == ({}, {"postgres", "orders"})
+
+
+def test_every_label_has_its_word():
+    """But those about where a container is found, and how long one is believed in."""
+    labels = {name.lower() for name in SETTINGS} - {"ignore", "network", "address", "on_absence"}
+    checks = {name.removeprefix("check_") for name in labels if name.startswith("check_")}
+
+    assert checks == OF_CHECK.keys()
+    assert {name for name in labels if not name.startswith("check_")} | {"check", "zone", "state"} == OF_SERVICE.keys()
