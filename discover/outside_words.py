@@ -99,7 +99,7 @@ def _balance(value: object) -> Mapping[str, Any]:
 def _check(value: object) -> Check:
     if value is False:
         return Check("none")
-    words = read(mapping(value, "{http: /health}, or false for none"), _OF_CHECK)
+    words = read(mapping(value, "{http: /health}, or false for none"), OF_CHECK)
     tcp, path = words.pop("tcp", True), words.get("path")
     kind: CheckKind = "http" if path is not None else "tcp" if tcp or words.get("grpc") else "none"
     return Check(kind=kind, **words)
@@ -111,7 +111,7 @@ class _Word:
     read: Callable[[object], Any]
 
 
-_OF_CHECK: Mapping[str, _Word] = {
+OF_CHECK: Mapping[str, _Word] = {
     "http": _Word("path", _text),
     "tcp": _Word("tcp", _boolean),
     "grpc": _Word("grpc", _boolean),
