@@ -1,55 +1,21 @@
 """HTTP_BIND and DOMAIN: one port for all http services, with a real etcd before it and a real HAProxy behind it."""
 
-import contextlib
-import http.client
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.parts.backend import backend
-from tests.parts.discover import Discover, publish, withdraw
+from tests.parts.discover import publish, withdraw
+from tests.parts.door import Door, opened, web
 from tests.parts.etcd import Etcd
 from tests.parts.haproxy import free_port
-from tests.parts.records import instance
 from tests.parts.wait import wait_for
-
-
-class Door(Discover):
-    """A docker-discover with a door at `door`, for <service>.apps.test."""
-
-    def __init__(self, folder: Path, etcd: Etcd) -> None:
-        self.door = free_port()
-        super().__init__(folder, etcd.endpoint, "--http-bind", f"127.0.0.1:{self.door}", "--domain", "apps.test")
-
-    def get(self, host: str, path: str = "/", **headers: str) -> tuple[int, str]:
-        """Return status and body of a GET for this host."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.door, timeout=5)
-        with contextlib.closing(connection):
-            connection.request("GET", path, headers={"Host": host, **headers})
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-
-    def reaches(self, host: str, name: str, path: str = "/", within_s: float = 10) -> None:
-        wait_for(lambda: self.get(host, path) == (200, name), within_s, f"{host}{path} is answered by {name}")
 
 
 @pytest.fixture
 def discover(etcd: Etcd) -> Iterator[Door]:
-    # not in pytest's folder, which HAProxy's user may not enter: the socket of the pages is in it
-    with tempfile.TemporaryDirectory(prefix="door-") as folder:
-        it = Door(Path(folder), etcd)
-        it.start()
-        try:
-            it.wait_ready()
-            yield it
-        finally:
-            it.end()
-
-
-def web(number: int, service: str, port: int, service_port: int, **changes):
-    return instance(number, service, address="127.0.0.1", port=port, service_port=service_port, mode="http", **changes)
+    with opened(etcd) as door:
+        yield door
 
 
 def test_hosts_and_paths_lead_to_their_service(etcd, discover):
@@ -105,6 +71,7 @@ def test_pages_say_what_is_known(etcd, discover):
 
         withdraw(etcd, one)
         wait_for(lambda: discover.get("orders.example")[0] == 503, 10, "it is empty")
+        wait_for(lambda: "no instance now" in discover.get("orders.example")[1], 10, "that is said")
         status, text = discover.get("orders.example")
         assert text.startswith("orders has no instance now\nThere is none since 20")
         assert f"at 127.0.0.1 port {orders}, in container 000000000001." in text
