@@ -31,7 +31,7 @@ from tests.parts.servers import (
 GB = 1024**3
 DOMAIN = "apps.test"
 SERVICES = {
-    "web": {"mode": "http"},
+    "web": {"mode": "http", "hosts": ["shop.example"]},
     "websocket": {"mode": "http"},
     "grpc": {"mode": "http", "proto": "h2c"},
     "grpc-tcp": {"mode": "tcp"},
@@ -138,6 +138,10 @@ def test_curl(site: Site, way: str, flag: str, version: str):
     dialled = site.way(way, "web")
 
     assert curl(dialled, "/a?b=c", flag, "-w", " %{http_version}") == f"GET /a?b=c {dialled[0]} {version}"
+
+
+def test_curl_by_a_declared_host_name(site: Site):
+    assert curl(("shop.example", site.door), "/a") == "GET /a shop.example"
 
 
 @both_ways
