@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from stub.answers import METHODS, Answer, Bad, Entry
 from stub.folder import JSON, as_json, body_of, header
-from stub.samples import resolve, sample
+from stub.samples import Samples, resolve
 
 _RANGE = re.compile(r"[2-5]XX")
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
@@ -26,6 +26,7 @@ def entries_of(document: Mapping[str, Any], source: str) -> tuple[list[Entry], l
         return [], [f"{source}: {seen} is not read; 3.0 and 3.1 are"]
     entries: list[Entry] = []
     problems: list[str] = []
+    samples = Samples(document)
     paths = document.get("paths")
     if not isinstance(paths, Mapping) or not paths:
         return [], [f"{source}: paths: {paths!r:.40} where a mapping of paths belongs"]
@@ -33,7 +34,7 @@ def entries_of(document: Mapping[str, Any], source: str) -> tuple[list[Entry], l
         for where, responses in _operations(document, str(template), item, problems, source):
             for status, response in responses.items():
                 try:
-                    entries += _entries(document, where, str(status), response, source)
+                    entries += _entries(samples, where, str(status), response, source)
                 except Bad as error:
                     problems.append(f"{source}: paths.{template}.{where[0].lower()}.responses.{status}: {error}")
     return entries, problems
@@ -65,13 +66,11 @@ def _mapping(value: Any) -> Mapping[Any, Any]:
     return value
 
 
-def _entries(
-    document: Mapping[str, Any], where: tuple[str, str], status: str, response: Any, source: str
-) -> Iterator[Entry]:
+def _entries(samples: Samples, where: tuple[str, str], status: str, response: Any, source: str) -> Iterator[Entry]:
     """Yield the answers of one response: under the path itself, and under the path of the server it names."""
     method, template = where
-    base = _base_path(document)
-    for answer in _answers(document, _statuses(status), _mapping(resolve(document, response)), source):
+    base = _base_path(samples.document)
+    for answer in _answers(samples, _statuses(status), _mapping(samples.resolve(response)), source):
         yield Entry(method, base + template, answer)
         if base:
             yield Entry(method, template, answer, alias=True)
@@ -105,16 +104,14 @@ def _base_path(document: Mapping[str, Any]) -> str:
         return ""
 
 
-def _answers(
-    document: Mapping[str, Any], statuses: range, response: Mapping[str, Any], source: str
-) -> Iterator[Answer]:
-    headers = tuple(_headers(document, response.get("headers") or {}))
+def _answers(samples: Samples, statuses: range, response: Mapping[str, Any], source: str) -> Iterator[Answer]:
+    headers = tuple(_headers(samples, response.get("headers") or {}))
     content = response.get("content") or {}
     if not _mapping(content):
         yield Answer(statuses, b"", headers, source=source)
         return
     kind = next((kind for kind in content if _is_json(kind)), next(iter(content)))
-    for name, value in _values(document, _mapping(content[kind])):
+    for name, value in _values(samples, _mapping(content[kind])):
         body = as_json(value) if _is_json(kind) else body_of(value)  # a text is JSON too, where that was promised
         yield Answer(statuses, body, (("content-type", _concrete(kind)), *headers), source=source, example=name)
 
@@ -129,22 +126,22 @@ def _concrete(kind: object) -> str:
     return header("content-type", text if "*" not in text else JSON if _is_json(text) else "text/plain")[1]
 
 
-def _values(document: Mapping[str, Any], media: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _values(samples: Samples, media: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield the examples with their names, the first of which is given to whoever names none."""
     examples = media.get("examples") or {}
     found = False
     for name, example in _mapping(examples).items():
-        given = resolve(document, example)
+        given = samples.resolve(example)
         if isinstance(given, Mapping) and "value" in given:
             found = True
             yield str(name), given["value"]
     if not found:
-        yield "", media["example"] if "example" in media else sample(document, media.get("schema", {}))
+        yield "", media["example"] if "example" in media else samples.of(media.get("schema", {}))
 
 
-def _headers(document: Mapping[str, Any], headers: Any) -> Iterator[tuple[str, str]]:
+def _headers(samples: Samples, headers: Any) -> Iterator[tuple[str, str]]:
     for name, declared in _mapping(headers).items():
-        described = _mapping(resolve(document, declared))
+        described = _mapping(samples.resolve(declared))
         if str(name).lower() not in ("content-type", "content-length", "transfer-encoding", "connection"):
-            value = next(_values(document, described))[1]
+            value = next(_values(samples, described))[1]
             yield header(str(name), value if isinstance(value, str) else body_of(value).decode().strip())

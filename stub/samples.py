@@ -7,8 +7,8 @@ from stub.answers import Bad
 
 MOST_REFS = 20  # that lead to one another
 DEEPEST = 12  # levels of a value
-FULL_DEPTH = 4  # below it, and in a value of more objects, only what is required is shown:
-MOST_OBJECTS = 500  # schemas that name each other would make a value as large as the whole document
+FULL_DEPTH = 3  # below it, and in a value of more objects, only what is required is shown:
+MOST_OBJECTS = 50  # schemas that name each other would make a value as large as the whole document
 MOST_ITEMS = 20
 # What stands for text of a format: RFC 3339 dates, RFC 2606 names, RFC 5737 and 3849 addresses.
 FORMATS = {
@@ -56,10 +56,29 @@ def _at(document: Mapping[str, Any], reference: str) -> Any:
     return found
 
 
-def sample(document: Mapping[str, Any], schema: Any) -> Any:
-    """Return a value that fits a schema; what contains itself, or lies too deep, is left out. Raises Bad."""
-    value = _Sampler(document).of(schema, (), 0)
-    return {} if value is _NONE else value
+class Samples:
+    """Values for the schemas of one document. Those that are named are made once."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self.document = document
+        self._named: dict[str, Any] = {}
+
+    def resolve(self, value: Any) -> Any:
+        """Follow a $ref; raises Bad."""
+        return resolve(self.document, value)
+
+    def of(self, schema: Any) -> Any:
+        """Return a value that fits; what contains itself, or lies too deep, is left out. Raises Bad."""
+        name = schema.get("$ref") if isinstance(schema, Mapping) else None
+        if not isinstance(name, str):
+            return self._made(schema)
+        if name not in self._named:
+            self._named[name] = self._made(schema)
+        return self._named[name]
+
+    def _made(self, schema: Any) -> Any:
+        value = _Sampler(self.document).of(schema, (), 0)
+        return {} if value is _NONE else value
 
 
 class _Sampler:

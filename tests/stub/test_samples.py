@@ -5,7 +5,7 @@ import json
 import pytest
 
 from stub.answers import Bad
-from stub.samples import sample
+from stub.samples import Samples
 
 DOCUMENT = {
     "schemas": {
@@ -62,7 +62,7 @@ TABLE = [
 
 @pytest.mark.parametrize(("schema", "expected"), TABLE)
 def test_a_value_fits_its_schema(schema, expected):
-    assert sample(DOCUMENT, schema) == expected
+    assert Samples(DOCUMENT).of(schema) == expected
 
 
 BAD = [
@@ -77,7 +77,7 @@ BAD = [
 @pytest.mark.parametrize(("schema", "said"), BAD)
 def test_a_bad_schema_says_what_would_be_right(schema, said):
     with pytest.raises(Bad) as caught:
-        sample(DOCUMENT, schema)
+        Samples(DOCUMENT).of(schema)
 
     assert said in str(caught.value)
 
@@ -87,4 +87,6 @@ def test_schemas_that_all_name_each_other_end():
     every = {name: {"$ref": f"#/schemas/{name}"} for name in names}
     document = {"schemas": {name: {"type": "object", "properties": every} for name in names}}
 
-    assert len(json.dumps(sample(document, every["S0"]))) < 50_000
+    samples = Samples(document)
+    assert samples.of(every["S0"]) is samples.of(every["S0"])
+    assert len(json.dumps(samples.of(every["S0"]))) < 50_000
