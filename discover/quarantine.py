@@ -146,12 +146,16 @@ def _owner(proxy: str, known: Mapping[str, Listener]) -> str:
 
 
 def _said(alert: str, line: str, listener: Listener) -> str:
-    """Return HAProxy's words, and where the line was written if an operator did: that line, or one of those words."""
+    """Return HAProxy's words, and where their line was written if an operator did, else the line: its file may be gone.
+
+    Without a line it is the one that has one of those words.
+    """
+    words = _PLACE.sub("", alert).removeprefix("parsing").lstrip(" :")
     quoted = set(_QUOTED.findall(alert)) - {listener.name}
     own = (each for each in listener.snippet if each == line or (not line and quoted & set(each.split())))
-    origin = next((each.origin for each in own), "")
-    words = _PLACE.sub("", alert).removeprefix("parsing").lstrip(" :")
-    return f"{origin}: {words}" if origin else alert
+    if origin := next((each.origin for each in own), ""):
+        return f"{origin}: {words}"
+    return f"{words} [{line:.100}]" if line else alert
 
 
 def culprit(suspects: Sequence[str], refused: Callable[[frozenset[str]], bool]) -> str:

@@ -163,7 +163,9 @@ def test_a_service_that_a_template_spoils_keeps_no_other_from_changing(etcd: Etc
         new_s = time.monotonic() - began
         problem = json.loads(get(discover.metrics, "/explain")[1])["refused"][f"poison:{poison}"]
         assert problem["code"] == "QUARANTINED"
-        assert problem["text"].startswith(f"poison:{poison} is left out: parsing [")
+        assert problem["text"].startswith(
+            f"poison:{poison} is left out: unknown keyword 'nonsense' in 'listen' section"
+        )
         shutil.copy(TEMPLATE, discover.template)
         wait_for(lambda: answers(poison, "two"), 15, "the template is mended")
 
