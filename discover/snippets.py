@@ -11,7 +11,7 @@ from pathlib import Path
 from catalog.errors import Unavailable
 from discover.files import read
 from discover.layout import SECTIONS
-from discover.model import Listener, ProxyConfig, Verbatim
+from discover.model import Listener, ProxyConfig, Verbatim, name_of
 
 SUFFIX = ".cfg"
 _OURS = frozenset({"bind", "server", "server-template"})
@@ -93,7 +93,9 @@ class Inserted:
         known, self._known = self._known, {}
         listeners = []
         for listener in config.listeners:
-            both = [snippets[name] for name in (listener.service, listener.name) if name in snippets]
+            # Not the listener's own name: that is another one where only the door leads to it.
+            names = (listener.service, name_of(listener.service, listener.port))
+            both = [snippets[name] for name in names if name in snippets]
             if both or listener.snippet:
                 lines = tuple(line for snippet in both for line in snippet.lines)
                 found = known.get(listener.name)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from discover.model import Verbatim
+from discover.model import Verbatim, behind_door
 from discover.render import Layout
 from discover.settings import TEMPLATE
 from discover.snippets import Inserted, SnippetFolder, snippet_of
@@ -44,6 +44,14 @@ def test_its_lines_are_printed_as_they_stand_before_the_servers(tmp_path):
     before, _, after = text.partition("    tcp-request content reject if { src 'x' \"#\" }\n")
     assert before.rindex("listen ") == before.index("listen db:8000")
     assert after.lstrip().startswith("server 000000000003:8000 ")
+
+
+def test_a_service_that_only_the_door_leads_to_has_its_own_too(tmp_path):
+    behind = replace(CONFIG.listeners[0], name=behind_door("db", 8000), binds=())
+
+    config, _ = Inserted().into(replace(CONFIG, listeners=(behind,)), snippets(tmp_path, db__8000="option a"))
+
+    assert config.listeners[0].snippet == ("option a",)
 
 
 def test_without_snippets_nothing_changes(tmp_path):
