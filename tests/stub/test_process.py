@@ -138,6 +138,17 @@ def test_a_hundred_slow_answers_take_as_long_as_one(stub):
     assert stub.ask("GET", "/slow")[2] == "late"
 
 
+def test_answers_on_a_kept_connection_wait_for_no_acknowledgement(stub):
+    with stub.connection() as connection:
+        times = []
+        for _ in range(20):
+            began = time.monotonic()
+            exchange(connection, "GET", "/orders")
+            times.append(time.monotonic() - began)
+
+    assert sorted(times)[5] < 0.03
+
+
 def test_an_edit_applies_to_the_next_request_of_a_kept_connection(stub):
     """And a file that is half written does not take the rest away."""
     new = stub.folder / "new.json"
