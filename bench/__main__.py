@@ -10,14 +10,14 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import churn, idle, kills, pure, reloads, report, restarts, rolls, scale, start, stop, switches
+from bench import churn, door, idle, kills, pure, reloads, report, restarts, rolls, scale, start, stop, switches
 from bench.measure import Figure, say
 from bench.world import TAG
 
 RESULTS = Path(__file__).parent.parent / ".run" / "bench"
 PARTS: dict[str, Callable[..., list[Figure]]] = {
     module.__name__.rpartition(".")[2]: module.run
-    for module in (start, stop, rolls, kills, reloads, restarts, scale, pure, churn, idle, switches)
+    for module in (start, stop, rolls, kills, reloads, restarts, scale, pure, churn, idle, switches, door)
 }
 
 # What issue 3 asks for where the default is shorter.

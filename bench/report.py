@@ -22,6 +22,7 @@ ABOUT = {
     "churn": "Instances come and go, in services that stay.",
     "idle": "Containers run and nothing happens.",
     "switches": "A real instance of a service that has a stub comes and goes, under a client on one connection.",
+    "door": "Http services on one port, told apart by host name; calls one after the other on a kept connection.",
 }
 PREFACE = """# Figures
 

@@ -201,6 +201,9 @@ def with_idle(config: ProxyConfig, idle: Iterable[Listener]) -> ProxyConfig:
     A caller can so tell "down" from "unknown", and a service whose only container comes and goes takes no reload.
     A port that another service has by now is not listened on twice.
     """
+    idle = tuple(idle)
+    if not idle:
+        return config
     ports = {listener.port for listener in config.listeners if listener.binds}
     places = {(listener.service, listener.port) for listener in config.listeners}
     keys = {key for listener in config.listeners for key in listener.routes}

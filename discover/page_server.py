@@ -18,7 +18,8 @@ log = logging.getLogger(__name__)
 
 SILENCE_S = 5.0
 LOOK_S = 0.01  # for names that are near, for each page ...
-LOOKS = 20  # ... and in a second: a flood of questions must not take the processor from what matters
+LOOKS = 5  # ... and in a second: a flood of questions must not take the processor from what matters
+KEPT = 1000  # pages, until something changes
 UNREAD_BYTES_MAX = 1 << 20  # of a body that nobody wants, before the connection is closed on it
 
 
@@ -30,6 +31,7 @@ class Knowing:
     ) -> None:
         self._config, self._gone = config, gone
         self._looks = (0.0, 0)
+        self._unknown: tuple[ProxyConfig | None, dict[str, Page]] = (None, {})
 
     def page(self, host: str, name: str) -> Page:
         """Return the answer to a request for a host that HAProxy has this backend for; an empty name is none."""
@@ -38,8 +40,20 @@ class Knowing:
             for listener in config.listeners:
                 if listener.name == name:
                     return self._empty(host, listener)
-        keys = (key for listener in config.listeners for key in listener.routes) if config else ()
-        return unknown(host, port_of(config.process.door if config else None), keys, self._clock())
+        return self._not_known(host, config)
+
+    def _not_known(self, host: str, config: ProxyConfig | None) -> Page:
+        """Return the page for a host that leads nowhere; who asks again is told the same without another look."""
+        if self._unknown[0] is not config:
+            self._unknown = (config, {})
+        known = self._unknown[1]
+        if (page := known.get(host)) is None:
+            keys = (key for listener in config.listeners for key in listener.routes) if config else ()
+            has_time = self._clock()
+            page = unknown(host, port_of(config.process.door if config else None), keys, has_time)
+            if has_time() and len(known) < KEPT:
+                known[host] = page
+        return page
 
     def _empty(self, host: str, listener: Listener) -> Page:
         last = self._gone(listener)
@@ -123,7 +137,8 @@ def _handler(knowing: Knowing) -> type[BaseHTTPRequestHandler]:
         def _take_the_rest(self) -> None:
             """Read what still comes, as a connection that is closed on unread bytes takes the answer with it."""
             self.connection.shutdown(socket.SHUT_WR)
-            left = UNREAD_BYTES_MAX
+            left = KEPT = 1000  # pages, until something changes
+UNREAD_BYTES_MAX
             while left > 0 and (some := self.connection.recv(65536)):
                 left -= len(some)
 

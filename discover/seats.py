@@ -85,6 +85,8 @@ def _heeding(headers: Iterable[str], config: ProxyConfig) -> ProxyConfig:
 
 def unseated(config: ProxyConfig) -> ProxyConfig:
     """Return what runs by the services' own names."""
+    if config.process.door is None:
+        return config
     kept = (listener for listener in config.listeners if listener.service)
     own = (replace(each, name=own_name(each)) if is_seat(each) else each for each in kept)
     return replace(config, listeners=tuple(own))

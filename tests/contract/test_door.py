@@ -56,9 +56,10 @@ def test_pages_say_what_is_known(etcd, discover):
         discover.reaches("orders.apps.test", "orders")
         discover.reaches("bills.example", "bills", "/api")
 
+        near = f"  http://orders.apps.test:{discover.door}\n"
+        wait_for(lambda: near in discover.get("order.apps.test")[1], 10, "there is time to look for what is near")
         status, text = discover.get("order.apps.test")
         assert (status, text.splitlines()[0]) == (404, "No service is known as order.apps.test")
-        assert f"http://orders.apps.test:{discover.door}\n" in text
         assert "bills" not in text
         status, text = discover.get("a<script>.test", Accept="text/html,*/*")
         assert (status, "<script>" in text, "<h1>No service is known as a&lt;script&gt;.test</h1>" in text) == (

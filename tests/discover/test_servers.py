@@ -179,7 +179,7 @@ def test_a_canary_has_a_backend_of_its_own_beside_its_share():
 
 def test_a_stub_comes_and_goes_without_another_word_for_real_ones():
     def listener(*records) -> Listener:
-        [found] = build(snapshot(*records), Policy(PROCESS, POLICY.hosts, {}, HERE))[0].listeners
+        [found] = build(snapshot(*records), Policy(PROCESS, POLICY.hosts, {}, site=HERE))[0].listeners
         return replace(found, servers=tuple(s for s in found.servers if not s.backup))
 
     assert listener(instance(1)) == listener(instance(1), instance(2, role="stub"))
