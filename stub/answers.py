@@ -15,6 +15,16 @@ class Bad(Exception):
     """A file, or a part of it, that cannot be served: where, what was seen, and what would be right."""
 
 
+# What Python says of a value of the wrong kind, such as a minimum that is a list: a document is checked by using it.
+ODD = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError)
+
+
+def said(error: Exception) -> str:
+    """Return one line of why something cannot be served."""
+    text = str(error) if isinstance(error, Bad) else f"a value of a kind that does not belong there: {error}"
+    return " ".join(text.split())
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One canned answer. `statuses` are those it can be given with: one, or all that OpenAPI's 5XX or default means."""

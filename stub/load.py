@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stub import folder, openapi
-from stub.answers import Bad, Entry, Table, lines_of, table_of
+from stub.answers import ODD, Bad, Entry, Table, lines_of, said, table_of
 from stub.documents import parse_json, parse_yaml
 
 log = logging.getLogger(__name__)
@@ -64,8 +64,8 @@ class Answers:
         name = name or path.name
         try:
             return _read(name, _content(path))
-        except Bad as error:
-            return [], [f"{name}: {error}"]
+        except (Bad, *ODD) as error:
+            return [], [f"{name}: {said(error)}"]
         except OSError as error:
             return [], [f"{name}: cannot be read: {error.strerror}"]
 

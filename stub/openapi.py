@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from stub.answers import METHODS, Answer, Bad, Entry
+from stub.answers import METHODS, ODD, Answer, Bad, Entry, said
 from stub.folder import JSON, as_json, body_of, header
 from stub.samples import Samples, resolve
 
@@ -35,8 +35,8 @@ def entries_of(document: Mapping[str, Any], source: str) -> tuple[list[Entry], l
             for status, response in responses.items():
                 try:
                     entries += _entries(samples, where, str(status), response, source)
-                except Bad as error:
-                    problems.append(f"{source}: paths.{template}.{where[0].lower()}.responses.{status}: {error}")
+                except (Bad, *ODD) as error:
+                    problems.append(f"{source}: paths.{template}.{where[0].lower()}.responses.{status}: {said(error)}")
     return entries, problems
 
 
@@ -45,7 +45,7 @@ def _operations(
 ) -> Iterator[tuple[tuple[str, str], Mapping[Any, Any]]]:
     """Yield (method, path) and the responses of each operation of a path."""
     try:
-        item = _mapping(resolve(document, item))
+        item = _path_item(document, template, item)
     except Bad as error:
         problems.append(f"{source}: paths.{template}: {error}")
         return
@@ -58,6 +58,12 @@ def _operations(
             problems.append(f"{source}: paths.{template}.{word}.responses: {error}")
             continue
         yield (str(word).upper(), template), responses
+
+
+def _path_item(document: Mapping[str, Any], template: str, item: Any) -> Mapping[Any, Any]:
+    if not template.startswith("/"):
+        raise Bad("is no path; one begins with /")
+    return _mapping(resolve(document, item))
 
 
 def _mapping(value: Any) -> Mapping[Any, Any]:
@@ -99,9 +105,10 @@ def _base_path(document: Mapping[str, Any]) -> str:
         return str(variable.get("default", "")) if isinstance(variable, Mapping) else ""
 
     try:
-        return urlsplit(_VARIABLE.sub(default, str(first.get("url", "")))).path.rstrip("/")
+        path = urlsplit(_VARIABLE.sub(default, str(first.get("url", "")))).path.rstrip("/")
     except ValueError:
         return ""
+    return path if path.startswith("/") else ""
 
 
 def _answers(samples: Samples, statuses: range, response: Mapping[str, Any], source: str) -> Iterator[Answer]:

@@ -1,6 +1,8 @@
 """What an OpenAPI document answers, and what is wrong with the rest of it."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stub.documents import parse_yaml
 from stub.openapi import entries_of, is_openapi
@@ -101,6 +103,38 @@ BAD = [
 @pytest.mark.parametrize(("text", "problems"), BAD)
 def test_what_is_bad_is_named_and_the_rest_is_served(text, problems):
     assert [entry.method for entry in found(text, problems)] == (["GET"] if b"post" in text else [])
+
+
+WORDS = (
+    "$ref type properties items allOf oneOf enum example required minimum multipleOf minLength "
+    "content application/json schema headers X-A examples value"
+).split()
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["#/a", "object"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(WORDS),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["200", "default", "x"]), VALUES, max_size=2), VALUES)
+def test_whatever_a_document_holds_the_rest_of_it_is_served(responses, anything):
+    document = {
+        "openapi": "3.1.0",
+        "a": anything,
+        "paths": {"/good": {"get": {"responses": {200: {}}}}, "/odd": {"get": {"responses": responses}}, "x": anything},
+    }
+
+    entries, problems = entries_of(document, "api.yaml")
+
+    assert "/good" in {entry.template for entry in entries}
+    assert all(line.startswith("api.yaml: paths.") for line in problems)
 
 
 @pytest.mark.parametrize(("document", "expected"), [({"openapi": "3"}, True), ({"swagger": 2}, True), ([], False)])
