@@ -105,10 +105,27 @@ def test_what_is_bad_is_named_and_the_rest_is_served(text, problems):
     assert [entry.method for entry in found(text, problems)] == (["GET"] if b"post" in text else [])
 
 
-WORDS = (
-    "$ref type properties items allOf oneOf enum example required minimum multipleOf minLength "
-    "content application/json schema headers X-A examples value"
-).split()
+WORDS = [
+    "$ref",
+    "type",
+    "properties",
+    "items",
+    "allOf",
+    "oneOf",
+    "enum",
+    "example",
+    "required",
+    "minimum",
+    "multipleOf",
+    "minLength",
+    "content",
+    "application/json",
+    "schema",
+    "headers",
+    "X-A",
+    "examples",
+    "value",
+]
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["#/a", "object"]),
     lambda inner: (
