@@ -137,8 +137,7 @@ def _handler(knowing: Knowing) -> type[BaseHTTPRequestHandler]:
         def _take_the_rest(self) -> None:
             """Read what still comes, as a connection that is closed on unread bytes takes the answer with it."""
             self.connection.shutdown(socket.SHUT_WR)
-            left = KEPT = 1000  # pages, until something changes
-UNREAD_BYTES_MAX
+            left = UNREAD_BYTES_MAX
             while left > 0 and (some := self.connection.recv(65536)):
                 left -= len(some)
 
