@@ -27,6 +27,7 @@ from discover.page_server import Knowing, pages
 from discover.reconcile import Joining, Reconcile, Sources
 from discover.remembered import Place
 from discover.saved import SavedFile
+from discover.seats import services_of
 from discover.settings import PROGRAM, DiscoverSettings, settings_of
 from discover.snapshot import EMPTY
 from discover.snippets import SnippetFolder
@@ -171,7 +172,7 @@ def _claims(
     runs: Callable[[], ProxyConfig | None],
 ) -> Claims:
     """Return who claims ports from PORT_RANGE: none that this host uses, or cannot use."""
-    own = {address[1] for address in (settings.stats, settings.metrics) if address}
+    own = {address[1] for address in (settings.stats, settings.metrics, settings.http_bind) if address}
 
     def taken() -> Set[int]:
         config = runs()
@@ -221,7 +222,7 @@ def _explained(reconcile: Reconcile, keeper: Keeper, stubs: StubDebt, problems: 
         "revision": keeper.state.catalog.revision,
         **keeper.explained(),
         "stubs": stubs.explained(),
-        "listeners": {item.name: asdict(item) for item in config.listeners} if config else {},
+        "listeners": {item.name: asdict(item) for item in services_of(config.listeners)} if config else {},
         "refused": {where: {"code": problem.code, "text": problem.text} for where, problem in problems.current.items()},
     }
 

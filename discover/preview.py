@@ -11,7 +11,7 @@ from catalog.errors import Rejected, Unavailable
 from catalog.keys import root
 from catalog.store import Store
 from discover.build import build
-from discover.door_map import MapFiles
+from discover.door_map import MapFiles, text_of
 from discover.exported import listing_of
 from discover.files import read
 from discover.haproxy import HAProxy, Refusal
@@ -20,7 +20,7 @@ from discover.listened import ListenedFile
 from discover.model import OPEN_MARKER, ProxyConfig, listened_by, with_idle
 from discover.ownership import Listening
 from discover.quarantine import blamed
-from discover.render import Layout, Rendered, marked, rendered_of
+from discover.render import Layout, Rendered, marked, marker_of, rendered_of
 from discover.sample import sample
 from discover.seats import with_seats
 from discover.settings import PROGRAM, Command, DiscoverSettings
@@ -45,7 +45,7 @@ def run(settings: DiscoverSettings, command: Command) -> None:
         runs = _runs(settings)
         config = _wanted(settings, runs)
         wanted = layout.render(config)
-        sys.stdout.writelines([wanted.text] if command == "render" else _difference(runs, wanted, settings))
+        sys.stdout.writelines(_lines(wanted) if command == "render" else _difference(runs, wanted, settings))
         _check(settings, layout, config)
     except (Rejected, Unavailable) as error:
         sys.exit(f"{PROGRAM}: --{command}: {error}")
@@ -72,7 +72,12 @@ def _check(settings: DiscoverSettings, layout: Layout, config: ProxyConfig) -> N
 
 def _runs(settings: DiscoverSettings) -> Rendered | None:
     text = read(paths_of(settings).config)
-    return None if text is None else rendered_of(text)
+    if text is None:
+        return None
+    marker = marker_of(text)
+    return replace(
+        rendered_of(text), routes=MapFiles(paths_of(settings).config.parent).read(marker) if marker else None
+    )
 
 
 def _wanted(settings: DiscoverSettings, runs: Rendered | None) -> ProxyConfig:
@@ -145,6 +150,18 @@ def _snapshot(settings: DiscoverSettings) -> Snapshot:
 
 
 def _difference(runs: Rendered | None, wanted: Rendered, settings: DiscoverSettings) -> Iterator[str]:
-    before = runs.text.splitlines(keepends=True) if runs else []
     name = str(paths_of(settings).config)
-    return difflib.unified_diff(before, wanted.text.splitlines(keepends=True), name, "wanted now")
+    return difflib.unified_diff(_lines(runs) if runs else [], _lines(wanted), name, "wanted now")
+
+
+def _lines(rendered: Rendered) -> list[str]:
+    """Return the lines of a text, and of its map as comments."""
+    lines = rendered.text.splitlines(keepends=True)
+    if rendered.routes is None:
+        return lines
+    return [
+        *lines,
+        "\n",
+        "# the map of the door:\n",
+        *(f"# {line}\n" for line in text_of(rendered.routes).splitlines()),
+    ]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.contract.test_preview import asked
 from tests.parts.backend import backend
 from tests.parts.discover import publish, withdraw
 from tests.parts.door import Door, opened, web
@@ -61,6 +62,13 @@ def test_pages_say_what_is_known(etcd, discover):
         status, text = discover.get("order.apps.test")
         assert (status, text.splitlines()[0]) == (404, "No service is known as order.apps.test")
         assert "bills" not in text
+        live = (*discover.flags, "--etcd-host", etcd.endpoint)
+        shown = [asked(command, *live) for command in ("--render", "--diff", "--check")]
+        assert [each.returncode for each in shown] == [0, 0, 0], shown
+        assert f"# bills.example/api/ bills:{port}:door\n" in shown[0].stdout
+        assert "+# bills.example/api/" in shown[1].stdout
+        assert "-# bills.example/api/ seat-1\n" in shown[1].stdout, "a reload would give it its own name"
+
         status, text = discover.get("a<script>.test", Accept="text/html,*/*")
         assert (status, "<script>" in text, "<h1>No service is known as a&lt;script&gt;.test</h1>" in text) == (
             404,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from catalog.record import encode
+from catalog.record import Check, encode
 from catalog.store import Store
 from tests.contract.test_faults_floods import key, put_all
 from tests.parts.backend import backend
@@ -125,14 +125,22 @@ def telling() -> Iterator[int]:
             thread.join()
 
 
+@contextlib.contextmanager
+def ills() -> Iterator[tuple[int, int]]:
+    with backend("ill") as one, backend("iller") as other:
+        yield one, other
+
+
 def test_what_comes_through(etcd, discover):
-    with telling() as told, backend("usual") as usual, backend("canary") as canary:
+    with telling() as told, backend("usual") as usual, backend("canary") as canary, ills() as (ill, iller):
         port = free_port()
         publish(
             etcd,
             web(1, "told", told, port),
             web(2, "new", usual, port),
             web(3, "new", canary, port, weight=0, canary="X-Try=new"),
+            web(4, "ill", ill, port, check=Check("http", "/fail", interval_ms=100)),
+            web(5, "iller", iller, port, check=Check("http", "/fail", interval_ms=100), panic="off"),
         )
         wait_for(lambda: discover.get("told.apps.test")[0] == 200, 10, "it answers")
         wait_for(lambda: discover.get("new.apps.test", **{"X-Try": "new"}) == (200, "canary"), 10, "canaries are there")
@@ -153,6 +161,13 @@ def test_what_comes_through(etcd, discover):
         assert {discover.get("new.apps.test", **{"X-Try": "old"}) for _ in range(4)} == {(200, "usual")}
         assert {discover.get("new.apps.test") for _ in range(4)} == {(200, "usual")}
 
+        # checks that all fail: one service is called all the same, as it would be at its own port, the other is not
+        wait_for(lambda: discover.get("iller.apps.test")[0] == 503, 10, "its check fails")
+        assert (
+            f"None of its 1 instances can be called now: 127.0.0.1 port {iller}." in discover.get("iller.apps.test")[1]
+        )
+        assert discover.get("ill.apps.test") == (200, "ill")
+
         with socket.create_connection(("127.0.0.1", discover.door), timeout=5) as client:
             client.sendall(b"GET / HTTP/1.1\r\nHost: told.apps.test\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
             assert client.recv(1000).startswith(b"HTTP/1.1 101 ")
@@ -166,6 +181,24 @@ def test_what_comes_through(etcd, discover):
         answer = connection.getresponse()
         assert (answer.status, answer.read()[:32]) == (404, b"No service is known as nobody.te")
         connection.close()
+
+
+def test_a_kept_connection_is_led_anew_after_a_reload(etcd, discover):
+    with backend("one") as one, backend("two") as two:
+        publish(etcd, web(1, "one", one, free_port()))
+        discover.reaches("one.apps.test", "one")
+        kept = http.client.HTTPConnection("127.0.0.1", discover.door, timeout=5)
+        kept.request("GET", "/", headers={"Host": "one.apps.test"})
+        assert kept.getresponse().read() == b"one"
+        socket_before = kept.sock
+
+        publish(etcd, web(2, "two", two, free_port()))
+        discover.reaches("two.apps.test", "two")
+
+        assert kept.sock is socket_before
+        kept.request("GET", "/", headers={"Host": "two.apps.test"})
+        assert kept.getresponse().read() == b"two"
+        kept.close()
 
 
 def test_a_template_without_a_door_goes_on_and_it_is_said(etcd, discover):
