@@ -22,7 +22,7 @@ from discover.haproxy import HAProxy
 from discover.here import pages_of, paths_of, policy_of
 from discover.keeper import Keeper, Learned
 from discover.listened import ListenedFile
-from discover.model import Bind, ProxyConfig
+from discover.model import Bind, Listener, ProxyConfig
 from discover.page_server import Knowing, pages
 from discover.reconcile import Joining, Reconcile, Sources
 from discover.remembered import Place
@@ -215,6 +215,11 @@ def _make_folders(settings: DiscoverSettings) -> None:
             raise WrongSettings([f"{name}: {folder} cannot be written to; name another folder, or run as root"])
 
 
+def _shown(listener: Listener) -> dict[str, Any]:
+    """Return a listener, of its snippet only where it is written: there may be secrets in it."""
+    return {**asdict(replace(listener, snippet=())), "snippet": [line.origin for line in listener.snippet]}
+
+
 def _explained(reconcile: Reconcile, keeper: Keeper, stubs: StubDebt, problems: Problems) -> dict[str, Any]:
     """Return what runs and what is refused, for /explain."""
     config = reconcile.config
@@ -222,7 +227,7 @@ def _explained(reconcile: Reconcile, keeper: Keeper, stubs: StubDebt, problems: 
         "revision": keeper.state.catalog.revision,
         **keeper.explained(),
         "stubs": stubs.explained(),
-        "listeners": {item.name: asdict(item) for item in services_of(config.listeners)} if config else {},
+        "listeners": {item.name: _shown(item) for item in services_of(config.listeners)} if config else {},
         "refused": {where: {"code": problem.code, "text": problem.text} for where, problem in problems.current.items()},
     }
 

@@ -82,6 +82,8 @@ def test_a_bad_snippet_holds_its_service_alone(etcd: Etcd, discover: Discover) -
         wait_for(lambda: answers(bad, "one"), 15, "it answers")
         snippet(discover, "bad", "# no tea\n" + DENY)
         wait_for(lambda: get(bad, "/tea")[0] == 429, 10, "a snippet applies at once")
+        wait_for(lambda: '"snippet bad.cfg line 2"' in get(discover.metrics, "/explain")[1], 5, "/explain names it")
+        assert "deny_status" not in get(discover.metrics, "/explain")[1]  # it may be a secret
 
         snippet(discover, "bad", DENY + "\n  nonsense here\n")
         discover.wait_said("code=QUARANTINED")
