@@ -77,7 +77,7 @@ def build(
     services = rightful(known.claimed.services(snapshot), listening.binds, problems)
     owners = owners_of(services, listening.holders, snapshot.claims)
     process = _process(policy, problems)
-    routes = _routes(services, process.door, known, problems)
+    routes, reserved = _routes(services, process.door, known, problems), _reserved(policy.process)
     listeners = []
     for name in sorted(services):
         service = services[name]
@@ -85,11 +85,13 @@ def build(
         for port in sorted(service.ports):
             there = routes.get((name, port), ())
             reached = f"; it is reached at {url_of(process.door, there)}" if process.door and there else ""
+            # Who is reached by its name does not take the port of one that is only empty now.
+            owner = listening.holders.get(port, owners[port]) if there else owners[port]
             binds: tuple[Bind, ...] = ()
-            if owners[port] == name:
-                binds = _binds(name, port, policy, problems, reached)
+            if owner == name:
+                binds = _binds(name, port, policy, reserved, problems, reached)
             else:
-                _say_claimed(name, service, port, f"{owners[port]}, which claimed or named it first{reached}", problems)
+                _say_claimed(name, service, port, f"{owner}, which claimed or named it first{reached}", problems)
             if binds or there:
                 listeners.append(known.listener(service, name, port, binds, there))
         if there := routes.get((name, NO_PORT), ()):
@@ -134,12 +136,23 @@ def _say_claimed(name: str, service: Service, port: int, owner: str, problems: P
             problems[key] = because("PORT_CLAIMED", f"{name} not listened for: {text}")
 
 
-def _binds(name: str, port: int, policy: Policy, problems: Problems, reached: str) -> tuple[Bind, ...]:
-    stats, door = policy.process.stats, policy.process.door
-    own = {stats.port: ("the stats page's", "STATS")} if stats else {}
-    own |= {bind.port: ("that of all http services", "HTTP_BIND") for bind in door.binds} if door else {}
-    if port in own:
-        text = "service port {} is {}; set SERVICE_PORT, or {} of docker-discover".format(port, *own[port])
+def _reserved(process: Process) -> Mapping[int, tuple[str, str]]:
+    """Return HAProxy's own ports: whose each is, and the setting that names it."""
+    own = {process.stats.port: ("the stats page's", "STATS")} if process.stats else {}
+    http = process.door.binds if process.door else ()
+    return own | {bind.port: ("that of all http services", "HTTP_BIND") for bind in http}
+
+
+def _binds(
+    name: str,
+    port: int,
+    policy: Policy,
+    reserved: Mapping[int, tuple[str, str]],
+    problems: Problems,
+    reached: str,
+) -> tuple[Bind, ...]:
+    if port in reserved:
+        text = "service port {} is {}; set SERVICE_PORT, or {} of docker-discover".format(port, *reserved[port])
         problems[f"{name}:{port}"] = because("PORT_RESERVED", f"{name} not listened for: {text}{reached}")
         return ()
     wanted = tuple(Bind(host, port) for host in policy.hosts)

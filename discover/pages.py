@@ -88,7 +88,9 @@ def empty(host: str, listener: Listener, *, since: str | None, last: Listener | 
         why = f"None of its {len(listener.servers)} instances can be called now: {seen}."
         return Page(503, f"{listener.service} has no instance that can be called", (why, "HAProxy's page says why."))
     lines = [f"There is none since {since}." if since else "There is none for longer than is known here."]
-    if last and last.servers:
+    if last and not last.servers:
+        lines = [f"There was none any more when docker-discover was started, {since}."]
+    elif last:
         server = last.servers[-1]
         lines.append(f"The last one was at {_where(server.endpoint)}, in container {server.name.partition(':')[0]}.")
     return Page(503, f"{listener.service} has no instance now", tuple(lines))

@@ -7,10 +7,13 @@ import pytest
 from discover.build import build
 from discover.door import keys_of, map_of, url_of
 from discover.model import Bind, Door, ProxyConfig, with_idle
+from discover.ownership import Listening
 from discover.pages import empty, host_of, near_to, unknown
 from discover.plan import RouteChange, keeping_structure, route_changes
 from discover.runtime import Mismatch, route_commands, routes_in
 from discover.seats import FEWEST, is_seat, seated, unseated, with_seats
+from discover.settings import settings_of
+from sidecar.options import WrongSettings
 from tests.discover.test_build import POLICY, PROCESS
 from tests.parts.records import instance, snapshot
 
@@ -93,6 +96,39 @@ def test_a_service_whose_port_is_anothers_is_reached_by_its_name():
     [problem] = problems.values()
     assert problem.code == "PORT_CLAIMED"
     assert "it is reached at http://new.apps.test:8080/" in problem.text
+
+
+def test_who_is_reached_by_name_takes_no_port_of_a_service_that_is_only_empty():
+    listening = Listening({8000: "gone"})
+
+    [listener] = build(snapshot(web()), AT_DOOR, listening=listening)[0].listeners
+    [without] = build(snapshot(web()), POLICY, listening=listening)[0].listeners
+
+    assert (listener.name, without.name) == ("shop:8000:door", "shop:8000")
+
+
+@pytest.mark.parametrize(
+    ("flags", "bind", "domain"),
+    [
+        ((), None, ""),
+        (("--http-bind", "80"), (None, 80), ""),
+        (("--http-bind", "*:8080", "--domain", ".Apps.Test."), ("*", 8080), "apps.test"),
+        (("--http-bind", "[::1]:80", "--domain", "off"), ("::1", 80), ""),
+    ],
+)
+def test_settings(flags, bind, domain):
+    settings = settings_of(flags, {})
+
+    assert (settings.http_bind, settings.domain) == (bind, domain)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [("--http-bind", "0"), ("--http-bind", "x:80"), ("--domain", "a.b"), ("--http-bind", "1", "--domain", "a_b")],
+)
+def test_wrong_settings(flags):
+    with pytest.raises(WrongSettings):
+        settings_of(flags, {})
 
 
 def test_the_doors_own_port_is_nobodys():
@@ -249,6 +285,9 @@ def test_an_empty_service_says_since_when_and_where_it_was():
     assert empty("x", gone, since="now", last=listener).lines == (
         "There is none since now.",
         "The last one was at 10.0.0.1 port 32001, in container 000000000001.",
+    )
+    assert empty("x", gone, since="now", last=gone).lines == (
+        "There was none any more when docker-discover was started, now.",
     )
     assert empty("x", gone, since=None, last=None).lines == ("There is none for longer than is known here.",)
     assert "10.0.0.1 port 32001" in empty("x", listener, since=None, last=None).lines[0]
