@@ -143,13 +143,13 @@ class Service:
     taken_over: list[float] = field(default_factory=list)
     given_back: list[float] = field(default_factory=list)
 
-    def switch(self) -> None:
+    def switch(self, signal: str = "SIGTERM") -> None:
         """Start a real instance, and end it: the stub answers before and after, the real one between."""
         made = self._start()
         began_ns = self.client.wait_answered_by(made.short)
         self.taken_over.append((began_ns - self.stamps.of("start", made.id)) / 1e6)
         time.sleep(SETTLE_S)
-        made.api.call("POST", f"/containers/{made.id}/kill?signal=SIGTERM")
+        made.api.call("POST", f"/containers/{made.id}/kill?signal={signal}")
         back_ns = self.client.wait_answered_by(STUB)
         self.given_back.append((back_ns - self.stamps.of("kill", made.id)) / 1e6)
         made.remove()

@@ -49,6 +49,14 @@ def test_the_debt_is_a_table(switched):
         assert (stubs, int(calls) > 0) == ("1", True)
 
 
+def test_an_http_call_to_a_real_instance_that_is_killed_goes_to_the_stub(switched):
+    service = switched.stubbed["http"]
+
+    service.switch("SIGKILL")
+
+    assert service.client.failed == []
+
+
 def test_clients_of_a_worker_that_a_reload_made_old_are_taken_over_too(switched):
     pair, reloads = switched.pair, switched.pair.discover.logs().count(" reloaded ")
     pair.engine.run("tandem-whoami", "-P", SERVICE_NAME="newcomer", SERVICE_PORT="9711")
