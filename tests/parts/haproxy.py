@@ -63,14 +63,16 @@ class RealHAProxy:
 
     def pids(self) -> list[int]:
         """Return the master's pid as this machine sees it, then its workers'."""
-        found = []
+        found: list[tuple[int, int]] = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 with contextlib.suppress(OSError):
                     line = (entry / "cmdline").read_bytes().split(b"\0")
                     if Path(line[0].decode()).name == "haproxy" and str(self.config).encode() in line:
-                        found.append(int(entry.name))
-        return sorted(found)
+                        # proc_pid_stat(5): field 22, counted from the third. Not by number: those begin anew some day.
+                        started = int((entry / "stat").read_text().rpartition(")")[2].split()[19])
+                        found.append((started, int(entry.name)))
+        return [pid for _, pid in sorted(found)]
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """End the master; its workers follow."""
