@@ -114,7 +114,8 @@ def test_a_port_that_is_taken_while_haproxy_is_away_costs_only_its_own_service(e
         os.kill(discover.pid(), signal.SIGSTOP)  # so that the port is gone before anybody starts HAProxy again
         discover.haproxy.kill()
         wait_for(lambda: not discover.haproxy.pids(), 10, "HAProxy is gone")
-        with socket.create_server(("127.0.0.1", lost)):
+        # A process that is killed loses its name a moment before its sockets.
+        with wait_for(lambda: socket.create_server(("127.0.0.1", lost)), 10, "its port is free"):
             os.kill(discover.pid(), signal.SIGCONT)
 
             wait_for(lambda: get(port) == (200, "one"), 40, "the other service is back")
