@@ -29,7 +29,9 @@ def sample(process: Process) -> ProxyConfig:
     kinds = product(get_args(Mode), get_args(Balance), get_args(Sticky), get_args(Retry), _CHECKS, (None, 1500))
     plain = tuple(_listener(port, *kind) for port, kind in enumerate(kinds, start=1))
     listeners = (*plain, *_special(plain))
-    behind = (_behind(listener) for listener in listeners if listener.mode == "http")
+    # Where a service listens changes no line that its balance or its retries do.
+    usual = ("http", "roundrobin", "idempotent")
+    behind = (_behind(it) for it in listeners if it.canary or (it.mode, it.balance, it.retry) == usual)
     return ProxyConfig(
         replace(process, door=replace(process.door or _DOOR, headers=("x-canary",))), (*listeners, *behind, seat(1))
     )
