@@ -1,11 +1,15 @@
 """Services that have no instance now, and since when. No I/O; time is an argument."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
-from discover.model import Listener, ProxyConfig
+from discover.model import Listener, ProxyConfig, Server
 
 Place = tuple[str, int]  # a service and its service port
+Gone = Mapping[Place, tuple[Listener, float]]
+Noted = Mapping[Place, tuple[Server, float]]
+NOTHING: Noted = MappingProxyType({})
 
 FORGET_S = 600.0  # longer than a deployment takes; nothing is reloaded only to forget
 
@@ -14,11 +18,18 @@ FORGET_S = 600.0  # longer than a deployment takes; nothing is reloaded only to 
 class Idle:
     """The listeners that lost their last instance. Used by the reconcile actor alone."""
 
+    note: Callable[[Gone], None] = lambda _: None  # told what is empty now, for the next life
     _gone: dict[Place, tuple[Listener, float]] = field(default_factory=dict)
 
-    def begin(self, ran: Iterable[Listener], at_s: float) -> None:
-        """Take what an earlier life listened on; `update` then leaves out what has instances."""
-        self._gone = {_place(listener): (listener, at_s) for listener in ran}
+    def begin(self, ran: Iterable[Listener], at_s: float, noted: Noted = NOTHING) -> None:
+        """Take what an earlier life listened on; `update` then leaves out what has instances.
+
+        `noted` has the last server of those that were empty then, and for how long they have been by now.
+        """
+        for listener in ran:
+            server, empty_s = noted.get(_place(listener), (None, 0.0))
+            last = replace(listener, servers=(server,)) if server else listener
+            self._gone[_place(listener)] = (last, at_s - empty_s)
 
     def update(self, ran: ProxyConfig | None, now: ProxyConfig, at_s: float) -> None:
         """Note which listeners went and which came back, between what HAProxy ran and what it shall run.
@@ -37,6 +48,7 @@ class Idle:
             return _place(it) not in present and (bool(it.routes) or it.port not in taken)
 
         self._gone = {place: (it, since) for place, (it, since) in gone.items() if stays(it)}
+        self.note(self._gone)
 
     def since(self, listener: Listener) -> tuple[Listener, float] | None:
         """Return a listener as it was when its last instance went, and when that was. For any thread."""

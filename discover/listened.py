@@ -5,7 +5,8 @@ HAProxy's own file has them too, but as text that only a template can make. What
 
 import json
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from typing import Any
 from catalog.errors import Rejected, Unavailable
 from catalog.record import Check
 from discover.files import read, write
-from discover.model import Bind, Header, Listener, Verbatim
+from discover.idle import Gone, Noted, Place
+from discover.model import Bind, Header, Listener, Server, Verbatim
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,8 @@ class ListenedFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._empty = path.with_name(path.name + ".empty")
+        self._noted: Mapping[Place, object] = {}
 
     def load(self) -> tuple[Listener, ...]:
         """Return what an earlier life listened on; nothing if that is not known."""
@@ -61,3 +65,32 @@ class ListenedFile:
             write(self._path, text_of(listeners))
         except Unavailable as error:
             log.warning("what is listened on is not kept for the next start: %s", error)
+
+    def note(self, gone: Gone) -> None:
+        """Keep since when services are empty that callers know by a name, and where the last instance was."""
+        known = {place: (it.servers[-1], since) for place, (it, since) in gone.items() if it.routes and it.servers}
+        if known == self._noted:
+            return
+        self._noted = known
+        ahead_s = time.time() - time.monotonic()
+        texts = [(*place, since + ahead_s, server.name, server.endpoint) for place, (server, since) in known.items()]
+        try:
+            write(self._empty, json.dumps(texts))
+        except Unavailable as error:
+            log.warning("since when services are empty is not kept for the next start: %s", error)
+
+    def noted(self) -> Noted:
+        """Return the last server of services that were empty in an earlier life, and for how long they have been."""
+        try:
+            found = json.loads(read(self._empty) or "[]")
+            return {
+                (str(service), int(port)): (_server(str(name), str(endpoint)), max(0.0, time.time() - float(at)))
+                for service, port, at, name, endpoint in found
+            }
+        except (ValueError, TypeError, RecursionError, Unavailable) as error:
+            log.warning("since when services are empty is not known any more: %s: %s", self._empty, error)
+            return {}
+
+
+def _server(name: str, endpoint: str) -> Server:
+    return Server(name, endpoint, weight=0, draining=False, backup=False, cookie="")

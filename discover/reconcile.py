@@ -83,7 +83,7 @@ class Reconcile:
         self._stop: threading.Event = applier.stop
         self._running: Running | None = None
         self._known = Known()
-        self._idle = Idle()
+        self._idle = Idle(sources.listened.note)
         self._fitting = Fitting(sources.templates, applier)
         self.gone = self._idle.since
         self._earlier: tuple[Listener, ...] | None = sources.listened.load()
@@ -201,7 +201,7 @@ class Reconcile:
         """Take what an earlier life listened on, as far as HAProxy still does, for services that are empty now."""
         if self._earlier is not None and self.config is None and self._running is not None:
             self._ran = tuple(each for each in self._earlier if each.name in self._proxies())
-            self._idle.begin(self._ran, time.monotonic())
+            self._idle.begin(self._ran, time.monotonic(), self._sources.listened.noted())
         self._earlier = None
 
     def _held(self) -> frozenset[Bind]:

@@ -104,3 +104,8 @@ def test_without_docker_discover_there_are_plain_pages(etcd, discover):
         )
         assert discover.get("nothing.apps.test") == (404, "No service is known as nothing.apps.test here.\n")
         assert discover.get("other.apps.test") == (200, "other")
+
+        discover.start()
+        discover.wait_ready()
+        wait_for(lambda: "no instance now" in discover.get("orders.apps.test")[1], 10, "it knows the service")
+        assert f"The last one was at 127.0.0.1 port {orders}," in discover.get("orders.apps.test")[1]
