@@ -40,6 +40,20 @@ def test_a_stopped_container_drains_and_leaves_everywhere(fleet: Fleet, service:
     assert not witness.backwards()
 
 
+def test_a_real_instance_takes_over_from_a_stub_on_every_host(fleet: Fleet, service: Service) -> None:
+    stub = service.run(fleet.h1, SERVICE_ROLE="stub")
+    service.wait_answered_by(stub)
+
+    with service.load(*fleet.hosts) as loads:
+        real = service.run(fleet.h2, DRAIN_S="1")
+        service.wait_answered_by(real)
+        fleet.h2.engine.docker("stop", real)
+        service.wait_answered_by(stub)
+
+    assert [load.lost() for load in loads] == [{}, {}, {}]
+    settle(fleet)
+
+
 def test_a_second_fleet_in_the_same_folder_is_refused(fleet: Fleet) -> None:
     with pytest.raises(LabError, match="another process is at work on the fleet"), Fleet(FOLDER):
         pass
