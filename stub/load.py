@@ -3,7 +3,8 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from stub import folder, openapi
@@ -16,7 +17,15 @@ LOOK_SHARE = 20  # looking whether anything was edited takes one part in so many
 MOST_BYTES = 50_000_000  # of one file; all are kept in memory
 
 Stamp = tuple[int, int, int]  # time of the last change, size, inode
-Read = tuple[list[Entry], list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a file says, and what is wrong with it."""
+
+    entries: Sequence[Entry] = ()
+    problems: Sequence[str] = ()
+    is_openapi: bool = False
 
 
 class Answers:
@@ -48,9 +57,11 @@ class Answers:
         self._read = {name: kept.get(name) or self._of_file(name) for name in stamps}
         self._stamps = stamps
         # Files of one answer come first: one can stand before what an OpenAPI file says of the same path.
-        in_order = sorted(self._read.items(), key=lambda item: (_is_whole(item[1]), item[0]))
-        entries = [entry for _, (some, _) in in_order for entry in some]
-        problems = [line for _, (_, lines) in in_order for line in lines]
+        in_order = [
+            self._read[name] for name in sorted(self._read, key=lambda name: (self._read[name].is_openapi, name))
+        ]
+        entries = [entry for read in in_order for entry in read.entries]
+        problems = [line for read in in_order for line in read.problems]
         if not stamps:
             problems.append(f"{self._root}: no files; mount a folder of answers, or an OpenAPI file, there: see --help")
         for line in problems:
@@ -65,9 +76,9 @@ class Answers:
         try:
             return _read(name, _content(path))
         except (Bad, *ODD) as error:
-            return [], [f"{name}: {said(error)}"]
+            return Read(problems=[f"{name}: {said(error)}"])
         except OSError as error:
-            return [], [f"{name}: cannot be read: {error.strerror}"]
+            return Read(problems=[f"{name}: cannot be read: {error.strerror}"])
 
 
 def _content(path: Path) -> bytes:
@@ -80,13 +91,8 @@ def _read(name: str, content: bytes) -> Read:
     if "/" not in name and name.endswith((".json", *folder.DESCRIPTIONS)):
         document = parse_json(content) if name.endswith(".json") else parse_yaml(content)
         if isinstance(document, Mapping) and openapi.is_openapi(document):
-            return openapi.entries_of(document, name)
-    return folder.entries_of(name, content), []
-
-
-def _is_whole(read: Read) -> bool:
-    """Whether this is an OpenAPI document: a file of one answer has at most another spelling beside it."""
-    return len({entry.template for entry in read[0] if not entry.alias}) > 1
+            return Read(*openapi.entries_of(document, name), is_openapi=True)
+    return Read(folder.entries_of(name, content))
 
 
 def _stamps(root: Path) -> dict[str, Stamp]:
