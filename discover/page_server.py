@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import stat
 import threading
 import time
 from collections.abc import Callable
@@ -84,7 +85,9 @@ class _Server(ThreadingHTTPServer):
         self._ending = threading.Event()
         path.unlink(missing_ok=True)
         super().__init__(str(path), handler)  # type: ignore[arg-type]
-        path.chmod(0o666)  # HAProxy's worker is another user, and everybody may see these pages
+        # HAProxy's worker is another user, and everybody may see these pages; its own sockets beside are root's alone.
+        path.chmod(0o666)
+        path.parent.chmod(stat.S_IMODE(path.parent.stat().st_mode) | stat.S_IXOTH)
 
     def server_bind(self) -> None:
         """Bind; there is no port, and no name to look up."""

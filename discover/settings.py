@@ -87,7 +87,7 @@ OPTIONS = (
         "SERVICES", Path, None, "a YAML file of services on servers that are no containers; an edit applies at once"
     ),
     Option("STATE_DIR", Path, "/var/lib/tandem", "haproxy.cfg and what else has to survive a restart"),
-    Option("RUN_DIR", Path, "/run/tandem", "HAProxy's sockets: master.sock and admin.sock"),
+    Option("RUN_DIR", Path, "/run/tandem", "HAProxy's sockets: master.sock, admin.sock and pages.sock"),
     Option("ZONE", str, "", "where this host stands: services with LOCALITY call instances of their zone first"),
     Option("HOST_ID", str, None, "docker-register's HOST_ID of this host, if that was set; for LOCALITY=host"),
     Option("METRICS", address_or_off, "127.0.0.1:9302", "metrics, /healthz, /readyz and /explain, or off"),

@@ -23,6 +23,7 @@ class Door(Discover):
         flags = ("--http-bind", f"127.0.0.1:{self.door}", "--domain", "apps.test")
         super().__init__(folder, etcd.endpoint, *flags, "--template", str(folder / "haproxy.cfg.j2"))
         self.template.write_text(TEMPLATE.read_text())
+        folder.chmod(0o700)  # as RUN_DIR is in the image
 
     def get(self, host: str, path: str = "/", **headers: str) -> tuple[int, str]:
         """Return status and body of a GET for this host."""
