@@ -1,0 +1,41 @@
+"""A real instance takes over from a stub also in a worker that a reload made old: real etcd, real HAProxy."""
+
+from tests.contract.test_choosing import Line, backends, echo, local
+from tests.parts.discover import Discover, publish, withdraw
+from tests.parts.etcd import Etcd
+from tests.parts.haproxy import free_port, get
+from tests.parts.wait import wait_for
+
+
+def test_a_tcp_client_of_an_old_worker_is_told_once(etcd: Etcd, discover: Discover) -> None:
+    """And one of another service in that worker is not."""
+    port, near, later = free_port(), free_port(), free_port()
+    with echo("stub") as stub, echo("real") as real, echo("steady") as steady, backends("later") as (other,):
+        publish(etcd, local(1, stub, port, role="stub"), local(2, steady, near, "steady", role="stub"))
+        discover.wait_said(f"steady:{near}")
+        wait_for(lambda: asked(port) == "stub", 10, "the stub answers")
+        client, neighbour = Line(port), Line(near)
+        assert (client.ask(), neighbour.ask()) == ("stub", "steady")
+        publish(etcd, local(3, other, later, "later", mode="http"))
+        wait_for(lambda: get(later) == (200, "later"), 10, "a reload has brought another service")
+        discover.wait_said(f"new listen later:{later}")
+
+        publish(etcd, it := local(4, real, port))
+        wait_for(lambda: client.ask() == "real", 5, "the real one takes over")
+        assert client.connects == 2
+        assert neighbour.ask() == "steady"
+        assert neighbour.connects == 1
+        withdraw(etcd, it)
+        wait_for(lambda: asked(port) == "stub", 5, "the stub is back")
+
+        client.close()
+        neighbour.close()
+
+
+def asked(port: int) -> str:
+    """Return who answers whoever comes anew."""
+    one = Line(port)
+    try:
+        return one.ask()
+    finally:
+        one.close()
