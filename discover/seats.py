@@ -99,18 +99,25 @@ def own_name(listener: Listener) -> str:
 
 def suits(listener: Listener) -> bool:
     """Whether a service asks for nothing that the lines of a backend say: its servers have all that they need."""
-    return _KIND(listener) == _KIND(seat(1))
+    return _kind(listener) == _kind(seat(1))
 
 
 # All that is not in the server's own line; a new field counts until it is named here.
-_FREE = {"name", "service", "port", "servers", "routes", "interval_ms"}
-_KIND = attrgetter(*(name for name in Listener.__dataclass_fields__ if name not in _FREE))
+_FREE = {"name", "service", "port", "servers", "routes", "interval_ms", "h2c", "check"}
+_LINES = attrgetter(*(name for name in Listener.__dataclass_fields__ if name not in _FREE))
 _SAID = attrgetter(*(name for name in Listener.__dataclass_fields__ if name != "name"))
+
+
+def _kind(listener: Listener) -> object:
+    """Return what a backend's lines depend on; whether and how often its servers are asked to accept is theirs."""
+    check = listener.check
+    plain = check.kind != "http" and not check.grpc and check.timeout_ms is None
+    return _LINES(listener), None if plain else check
 
 
 def shape_of(listener: Listener) -> object:
     """Return all of a listener that takes a reload to change."""
-    return _KIND(listener) if is_seat(listener) else replace(listener, servers=(), routes=())
+    return _kind(listener) if is_seat(listener) else replace(listener, servers=(), routes=())
 
 
 def _number(listener: Listener) -> int:

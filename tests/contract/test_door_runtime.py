@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+import grpc
 import pytest
 
 from catalog.record import Check, encode
@@ -19,6 +20,7 @@ from tests.parts.discover import publish, withdraw
 from tests.parts.door import Door, opened, web
 from tests.parts.etcd import Etcd
 from tests.parts.haproxy import free_port
+from tests.parts.servers import ECHO, grpc_server
 from tests.parts.wait import wait_for
 
 MANY = 1000
@@ -49,7 +51,9 @@ def test_names_come_and_go_without_a_reload_and_files_follow(etcd, discover):
         assert discover.reloads() == reloads
 
         # A restart of HAProxy begins with what it had.
+        before = set(discover.haproxy.pids())
         discover.haproxy.kill(signal.SIGKILL)
+        wait_for(lambda: len(set(discover.haproxy.pids()) - before) > 1, 20, "another one is started")
         discover.reaches("zwei.example", "two", within_s=20)
 
         # One of docker-discover gives names to what came meanwhile, by one reload.
@@ -174,6 +178,15 @@ def test_what_comes_through(etcd, discover):
             for text in (b"hello", b"again"):
                 client.sendall(text)
                 assert client.recv(100) == text.upper()
+
+        reloads = discover.reloads()
+        with grpc_server() as there:
+            publish(etcd, web(6, "grpc", there, port, proto="h2c", check=Check("none")))
+            wait_for(lambda: discover.get("grpc.apps.test")[0] != 404, 10, "it is known")
+            options = [("grpc.default_authority", "grpc.apps.test"), ("grpc.enable_http_proxy", 0)]
+            with grpc.insecure_channel(f"127.0.0.1:{discover.door}", options) as channel:
+                assert channel.unary_unary(f"{ECHO}Unary")(b"hello", timeout=10) == b"hello"
+        assert discover.reloads() == reloads
 
         # a page is shown to who sends a large body to nobody
         connection = http.client.HTTPConnection("127.0.0.1", discover.door, timeout=5)

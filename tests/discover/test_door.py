@@ -4,17 +4,19 @@ from dataclasses import replace
 
 import pytest
 
+from catalog.record import Check
 from discover.build import build
 from discover.door import keys_of, map_of, url_of
 from discover.model import Bind, Door, ProxyConfig, with_idle
 from discover.ownership import Listening
 from discover.pages import empty, host_of, near_to, unknown
-from discover.plan import RouteChange, keeping_structure, route_changes
+from discover.plan import RouteChange, RuntimeUpdate, keeping_structure, route_changes, step_to
 from discover.runtime import Mismatch, route_commands, routes_in
 from discover.seats import FEWEST, is_seat, seated, unseated, with_seats
 from discover.settings import settings_of
 from sidecar.options import WrongSettings
 from tests.discover.test_build import POLICY, PROCESS
+from tests.discover.test_plan import LAYOUT
 from tests.parts.records import instance, snapshot
 
 DOOR = Door((Bind("127.0.0.1", 8080),), "apps.test", "/run/tandem/pages.sock")
@@ -193,6 +195,26 @@ def test_a_service_with_wishes_of_its_own_takes_none():
     assert names(seated(built(web(1, "first"), web(2, "second", balance="leastconn")), running))["second"] == (
         "second:8000:door"
     )
+
+
+@pytest.mark.parametrize(
+    "asked", [{"proto": "h2c"}, {"check": Check("none")}, {"check": Check("tcp", interval_ms=500)}, {"maxconn": 5}]
+)
+def test_what_only_its_servers_have_is_no_wish(asked):
+    running = with_seats(built(web(1, "first")))
+    config = seated(built(web(1, "first"), web(2, "second", **asked)), running)
+
+    assert names(config)["second"] == "seat-1"
+    assert isinstance(step_to(LAYOUT.render(config), LAYOUT.render(running)), RuntimeUpdate)
+
+
+@pytest.mark.parametrize(
+    "asked", [{"sticky": "cookie"}, {"check": Check("http")}, {"timeout_ms": 500}, {"check": Check(timeout_ms=500)}]
+)
+def test_what_its_backend_has_is_one(asked):
+    running = with_seats(built(web(1, "first")))
+
+    assert names(seated(built(web(1, "first"), web(2, "second", **asked)), running))["second"] == "second:8000:door"
 
 
 def test_a_service_that_comes_to_want_more_stays_until_the_reload():
