@@ -111,6 +111,9 @@ def test_a_port_that_is_taken_while_haproxy_is_away_costs_only_its_own_service(e
     with backend("one") as one, backend("two") as two:
         serve(etcd, discover, 1, one, port)
         serve(etcd, discover, 2, two, lost, "lost")
+        # A round without a new port: that of the reload, which keeps its ports reserved to its end, is over.
+        publish(etcd, local(1, one, port, weight=7))
+        discover.wait_said("~000000000001")
         os.kill(discover.pid(), signal.SIGSTOP)  # so that the port is gone before anybody starts HAProxy again
         discover.haproxy.kill()
         wait_for(lambda: not discover.haproxy.pids(), 10, "HAProxy is gone")
