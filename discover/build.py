@@ -91,7 +91,7 @@ def build(
             if owner == name:
                 binds = _binds(name, port, policy, reserved, problems, reached)
             else:
-                _say_claimed(name, service, port, f"{owner}, which claimed or named it first{reached}", problems)
+                _say_claimed(name, service, port, f"{owner}, which claimed or named it first{reached}", problems, there)
             if binds or there:
                 listeners.append(known.listener(service, name, port, binds, there))
         if there := routes.get((name, NO_PORT), ()):
@@ -129,11 +129,14 @@ def _say_portless(name: str, service: Service, policy: Policy, problems: Problem
         problems[key] = replace(because("NO_SERVICE_PORT", text), quiet=why is None)  # it takes some milliseconds
 
 
-def _say_claimed(name: str, service: Service, port: int, owner: str, problems: Problems) -> None:
+def _say_claimed(
+    name: str, service: Service, port: int, owner: str, problems: Problems, there: tuple[str, ...]
+) -> None:
     text = f"service port {port} belongs to {owner}; SERVICE_PORT names another"
     for key, record in service.records.items():
         if record.instance.service_port == port:
-            problems[key] = because("PORT_CLAIMED", f"{name} not listened for: {text}")
+            problem = because("PORT_CLAIMED", f"{name} not listened for: {text}")
+            problems[key] = replace(problem, quiet=bool(there))  # behind a door that is how most http services live
 
 
 def _reserved(process: Process) -> Mapping[int, tuple[str, str]]:

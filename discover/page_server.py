@@ -51,7 +51,8 @@ class Knowing:
         if (page := known.get(host)) is None:
             keys = (key for listener in config.listeners for key in listener.routes) if config else ()
             has_time = self._clock()
-            page = unknown(host, port_of(config.process.door if config else None), keys, has_time)
+            tcp = (listener.service for listener in config.listeners if listener.mode == "tcp") if config else ()
+            page = unknown(host, port_of(config.process.door if config else None), keys, has_time, tcp)
             if has_time() and len(known) < KEPT:
                 known[host] = page
         return page
@@ -117,6 +118,7 @@ class _Server(ThreadingHTTPServer):
 def _handler(knowing: Knowing) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = SILENCE_S
+        server_version, sys_version = "docker-discover", ""
 
         def parse_request(self) -> bool:
             """Show the page, whatever the method is."""

@@ -45,8 +45,10 @@ def host_of(header: str) -> str:
     return "".join(c if c.isascii() and c.isprintable() else "?" for c in host.rstrip("."))[:253]
 
 
-def unknown(host: str, port: str, keys: Iterable[str], goes_on: Callable[[], bool]) -> Page:
+def unknown(host: str, port: str, keys: Iterable[str], goes_on: Callable[[], bool], tcp: Iterable[str] = ()) -> Page:
     """Return the page for a host, or a path of it, that leads nowhere; `keys` are those of the door's map.
+
+    `tcp` are the services that no host leads to, as they are in tcp mode.
 
     Likeness takes time, with ten thousand names: it is looked for only while `goes_on`.
     """
@@ -60,6 +62,9 @@ def unknown(host: str, port: str, keys: Iterable[str], goes_on: Callable[[], boo
     if paths:
         known = f"Known there are {', '.join(sorted(paths)[:NEAR])}."
         return Page(404, f"No service has this path of {host}", (known,))
+    if (service := host.partition(".")[0]) in tcp:
+        why = f"{service} runs, but in tcp mode, which has no host names: it needs SERVICE_MODE=http."
+        return Page(404, f"No http service is known as {host}", (why,))
     near = tuple(f"{name}{port}" for name in near_to(host, hosts, goes_on))
     why = "Host names come from SERVICE_HOSTS of http services, and from their names under DOMAIN."
     return Page(404, f"No service is known as {host or 'nothing'}", (why, *(["Near it are:"] if near else [])), near)

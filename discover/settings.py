@@ -51,7 +51,9 @@ def hosts(text: str) -> tuple[str, ...]:
 def bind_or_off(text: str) -> tuple[str | None, int] | None:
     """Return address and port of `ip:port`, `*:port` or `port`, which leaves the address to BIND. Raises Rejected."""
     host, _, port = text.strip().rpartition(":")
-    if host in ("", "*") and port.isascii() and port.isdigit() and 1 <= int(port) <= 65535:
+    if host in ("", "*") and port.isascii() and port.isdigit():
+        if not 1 <= int(port) <= 65535:
+            raise Rejected(f"{text!r}: a port is a number from 1 to 65535")
         return host or None, int(port)
     return address_or_off(text)
 

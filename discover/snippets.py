@@ -51,6 +51,8 @@ def _beyond(line: str) -> str:
         return f"{first!r} would begin a new section; one of your own belongs in the template's block `sections`"
     if first in _OURS:
         return f"{first!r}: addresses and servers come from the catalog"
+    if first == "disabled":
+        return "'disabled': it would leave the service's port to anybody"
     if set(first) & set("\"'\\$") or first.startswith("."):
         return f"{first!r}: the first word has to be a plain keyword"
     return "a line cannot go on in the next one" if line.endswith("\\") else ""

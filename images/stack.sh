@@ -86,6 +86,7 @@ Try next:
   docker stop tandem-whoami-1                              only the other one does
   docker run -d -P --name tandem-whoami-3 -e SERVICE_NAME=whoami tandem-whoami
                                                            one more answers
+  docker exec tandem-discover explain                      what is listened for, and why the rest is not
   docker exec tandem-etcd etcdctl get --prefix /services/  what is published
   http://127.0.0.1:1936/                                   HAProxy's own page
   make down                                                remove it all

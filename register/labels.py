@@ -145,12 +145,18 @@ def read(labels: Labels, port: int) -> PortLabels:
     """Return what the labels say about a port. Raises Rejected: which label of which container, seen, right."""
     values: dict[str, Any] = {}
     attributes: dict[str, str] = {}
+    wrong: list[str] = []
     for name, text in labels.of(port).items():
         setting = SETTINGS.get(name)
         if setting is not None:
-            values[setting.field] = _read(setting.read, text, labels.container)
+            try:
+                values[setting.field] = _read(setting.read, text, labels.container)
+            except Rejected as error:
+                wrong.append(str(error))
         elif name != "NAME" and _is_attribute(name, text.value):
             attributes[name.lower()] = text.value
+    if wrong:
+        raise Rejected("; ".join(wrong))  # all at once: they are mended in one go
     if values.get("hosts") or values.get("paths"):
         values.setdefault("mode", "http")  # who names hosts or paths, which only http has, means http
     return PortLabels(**values, attributes=MappingProxyType(dict(sorted(attributes.items())[:ITEMS_MAX])))

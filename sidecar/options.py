@@ -79,6 +79,8 @@ def _text(value: Any) -> str:
             return "-"
         case (str() as host, int() as port):
             return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        case (None, int() as port):
+            return str(port)
         case bool():
             return str(value).lower()
         case tuple():

@@ -96,7 +96,7 @@ def test_a_service_whose_port_is_anothers_is_reached_by_its_name():
         ("old:8000", True),
     ]
     [problem] = problems.values()
-    assert problem.code == "PORT_CLAIMED"
+    assert (problem.code, problem.quiet) == ("PORT_CLAIMED", True)
     assert "it is reached at http://new.apps.test:8080/" in problem.text
 
 
@@ -290,6 +290,14 @@ def test_a_page_shows_what_was_asked_for_as_text_only():
     assert page.status == 404
     assert "<b>" not in page.html()
     assert "&lt;b&gt;s.test:8080" in page.html()
+
+
+def test_who_runs_in_tcp_mode_is_told_apart_from_who_is_not_known():
+    page = unknown("whoami.apps.example", "", ["bill.apps.example/"], lambda: True, ["db", "whoami"])
+
+    assert page.status == 404
+    assert "whoami runs, but in tcp mode" in page.text()
+    assert "SERVICE_MODE=http" in page.text()
 
 
 def test_a_path_that_nobody_has_names_those_that_are():

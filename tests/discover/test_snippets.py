@@ -80,6 +80,7 @@ def test_the_same_snippet_makes_the_same_object_and_none_takes_it_away(tmp_path)
         ("  peers x\n", "snippet f.cfg line 1: 'peers' would begin"),
         ("no listen x", "snippet f.cfg line 1: 'listen' would begin"),
         ("bind *:22", "snippet f.cfg line 1: 'bind': addresses and servers"),
+        ("disabled", "snippet f.cfg line 1: 'disabled': it would leave the service's port to anybody"),
         ("server a 10.0.0.1:80", "snippet f.cfg line 1: 'server': addresses and servers"),
         ("'listen' x", "snippet f.cfg line 1: \"'listen'\": the first word has to be"),
         ("lis\\ten x", "snippet f.cfg line 1: 'lis\\\\ten': the first word has to be"),

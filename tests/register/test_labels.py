@@ -219,3 +219,13 @@ def test_no_name_or_image_whatever_makes_it_fail(text: str, image: str) -> None:
     offer = instances_of(container(**changes), Policy("10.0.0.1"))
 
     assert len(offer.instances) + len(offer.reasons) == 1
+
+
+def test_all_bad_labels_are_told_at_once() -> None:
+    with pytest.raises(Rejected) as caught:
+        said({"SERVICE_MODE": "htpp", "SERVICE_WEIGHT": "-1"})
+
+    assert str(caught.value) == (
+        "SERVICE_MODE of web-1: 'htpp' is not one of tcp, http; "
+        "SERVICE_WEIGHT of web-1: '-1' is not a whole number from 0 to 256"
+    )
