@@ -33,7 +33,7 @@ from discover.runtime import (
     verify,
     verify_all,
 )
-from discover.superseded import each_shutdown, old_workers, shutdowns, superseded
+from discover.superseded import each_shutdown, held_by, old_workers, questions, shutdowns, superseded
 from sidecar.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -237,14 +237,17 @@ class Applier:
     def _end_superseded(self, running: Running, wanted: Rendered) -> None:
         """End the connections to stubs of what real instances take over now, in old workers too."""
         servers = superseded(running.rendered.sections, wanted.sections)
-        if not servers:
+        stubs = {*servers, *(wanted.superseded - running.rendered.superseded)}
+        if not stubs:
             return
         try:
-            lines = list(batches(shutdowns(servers)))
-            for worker in old_workers(self._haproxy.ask("show proc")):
-                lines += batches(each_shutdown(servers, self._haproxy.ask(f"{worker}show sess")), worker)
-            for line in lines:
+            for line in batches(shutdowns(servers)):
                 self._haproxy.ask(line)
+            for worker in old_workers(self._haproxy.ask("show proc")):
+                held = held_by(stubs, self._haproxy.ask(f"{worker}show sess"))
+                modes = "".join(map(self._haproxy.ask, batches(questions(held), worker)))
+                for line in batches(each_shutdown(held, modes), worker):
+                    self._haproxy.ask(line)
         except Unavailable as error:
             log.warning("connections to stubs may stay open: %s", error)
 

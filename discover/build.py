@@ -22,7 +22,7 @@ from discover.model import (
     behind_door,
     name_of,
 )
-from discover.ownership import NOTHING, Listening, Problems, Services, owners_of, rightful
+from discover.ownership import NOTHING, OLDEST, Listening, Problems, Services, owners_of, rightful
 from discover.servers import servers_of, stub_policy
 from discover.snapshot import Record, Service, Snapshot
 from sidecar.problems import Problem
@@ -132,9 +132,11 @@ def _say_portless(name: str, service: Service, policy: Policy, problems: Problem
 def _say_claimed(
     name: str, service: Service, port: int, owner: str, problems: Problems, there: tuple[str, ...]
 ) -> None:
-    text = f"service port {port} belongs to {owner}; SERVICE_PORT names another"
     for key, record in service.records.items():
         if record.instance.service_port == port:
+            # what the operator wrote has a word of its file, not a label
+            setting = "port:" if record.created == OLDEST else "SERVICE_PORT"
+            text = f"service port {port} belongs to {owner}; {setting} names another"
             problem = because("PORT_CLAIMED", f"{name} not listened for: {text}")
             problems[key] = replace(problem, quiet=bool(there))  # behind a door that is how most http services live
 
@@ -186,6 +188,7 @@ def _listener(group: Group, port: int, binds: tuple[Bind, ...], interval: int, s
     is_http = first.mode == "http"
     sticky: Sticky = first.sticky if is_http else "none"
     policy = stub_policy(group)
+    supersedes = policy == "supersede" and first.locality == "any"
     header, _, value = next((r.instance.canary for r in group if r.instance.canary and is_http), "").partition("=")
     return Listener(
         name=name_of(first.service, port) if binds else behind_door(first.service, port),
@@ -205,7 +208,8 @@ def _listener(group: Group, port: int, binds: tuple[Bind, ...], interval: int, s
         h2c=first.proto == "h2c" and is_http,
         asked=asked(first.check.host or first.service) if first.check.grpc else "",
         canary=Header(header, value) if header else None,
-        takes_over=not is_http and policy == "supersede" and first.locality == "any",
+        takes_over=not is_http and supersedes,
+        supersedes=supersedes,
         servers=servers_of(group, policy, first.locality, sticky, site),
     )
 

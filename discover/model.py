@@ -68,6 +68,11 @@ class Server:
     maxconn: int | None = None
     stub: bool = False
 
+    @property
+    def called(self) -> bool:
+        """Whether it gets new calls, as far as its record says."""
+        return self.weight > 0 and not self.draining
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -100,12 +105,20 @@ class Listener:
     asked: str = ""  # what a gRPC health check sends, in hexadecimal digits; empty: it is none
     canary: Header | None = None  # requests that have it go to the servers that are canaries
     takes_over: bool = False  # a server that comes ends the connections to backup servers
+    supersedes: bool = False  # who is connected to a stub shall leave it when a real server can be called
     snippet: tuple[Verbatim, ...] = ()  # lines of the operator's own
 
     @property
     def parts(self) -> tuple[str, ...]:
         """What a template lays out of it, one section each: itself (""), and then its other backends."""
         return ("", *(["panic"] if self.panic else []), *(["canary"] if self.canary else []))
+
+    @property
+    def superseded(self) -> frozenset[str]:
+        """The stubs that a real server has taken over from, as `proxy/server`."""
+        if not self.supersedes or not any(each.called for each in self.servers if not each.backup):
+            return frozenset()
+        return frozenset(f"{self.name}/{each.name}" for each in self.servers if each.backup)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +157,11 @@ class ProxyConfig:
         own = {self.process.stats} if self.process.stats else set()
         own |= set(self.process.door.binds) if self.process.door else set()
         return frozenset(own | {bind for listener in self.listeners for bind in listener.binds})
+
+    @property
+    def superseded(self) -> frozenset[str]:
+        """The stubs that real servers have taken over from, as `proxy/server`."""
+        return frozenset().union(*(listener.superseded for listener in self.listeners))
 
     @property
     def only_leaving(self) -> frozenset[Bind]:

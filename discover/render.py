@@ -4,7 +4,7 @@ import hashlib
 import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -49,6 +49,7 @@ class Rendered:
     text: str
     sections: Mapping[str, Section]
     routes: Mapping[str, str] | None = None  # the map of the door; None for a text that has no door
+    superseded: frozenset[str] = field(default=frozenset(), compare=False)  # stubs that nobody shall stay with
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,24 @@ class _Environment(ImmutableSandboxedEnvironment):
             last = block.body[-1] if block.body and block.name not in INLINE else None
             if isinstance(last, nodes.Output) and not str(getattr(last.nodes[-1], "data", "")).endswith("\n"):
                 last.nodes.append(nodes.TemplateData("\n"))
+        self._refuse_stray(tree, name, filename)
         return tree
+
+    def _refuse_stray(self, tree: nodes.Template, name: str | None, filename: str | None) -> None:
+        """Refuse a block that the shipped template does not have, in one that extends it: nobody would lay it out."""
+        parent = tree.find(nodes.Extends)
+        if parent is None or parent.template != nodes.Const(SHIPPED):
+            return
+        try:
+            shipped = self.get_template(SHIPPED).blocks
+        except TemplateNotFound:
+            return  # which is said when it is laid out
+        called = {it.attr for it in tree.find_all(nodes.Getattr) if it.node == nodes.Name("self", "load")}
+        inner = {block.name for outer in tree.find_all(nodes.Block) for block in outer.find_all(nodes.Block)}
+        for block in tree.find_all(nodes.Block):
+            if block.name not in shipped.keys() | called | inner:
+                text = f"no block {block.name!r} in {SHIPPED}; there are {', '.join(sorted(shipped))}"
+                raise TemplateSyntaxError(text, block.lineno, name, filename)
 
 
 class Layout:
@@ -133,7 +151,7 @@ class Layout:
             self._by_parts = self._comes_by_parts(config)
         if not self._by_parts:
             whole = rendered_of(self._laid_out(config))
-            return replace(whole, routes=_routes(whole.text, config))
+            return replace(whole, routes=_routes(whole.text, config), superseded=config.superseded)
         if self._head is None or self._head[0] != config.process:
             self._head, self._known = (config.process, self._laid_out(replace(config, listeners=()))), {}
         head = self._head[1]
@@ -145,7 +163,7 @@ class Layout:
         for part in self._known.values():
             sections.update(part.sections)
         text = head + "".join(part.text for part in self._known.values())
-        return Rendered(_normal(text), sections, _routes(head, config))
+        return Rendered(_normal(text), sections, _routes(head, config), config.superseded)
 
     def _comes_by_parts(self, config: ProxyConfig) -> bool:
         """Whether all kinds of listeners give the same text at once as one after the other."""

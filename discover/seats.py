@@ -103,7 +103,7 @@ def suits(listener: Listener) -> bool:
 
 
 # All that is not in the server's own line; a new field counts until it is named here.
-_FREE = {"name", "service", "port", "servers", "routes", "interval_ms", "h2c", "check"}
+_FREE = {"name", "service", "port", "servers", "routes", "interval_ms", "h2c", "check", "supersedes"}
 _LINES = attrgetter(*(name for name in Listener.__dataclass_fields__ if name not in _FREE))
 _SAID = attrgetter(*(name for name in Listener.__dataclass_fields__ if name != "name"))
 
@@ -117,7 +117,7 @@ def _kind(listener: Listener) -> object:
 
 def shape_of(listener: Listener) -> object:
     """Return all of a listener that takes a reload to change."""
-    return _kind(listener) if is_seat(listener) else replace(listener, servers=(), routes=())
+    return _kind(listener) if is_seat(listener) else replace(listener, servers=(), routes=(), supersedes=False)
 
 
 def _number(listener: Listener) -> int:

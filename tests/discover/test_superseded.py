@@ -3,7 +3,9 @@
 import pytest
 
 from discover.layout import sections_of
-from discover.superseded import each_shutdown, old_workers, superseded
+from discover.superseded import each_shutdown, held_by, old_workers, questions, superseded
+from tests.discover.test_build import config_of
+from tests.parts.records import instance, snapshot
 
 STUB = "server stub 10.0.0.1:80 weight 100 check backup"
 REAL = "server real 10.0.0.2:80 weight {} check on-marked-up shutdown-backup-sessions"
@@ -59,5 +61,45 @@ SESSIONS = """\
 """
 
 
+MODES = """\
+0x7fc9cc288c00: [21/Nov/2026:19:09:17.729819] id=0 proto=tcpv4 source=127.0.0.1:45664
+  flags=0x4a, conn_retries=0, conn_exp=<NEVER> conn_et=0x000 srv_conn=0x563a308b0c50, pend_pos=(nil) waiting=0 epoch=0
+  frontend=a:80 (id=2 mode=tcp), listener=? (id=1) addr=127.0.0.9:18080
+  backend=a:80 (id=2 mode={}) addr=127.0.0.1:33030
+  server=stub (id=1) addr=127.0.0.9:18090
+
+Session not found.
+"""
+
+
 def test_only_connections_to_the_stub_end():
-    assert each_shutdown(["a:80/stub"], SESSIONS) == ("shutdown session 0x7fc9cc288c00",)
+    held = held_by(["a:80/stub"], SESSIONS)
+
+    assert held == {"a:80": ["0x7fc9cc288c00"]}
+    assert questions(held) == ("show sess 0x7fc9cc288c00",)
+    assert each_shutdown(held, MODES.format("tcp")) == ("shutdown session 0x7fc9cc288c00",)
+
+
+def test_what_an_old_worker_has_in_http_goes_on():
+    held = held_by(["a:80/stub"], SESSIONS)
+
+    assert each_shutdown(held, MODES.format("http")) == ()
+    assert each_shutdown(held, "Session not found.\n") == ()
+
+
+STUBBED, ONE = instance(1, role="stub", mode="http"), instance(2, mode="http")
+
+
+@pytest.mark.parametrize(
+    ("records", "left"),
+    [
+        ([STUBBED], set()),
+        ([STUBBED, ONE], {"whoami:8000/000000000001:8000"}),
+        ([STUBBED, instance(2, mode="http", state="draining")], set()),
+        ([instance(1, role="stub", mode="http", stub_policy="fallback"), ONE], set()),
+        ([STUBBED, instance(2, mode="http", locality="zone")], set()),
+    ],
+    ids=["alone", "a real one", "it drains", "fallback", "far ones are backup too"],
+)
+def test_in_http_too_nobody_shall_stay_with_a_stub(records, left):
+    assert config_of(snapshot(*records)).superseded == left
