@@ -171,8 +171,8 @@ def _common(service: str, entry: object) -> tuple[Mapping[str, Any], list[Any]]:
     words = mapping(entry, "servers: and its own words")
     servers = words.get("servers")
     if not isinstance(servers, list):
-        wrong(f"servers: {said(servers)} is not a list of addresses and ports, such as [10.0.0.5:5432]")
-    common = read({name: value for name, value in words.items() if name != "servers"}, OF_SERVICE)
+        wrong(f"servers: {said(servers)}, not a list of addresses and ports, such as [10.0.0.5:5432]")
+    common = read({name: value for name, value in words.items() if name != "servers"}, OF_SERVICE, "servers")
     if common.get("hosts") or common.get("paths"):
         common.setdefault("mode", "http")  # as with labels: only http has them
     # All that servers share is tried here, or each of them would be told the same.
@@ -195,7 +195,7 @@ def _instance(service: str, common: Mapping[str, Any], server: object) -> Instan
         words = dict(mapping(server, f"{ADDRESS}, or address: and port:"))
         address = address_of(words.pop("address", None))
         port = port_of(words.pop("port")) if "port" in words else None
-        told = read(words, OF_SERVER)
+        told = read(words, OF_SERVER, "address", "port")
     service_port = common.get("service_port", port)
     if port is None and (port := service_port) is None:
         wrong(f"{said(server)} names no port; right would be {ADDRESS}")

@@ -148,12 +148,12 @@ OF_SERVICE: Mapping[str, _Word] = {
 }
 
 
-def read(given: Mapping[Any, Any], words: Mapping[str, _Word]) -> dict[str, Any]:
-    """Return the fields that these words fill."""
+def read(given: Mapping[Any, Any], words: Mapping[str, _Word], *also: str) -> dict[str, Any]:
+    """Return the fields that these words fill; `also` are words of the place that somebody else reads."""
     values: dict[str, Any] = {}
     for name, value in given.items():
         if name not in words:
-            wrong(f"{said(name)} is no word of this place; there are {', '.join(sorted(words))}")
+            wrong(f"{said(name)} is no word of this place; there are {', '.join(sorted({*words, *also}))}")
         word = words[name]
         try:
             read = word.read(value)
@@ -165,6 +165,8 @@ def read(given: Mapping[Any, Any], words: Mapping[str, _Word]) -> dict[str, Any]
 
 def mapping(value: object, right: str) -> Mapping[Any, Any]:
     """Return what has names; `right` says what that would be."""
+    if value is None:
+        wrong(f"nothing stands there; right would be {right}")
     if not isinstance(value, dict):
         wrong(f"{said(value)} is not {right}")
     return MappingProxyType(value)
@@ -177,6 +179,8 @@ def wrong(text: str) -> NoReturn:
 
 def said(value: object) -> str:
     """Return a value as messages show it; never all of a list, which aliases can make endless."""
+    if value is None:
+        return "nothing"
     if isinstance(value, list | dict | set | tuple):
         return f"a {type(value).__name__} of {len(value)}"
     try:

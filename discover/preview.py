@@ -33,7 +33,7 @@ LIST_S = 10.0
 
 
 def run(settings: DiscoverSettings, command: Command) -> None:
-    """Print what was asked for and return; ends the process with status 1, and one line, if it cannot be done."""
+    """Print what was asked for and return; if it cannot be done, end with status 1 and a line for each mistake."""
     try:
         layout = layout_of(settings.template)
         if command == "check":
@@ -48,7 +48,7 @@ def run(settings: DiscoverSettings, command: Command) -> None:
         sys.stdout.writelines(_lines(wanted) if command == "render" else _difference(runs, wanted, settings))
         _check(settings, layout, config)
     except (Rejected, Unavailable) as error:
-        sys.exit(f"{PROGRAM}: --{command}: {error}")
+        sys.exit("\n".join(f"{PROGRAM}: --{command}: {line}" for line in str(error).splitlines()))
 
 
 def _check(settings: DiscoverSettings, layout: Layout, config: ProxyConfig) -> None:
@@ -97,11 +97,16 @@ def _wanted(settings: DiscoverSettings, runs: Rendered | None) -> ProxyConfig:
 
 
 def _check_services(settings: DiscoverSettings) -> None:
-    _, refused = _with_services(settings, EMPTY)
-    if refused:
-        raise Rejected("; ".join(problem.text for problem in refused.values()))
-    if settings.services is not None:
-        print(f"{settings.services}: good")
+    """Refuse also what is wrong only for all of the file together, such as two services with one port."""
+    if settings.services is None:
+        return
+    snapshot, refused = _with_services(settings, EMPTY)
+    _, together = build(snapshot, policy_of(settings))
+    texts = [problem.text for problem in refused.values()]
+    texts += [f"{settings.services.name}: {it.text}" for it in together.values() if not it.quiet]
+    if texts:
+        raise Rejected("\n".join(dict.fromkeys(texts)))  # what its servers share is said once
+    print(f"{settings.services}: good")
 
 
 def _check_snippets(settings: DiscoverSettings, layout: Layout) -> None:

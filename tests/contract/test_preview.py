@@ -105,6 +105,18 @@ def test_what_is_no_export_is_said(tmp_path, text):
     assert done.stderr.count("\n") == 1
 
 
+def test_each_mistake_of_a_file_of_services_is_a_line(tmp_path: Path):
+    (services := tmp_path / "services.yaml").write_text(
+        "services: {a: {port: 80, servers: [10.0.0.5]}, b: {port: 80, servers: [10.0.0.6, 10.0.0.7]}, c: {prot: 1}}"
+    )
+
+    lines = asked("--check", "--services", str(services)).stderr.splitlines()
+
+    claimed = "b not listened for: service port 80 belongs to a, which claimed or named it first; port: names another"
+    assert lines[0].startswith("docker-discover: --check: services.yaml: c: servers: nothing, not a list")
+    assert lines[1:] == [f"docker-discover: --check: services.yaml: {claimed}"]
+
+
 def test_a_file_of_services_is_told_and_rendered(tmp_path: Path):
     (catalog := tmp_path / "catalog.json").write_text('{"header": {"revision": 1}}')
     (services := tmp_path / "services.yaml").write_text("services: {db: {port: 5432, servers: [10.0.0.5:5432, x]}}")

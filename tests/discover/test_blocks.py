@@ -194,3 +194,27 @@ def test_a_copy_that_is_none_is_no_template(folder, text):
     _, good = Templates(folder / "t.j2", folder / "good.json").candidates()
 
     assert isinstance(good, Rejected)
+
+
+def test_a_block_that_the_shipped_template_does_not_have_is_refused(folder):
+    with pytest.raises(Rejected) as refused:
+        laid_out(folder, EXTENDS + "{% block defalts %}x{% endblock %}")
+
+    assert str(refused.value).startswith(
+        "template haproxy.cfg.j2 line 2: no block 'defalts' in haproxy.cfg.j2; there are defaults, door, global, "
+    )
+
+
+def test_a_file_beside_it_may_not_misspell_a_block_either(folder):
+    with pytest.raises(Rejected, match=r"^template base\.j2 line 2: no block 'defalts'"):
+        laid_out(folder, '{% extends "base.j2" %}', base=EXTENDS + "{% block defalts %}x{% endblock %}")
+
+
+def test_a_block_in_a_block_or_called_by_name_is_ones_own(folder):
+    inner = (
+        "{% block defaults %}{{ super() }}{% block mine %}    maxconn 7{% endblock %}{{ self.other() }}{% endblock %}"
+    )
+
+    text = laid_out(folder, EXTENDS + inner + "{% block other %}    retries 2{% endblock %}")
+
+    assert section(text, "defaults")[-2:] == ["maxconn 7", "retries 2"]
