@@ -42,8 +42,8 @@ class Known:
         self.wished = Wished()
         self._interval_ms = INTERVAL_MS
         self._site = NOWHERE
-        self._before: dict[tuple[str, int], tuple[Service, _Same, Listener]] = {}
-        self._now: dict[tuple[str, int], tuple[Service, _Same, Listener]] = {}
+        self._before: dict[tuple[str, int], tuple[Service, _Same, Listener, Problems]] = {}
+        self._now: dict[tuple[str, int], tuple[Service, _Same, Listener, Problems]] = {}
 
     def begin(self, hosts: int, site: Site) -> None:
         """Forget what the build before did not use; so many hosts make health checks now, this one stands there."""
@@ -52,14 +52,17 @@ class Known:
         self._before, self._now = self._now, {}
 
     def listener(
-        self, service: Service, name: str, port: int, binds: tuple[Bind, ...], routes: tuple[str, ...]
+        self, service: Service, name: str, port: int, binds: tuple[Bind, ...], routes: tuple[str, ...], said: Problems
     ) -> Listener:
-        """Return the listener for one port of a service."""
+        """Return the listener for one port of a service; `said` gets what is odd about its records."""
         found, same = self._before.get((name, port)), (binds, self._interval_ms, routes)
         if found is None or found[0] is not service or found[1] != same:
-            listener = _listener(_group(service, port), port, binds, self._interval_ms, self._site)
-            found = (service, same, replace(listener, routes=routes))
+            group = _group(service, port)
+            listener = _listener(group, port, binds, self._interval_ms, self._site)
+            found = (service, same, replace(listener, routes=routes), _differing(service, group))
         self._now[name, port] = found
+        for key, problem in found[3].items():
+            said.setdefault(key, problem)
         return found[2]
 
 
@@ -93,9 +96,9 @@ def build(
             else:
                 _say_claimed(name, service, port, f"{owner}, which claimed or named it first{reached}", problems, there)
             if binds or there:
-                listeners.append(known.listener(service, name, port, binds, there))
+                listeners.append(known.listener(service, name, port, binds, there, problems))
         if there := routes.get((name, NO_PORT), ()):
-            listeners.append(known.listener(service, name, NO_PORT, (), there))
+            listeners.append(known.listener(service, name, NO_PORT, (), there, problems))
     return ProxyConfig(process, tuple(listeners)), problems
 
 
@@ -157,7 +160,9 @@ def _binds(
     reached: str,
 ) -> tuple[Bind, ...]:
     if port in reserved:
-        text = "service port {} is {}; set SERVICE_PORT, or {} of docker-discover".format(port, *reserved[port])
+        whose, setting = reserved[port]
+        other = f"set SERVICE_PORT (port: in the file of SERVICES), or {setting} of docker-discover"
+        text = f"service port {port} is {whose}; {other}"
         problems[f"{name}:{port}"] = because("PORT_RESERVED", f"{name} not listened for: {text}{reached}")
         return ()
     wanted = tuple(Bind(host, port) for host in policy.hosts)
@@ -179,6 +184,24 @@ def _group(service: Service, port: int) -> Group:
     return tuple(
         sorted((r for r in service.records.values() if (r.instance.service_port or NO_PORT) == port), key=order)
     )
+
+
+def _differing(service: Service, group: Group) -> Problems:
+    """Return what to say of records that ask for another mode than counts: they are served, but in that one."""
+    first = group[0]
+    kind = "real one" if first.instance.role == "real" else "stub"
+    there = {record.key for record in group if record.instance.mode != first.instance.mode}
+    if not there:
+        return {}
+    counts = f"but {first.instance.mode} counts, which the oldest {kind} says, {first.key.name}"
+    right = "set SERVICE_MODE to the same on all, http if that is what they speak"
+    return {
+        key: because(
+            "MODE_DIFFERS", f"{record.key.service} {record.key.name} says {record.instance.mode}, {counts}: {right}"
+        )
+        for key, record in service.records.items()
+        if record.key in there
+    }
 
 
 def _listener(group: Group, port: int, binds: tuple[Bind, ...], interval: int, site: Site) -> Listener:

@@ -23,6 +23,7 @@ Code = Literal[
     "PORT_IN_USE",
     "HOST_CLAIMED",
     "HOSTS_NEED_HTTP",
+    "MODE_DIFFERS",
     "NO_DOOR",
     "TEMPLATE_REFUSED",
     "CONFIGURATION_REFUSED",

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from catalog.record import Check
-from discover.build import build
+from discover.build import Known, build
 from discover.model import Bind, Policy, Process, ProxyConfig
 from discover.ownership import Listening
 from discover.snapshot import EMPTY, Service, Snapshot
@@ -81,6 +81,24 @@ def test_the_oldest_real_instance_speaks_for_the_service():
 
     assert (listener.mode, listener.balance, listener.timeout_ms) == ("http", "leastconn", 2)
     assert listener.check == Check("http", "/health")
+
+
+def test_a_mode_that_does_not_count_is_said_and_served():
+    stub, real = instance(1, role="stub", mode="http"), instance(2)
+    known = Known()
+
+    for _ in range(2):  # also when the listener is the one of the build before
+        config, problems = build(snapshot(stub, real), POLICY, known)
+        [(where, problem)] = problems.items()
+        assert where.endswith("/whoami/000000000001:8000")
+        assert problem.code == "MODE_DIFFERS"
+        assert problem.text.startswith(
+            "whoami 000000000001:8000 says http, but tcp counts, which the oldest real one says, 000000000002:8000:"
+        )
+        assert not problem.quiet
+        assert len(config.listeners[0].servers) == 2
+    assert codes(snapshot(stub, instance(2, mode="http"))) == {}
+    assert codes(snapshot(stub, instance(2, service_port=9000))) == {}, "another service port"
 
 
 def test_a_cookie_is_a_hash_and_only_for_http():
