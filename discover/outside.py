@@ -129,6 +129,7 @@ def _services(text: str) -> dict[Any, Any]:
     services = document.get("services") if isinstance(document, dict) else None
     if not isinstance(services, dict) or len(document) > 1:
         seen = f"names {', '.join(map(said, document))}" if isinstance(document, dict) else f"is {said(document)}"
+        seen = "is empty" if document is None else seen
         raise Rejected(f"{seen}; right would be `services:` with a name for each, or `services: {{}}` for none")
     return services
 

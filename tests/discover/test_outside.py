@@ -174,7 +174,7 @@ def test_a_bad_entry_is_one_line_and_leaves_the_rest(entry, where, text):
         ("services:\n  a: {servers: []}\n  a: {servers: []}\n", "no YAML: line 3: 'a' stands there twice"),
         ("services: {}\n--- \nservices: {}", "no YAML: line 2"),
         ("services: !!python/object/apply:os.system [id]", "no YAML: line 1: could not determine a constructor"),
-        ("", "is nothing; right would be `services:`"),
+        ("", "is empty; right would be `services:`"),
         ("db: {servers: []}", "names 'db'; right would be `services:`"),
         ("services:", "names 'services'; right would be"),
         ("version: 2\nservices: {}", "names 'version', 'services'"),
