@@ -20,7 +20,8 @@ from catalog.record import Instance, encode
 from catalog.store import CHANGES_MAX, Store
 from tests.parts.door import Door
 from tests.parts.etcd import Etcd
-from tests.parts.haproxy import free_port, running
+from tests.parts.haproxy import running
+from tests.parts.ports import free_port
 from tests.parts.wait import wait_for
 
 BATCH = 100  # calls to one and then to the other: what the machine does besides troubles both

@@ -17,7 +17,8 @@ from catalog.record import Check, Instance
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, publish, withdraw
 from tests.parts.etcd import Etcd
-from tests.parts.haproxy import free_port, get
+from tests.parts.haproxy import get
+from tests.parts.ports import free_port
 from tests.parts.records import entry, instance
 from tests.parts.wait import wait_for
 

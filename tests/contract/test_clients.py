@@ -16,7 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.parts.discover import Discover
 from tests.parts.etcd import Etcd
-from tests.parts.haproxy import free_port
+from tests.parts.ports import free_port
 from tests.parts.servers import (
     ECHO,
     EVENTS,

@@ -9,8 +9,9 @@ from catalog.record import Check
 from tests.parts.backend import backend
 from tests.parts.caller import Caller
 from tests.parts.discover import Discover
-from tests.parts.haproxy import free_port, get
+from tests.parts.haproxy import get
 from tests.parts.hosts import LeasedHost, claimed
+from tests.parts.ports import free_port
 from tests.parts.records import instance
 from tests.parts.wait import wait_for
 

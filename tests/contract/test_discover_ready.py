@@ -6,7 +6,8 @@ from tests.contract.test_discover import local
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, publish
 from tests.parts.etcd import Etcd
-from tests.parts.haproxy import free_port, get
+from tests.parts.haproxy import get
+from tests.parts.ports import free_port
 from tests.parts.wait import wait_for
 
 

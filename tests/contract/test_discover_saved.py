@@ -17,8 +17,9 @@ from discover.saved import SavedFile
 from tests.parts.backend import backend
 from tests.parts.discover import Discover
 from tests.parts.etcd import Etcd
-from tests.parts.haproxy import free_port, get
+from tests.parts.haproxy import get
 from tests.parts.hosts import LeasedHost
+from tests.parts.ports import free_port
 from tests.parts.records import instance, snapshot
 from tests.parts.wait import wait_for
 

@@ -9,7 +9,7 @@ from tests.parts.backend import backend
 from tests.parts.discover import publish, withdraw
 from tests.parts.door import Door, opened, web
 from tests.parts.etcd import Etcd
-from tests.parts.haproxy import free_port
+from tests.parts.ports import free_port
 from tests.parts.wait import wait_for
 
 

@@ -15,8 +15,9 @@ from catalog.store import CHANGES_MAX, Put, Store
 from tests.contract.test_register import serve
 from tests.parts.discover import Discover
 from tests.parts.engine import Engine
-from tests.parts.etcd import Etcd, free_ports
+from tests.parts.etcd import Etcd
 from tests.parts.haproxy import get
+from tests.parts.ports import free_ports
 from tests.parts.records import PREFIX, instance
 from tests.parts.register import Register
 from tests.parts.wait import wait_for

@@ -16,8 +16,9 @@ from tests.contract.test_discover import local
 from tests.contract.test_faults_floods import applied
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, publish, withdraw
-from tests.parts.etcd import Etcd, free_ports
+from tests.parts.etcd import Etcd
 from tests.parts.haproxy import get
+from tests.parts.ports import free_ports
 from tests.parts.wait import wait_for
 
 CHECK_S = 3  # instead of 30

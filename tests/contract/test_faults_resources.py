@@ -11,8 +11,9 @@ from tests.contract.test_register import serve
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, publish
 from tests.parts.engine import Engine, Pair
-from tests.parts.etcd import Etcd, free_ports
+from tests.parts.etcd import Etcd
 from tests.parts.haproxy import get
+from tests.parts.ports import free_ports
 from tests.parts.register import Catalog, Register
 from tests.parts.wait import wait_for
 from tests.parts.writes import Writes

@@ -8,8 +8,9 @@ from catalog.store import Store
 from tests.contract.test_faults_floods import key, put_all
 from tests.parts.backend import backend
 from tests.parts.discover import Discover
-from tests.parts.etcd import Etcd, free_ports
+from tests.parts.etcd import Etcd
 from tests.parts.haproxy import get
+from tests.parts.ports import free_ports
 from tests.parts.records import instance
 from tests.parts.wait import wait_for
 

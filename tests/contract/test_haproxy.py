@@ -25,7 +25,8 @@ from discover.settings import TEMPLATE
 from sidecar.metrics import Metrics
 from tests.discover.test_build import config_of
 from tests.parts.backend import backend
-from tests.parts.haproxy import KINDS, RealHAProxy, free_port, get, running
+from tests.parts.haproxy import KINDS, RealHAProxy, get, running
+from tests.parts.ports import free_port
 from tests.parts.records import instance, snapshot
 from tests.parts.wait import wait_for
 

@@ -15,7 +15,8 @@ from discover.guard import FACT, Guard
 from discover.processes import children, is_runnable
 from sidecar.health import Health
 from sidecar.metrics import Metrics
-from tests.parts.haproxy import KINDS, RealHAProxy, free_port, get, running
+from tests.parts.haproxy import KINDS, RealHAProxy, get, running
+from tests.parts.ports import free_port
 from tests.parts.wait import wait_for
 
 HUNG_S = 15  # row 54 of the fault catalogue

@@ -11,7 +11,8 @@ import pytest
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, publish, withdraw
 from tests.parts.etcd import Etcd
-from tests.parts.haproxy import free_port, get
+from tests.parts.haproxy import get
+from tests.parts.ports import free_port
 from tests.parts.records import instance
 from tests.parts.wait import wait_for
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.parts.discover import Discover, publish
 from tests.parts.etcd import Etcd
-from tests.parts.haproxy import free_port
+from tests.parts.ports import free_port
 from tests.parts.records import instance
 
 TEMPLATE = Path(__file__).parent.parent.parent / "templates" / "haproxy.cfg.j2"

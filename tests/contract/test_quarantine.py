@@ -11,8 +11,9 @@ from tests.contract.test_faults_floods import applied
 from tests.contract.test_faults_haproxy import Stub, answers
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, publish, withdraw
-from tests.parts.etcd import Etcd, free_ports
+from tests.parts.etcd import Etcd
 from tests.parts.haproxy import get
+from tests.parts.ports import free_ports
 from tests.parts.wait import wait_for
 
 EXTENDS = '{% extends "haproxy.cfg.j2" %}\n'

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from tests.parts.backend import backend
 from tests.parts.discover import publish, withdraw
-from tests.parts.haproxy import free_port, get
+from tests.parts.haproxy import get
+from tests.parts.ports import free_port
 from tests.parts.records import instance
 from tests.parts.wait import wait_for
 

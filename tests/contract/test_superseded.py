@@ -5,7 +5,8 @@ from http.client import HTTPConnection, RemoteDisconnected
 from tests.contract.test_choosing import Line, backends, echo, local
 from tests.parts.discover import Discover, publish, withdraw
 from tests.parts.etcd import Etcd
-from tests.parts.haproxy import free_port, get
+from tests.parts.haproxy import get
+from tests.parts.ports import free_port
 from tests.parts.wait import wait_for
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from catalog.record import Instance
 from tests.parts.etcd import Etcd
-from tests.parts.haproxy import RealHAProxy, free_port, get
+from tests.parts.haproxy import RealHAProxy, get
+from tests.parts.ports import free_port
 from tests.parts.records import entry
 from tests.parts.wait import wait_for
 

@@ -10,7 +10,7 @@ from catalog.record import Instance
 from discover.settings import TEMPLATE
 from tests.parts.discover import Discover
 from tests.parts.etcd import Etcd
-from tests.parts.haproxy import free_port
+from tests.parts.ports import free_port
 from tests.parts.records import instance
 from tests.parts.wait import wait_for
 

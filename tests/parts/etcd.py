@@ -9,7 +9,6 @@ import os
 import queue
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -20,6 +19,7 @@ from types import TracebackType
 from catalog.access import Access, parse_endpoints
 from catalog.errors import Unavailable
 from catalog.store import Batch, Event, Watch
+from tests.parts.ports import free_ports
 from tests.parts.wait import wait_for
 
 START_S = 20.0  # one member takes under 1 s; the machine may be full of other tests
@@ -182,18 +182,6 @@ def etcd_cluster(folder: Path, *, size: int = 3) -> Iterator[list[Etcd]]:
         for member in members:
             member.wait_until_it_answers()
         yield members
-
-
-def free_ports(count: int) -> list[int]:
-    """Return TCP ports that nobody uses at the moment."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 def _environment() -> dict[str, str]:

@@ -12,7 +12,8 @@ from typing import Any
 from catalog.keys import InstanceKey, parse_key
 from catalog.record import Instance, decode
 from catalog.store import Store
-from tests.parts.etcd import Etcd, free_ports
+from tests.parts.etcd import Etcd
+from tests.parts.ports import free_ports
 from tests.parts.wait import wait_for
 
 PREFIX = "/services"

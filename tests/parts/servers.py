@@ -17,7 +17,7 @@ from typing import Any
 import grpc
 from websockets.sync.server import ServerConnection, serve
 
-from tests.parts.haproxy import free_port
+from tests.parts.ports import free_port
 from tests.parts.wait import wait_for
 
 START_S = 30.0  # each takes under 2 s; the machine may be full of other tests

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.parts.haproxy import free_port
+from tests.parts.ports import free_port
 from tests.parts.wait import wait_for
 
 OPENAPI = """
