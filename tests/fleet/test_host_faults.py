@@ -63,7 +63,10 @@ def test_hosts_that_cannot_reach_each_other_use_what_they_reach(fleet: Fleet, se
         settle(fleet)
         wait_for(lambda: len(service.answered_by(fleet.h3)) == 2, 20, "both are called again")
 
-    assert [load.lost() for load in loads] == [{}, {}, {}]
+    # One call may be lost: a request that is sent in the moment of the cut, on a connection that was just made, is
+    # neither answered nor refused, and TCP's keep-alive is silent while a packet is on its way (docs/faults.md).
+    lost = [load.lost() for load in loads]
+    assert [one for one in lost if one] in ([], [{"timeout": 1}]), lost
     assert [after for after in slow_after(loads, cut_ns) if NOTICED_S < after < (mended_ns - cut_ns) / 1e9] == []
     assert deleted(fleet.etcd.history(before)) == []
 
