@@ -181,9 +181,10 @@ class Reconcile:
 
     def _reconciled(self, snapshot: Snapshot) -> Mapping[str, Problem]:
         self._remember_earlier()
-        policy, listening = self._sources.policy(), Listening(self._holders(), self._held())
+        held, proxies = self._held(), self._proxies()
+        policy, listening = self._sources.policy(), Listening(_holders(proxies), held)
         built, problems = build(snapshot, policy, self._known, listening)
-        new = with_idle(built, self._idle.listeners()).binds - self._held()
+        new = with_idle(built, self._idle.listeners()).binds - held
         leaving = built.only_leaving & new
         self._tried_s = time.monotonic()
         with trial(new - leaving) as taken:
@@ -192,7 +193,7 @@ class Reconcile:
                 policy = replace(policy, unusable=self._unusable)
                 built, problems = build(snapshot, policy, self._known, listening)
             self._idle.update(unseated(self.config) if self.config else None, built, time.monotonic())
-            given = Given(self._sources.snippets(), self._good(), self._proxies())
+            given = Given(self._sources.snippets(), self._good(), proxies)
             laid_out = self._say(self._fitting.lay_out(given, lambda layout: self._apply(built, layout)))
             lacking = doorless(built.process.door, self._running.rendered.routes if self._running else {})
             return {**problems, **laid_out, **lacking}
@@ -207,10 +208,6 @@ class Reconcile:
     def _held(self) -> frozenset[Bind]:
         """Return the addresses that HAProxy listens on already: a trial would only find HAProxy itself."""
         return self.config.binds if self.config and self._running else frozenset()
-
-    def _holders(self) -> Mapping[int, str]:
-        """Return which service has which port now, also from what an earlier life left."""
-        return {port: service for service, port in filter(None, map(listened_by, self._proxies()))}
 
     def _proxies(self) -> Set[str]:
         """Return the names of all that HAProxy runs."""
@@ -295,3 +292,8 @@ class Reconcile:
         self._pace.done(ended)
         took_ms = round((ended - started) * 1000)
         log.info("reloaded %s", Details(why=why, took_ms=took_ms))
+
+
+def _holders(proxies: Set[str]) -> Mapping[int, str]:
+    """Return which service has which port now, also from what an earlier life left."""
+    return {port: service for service, port in filter(None, map(listened_by, proxies))}

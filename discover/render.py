@@ -59,6 +59,7 @@ class _Part:
     listener: Listener
     text: str
     sections: Mapping[str, Section]
+    superseded: frozenset[str]
 
 
 class _Loader(BaseLoader):
@@ -163,7 +164,8 @@ class Layout:
         for part in self._known.values():
             sections.update(part.sections)
         text = head + "".join(part.text for part in self._known.values())
-        return Rendered(_normal(text), sections, _routes(head, config), config.superseded)
+        superseded = frozenset().union(*(part.superseded for part in self._known.values()))
+        return Rendered(_normal(text), sections, _routes(head, config), superseded)
 
     def _comes_by_parts(self, config: ProxyConfig) -> bool:
         """Whether all kinds of listeners give the same text at once as one after the other."""
@@ -183,7 +185,8 @@ class Layout:
             sections = sections_of(text)
         except Rejected as error:
             return error
-        return _Part(listener, text, {title: section for title, section in sections.items() if title})
+        titled = {title: section for title, section in sections.items() if title}
+        return _Part(listener, text, titled, listener.superseded)
 
     def _laid_out(self, config: ProxyConfig) -> str:
         variables = {field.name: getattr(config, field.name) for field in fields(config)}

@@ -4,7 +4,7 @@
 out when it reads the whole; here only what would reach beyond the service is refused.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -95,9 +95,7 @@ class Inserted:
         known, self._known = self._known, {}
         listeners = []
         for listener in config.listeners:
-            # Not the listener's own name: that is another one where only the door leads to it.
-            names = (listener.service, name_of(listener.service, listener.port))
-            both = [snippets[name] for name in names if name in snippets]
+            both = _of(listener, snippets) if snippets else ()
             if both or listener.snippet:
                 lines = tuple(line for snippet in both for line in snippet.lines)
                 found = known.get(listener.name)
@@ -109,3 +107,9 @@ class Inserted:
                     refused[listener.name] = bad[0]
             listeners.append(listener)
         return (replace(config, listeners=tuple(listeners)) if self._known else config), refused
+
+
+def _of(listener: Listener, snippets: Snippets) -> Sequence[Snippet]:
+    # Not the listener's own name: that is another one where only the door leads to it.
+    names = (listener.service, name_of(listener.service, listener.port))
+    return [snippets[name] for name in names if name in snippets]
