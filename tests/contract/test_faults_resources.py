@@ -70,17 +70,20 @@ def test_a_registrar_without_descriptors_keeps_its_lease(
         wait_for(lambda: catalog.instance("stays-63"), 20, "published")
         leases = etcd.ctl("lease", "list")
         before = no_descriptors_left(register.pid())
-        serve(engine, "late-63")
+        late = serve(engine, "late-63")
         over = only_for(3 * TTL_S)
         while time.monotonic() < over:
             assert catalog.instance("stays-63")
+            if "Too many open files" not in register.log:
+                # It found one that it had closed meanwhile: those are taken from it too, and it is asked again.
+                no_descriptors_left(register.pid())
+                late.do("restart", "-t", "0")
             time.sleep(0.1)
-        needed_none = catalog.instance("late-63") is not None  # connections that were open already were enough
+        assert "Too many open files" in register.log
         resource.prlimit(register.pid(), resource.RLIMIT_NOFILE, before)
         wait_for(lambda: catalog.instance("late-63"), 40, "it goes on")
         wait_for(register.is_ready, 20, "ready")
         assert etcd.ctl("lease", "list") == leases
-    assert needed_none or "Too many open files" in register.log
 
 
 def cpu_s(pid: int) -> float:
