@@ -21,6 +21,7 @@ from catalog.rules import (
     HOST_NAME,
     ITEMS_MAX,
     PATH_PREFIX,
+    PLAIN_HOST_NAME,
     SERVICE_NAME,
     STATUS_CODES,
     STUB_POLICY,
@@ -74,7 +75,7 @@ class Check:
         if self.status:
             matches("check.status", self.status, STATUS_CODES, "status codes such as 200 or 200-299,404")
         if self.host:
-            matches("check.host", self.host, HOST_NAME, "a host name")
+            matches("check.host", self.host, PLAIN_HOST_NAME, "a host name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,12 @@ import re
 
 from catalog.errors import Rejected
 
-SERVICE_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
 # RFC 1035 section 2.3.4: at most 63 octets in a label, 255 in a name, which as text leaves 253.
-HOST_NAME = re.compile(
-    r"(?=.{1,253}\Z)(\*\.)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*"
-)
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+SERVICE_NAME = re.compile(_LABEL)
+PLAIN_HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
+HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z)(\*\.)?{_LABEL}(\.{_LABEL})*")  # or all below one, by a leading *.
 # RFC 3986 section 3.3 without what HAProxy's configuration would read as its own: quotes, $, #, \ and space.
 CHECK_PATH = re.compile(r"/[A-Za-z0-9._~!&()*+,;=:@%/?-]{0,254}")
 # The same without a query, as a prefix of paths: what a map of HAProxy's can have as a key.

@@ -8,7 +8,7 @@ from typing import Literal
 
 from catalog.access import Access
 from catalog.errors import Rejected
-from catalog.rules import HOST_NAME
+from catalog.rules import PLAIN_HOST_NAME
 from discover.claims import PortRange, port_range
 from sidecar.options import (
     COMMAND,
@@ -63,7 +63,7 @@ def domain_or_off(text: str) -> str:
     name = text.strip().strip(".").lower()
     if name == "off":
         return ""
-    if not HOST_NAME.fullmatch(name) or name.startswith("*"):
+    if not PLAIN_HOST_NAME.fullmatch(name):
         raise Rejected(f"{text!r} is not a domain such as apps.example.com")
     return name
 

@@ -14,6 +14,7 @@ from catalog.rules import (
     HEADER_NAME,
     HOST_NAME,
     PATH_PREFIX,
+    PLAIN_HOST_NAME,
     STATUS_CODES,
     STUB_POLICY,
     WEIGHT_MAX,
@@ -42,22 +43,6 @@ def _duration(low_ms: int) -> Callable[[str], int]:
     return lambda text: duration_ms(text, low_ms)
 
 
-def _hosts(text: str) -> tuple[str, ...]:
-    hosts = tuple(dict.fromkeys(re.split(r"[,\s]+", text.strip(", ").lower())))
-    for host in hosts:
-        if not HOST_NAME.fullmatch(host):
-            raise Rejected(f"{host!a:.80} is not a host name, or one with a leading *.")
-    return hosts
-
-
-def _paths(text: str) -> tuple[str, ...]:
-    paths = tuple(dict.fromkeys(re.split(r"[,\s]+", text.strip(", "))))
-    for path in paths:
-        if not PATH_PREFIX.fullmatch(path):
-            raise Rejected(f"{path!a:.80} is not the beginning of a path, such as /api")
-    return paths
-
-
 def _balance(text: str) -> str:
     kind, colon, header = text.partition(":")
     if kind.lower() == "hash" and HEADER_NAME.fullmatch(header):
@@ -65,12 +50,6 @@ def _balance(text: str) -> str:
     if colon or kind.lower() == "hash":
         raise Rejected(f"{text!a:.80} is not hash:<header> with the name of a header")
     return str(one_of(*get_args(Balance), "hash:<header>")(text))
-
-
-def _stub_policy(text: str) -> str:
-    if not STUB_POLICY.fullmatch(policy := text.lower()):
-        raise Rejected(f"{text!a:.80} is not supersede, fallback, pin or share=N% with N from 0 to 100")
-    return policy
 
 
 def _text_of(pattern: re.Pattern[str], right: str, spelt: Callable[[str], str] = str) -> Callable[[str], str]:
@@ -82,10 +61,11 @@ def _text_of(pattern: re.Pattern[str], right: str, spelt: Callable[[str], str] =
     return read_text
 
 
-def _path(text: str) -> str:
-    if not CHECK_PATH.fullmatch(text):
-        raise Rejected(f"{text!a:.80} is not a path such as /health")
-    return text
+def _texts_of(
+    pattern: re.Pattern[str], right: str, spelt: Callable[[str], str] = str
+) -> Callable[[str], tuple[str, ...]]:
+    read_text = _text_of(pattern, right, spelt)
+    return lambda text: tuple(dict.fromkeys(map(read_text, re.split(r"[,\s]+", text.strip(", ")))))
 
 
 def _tags(text: str) -> tuple[str, ...]:
@@ -106,17 +86,19 @@ SETTINGS: Mapping[str, Setting] = {
     "IGNORE": Setting("ignore", boolean),
     "PORT": Setting("port", _port),
     "MODE": Setting("mode", one_of(*get_args(Mode))),
-    "HOSTS": Setting("hosts", _hosts),
-    "PATH": Setting("paths", _paths),
+    "HOSTS": Setting("hosts", _texts_of(HOST_NAME, "a host name, or one with a leading *.", str.lower)),
+    "PATH": Setting("paths", _texts_of(PATH_PREFIX, "the beginning of a path, such as /api")),
     "PROTO": Setting("proto", one_of(*get_args(Proto))),
     "ROLE": Setting("role", one_of(*get_args(Role))),
-    "STUB_POLICY": Setting("stub_policy", _stub_policy),
+    "STUB_POLICY": Setting(
+        "stub_policy", _text_of(STUB_POLICY, "supersede, fallback, pin or share=N% with N from 0 to 100", str.lower)
+    ),
     "WEIGHT": Setting("weight", _whole(0, WEIGHT_MAX)),
-    "CHECK_HTTP": Setting("check_path", _path),
+    "CHECK_HTTP": Setting("check_path", _text_of(CHECK_PATH, "a path such as /health")),
     "CHECK_TCP": Setting("check_tcp", boolean),
     "CHECK_GRPC": Setting("check_grpc", boolean),
     "CHECK_STATUS": Setting("check_status", _text_of(STATUS_CODES, "status codes such as 200 or 200-299,404")),
-    "CHECK_HOST": Setting("check_host", _text_of(HOST_NAME, "a host name", str.lower)),
+    "CHECK_HOST": Setting("check_host", _text_of(PLAIN_HOST_NAME, "a host name", str.lower)),
     "CHECK_INTERVAL": Setting("check_interval_ms", _duration(100)),
     "CHECK_TIMEOUT": Setting("check_timeout_ms", _duration(100)),
     "BALANCE": Setting("balance", _balance),

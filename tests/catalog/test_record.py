@@ -46,7 +46,7 @@ checks = st.builds(
     timeout_ms=durations,
     grpc=st.booleans(),
     status=st.just("") | st.from_regex(rules.STATUS_CODES, fullmatch=True),
-    host=st.just("") | host_names,
+    host=st.just("") | st.lists(labels, min_size=1).map(".".join),
 )
 instances = st.builds(
     Instance,
@@ -189,7 +189,7 @@ WRONG: list[tuple[str, Any]] = [
     *((name, value) for name in ("slow_start_ms", "maxconn") for value in (0, -1, "5", True, 10**12)),
     *(("check", {"grpc": value}) for value in (1, "yes", None)),
     *(("check", {"status": value}) for value in ("2xx", "99", "200;", "200 ", 200, "600")),
-    *(("check", {"host": value}) for value in ("a b", "a\n", 1, "-")),
+    *(("check", {"host": value}) for value in ("*.a", "a b", "a\n", 1, "-")),
     *(("timeout_ms", value) for value in (0, -5, "5s", 10**12)),
     *(
         ("hosts", value)
