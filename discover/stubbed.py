@@ -50,7 +50,7 @@ def _serving_stubs(listener: Listener) -> Stubs:
 
 def _called(servers: Iterable[Server]) -> list[Server]:
     """Return those that new calls go to: spares only where there is nobody else."""
-    ready = [server for server in servers if server.weight and not server.draining]
+    ready = [server for server in servers if server.called]
     return [server for server in ready if not server.backup] or ready
 
 

@@ -43,10 +43,5 @@ def discover(tmp_path: Path, etcd: Etcd) -> Iterator[Discover]:
     """docker-discover on that etcd, ready, with a HAProxy of its own."""
     (folder := tmp_path / "discover").mkdir()
     tmp_path.chmod(0o755)
-    it = Discover(folder, etcd.endpoint)
-    it.start()
-    try:
-        it.wait_ready()
+    with Discover(folder, etcd.endpoint) as it:
         yield it
-    finally:
-        it.end()

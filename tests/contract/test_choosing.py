@@ -164,11 +164,8 @@ def test_near_instances_are_called_first_and_far_ones_when_they_are_gone(etcd: E
     port = free_port()
     (folder := tmp_path / "near").mkdir()
     tmp_path.chmod(0o755)
-    discover = Discover(folder, etcd.endpoint, "--zone", "a", "--host-id", "h1")
-    discover.start()
-    with backends("far", "zone") as (far, zone), ExitStack() as stack:
-        stack.callback(discover.end)
-        discover.wait_ready()
+    near = Discover(folder, etcd.endpoint, "--zone", "a", "--host-id", "h1")
+    with near as discover, backends("far", "zone") as (far, zone):
         with backend("here") as here:
             for host, record in (
                 ("h1", local(1, here, port, mode="http", locality="host")),

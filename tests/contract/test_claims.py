@@ -43,16 +43,8 @@ def free_range(size: int) -> PortRange:
 def discovering(folder: Path, etcd: Etcd, *flags: str, kind: type[Discover] = Discover) -> Iterator[Discover]:
     folder.mkdir()
     folder.parent.chmod(0o755)
-    it = kind(folder, etcd.endpoint, *flags)
-    try:
-        it.start()
-        it.wait_ready()
+    with kind(folder, etcd.endpoint, *flags) as it:
         yield it
-    except BaseException:
-        print(it.log)
-        raise
-    finally:
-        it.end()
 
 
 def auto(number: int, port: int, service: str, **changes: Any) -> Instance:

@@ -24,13 +24,8 @@ def discover(tmp_path: Path, etcd: Etcd) -> Iterator[Discover]:
     (folder := tmp_path / "discover").mkdir()
     tmp_path.chmod(0o755)
     shutil.copy(TEMPLATE, folder / "haproxy.cfg.j2")
-    it = Discover(folder, etcd.endpoint, "--template", str(folder / "haproxy.cfg.j2"))
-    it.start()
-    try:
-        it.wait_ready()
+    with Discover(folder, etcd.endpoint, "--template", str(folder / "haproxy.cfg.j2")) as it:
         yield it
-    finally:
-        it.end()
 
 
 def local(number: int, port: int, service_port: int, service: str = "whoami", **changes):

@@ -28,13 +28,8 @@ from tests.parts.wait import wait_for
 def running(folder: Path, etcd: Etcd) -> Iterator[Discover]:
     folder.parent.chmod(0o755)
     folder.mkdir(exist_ok=True)
-    it = Discover(folder, etcd.endpoint)
-    it.start()
-    try:
-        it.wait_ready()
+    with Discover(folder, etcd.endpoint) as it:
         yield it
-    finally:
-        it.end()
 
 
 @pytest.fixture

@@ -44,13 +44,8 @@ def register(tmp_path: Path, etcd: Etcd) -> Iterator[Register]:
 def discover(tmp_path: Path, etcd: Etcd) -> Iterator[Discover]:
     (folder := tmp_path / "discover").mkdir()
     tmp_path.chmod(0o755)
-    it = Discover(folder, etcd.endpoint, "--etcd-user", "web", "--etcd-password", "pass")
-    it.start()
-    try:
-        it.wait_ready()
+    with Discover(folder, etcd.endpoint, "--etcd-user", "web", "--etcd-password", "pass") as it:
         yield it
-    finally:
-        it.end()
 
 
 def logins(etcd: Etcd) -> int:

@@ -64,12 +64,8 @@ def discover(tmp_path: Path, etcd: Etcd, stub: Stub) -> Iterator[Discover]:
     shutil.copy(TEMPLATE, folder / "haproxy.cfg.j2")
     it = Discover(folder, etcd.endpoint, "--haproxy", str(stub.path), "--template", str(folder / "haproxy.cfg.j2"))
     it.program = ("-c", WITH_A_SHORT_CHECK)
-    it.start()
-    try:
-        it.wait_ready()
+    with it:
         yield it
-    finally:
-        it.end()
 
 
 def answers(port: int, name: str) -> bool:

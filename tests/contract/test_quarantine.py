@@ -30,12 +30,8 @@ def discover(tmp_path: Path, etcd: Etcd) -> Iterator[Discover]:
     it = Discover(folder, etcd.endpoint, "--template", str(own / "site.j2"), "--haproxy", str(stub.path))
     it.template, it.stub = own / "site.j2", stub
     (own / "snippets.d").mkdir()
-    it.start()
-    try:
-        it.wait_ready()
+    with it:
         yield it
-    finally:
-        it.end()
 
 
 def refused(discover: Discover) -> dict[str, dict[str, str]]:

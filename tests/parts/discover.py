@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from catalog.record import Instance
 from tests.parts.etcd import Etcd
@@ -32,6 +34,21 @@ class Discover:
         ]
         self._process: subprocess.Popen[bytes] | None = None
         self._lives = 0
+
+    def __enter__(self) -> Self:
+        """Start it, and return when it is ready."""
+        self.start()
+        try:
+            self.wait_ready()
+        except BaseException:
+            self.end()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if error is not None:
+            print(self.log)
+        self.end()
 
     def start(self) -> None:
         """Start it, and do not wait."""

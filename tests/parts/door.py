@@ -52,14 +52,8 @@ class Door(Discover):
 def opened(etcd: Etcd) -> Iterator[Door]:
     """Run one, and give it when it is ready."""
     # not in pytest's folder, which HAProxy's user may not enter: the socket of the pages is in it
-    with tempfile.TemporaryDirectory(prefix="door-") as folder:
-        it = Door(Path(folder), etcd)
-        it.start()
-        try:
-            it.wait_ready()
-            yield it
-        finally:
-            it.end()
+    with tempfile.TemporaryDirectory(prefix="door-") as folder, Door(Path(folder), etcd) as it:
+        yield it
 
 
 def web(number: int, service: str, port: int, service_port: int, **changes: object) -> Instance:
