@@ -129,6 +129,7 @@ class Host:
         """Lose power: the cable is dead, then every process is, containers too."""
         self.machine.unplug()
         end_all(self.namespace.pids())
+        self.machine.forget_containers()
         self.engine.forget_dead()
 
     def boot(self) -> None:

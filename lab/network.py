@@ -11,6 +11,7 @@ from lab.wait import wait_for
 
 BRIDGE = "wire"
 NETWORK = "10.200.0"  # /24; .1 is the bridge, .11 the first host, .21 the first member
+OWN = "eth0"  # the machine's own end of its cable
 START_S = 10.0
 
 
@@ -29,7 +30,7 @@ class Wire:
 
 
 class Machine:
-    """A namespace at the end of a cable. Its end inside is eth0, the one at the bridge has the machine's name."""
+    """A namespace at the end of a cable. Its end inside is `OWN`, the one at the bridge has the machine's name."""
 
     def __init__(self, wire: Wire, folder: Path, name: str, number: int) -> None:
         self.name = name
@@ -44,14 +45,14 @@ class Machine:
         keeper = self.namespace.popen("sleep", "30")
         try:
             wait_for(lambda: _is_inside(keeper.pid, self.namespace), START_S, f"a process is inside {self.name}")
-            peer = ("peer", "name", "eth0", "netns", str(keeper.pid))
+            peer = ("peer", "name", OWN, "netns", str(keeper.pid))
             self._wire.run("ip", "link", "add", self.name, "type", "veth", *peer)
         finally:
             keeper.kill()
             keeper.communicate()
         self._wire.run("ip", "link", "set", self.name, "master", BRIDGE, "up")
-        self.namespace.run("ip", "address", "add", f"{self.address}/24", "dev", "eth0")
-        self.namespace.run("ip", "link", "set", "eth0", "up")
+        self.namespace.run("ip", "address", "add", f"{self.address}/24", "dev", OWN)
+        self.namespace.run("ip", "link", "set", OWN, "up")
         # A way out, so that programs that look for one find it; nobody is there.
         self.namespace.run("ip", "route", "add", "default", "via", f"{NETWORK}.1")
 
@@ -62,6 +63,17 @@ class Machine:
     def plug_in(self) -> None:
         """Mend the cable."""
         self._wire.run("ip", "link", "set", self.name, "up")
+
+    def forget_containers(self) -> None:
+        """Remove the cables to its containers, once all of them are dead.
+
+        The kernel keeps a container's namespace as long as a connection of it waits for an answer, a minute and more
+        behind a cut cable, and it goes on to answer for the address that the next container gets.
+        """
+        for line in self.namespace.run("ip", "-oneline", "link", "show", "type", "veth").splitlines():
+            name = line.split(": ")[1].partition("@")[0]
+            if name != OWN:
+                self.namespace.run("ip", "link", "delete", name)
 
     def block(self, addresses: Iterable[str]) -> None:
         """Drop, here, all packets from and to these addresses, those of containers too; adds to what is blocked."""
