@@ -303,7 +303,8 @@ def test_a_crash_loop_costs_two_writes_in_ten_seconds_and_no_reload(pair, servic
     """It lives long enough to be offered, dies, and Docker starts it again and again."""
     steady = service.run()
     service.wait_answered_by(steady)
-    reloads = reloads_for(pair, service)
+    # The new worker may answer before the reload is told.
+    reloads = wait_for(lambda: reloads_for(pair, service), 10, "the reload for a new service is told")
     looping = pair.engine.run(
         *("tandem-whoami", "--restart", "always", "-p", str(service.port), "--entrypoint", "sh"),
         PORTS=str(service.port),
