@@ -1,69 +1,77 @@
 """From a snapshot to what HAProxy shall be: listeners and servers, sorted and complete. No I/O, no text."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain
 
-from catalog.record import Balance, Sticky
 from discover.claims import Claimed
 from discover.door import NO_PORT, Place, Wished, granted, say_unreached, url_of
-from discover.grpc_check import asked
 from discover.intervals import INTERVAL_MS, interval_ms
-from discover.model import (
-    NOWHERE,
-    Bind,
-    Door,
-    Header,
-    Listener,
-    Policy,
-    Process,
-    ProxyConfig,
-    Site,
-    because,
-    behind_door,
-    name_of,
-)
-from discover.ownership import NOTHING, OLDEST, Listening, Problems, Services, owners_of, rightful
-from discover.servers import servers_of, stub_policy
-from discover.snapshot import Record, Service, Snapshot
+from discover.listener import differing, group_of, listener_of
+from discover.model import Bind, Door, Listener, Policy, Process, ProxyConfig, Site, because
+from discover.ownership import NOTHING, OLDEST, Listening, Ownership, Problems, Services
+from discover.snapshot import Service, Snapshot
 from sidecar.problems import Problem
 
-ROUNDROBIN_MAX = 4095  # active servers: HAProxy's configuration manual, section 4.2 "balance"
-
-Group = tuple[Record, ...]
 _Same = tuple[tuple[Bind, ...], int, tuple[str, ...]]
+_Made = tuple[_Same, Listener, Problems]
 _Routes = Mapping[Place, tuple[str, ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class _World:
+    """All that a service's listeners are made from besides its own records."""
+
+    policy: Policy
+    door: Door | None
+    holders: Mapping[int, str]
+    owners: Mapping[int, str]
+    routes: _Routes
+    interval_ms: int
+
+
+@dataclass(slots=True)
+class _Part:
+    """What one service gives: its listeners, what is said of it, and what is said only if nothing worse is."""
+
+    service: Service
+    listeners: list[Listener] = field(default_factory=list)
+    said: Problems = field(default_factory=dict)
+    odd: Problems = field(default_factory=dict)
+    made: dict[int, _Made] = field(default_factory=dict)  # by service port
+
+
+_NO_PART = _Part(Service.of({}))
+
+
 class Known:
-    """The listeners of the build before: those whose service is the same object are used again, as they are."""
+    """The build before: what has not changed since is used again, the same objects."""
 
     def __init__(self) -> None:
         self.claimed = Claimed()
         self.wished = Wished()
+        self.ownership = Ownership()
         self._interval_ms = INTERVAL_MS
-        self._site = NOWHERE
-        self._before: dict[tuple[str, int], tuple[Service, _Same, Listener, Problems]] = {}
-        self._now: dict[tuple[str, int], tuple[Service, _Same, Listener, Problems]] = {}
+        self._world: _World | None = None
+        self._parts: dict[str, _Part] = {}
 
-    def begin(self, hosts: int, site: Site) -> None:
-        """Forget what the build before did not use; so many hosts make health checks now, this one stands there."""
+    def interval_ms(self, hosts: int) -> int:
+        """Return the time between health checks, of which so many hosts make them now."""
         self._interval_ms = interval_ms(self._interval_ms, hosts)
-        self._site = site
-        self._before, self._now = self._now, {}
+        return self._interval_ms
 
-    def listener(
-        self, service: Service, name: str, port: int, binds: tuple[Bind, ...], routes: tuple[str, ...], said: Problems
-    ) -> Listener:
-        """Return the listener for one port of a service; `said` gets what is odd about its records."""
-        found, same = self._before.get((name, port)), (binds, self._interval_ms, routes)
-        if found is None or found[0] is not service or found[1] != same:
-            group = _group(service, port)
-            listener = _listener(group, port, binds, self._interval_ms, self._site)
-            found = (service, same, replace(listener, routes=routes), _differing(service, group))
-        self._now[name, port] = found
-        for key, problem in found[3].items():
-            said.setdefault(key, problem)
-        return found[2]
+    def parts(self, services: Services, world: _World) -> Collection[_Part]:
+        """Return what each service gives, in their order by name."""
+        before, same = self._parts, self._world == world
+        if not same or before.keys() != services.keys():
+            same, self._parts = False, dict.fromkeys(sorted(services), _NO_PART)
+        self._world = world
+        stale = [name for name, part in self._parts.items() if part.service is not services[name]]
+        for name in stale:
+            service, part = services[name], before.get(name, _NO_PART)
+            made = part.made if part.service is service else {}
+            self._parts[name] = _part(name, _Part(service, made=made), world)
+        return self._parts.values()
 
 
 def build(
@@ -75,31 +83,53 @@ def build(
     now: a service keeps the port it has as long as any of its records names it.
     """
     known = known or Known()
-    known.begin(len(snapshot.owners), policy.site)
     problems = {key: because("BAD_RECORD", f"record skipped: {why}") for key, why in snapshot.refused.items()}
-    services = rightful(known.claimed.services(snapshot), listening.binds, problems)
-    owners = owners_of(services, listening.holders, snapshot.claims)
+    claimed = known.claimed.services(snapshot)
+    services, owners = known.ownership.settled(claimed, listening, snapshot.claims, problems)
     process = _process(policy, problems)
-    routes, reserved = _routes(services, process.door, known, problems), _reserved(policy.process)
-    listeners = []
-    for name in sorted(services):
-        service = services[name]
-        _say_portless(name, service, policy, problems)
-        for port in sorted(service.ports):
-            there = routes.get((name, port), ())
-            reached = f"; it is reached at {url_of(process.door, there)}" if process.door and there else ""
-            # Who is reached by its name does not take the port of one that is only empty now.
-            owner = listening.holders.get(port, owners[port]) if there else owners[port]
-            binds: tuple[Bind, ...] = ()
-            if owner == name:
-                binds = _binds(name, port, policy, reserved, problems, reached)
-            else:
-                _say_claimed(name, service, port, f"{owner}, which claimed or named it first{reached}", problems, there)
-            if binds or there:
-                listeners.append(known.listener(service, name, port, binds, there, problems))
-        if there := routes.get((name, NO_PORT), ()):
-            listeners.append(known.listener(service, name, NO_PORT, (), there, problems))
-    return ProxyConfig(process, tuple(listeners)), problems
+    routes = _routes(services, process.door, known, problems)
+    every_ms = known.interval_ms(len(snapshot.owners))
+    parts = known.parts(services, _World(policy, process.door, listening.holders, owners, routes, every_ms))
+    for part in (part for part in parts if part.said or part.odd):
+        problems.update(part.said)
+        for key, problem in part.odd.items():
+            problems.setdefault(key, problem)
+    return ProxyConfig(process, tuple(chain.from_iterable(part.listeners for part in parts))), problems
+
+
+def _part(name: str, part: _Part, world: _World) -> _Part:
+    """Return what a service gives; listeners that were made from just the same are not made again."""
+    service, door, before = part.service, world.door, part.made
+    part.made = {}
+    reserved = _reserved(world.policy.process)
+    _say_portless(name, service, world.policy, part.said)
+    for port in sorted(service.ports):
+        there = world.routes.get((name, port), ())
+        reached = f"; it is reached at {url_of(door, there)}" if door and there else ""
+        # Who is reached by its name does not take the port of one that is only empty now.
+        owner = world.holders.get(port, world.owners[port]) if there else world.owners[port]
+        binds: tuple[Bind, ...] = ()
+        if owner == name:
+            binds = _binds(name, port, world.policy, reserved, part.said, reached)
+        else:
+            _say_claimed(name, service, port, f"{owner}, which claimed or named it first{reached}", part.said, there)
+        if binds or there:
+            _add(part, port, (binds, world.interval_ms, there), before, world.policy.site)
+    if there := world.routes.get((name, NO_PORT), ()):
+        _add(part, NO_PORT, ((), world.interval_ms, there), before, world.policy.site)
+    return part
+
+
+def _add(part: _Part, port: int, same: _Same, before: Mapping[int, _Made], site: Site) -> None:
+    """Add the listener for one port of a service, and what is odd about its records."""
+    found = before.get(port)
+    if found is None or found[0] != same:
+        group, (binds, every_ms, routes) = group_of(part.service, port), same
+        listener = replace(listener_of(group, port, binds, every_ms, site), routes=routes)
+        found = (same, listener, differing(part.service, group))
+    part.made[port] = found
+    part.listeners.append(found[1])
+    part.odd.update(found[2])
 
 
 def _routes(services: Services, door: Door | None, known: Known, problems: Problems) -> _Routes:
@@ -173,70 +203,3 @@ def _binds(
             text = f"{name} not listened for on {bind}: {why}{reached}"
             problems[f"{name}:{port} on {bind.host}"] = because("PORT_IN_USE", text)
     return tuple(bind for bind in wanted if bind not in policy.unusable)
-
-
-def _group(service: Service, port: int) -> Group:
-    """Return the records of one service port; the one whose word counts for the whole service comes first."""
-
-    def order(record: Record) -> tuple[object, ...]:
-        return (record.instance.role, record.created, record.key)  # "real" sorts before "stub"
-
-    return tuple(
-        sorted((r for r in service.records.values() if (r.instance.service_port or NO_PORT) == port), key=order)
-    )
-
-
-def _differing(service: Service, group: Group) -> Problems:
-    """Return what to say of records that ask for another mode than counts: they are served, but in that one."""
-    first = group[0]
-    kind = "real one" if first.instance.role == "real" else "stub"
-    there = {record.key for record in group if record.instance.mode != first.instance.mode}
-    if not there:
-        return {}
-    counts = f"but {first.instance.mode} counts, which the oldest {kind} says, {first.key.name}"
-    right = "set SERVICE_MODE to the same on all, http if that is what they speak"
-    return {
-        key: because(
-            "MODE_DIFFERS", f"{record.key.service} {record.key.name} says {record.instance.mode}, {counts}: {right}"
-        )
-        for key, record in service.records.items()
-        if record.key in there
-    }
-
-
-def _listener(group: Group, port: int, binds: tuple[Bind, ...], interval: int, site: Site) -> Listener:
-    # Where instances of one service disagree on what only the whole can have, the oldest real one is heard: a
-    # rolling change takes effect when the last instance of the old kind is gone, the same on every host.
-    first = group[0].instance
-    is_http = first.mode == "http"
-    sticky: Sticky = first.sticky if is_http else "none"
-    policy = stub_policy(group)
-    supersedes = policy == "supersede" and first.locality == "any"
-    header, _, value = next((r.instance.canary for r in group if r.instance.canary and is_http), "").partition("=")
-    return Listener(
-        name=name_of(first.service, port) if binds else behind_door(first.service, port),
-        service=first.service,
-        port=port,
-        binds=binds,
-        mode=first.mode,
-        balance=_balance(first.balance or "roundrobin", len(group)),
-        sticky=sticky,
-        retry=first.retry,
-        timeout_ms=first.timeout_ms,
-        check=first.check,
-        interval_ms=first.check.interval_ms or interval,
-        # A tcp check that fails says that nobody accepts: calling all the same would find nobody either.
-        panic=first.panic == "on" and first.check.kind == "http" and not first.check.grpc,
-        hash_header=first.hash_header if is_http else "",
-        h2c=first.proto == "h2c" and is_http,
-        asked=asked(first.check.host or first.service) if first.check.grpc else "",
-        canary=Header(header, value) if header else None,
-        takes_over=not is_http and supersedes,
-        supersedes=supersedes,
-        servers=servers_of(group, policy, first.locality, sticky, site),
-    )
-
-
-def _balance(asked: Balance, servers: int) -> Balance:
-    """Return the balance; leastconn, which has no such limit, for more servers than roundrobin can have."""
-    return "leastconn" if asked == "roundrobin" and servers > ROUNDROBIN_MAX else asked

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from types import MappingProxyType
 
 from discover.model import Listener, ProxyConfig, Server
@@ -11,6 +12,8 @@ Gone = Mapping[Place, tuple[Listener, float]]
 Noted = Mapping[Place, tuple[Server, float]]
 NOTHING: Noted = MappingProxyType({})
 
+# What stays the same though its port may be another's by now, so that it is known at the door alone.
+_place: Callable[[Listener], Place] = attrgetter("service", "port")
 FORGET_S = 600.0  # longer than a deployment takes; nothing is reloaded only to forget
 
 
@@ -36,11 +39,11 @@ class Idle:
 
         Only what was really listened on is kept: a port that another program held all the while stays that one's.
         """
-        present = set(map(_place, now.listeners))
+        present, before = set(map(_place, now.listeners)), ran.listeners if ran else ()
         gone = dict(self._gone)
-        for listener in ran.listeners if ran else ():
-            if _place(listener) not in present:
-                gone.setdefault(_place(listener), (listener, at_s))
+        for place, listener in zip(map(_place, before), before, strict=True):
+            if place not in present:
+                gone.setdefault(place, (listener, at_s))
         taken = {listener.port for listener in now.listeners if listener.binds}
 
         def stays(it: Listener) -> bool:
@@ -61,8 +64,3 @@ class Idle:
     def forget(self, at_s: float) -> None:
         """Let go of those that have been gone for long; to be called when there is a reload anyway."""
         self._gone = {place: (it, since) for place, (it, since) in self._gone.items() if at_s - since < FORGET_S}
-
-
-def _place(listener: Listener) -> Place:
-    """Return what stays the same though its port may be another's by now, so that it is known at the door alone."""
-    return listener.service, listener.port

@@ -1,6 +1,6 @@
 """What HAProxy shall be: listeners and servers, as plain data. No I/O, no text, and nothing is decided here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Literal, get_args
@@ -164,11 +164,11 @@ class ProxyConfig:
         """The stubs that real servers have taken over from, as `proxy/server`."""
         return frozenset().union(*(listener.superseded for listener in self.listeners))
 
-    @property
-    def only_leaving(self) -> frozenset[Bind]:
-        """Addresses of listeners whose every server drains: not worth taking a port that may be on its way back."""
-        leaving = (item for item in self.listeners if all(server.draining for server in item.servers))
-        return frozenset(bind for item in leaving for bind in item.binds)
+    def only_leaving(self, among: Set[Bind]) -> frozenset[Bind]:
+        """Return those of listeners that only drain: not worth taking a port that may be on its way back."""
+        listening = (item for item in self.listeners if among and not among.isdisjoint(item.binds))
+        leaving = (item for item in listening if all(server.draining for server in item.servers))
+        return frozenset(bind for item in leaving for bind in item.binds if bind in among)
 
 
 def name_of(service: str, port: int) -> str:

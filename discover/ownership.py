@@ -32,6 +32,56 @@ class Listening:
 NOTHING = Listening()
 
 
+class Ownership:
+    """What `rightful` and `owners_of` say, in time for the services that changed while nothing is in dispute."""
+
+    def __init__(self) -> None:
+        self._given: tuple[Services, Listening, Mapping[str, Claim]] | None = None  # None: something was in dispute
+        self._owners: Mapping[int, str] = {}
+        self._endpoints: set[tuple[str, int]] = set()
+
+    def settled(
+        self, services: Services, listening: Listening, claims: Mapping[str, Claim], problems: Problems
+    ) -> tuple[Services, Mapping[int, str]]:
+        """Return the services with those records that may be called, and which service each port belongs to.
+
+        The latter is the same object as long as nothing of it can have changed.
+        """
+        if not self._stays_undisputed(services, listening, claims):
+            kept = rightful(services, listening.binds, problems)
+            self._owners = owners_of(kept, listening.holders, claims)
+            self._endpoints = _endpoints(services)
+            alone = len(self._endpoints) == _records(services)
+            same = all(kept[name] is service for name, service in services.items())
+            self._given = (services, listening, claims) if alone and same else None
+            return kept, self._owners
+        self._given = (services, listening, claims)
+        return services, self._owners
+
+    def _stays_undisputed(self, services: Services, listening: Listening, claims: Mapping[str, Claim]) -> bool:
+        if self._given is None:
+            return False
+        before, *others = self._given
+        if others != [listening, claims] or before.keys() != services.keys():
+            return False
+        changed = [(before[name], service) for name, service in services.items() if before[name] is not service]
+        return all(self._fits(old, new, listening) for old, new in changed)
+
+    def _fits(self, old: Service, new: Service, listening: Listening) -> bool:
+        """Whether a service in another form disputes nobody anything."""
+        if old.ports.keys() != new.ports.keys() or len(new.names) != len(new.records):
+            return False
+        # Who has a port keeps it, however young its records are by now.
+        holders, aged = listening.holders, {port for port, at in new.ports.items() if at != old.ports[port]}
+        if any(holders.get(port) != self._owners[port] for port in aged):
+            return False
+        self._endpoints -= old.endpoints
+        new_ones = len(self._endpoints) + len(new.records)
+        self._endpoints |= new.endpoints
+        own = {Bind(*endpoint) for endpoint in new.endpoints - old.endpoints}
+        return len(self._endpoints) == new_ones and own.isdisjoint(listening.binds)
+
+
 def rightful(services: Services, own: frozenset[Bind], problems: Problems) -> Services:
     """Return the services with those records that may be called."""
     return _one_per_endpoint(_one_per_name(_not_ourselves(services, own, problems), problems), problems)
@@ -61,8 +111,7 @@ def _one_per_endpoint(services: Services, problems: Problems) -> Services:
 
     Those of the operator's file do not displace each other: one old server may well be two services.
     """
-    everywhere: set[tuple[str, int]] = set().union(*(service.endpoints for service in services.values()))
-    if len(everywhere) == sum(len(service.records) for service in services.values()):
+    if len(_endpoints(services)) == _records(services):
         return services
     here: dict[tuple[str, int], list[tuple[str, Record]]] = {}
     hidden: dict[str, set[str]] = {}
@@ -74,6 +123,14 @@ def _one_per_endpoint(services: Services, problems: Problems) -> Services:
             hidden.setdefault(older.key.service, set()).add(where)
         here.setdefault(record.endpoint, []).append((key, record))
     return {name: _without(service, hidden.get(name, set())) for name, service in services.items()}
+
+
+def _endpoints(services: Services) -> set[tuple[str, int]]:
+    return set().union(*(service.endpoints for service in services.values()))
+
+
+def _records(services: Services) -> int:
+    return sum(len(service.records) for service in services.values())
 
 
 def _without(service: Service, keys: set[str]) -> Service:

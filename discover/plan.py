@@ -85,12 +85,13 @@ def plan(running: Sections | None, wanted: Sections, routes: tuple[RouteChange, 
     """Return what has to happen; `running` is None when nothing runs or it is not known what."""
     if running is None:
         return Reload("nothing known is running")
-    if why := _structure(running, wanted):
+    differing = [head for head, section in wanted.items() if running.get(head) is not section]
+    if why := _structure(running, wanted, differing):
         return Reload(why)
-    changes = tuple(_server_changes(running, wanted))
+    changes = tuple(_server_changes(running, wanted, differing))
     if not changes and not routes:
         return Noop()
-    if any(change.before is None for change in changes) and _inherits(wanted, {change.proxy for change in changes}):
+    if any(change.before is None for change in changes) and _inherits(wanted, differing):
         return Reload("the template uses default-server, which servers added at runtime would not have")
     return RuntimeUpdate(changes, routes)
 
@@ -106,13 +107,14 @@ def keeping_structure(running: ProxyConfig, wanted: ProxyConfig) -> ProxyConfig:
     return replace(running, listeners=tuple(map(updated, running.listeners)))
 
 
-def _structure(running: Sections, wanted: Sections) -> str:
+def _structure(running: Sections, wanted: Sections, differing: Iterable[str]) -> str:
     """Return what differs beyond the servers, in one line; empty if nothing does."""
-    why = [f"new {_title(head)}" for head in wanted if head not in running]
-    why += [f"no more {_title(head)}" for head in running if head not in wanted]
-    for head in wanted.keys() & running.keys():
-        before, after = running[head], wanted[head]
-        if before is not after and (before.lines != after.lines or _options_differ(before, after)):
+    why = [f"no more {_title(head)}" for head in running.keys() - wanted.keys()]
+    for head in differing:
+        before, after = running.get(head), wanted[head]
+        if before is None:
+            why.append(f"new {_title(head)}")
+        elif before.lines != after.lines or _options_differ(before, after):
             why.append(f"changed {_title(head)}")
     return _some(sorted(why))
 
@@ -127,21 +129,19 @@ def _options_differ(before: Section, after: Section) -> bool:
     return any(before.servers[name].words != after.servers[name].words for name in shared)
 
 
-def _server_changes(running: Sections, wanted: Sections) -> Iterable[ServerChange]:
-    for head, after in wanted.items():
-        before = running[head]
-        if before is after:
-            continue
+def _server_changes(running: Sections, wanted: Sections, differing: Iterable[str]) -> Iterable[ServerChange]:
+    for head in differing:
+        before, after = running[head], wanted[head]
         for name in sorted(before.servers.keys() | after.servers.keys()):
             old, new = before.servers.get(name), after.servers.get(name)
             if old != new:
                 yield ServerChange(after.name, name, old, new)
 
 
-def _inherits(sections: Sections, proxies: set[str]) -> bool:
-    """Whether a default-server line holds for one of these proxies."""
-    heard = (s for head, s in sections.items() if head.startswith("defaults") or s.name in proxies)
-    return any(line.startswith("default-server") for section in heard for line in section.lines)
+def _inherits(sections: Sections, heads: Iterable[str]) -> bool:
+    """Whether a default-server line holds for one of these sections."""
+    heard = {*heads, *(head for head in sections if head.startswith("defaults"))}
+    return any(line.startswith("default-server") for head in heard for line in sections[head].lines)
 
 
 def _some(items: Iterable[str], most: int = 5) -> str:

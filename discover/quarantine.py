@@ -39,6 +39,8 @@ class Quarantine:
 
     def laid_out(self, config: ProxyConfig) -> ProxyConfig:
         """Return the configuration with held listeners as they can be; who shall be another now is let go."""
+        if not self._held:
+            return config
         listeners = {listener.name: listener for listener in config.listeners}
         held = {n: h for n, h in self._held.items() if n in listeners and _same(h, listeners[n])}
         self._held = held

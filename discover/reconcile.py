@@ -5,7 +5,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from catalog.errors import Rejected
@@ -15,9 +15,10 @@ from discover.build import Known, build
 from discover.door import doorless
 from discover.files import Unwritten
 from discover.fitting import Fitting, Given
+from discover.held import Held
 from discover.idle import Idle
 from discover.listened import ListenedFile
-from discover.model import Bind, Listener, Policy, ProxyConfig, listened_by, with_idle
+from discover.model import Bind, Listener, Policy, ProxyConfig, with_idle
 from discover.ownership import Listening
 from discover.pace import Pace
 from discover.plan import Noop, Reload, RuntimeUpdate, keeping_structure, step_to
@@ -83,6 +84,7 @@ class Reconcile:
         self._stop: threading.Event = applier.stop
         self._running: Running | None = None
         self._known = Known()
+        self._held = Held()
         self._idle = Idle(sources.listened.note)
         self._fitting = Fitting(sources.templates, applier)
         self.gone = self._idle.since
@@ -180,12 +182,12 @@ class Reconcile:
                 self._reload(self._running.rendered, "servers that rest in maintenance are swept out")
 
     def _reconciled(self, snapshot: Snapshot) -> Mapping[str, Problem]:
+        self._held.look(self._running.rendered.sections if self._running else {})
         self._remember_earlier()
-        held, proxies = self._held(), self._proxies()
-        policy, listening = self._sources.policy(), Listening(_holders(proxies), held)
+        policy, listening = self._sources.policy(), Listening(self._held.holders, self._binds())
         built, problems = build(snapshot, policy, self._known, listening)
-        new = with_idle(built, self._idle.listeners()).binds - held
-        leaving = built.only_leaving & new
+        new = with_idle(built, self._idle.listeners()).binds - listening.binds
+        leaving = built.only_leaving(new)
         self._tried_s = time.monotonic()
         with trial(new - leaving) as taken:
             self._unusable = {**taken, **dict.fromkeys(leaving, "its only instances are on their way out")}
@@ -193,7 +195,7 @@ class Reconcile:
                 policy = replace(policy, unusable=self._unusable)
                 built, problems = build(snapshot, policy, self._known, listening)
             self._idle.update(unseated(self.config) if self.config else None, built, time.monotonic())
-            given = Given(self._sources.snippets(), self._good(), proxies)
+            given = Given(self._sources.snippets(), self._good(), self._held.proxies)
             laid_out = self._say(self._fitting.lay_out(given, lambda layout: self._apply(built, layout)))
             lacking = doorless(built.process.door, self._running.rendered.routes if self._running else {})
             return {**problems, **laid_out, **lacking}
@@ -201,17 +203,13 @@ class Reconcile:
     def _remember_earlier(self) -> None:
         """Take what an earlier life listened on, as far as HAProxy still does, for services that are empty now."""
         if self._earlier is not None and self.config is None and self._running is not None:
-            self._ran = tuple(each for each in self._earlier if each.name in self._proxies())
+            self._ran = tuple(each for each in self._earlier if each.name in self._held.proxies)
             self._idle.begin(self._ran, time.monotonic(), self._sources.listened.noted())
         self._earlier = None
 
-    def _held(self) -> frozenset[Bind]:
+    def _binds(self) -> frozenset[Bind]:
         """Return the addresses that HAProxy listens on already: a trial would only find HAProxy itself."""
         return self.config.binds if self.config and self._running else frozenset()
-
-    def _proxies(self) -> Set[str]:
-        """Return the names of all that HAProxy runs."""
-        return {section.name for section in self._running.rendered.sections.values()} if self._running else frozenset()
 
     def _good(self) -> Mapping[str, Listener]:
         """Return the listeners that HAProxy accepted last, also in an earlier life."""
@@ -292,8 +290,3 @@ class Reconcile:
         self._pace.done(ended)
         took_ms = round((ended - started) * 1000)
         log.info("reloaded %s", Details(why=why, took_ms=took_ms))
-
-
-def _holders(proxies: Set[str]) -> Mapping[int, str]:
-    """Return which service has which port now, also from what an earlier life left."""
-    return {port: service for service, port in filter(None, map(listened_by, proxies))}

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
@@ -44,12 +44,17 @@ class Unlaid(Rejected):
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The text of a haproxy.cfg, its marker still open, and what is in it."""
+    """A haproxy.cfg, its marker still open, and what is in it; two that say the same differ at most in comments."""
 
-    text: str
+    pieces: tuple[str, ...] = field(compare=False)  # of its text, which is long: most changes do not need it at once
     sections: Mapping[str, Section]
     routes: Mapping[str, str] | None = None  # the map of the door; None for a text that has no door
     superseded: frozenset[str] = field(default=frozenset(), compare=False)  # stubs that nobody shall stay with
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return "".join(self.pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,7 @@ class Layout:
         self.name = name
         self._loader = _Loader(find)
         self._by_parts: bool | None = None
-        self._head: tuple[Process, str] | None = None
+        self._head: tuple[Process, str, Mapping[str, Section]] | None = None
         self._known: dict[str, _Part] = {}
         environment = _Environment(
             loader=self._loader,
@@ -154,18 +159,25 @@ class Layout:
             whole = rendered_of(self._laid_out(config))
             return replace(whole, routes=_routes(whole.text, config), superseded=config.superseded)
         if self._head is None or self._head[0] != config.process:
-            self._head, self._known = (config.process, self._laid_out(replace(config, listeners=()))), {}
-        head = self._head[1]
-        sections = dict(rendered_of(head).sections)
-        known = {listener.name: self._part(config, listener, head) for listener in config.listeners}
-        self._known = {name: part for name, part in known.items() if isinstance(part, _Part)}
-        if bad := {name: str(part) for name, part in known.items() if isinstance(part, Rejected)}:
+            text = self._laid_out(replace(config, listeners=()))
+            self._head, self._known = (config.process, text, rendered_of(text).sections), {}
+        _, head, sections = self._head
+        parts = self._parts(config, head)
+        pieces = _normal((head, *(part.text for part in parts)))
+        return Rendered(pieces, _all_of(sections, parts), _routes(head, config), _superseded(parts))
+
+    def _parts(self, config: ProxyConfig, head: str) -> Collection[_Part]:
+        """Return all listeners laid out, in their order; only those that are other objects are laid out now."""
+        known = self._known
+        stale = [it for it in config.listeners if it.name not in known or known[it.name].listener is not it]
+        fresh = {listener.name: self._part(config, listener, head) for listener in stale}
+        bad = {name: str(part) for name, part in fresh.items() if isinstance(part, Rejected)}
+        good = {name: part for name, part in fresh.items() if isinstance(part, _Part)}
+        known = {**known, **good}
+        self._known = {it.name: known[it.name] for it in config.listeners if it.name not in bad}
+        if bad:
             raise _of(bad)
-        for part in self._known.values():
-            sections.update(part.sections)
-        text = head + "".join(part.text for part in self._known.values())
-        superseded = frozenset().union(*(part.superseded for part in self._known.values()))
-        return Rendered(_normal(text), sections, _routes(head, config), superseded)
+        return self._known.values()
 
     def _comes_by_parts(self, config: ProxyConfig) -> bool:
         """Whether all kinds of listeners give the same text at once as one after the other."""
@@ -177,9 +189,6 @@ class Layout:
         return self._laid_out(whole) == head + "".join(text.removeprefix(head) for text in texts)
 
     def _part(self, config: ProxyConfig, listener: Listener, head: str) -> _Part | Rejected:
-        known = self._known.get(listener.name)
-        if known is not None and known.listener is listener:
-            return known
         try:
             text = self._laid_out(replace(config, listeners=(listener,))).removeprefix(head)
             sections = sections_of(text)
@@ -209,26 +218,41 @@ class Layout:
         return Unlaid(f"template {where}: {_one_line(error)}")
 
 
+def _all_of(head: Mapping[str, Section], parts: Iterable[_Part]) -> Mapping[str, Section]:
+    sections = dict(head)
+    for part in parts:
+        sections.update(part.sections)
+    return sections
+
+
+def _superseded(parts: Iterable[_Part]) -> frozenset[str]:
+    return frozenset(stub for part in parts if part.superseded for stub in part.superseded)
+
+
 def rendered_of(text: str) -> Rendered:
     """Return a text, from a template or from a file, as what it says; whichever marker it has is opened again."""
-    opened = _normal(_MARKER.sub(rf"\g<1>{_PLACEHOLDER}", text, count=1))
+    opened = _MARKER.sub(rf"\g<1>{_PLACEHOLDER}", text, count=1)
     if marker := marker_of(text):
         opened = opened.replace(MAP_NAME.format(marker), _MAP)
-    return Rendered(opened, sections_of(opened))
+    return Rendered(_normal((opened,)), sections_of(opened))
 
 
 def _routes(text: str, config: ProxyConfig) -> Mapping[str, str] | None:
     return map_of(config) if config.process.door and _MAP in text else None
 
 
-def _normal(text: str) -> str:
+def _normal(pieces: tuple[str, ...]) -> tuple[str, ...]:
     # A file cut off at a line end passes HAProxy's check; one without a last newline does not.
-    return text.rstrip() + "\n"
+    last = pieces[-1]
+    if len(last) > 1 and last[-1] == "\n" and not last[-2].isspace():
+        return pieces
+    return ("".join(pieces).rstrip() + "\n",)
 
 
 def marked(rendered: Rendered, marker: str) -> str:
     """Return the text to write, with the marker by which the worker that runs it is known."""
-    text = _OPEN.sub(rf"\g<1>{marker}", rendered.text, count=1)
+    first, *others = rendered.pieces  # the marker is in what comes before all listeners
+    text = "".join((_OPEN.sub(rf"\g<1>{marker}", first, count=1), *others))
     return text if rendered.routes is None else text.replace(_MAP, MAP_NAME.format(marker))
 
 

@@ -142,11 +142,14 @@ def _changed(prefix: str, before: Snapshot, revision: int, news: Iterable[tuple[
         except Rejected as error:
             if entry is not None:
                 refused[key] = str(error)
-    changed = {service: Service.of(records) for service, records in touched.items() if records}
-    kept = {service: it for service, it in before.services.items() if service not in touched}
+    services = dict(before.services)
+    for service, records in touched.items():
+        services.pop(service, None)
+        if records:
+            services[service] = Service.of(records)
     return Snapshot(
         revision,
-        kept | changed,
+        services,
         refused,
         marks.owners,
         frozenset(marks.purged),

@@ -110,6 +110,8 @@ class CatalogWatch:
         news = not self._listed or not snapshot.same_as(before) or snapshot.cluster != before.cluster
         self._listed = True
         if news or departures:
-            log.debug("catalog changed %s", Details(how=how, revision=snapshot.revision, records=len(snapshot.records)))
+            log.debug(
+                "catalog changed %s", Details(how=how, revision=snapshot.revision, services=len(snapshot.services))
+            )
             self._learned(Learned(snapshot, departures, time.monotonic(), self._seen_s))
         self._seen_s = None
