@@ -1,6 +1,7 @@
 """Which template to use: the edited one, the one in use, or the last good one of an earlier life."""
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -8,6 +9,9 @@ from catalog.errors import Rejected, Unavailable
 from discover.files import read, write
 from discover.render import SHIPPED, Find, Layout
 from discover.settings import TEMPLATE
+
+_Stamp = tuple[int, ...]
+SETTLED_S = 2.0  # a file whose last change is older does not change once more at the same time, as its clock counts
 
 
 def beside(path: Path) -> Find:
@@ -45,6 +49,16 @@ def _text(path: Path) -> str | None:
         raise Rejected(f"template: {error}") from error
 
 
+def _stamp(path: Path) -> _Stamp | None:
+    """Return what becomes another when a file is edited or replaced; None while it may not have yet."""
+    try:
+        it = path.stat()
+    except OSError:
+        return None
+    settled = max(it.st_mtime, it.st_ctime) < time.time() - SETTLED_S
+    return (it.st_ino, it.st_size, it.st_mtime_ns, it.st_ctime_ns) if settled else None
+
+
 def _found(find: Find, name: str) -> str | None:
     try:
         return find(name)
@@ -59,6 +73,7 @@ class Templates:
         self._path = path
         self._good = good  # a copy of the last one that HAProxy accepted, and of what it extends or includes
         self._used: Layout | None = None
+        self._stamp: _Stamp | None = None  # of the file when it was what is used; None: it has to be read to know
         self._kept = -1  # how many others the copy has
         self._refused: tuple[Layout, Rejected] | None = None  # an edit that is not tried again until it is edited
 
@@ -75,7 +90,7 @@ class Templates:
         """Remember a template that HAProxy took, also for later lives."""
         if self.is_used(layout) and self._kept == len(layout.others):
             return
-        self._used, self._kept = layout, len(layout.others)
+        self._used, self._kept, self._stamp = layout, len(layout.others), None
         if read(self._good) != (copy := _copy(layout)):
             write(self._good, copy)
 
@@ -86,13 +101,22 @@ class Templates:
 
     def _edited(self) -> Layout | Rejected:
         try:
-            if self._used is not None and self._is_as_ever(self._used):
+            if self._used is not None and self._is_as_used(self._used):
                 return self._used
             if self._refused is not None and self._is_as_ever(self._refused[0]):
                 return self._refused[1]
             return layout_of(self._path)
         except Rejected as error:
             return error
+
+    def _is_as_used(self, used: Layout) -> bool:
+        """Whether the file says what is used; it is read only where its stamp does not tell that."""
+        stamp = _stamp(self._path)
+        if stamp is not None and stamp == self._stamp and not used.others:
+            return True
+        as_ever = self._is_as_ever(used)
+        self._stamp = stamp if as_ever else None
+        return as_ever
 
     def _is_as_ever(self, layout: Layout) -> bool:
         """Whether a template, and all that it looked for beside it, is still what the files say."""

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 HELD_S = 0.25  # the userland proxy closes within a few milliseconds; on a busy host within tens
 CONNECT_S = 1.0  # a SYN that gets no answer is dropped somewhere
 BLIND_S = 3.0  # without any answer for so long the port cannot be seen from here, and is published unprobed
-PAUSE_MIN_S, PAUSE_MAX_S = 0.002, 1.0  # a refusal by a neighbour takes a tenth of a millisecond
+PAUSE_MIN_S, PAUSE_MAX_S = 0.001, 1.0  # a refusal by a neighbour takes a tenth of a millisecond
 PAUSE_PART = 0.1  # of the time waited so far: listening is noticed at most a tenth later than it began
 AT_ONCE = 64  # probes; each holds a few descriptors, of which a process has 1024
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import Rejected
+from discover.files import read
 from discover.render import Layout
 from discover.settings import TEMPLATE
 from discover.template import Templates, beside, layout_of
@@ -169,6 +170,26 @@ def test_an_edit_of_any_file_makes_another_template(folder):
     assert list(templates.candidates()) == [why, first]
     (folder / "p.j2").write_text("    timeout connect 2s\n")
     assert list(templates.candidates()) == [first, first]
+
+
+def test_a_template_that_nobody_touched_for_a_while_is_not_read_again(folder, monkeypatch):
+    templates = Templates(folder / "t.j2", folder / "good.json")
+    (folder / "t.j2").write_text(TEMPLATE.read_text())
+    first, _ = templates.candidates()
+    first.render(CONFIG)
+    templates.accept(first)
+    reads: list[Path] = []
+    monkeypatch.setattr("discover.template.read", lambda path: reads.append(path) or read(path))
+
+    assert list(templates.candidates()) == list(templates.candidates()) == [first, first]
+    assert len(reads) == 2, "it is too young: a second edit might leave the same time of change"
+    monkeypatch.setattr("discover.template.SETTLED_S", -1)
+    assert [next(templates.candidates()) for _ in range(3)] == [first] * 3
+    assert len(reads) == 3
+    (folder / "t.j2").write_text(TEMPLATE.read_text().replace("timeout connect 1s", "timeout connect 2s"))
+    assert next(templates.candidates()) is not first
+    (folder / "t.j2").unlink()
+    assert isinstance(next(templates.candidates()), Rejected)
 
 
 def test_a_later_life_has_all_files_of_the_last_good_template(folder):
