@@ -62,15 +62,13 @@ class Known:
 
     def parts(self, services: Services, world: _World) -> Collection[_Part]:
         """Return what each service gives, in their order by name."""
-        before, same = self._parts, self._world == world
-        if not same or before.keys() != services.keys():
-            same, self._parts = False, dict.fromkeys(sorted(services), _NO_PART)
-        self._world = world
+        before = self._parts
+        if self._world != world or before.keys() != services.keys():
+            self._world, self._parts = world, dict.fromkeys(sorted(services), _NO_PART)
         stale = [name for name, part in self._parts.items() if part.service is not services[name]]
         for name in stale:
             service, part = services[name], before.get(name, _NO_PART)
-            made = part.made if part.service is service else {}
-            self._parts[name] = _part(name, _Part(service, made=made), world)
+            self._parts[name] = _part(name, service, world, part.made if part.service is service else {})
         return self._parts.values()
 
 
@@ -97,10 +95,9 @@ def build(
     return ProxyConfig(process, tuple(chain.from_iterable(part.listeners for part in parts))), problems
 
 
-def _part(name: str, part: _Part, world: _World) -> _Part:
-    """Return what a service gives; listeners that were made from just the same are not made again."""
-    service, door, before = part.service, world.door, part.made
-    part.made = {}
+def _part(name: str, service: Service, world: _World, before: Mapping[int, _Made]) -> _Part:
+    """Return what a service gives; listeners that were made from just the same before are not made again."""
+    part, door = _Part(service), world.door
     reserved = _reserved(world.policy.process)
     _say_portless(name, service, world.policy, part.said)
     for port in sorted(service.ports):
