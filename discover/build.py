@@ -7,7 +7,7 @@ from itertools import chain
 from discover.claims import Claimed
 from discover.door import NO_PORT, Place, Wished, granted, say_unreached, url_of
 from discover.intervals import INTERVAL_MS, interval_ms
-from discover.listener import differing, group_of, listener_of
+from discover.listener import group_of, listener_of, odd_in
 from discover.model import Bind, Door, Listener, Policy, Process, ProxyConfig, Site, because
 from discover.ownership import NOTHING, OLDEST, Listening, Ownership, Problems, Services
 from discover.snapshot import Service, Snapshot
@@ -123,7 +123,7 @@ def _add(part: _Part, port: int, same: _Same, before: Mapping[int, _Made], site:
     if found is None or found[0] != same:
         group, (binds, every_ms, routes) = group_of(part.service, port), same
         listener = replace(listener_of(group, port, binds, every_ms, site), routes=routes)
-        found = (same, listener, differing(part.service, group))
+        found = (same, listener, odd_in(part.service, group))
     part.made[port] = found
     part.listeners.append(found[1])
     part.odd.update(found[2])

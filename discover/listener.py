@@ -1,15 +1,26 @@
 """One listener from the records of one service port. No I/O, no text."""
 
+from collections.abc import Mapping
+
 from catalog.record import Balance, Sticky
 from discover.door import NO_PORT
 from discover.grpc_check import asked
 from discover.model import Bind, Header, Listener, Site, because, behind_door, name_of
-from discover.ownership import Problems
+from discover.ownership import OLDEST, Problems
 from discover.servers import servers_of, stub_policy
 from discover.snapshot import Record, Service
+from sidecar.problems import Problem
 
 ROUNDROBIN_MAX = 4095  # active servers: HAProxy's configuration manual, section 4.2 "balance"
 
+# What HAProxy can do with requests only, by label: the record's field, and what it is where nobody asked.
+_HTTP_ONLY: Mapping[str, tuple[str, object]] = {
+    "STICKY": ("sticky", "none"),
+    "BALANCE": ("hash_header", ""),
+    "CANARY": ("canary", ""),
+    "PROTO": ("proto", "h1"),
+    "RETRY": ("retry", "idempotent"),
+}
 Group = tuple[Record, ...]
 
 
@@ -24,22 +35,35 @@ def group_of(service: Service, port: int) -> Group:
     )
 
 
-def differing(service: Service, group: Group) -> Problems:
-    """Return what to say of records that ask for another mode than counts: they are served, but in that one."""
-    first = group[0]
+def odd_in(service: Service, group: Group) -> Problems:
+    """Return what to say of records that are served, but not as they ask, by their etcd keys."""
+    said = {record.key: _differing(record, group[0]) or _without_effect(record) for record in group}
+    return {key: problem for key, record in service.records.items() if (problem := said.get(record.key)) is not None}
+
+
+def _differing(record: Record, first: Record) -> Problem | None:
+    """Return that a record asks for another mode than counts."""
+    if record.instance.mode == first.instance.mode:
+        return None
     kind = "real one" if first.instance.role == "real" else "stub"
-    there = {record.key for record in group if record.instance.mode != first.instance.mode}
-    if not there:
-        return {}
     counts = f"but {first.instance.mode} counts, which the oldest {kind} says, {first.key.name}"
     right = "set SERVICE_MODE to the same on all, http if that is what they speak"
-    return {
-        key: because(
-            "MODE_DIFFERS", f"{record.key.service} {record.key.name} says {record.instance.mode}, {counts}: {right}"
-        )
-        for key, record in service.records.items()
-        if record.key in there
-    }
+    says = f"{record.key.service} {record.key.name} says {record.instance.mode}"
+    return because("MODE_DIFFERS", f"{says}, {counts}: {right}")
+
+
+def _without_effect(record: Record) -> Problem | None:
+    """Return that a record asks for what only http has, and not for http."""
+    if record.instance.mode == "http":
+        return None
+    asked_for = [label for label, (field, usual) in _HTTP_ONLY.items() if getattr(record.instance, field) != usual]
+    if not asked_for:
+        return None
+    in_file = record.created == OLDEST  # what the operator wrote has words of its file, not labels
+    words = ", ".join(f"{label.lower()}:" if in_file else f"SERVICE_{label}" for label in asked_for)
+    right = f"set {'mode: http' if in_file else 'SERVICE_MODE=http'} if that is what it speaks"
+    text = f"{record.key.service} {record.instance.container_name or record.key.name} asks for {words}"
+    return because("NO_EFFECT", f"{text}, which only http has: {right}")
 
 
 def listener_of(group: Group, port: int, binds: tuple[Bind, ...], interval_ms: int, site: Site) -> Listener:

@@ -24,6 +24,7 @@ Code = Literal[
     "HOST_CLAIMED",
     "HOSTS_NEED_HTTP",
     "MODE_DIFFERS",
+    "NO_EFFECT",
     "NO_DOOR",
     "TEMPLATE_REFUSED",
     "CONFIGURATION_REFUSED",

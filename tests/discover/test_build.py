@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from catalog.entries import Listing
 from catalog.record import Check
 from discover.build import Known, build
 from discover.model import Bind, Policy, Process, ProxyConfig
-from discover.ownership import Listening
-from discover.snapshot import EMPTY, Service, Snapshot
-from tests.parts.records import instance, snapshot
+from discover.ownership import OLDEST, Listening
+from discover.snapshot import EMPTY, Service, Snapshot, snapshot_of
+from tests.parts.records import PREFIX, entry, instance, snapshot
 
 PROCESS = Process(Bind("127.0.0.1", 1936), "/run/tandem/admin.sock", 10_000, None, None)
 POLICY = Policy(PROCESS, ("127.0.0.1", "172.17.0.1"), {})
@@ -99,6 +100,34 @@ def test_a_mode_that_does_not_count_is_said_and_served():
         assert len(config.listeners[0].servers) == 2
     assert codes(snapshot(stub, instance(2, mode="http"))) == {}
     assert codes(snapshot(stub, instance(2, service_port=9000))) == {}, "another service port"
+
+
+@pytest.mark.parametrize(
+    ("asked", "label"),
+    [
+        ({"sticky": "cookie"}, "SERVICE_STICKY"),
+        ({"hash_header": "X-User"}, "SERVICE_BALANCE"),
+        ({"canary": "X-New"}, "SERVICE_CANARY"),
+        ({"proto": "h2c", "retry": "all"}, "SERVICE_PROTO, SERVICE_RETRY"),
+    ],
+)
+def test_what_only_http_has_is_said_to_have_no_effect_in_tcp(asked: dict[str, str], label: str):
+    config, problems = build(snapshot(instance(1, **asked), instance(2)), POLICY)
+
+    [problem] = problems.values()
+    assert problem.code == "NO_EFFECT"
+    assert problem.text == (
+        f"whoami whoami-1 asks for {label}, which only http has: set SERVICE_MODE=http if that is what it speaks"
+    )
+    assert len(config.listeners[0].servers) == 2
+    assert codes(snapshot(instance(1, mode="http", **asked))) == {}
+
+
+def test_what_has_no_effect_is_said_in_the_words_of_the_file_that_it_stands_in():
+    from_file = snapshot_of(PREFIX, Listing(1, 100, (entry(instance(1, sticky="cookie"), created=OLDEST),)))
+
+    [problem] = build(from_file, POLICY)[1].values()
+    assert problem.text.endswith("asks for sticky:, which only http has: set mode: http if that is what it speaks")
 
 
 def test_a_cookie_is_a_hash_and_only_for_http():
