@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from discover.claims import Claimed
-from discover.door import NO_PORT, Place, Wished, granted, say_unreached, url_of
+from discover.door import NO_PORT, Place, Wished, granted, url_of
 from discover.intervals import INTERVAL_MS, interval_ms
 from discover.listener import group_of, listener_of, odd_in
 from discover.model import Bind, Door, Listener, Policy, Process, ProxyConfig, Site, because
@@ -16,18 +16,31 @@ from sidecar.problems import Problem
 _Same = tuple[tuple[Bind, ...], int, tuple[str, ...]]
 _Made = tuple[_Same, Listener, Problems]
 _Routes = Mapping[Place, tuple[str, ...]]
+_Around = tuple[tuple[str | None, str | None, tuple[str, ...] | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _World:
-    """All that a service's listeners are made from besides its own records."""
+    """All that services' listeners are made from besides their own records."""
 
     policy: Policy
     door: Door | None
+    interval_ms: int
     holders: Mapping[int, str]
     owners: Mapping[int, str]
     routes: _Routes
-    interval_ms: int
+
+    @property
+    def rules(self) -> object:
+        """What holds for all services alike."""
+        return self.policy, self.door, self.interval_ms
+
+    def around(self, name: str, service: Service) -> _Around:
+        """Return what one service has of the rest."""
+        return tuple(
+            (self.holders.get(port), self.owners.get(port), self.routes.get((name, port)))
+            for port in (*service.ports, NO_PORT)
+        )
 
 
 @dataclass(slots=True)
@@ -35,13 +48,14 @@ class _Part:
     """What one service gives: its listeners, what is said of it, and what is said only if nothing worse is."""
 
     service: Service
+    around: _Around
     listeners: list[Listener] = field(default_factory=list)
     said: Problems = field(default_factory=dict)
     odd: Problems = field(default_factory=dict)
     made: dict[int, _Made] = field(default_factory=dict)  # by service port
 
 
-_NO_PART = _Part(Service.of({}))
+_NO_PART = _Part(Service.of({}), ())
 
 
 class Known:
@@ -62,9 +76,15 @@ class Known:
 
     def parts(self, services: Services, world: _World) -> Collection[_Part]:
         """Return what each service gives, in their order by name."""
-        before = self._parts
-        if self._world != world or before.keys() != services.keys():
-            self._world, self._parts = world, dict.fromkeys(sorted(services), _NO_PART)
+        before, known = self._parts, self._world
+        if known != world or before.keys() != services.keys():
+            rules_stay = known is not None and known.rules == world.rules
+
+            def kept(name: str) -> _Part:
+                part = before.get(name, _NO_PART) if rules_stay else _NO_PART
+                return part if part.around == world.around(name, services[name]) else _NO_PART
+
+            self._world, self._parts = world, {name: kept(name) for name in sorted(services)}
         stale = [name for name, part in self._parts.items() if part.service is not services[name]]
         for name in stale:
             service, part = services[name], before.get(name, _NO_PART)
@@ -87,7 +107,7 @@ def build(
     process = _process(policy, problems)
     routes = _routes(services, process.door, known, problems)
     every_ms = known.interval_ms(len(snapshot.owners))
-    parts = known.parts(services, _World(policy, process.door, listening.holders, owners, routes, every_ms))
+    parts = known.parts(services, _World(policy, process.door, every_ms, listening.holders, owners, routes))
     for part in (part for part in parts if part.said or part.odd):
         problems.update(part.said)
         for key, problem in part.odd.items():
@@ -97,7 +117,7 @@ def build(
 
 def _part(name: str, service: Service, world: _World, before: Mapping[int, _Made]) -> _Part:
     """Return what a service gives; listeners that were made from just the same before are not made again."""
-    part, door = _Part(service), world.door
+    part, door = _Part(service, world.around(name, service)), world.door
     reserved = _reserved(world.policy.process)
     _say_portless(name, service, world.policy, part.said)
     for port in sorted(service.ports):
@@ -133,9 +153,7 @@ def _routes(services: Services, door: Door | None, known: Known, problems: Probl
     """Return the keys of the door's map that lead to each service port; none without a door."""
     if door is None:
         return {}
-    for name, service in services.items():
-        say_unreached(name, service, problems)
-    return granted(known.wished.all(services, door.domain), problems)
+    return granted(known.wished.all(services, door.domain, problems), problems)
 
 
 def _process(policy: Policy, problems: Problems) -> Process:

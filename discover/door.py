@@ -35,16 +35,17 @@ class Wished:
     """What each service wished at the build before: one that is the same object wishes the same."""
 
     def __init__(self) -> None:
-        self._of: dict[str, tuple[Service, str, Wishes]] = {}
+        self._of: dict[str, tuple[Service, str, Wishes, Problems]] = {}
 
-    def all(self, services: Mapping[str, Service], domain: str) -> Iterator[tuple[str, Wishes]]:
-        """Yield each service's name and wishes."""
+    def all(self, services: Mapping[str, Service], domain: str, problems: Problems) -> Iterator[tuple[str, Wishes]]:
+        """Yield each service's name and wishes; `problems` gets which records wish in vain."""
         before, self._of = self._of, {}
         for name, service in services.items():
             found = before.get(name)
             if found is None or found[0] is not service or found[1] != domain:
-                found = (service, domain, tuple(wishes_of(name, service, domain)))
+                found = (service, domain, tuple(wishes_of(name, service, domain)), unreached(name, service))
             self._of[name] = found
+            problems.update(found[3])
             yield name, found[2]
 
 
@@ -105,13 +106,15 @@ def http_records(service: Service) -> list[tuple[str, Record]]:
     return [(k, r) for k, r in service.records.items() if first[r.instance.service_port][1] == "http"]
 
 
-def say_unreached(name: str, service: Service, problems: Problems) -> None:
-    """Say which records declare hosts or paths that only http could tell apart."""
+def unreached(name: str, service: Service) -> Problems:
+    """Return which records declare hosts or paths that only http could tell apart."""
+    problems: Problems = {}
     http = {key for key, _ in http_records(service)}
     for key, record in service.records.items():
         if key not in http and (asked := (*record.instance.hosts, *record.instance.paths)):
             text = f"{name} is not reached at {asked[0]}: it is in tcp mode; set SERVICE_MODE=http"
             problems[f"{key} hosts"] = because("HOSTS_NEED_HTTP", text)
+    return problems
 
 
 def url_of(door: Door, keys: Iterable[str]) -> str:
