@@ -16,7 +16,7 @@ from sidecar.problems import Problem
 _Same = tuple[tuple[Bind, ...], int, tuple[str, ...]]
 _Made = tuple[_Same, Listener, Problems]
 _Routes = Mapping[Place, tuple[str, ...]]
-_Around = tuple[tuple[str | None, str | None, tuple[str, ...] | None], ...]
+_Lost = Mapping[int, list[tuple[Bind, str]]]  # addresses that cannot be used, and why, by port
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +29,18 @@ class _World:
     holders: Mapping[int, str]
     owners: Mapping[int, str]
     routes: _Routes
+    lost: _Lost
 
     @property
     def rules(self) -> object:
         """What holds for all services alike."""
-        return self.policy, self.door, self.interval_ms
+        return self.policy.process, self.policy.hosts, self.policy.site, self.door, self.interval_ms
 
-    def around(self, name: str, service: Service) -> _Around:
+    def around(self, name: str, service: Service) -> object:
         """Return what one service has of the rest."""
-        return tuple(
-            (self.holders.get(port), self.owners.get(port), self.routes.get((name, port)))
-            for port in (*service.ports, NO_PORT)
-        )
+        lost, holders, owners, routes = self.lost.get, self.holders.get, self.owners.get, self.routes.get
+        ports = [(lost(port), holders(port), owners(port), routes((name, port))) for port in service.ports]
+        return self.policy.unclaimed.get(name), ports, routes((name, NO_PORT))
 
 
 @dataclass(slots=True)
@@ -48,14 +48,14 @@ class _Part:
     """What one service gives: its listeners, what is said of it, and what is said only if nothing worse is."""
 
     service: Service
-    around: _Around
+    around: object
     listeners: list[Listener] = field(default_factory=list)
     said: Problems = field(default_factory=dict)
     odd: Problems = field(default_factory=dict)
     made: dict[int, _Made] = field(default_factory=dict)  # by service port
 
 
-_NO_PART = _Part(Service.of({}), ())
+_NO_PART = _Part(Service.of({}), None)
 
 
 class Known:
@@ -107,12 +107,20 @@ def build(
     process = _process(policy, problems)
     routes = _routes(services, process.door, known, problems)
     every_ms = known.interval_ms(len(snapshot.owners))
-    parts = known.parts(services, _World(policy, process.door, every_ms, listening.holders, owners, routes))
+    lost = _by_port(policy.unusable)
+    parts = known.parts(services, _World(policy, process.door, every_ms, listening.holders, owners, routes, lost))
     for part in (part for part in parts if part.said or part.odd):
         problems.update(part.said)
         for key, problem in part.odd.items():
             problems.setdefault(key, problem)
     return ProxyConfig(process, tuple(chain.from_iterable(part.listeners for part in parts))), problems
+
+
+def _by_port(unusable: Mapping[Bind, str]) -> _Lost:
+    found: dict[int, list[tuple[Bind, str]]] = {}
+    for bind, why in unusable.items():
+        found.setdefault(bind.port, []).append((bind, why))
+    return found
 
 
 def _part(name: str, service: Service, world: _World, before: Mapping[int, _Made]) -> _Part:

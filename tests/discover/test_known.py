@@ -31,6 +31,7 @@ DOOR = Door((Bind("127.0.0.1", 80),), "example", "/run/tandem/pages.sock")
 POLICIES: list[Policy] = [
     POLICY,
     replace(POLICY, unusable={Bind("127.0.0.1", 8000): "another program on this host holds the port"}),
+    replace(POLICY, unusable={Bind("127.0.0.1", 8000): "this host has no such address"}, unclaimed={"b": "why"}),
     replace(POLICY, process=replace(PROCESS, door=DOOR)),
 ]
 LISTENINGS = [
@@ -57,7 +58,7 @@ CHANGES = st.one_of(
 # Mostly as before: what is remembered is of use only then.
 STEPS = st.tuples(
     st.lists(CHANGES, max_size=2),
-    st.sampled_from([*[None] * 8, *POLICIES]),
+    st.sampled_from([*[None] * 4, *POLICIES]),
     st.sampled_from([*[None] * 8, *LISTENINGS]),
 )
 FIRST = [
