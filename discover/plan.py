@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from discover.layout import Section, ServerLine
 from discover.model import Listener, ProxyConfig
@@ -91,7 +92,8 @@ def plan(running: Sections | None, wanted: Sections, routes: tuple[RouteChange, 
     changes = tuple(_server_changes(running, wanted, differing))
     if not changes and not routes:
         return Noop()
-    if any(change.before is None for change in changes) and _inherits(wanted, differing):
+    adding = {change.proxy for change in changes if change.before is None}
+    if adding and _inherits(wanted, (head for head in differing if wanted[head].name in adding)):
         return Reload("the template uses default-server, which servers added at runtime would not have")
     return RuntimeUpdate(changes, routes)
 
@@ -140,8 +142,8 @@ def _server_changes(running: Sections, wanted: Sections, differing: Iterable[str
 
 def _inherits(sections: Sections, heads: Iterable[str]) -> bool:
     """Whether a default-server line holds for one of these sections."""
-    heard = {*heads, *(head for head in sections if head.startswith("defaults"))}
-    return any(line.startswith("default-server") for head in heard for line in sections[head].lines)
+    defaults = (head for head in sections if head.startswith("defaults"))
+    return any(line.startswith("default-server") for head in chain(heads, defaults) for line in sections[head].lines)
 
 
 def _some(items: Iterable[str], most: int = 5) -> str:

@@ -80,6 +80,16 @@ def test_anything_else_is_a_reload_that_says_why(running, wanted, why):
     assert plan(running, wanted) == Reload(why)
 
 
+def test_a_default_server_of_another_section_is_nobody_elses():
+    own = Layout(TEMPLATE.read_text() + "\nbackend legacy\n    default-server inter 1s\n    server a 10.9.9.9:1\n", "t")
+    running = rendered_of(own.render(config_of(snapshot(instance(1)))).text).sections
+
+    step = plan(running, sections(instance(1), instance(2), layout=own))
+
+    assert isinstance(step, RuntimeUpdate)
+    assert step.why == "whoami:8000 +000000000002:8000"
+
+
 def test_many_reasons_are_cut_short():
     many = sections(*(instance(n, f"s{n}", service_port=9000 + n) for n in range(1, 9)))
 
