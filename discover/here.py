@@ -75,7 +75,6 @@ def _machine_id() -> str:
         return ""
 
 
-@functools.cache
 def _user() -> tuple[str | None, str | None]:
     """Return whom HAProxy's workers become; nobody else when we are not root or there is no such user."""
     try:

@@ -167,7 +167,7 @@ class ProxyConfig:
 
     def only_leaving(self, among: Set[Bind]) -> frozenset[Bind]:
         """Return those of listeners that only drain: not worth taking a port that may be on its way back."""
-        listening = (item for item in self.listeners if among and not among.isdisjoint(item.binds))
+        listening = (item for item in self.listeners if not among.isdisjoint(item.binds))
         leaving = (item for item in listening if all(server.draining for server in item.servers))
         return frozenset(bind for item in leaving for bind in item.binds if bind in among)
 

@@ -52,8 +52,8 @@ class Ownership:
             self._owners = owners_of(kept, listening.holders, claims)
             self._endpoints = _endpoints(services)
             alone = len(self._endpoints) == _records(services)
-            same = all(kept[name] is service for name, service in services.items())
-            self._given = (services, listening, claims) if alone and same else None
+            undisputed = alone and all(kept[name] is service for name, service in services.items())
+            self._given = (services, listening, claims) if undisputed else None
             return kept, self._owners
         self._given = (services, listening, claims)
         return services, self._owners

@@ -15,13 +15,13 @@ from discover.build import Known, build
 from discover.door import doorless
 from discover.files import Unwritten
 from discover.fitting import Fitting, Given
-from discover.held import Held
 from discover.idle import Idle
 from discover.listened import ListenedFile
 from discover.model import Bind, Listener, Policy, ProxyConfig, with_idle
 from discover.ownership import Listening
 from discover.pace import Pace
 from discover.plan import Noop, Reload, RuntimeUpdate, keeping_structure, step_to
+from discover.proxies import Proxies
 from discover.render import Layout, Rendered
 from discover.runtime import Mismatch
 from discover.seats import seated, services_of, unseated, with_seats
@@ -84,7 +84,7 @@ class Reconcile:
         self._stop: threading.Event = applier.stop
         self._running: Running | None = None
         self._known = Known()
-        self._held = Held()
+        self._proxies = Proxies()
         self._idle = Idle(sources.listened.note)
         self._fitting = Fitting(sources.templates, applier)
         self.gone = self._idle.since
@@ -182,9 +182,9 @@ class Reconcile:
                 self._reload(self._running.rendered, "servers that rest in maintenance are swept out")
 
     def _reconciled(self, snapshot: Snapshot) -> Mapping[str, Problem]:
-        self._held.look(self._running.rendered.sections if self._running else {})
+        self._proxies.look(self._running.rendered.sections if self._running else {})
         self._remember_earlier()
-        policy, listening = self._sources.policy(), Listening(self._held.holders, self._binds())
+        policy, listening = self._sources.policy(), Listening(self._proxies.holders, self._binds())
         built, problems = build(snapshot, policy, self._known, listening)
         new = with_idle(built, self._idle.listeners()).binds - listening.binds
         leaving = built.only_leaving(new)
@@ -195,7 +195,7 @@ class Reconcile:
                 policy = replace(policy, unusable=self._unusable)
                 built, problems = build(snapshot, policy, self._known, listening)
             self._idle.update(unseated(self.config) if self.config else None, built, time.monotonic())
-            given = Given(self._sources.snippets(), self._good(), self._held.proxies)
+            given = Given(self._sources.snippets(), self._good(), self._proxies.names)
             laid_out = self._say(self._fitting.lay_out(given, lambda layout: self._apply(built, layout)))
             lacking = doorless(built.process.door, self._running.rendered.routes if self._running else {})
             return {**problems, **laid_out, **lacking}
@@ -203,7 +203,7 @@ class Reconcile:
     def _remember_earlier(self) -> None:
         """Take what an earlier life listened on, as far as HAProxy still does, for services that are empty now."""
         if self._earlier is not None and self.config is None and self._running is not None:
-            self._ran = tuple(each for each in self._earlier if each.name in self._held.proxies)
+            self._ran = tuple(each for each in self._earlier if each.name in self._proxies.names)
             self._idle.begin(self._ran, time.monotonic(), self._sources.listened.noted())
         self._earlier = None
 

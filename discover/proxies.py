@@ -6,11 +6,11 @@ from discover.layout import Section
 from discover.model import listened_by
 
 
-class Held:
+class Proxies:
     """The names of all that HAProxy runs, and who holds which port, also from what an earlier life left."""
 
     def __init__(self) -> None:
-        self.proxies: Set[str] = frozenset()
+        self.names: Set[str] = frozenset()
         self.holders: Mapping[int, str] = {}
         self._heads: frozenset[str] = frozenset()
 
@@ -19,5 +19,5 @@ class Held:
         if sections.keys() == self._heads:
             return
         self._heads = frozenset(sections)
-        self.proxies = frozenset(section.name for section in sections.values())
-        self.holders = {port: service for service, port in filter(None, map(listened_by, self.proxies))}
+        self.names = frozenset(section.name for section in sections.values())
+        self.holders = {port: service for service, port in filter(None, map(listened_by, self.names))}
