@@ -68,7 +68,12 @@ class Etcd:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it and delete its data, as each member takes 123 MB of disk, however little it holds."""
         self.kill()
+        shutil.rmtree(self.folder / "etcd", ignore_errors=True)
 
     def start(self, *, wait: bool = True) -> None:
         """Start it on its data of before, if any; return when it answers."""
@@ -177,7 +182,7 @@ def etcd_cluster(folder: Path, *, size: int = 3) -> Iterator[list[Etcd]]:
         member.cluster = members
     with contextlib.ExitStack() as stack:
         for member in members:
-            stack.callback(member.kill)
+            stack.callback(member.close)
             member.launch()
         for member in members:
             member.wait_until_it_answers()
