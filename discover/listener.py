@@ -53,17 +53,32 @@ def _differing(record: Record, first: Record) -> Problem | None:
 
 
 def _without_effect(record: Record) -> Problem | None:
-    """Return that a record asks for what only http has, and not for http."""
-    if record.instance.mode == "http":
-        return None
-    asked_for = [label for label, (field, usual) in _HTTP_ONLY.items() if getattr(record.instance, field) != usual]
-    if not asked_for:
-        return None
+    """Return that a record asks for what only http has and is not in http, or for what only an http check looks at."""
     in_file = record.created == OLDEST  # what the operator wrote has words of its file, not labels
+    said = [text for text in (_only_http(record, in_file), _only_http_check(record, in_file)) if text]
+    if not said:
+        return None
+    who = f"{record.key.service} {record.instance.container_name or record.key.name}"
+    return because("NO_EFFECT", f"{who} asks for {'; and for '.join(said)}")
+
+
+def _only_http(record: Record, in_file: bool) -> str:
+    if record.instance.mode == "http":
+        return ""
+    asked_for = [label for label, (field, usual) in _HTTP_ONLY.items() if getattr(record.instance, field) != usual]
     words = ", ".join(f"{label.lower()}:" if in_file else f"SERVICE_{label}" for label in asked_for)
     right = f"set {'mode: http' if in_file else 'SERVICE_MODE=http'} if that is what it speaks"
-    text = f"{record.key.service} {record.instance.container_name or record.key.name} asks for {words}"
-    return because("NO_EFFECT", f"{text}, which only http has: {right}")
+    return words and f"{words}, which only http has: {right}"
+
+
+def _only_http_check(record: Record, in_file: bool) -> str:
+    check = record.instance.check
+    if check.kind == "http" and not check.grpc:
+        return ""
+    asked_for = ["status"] * bool(check.status) + ["host"] * bool(check.host and not check.grpc)
+    words = ", ".join(f"{name}: of check:" if in_file else f"SERVICE_CHECK_{name.upper()}" for name in asked_for)
+    right = f"set {'http: <path>' if in_file else 'SERVICE_CHECK_HTTP=<path>'} if it has a page for that"
+    return words and f"{words}, which only an http check looks at: {right}"
 
 
 def listener_of(group: Group, port: int, binds: tuple[Bind, ...], interval_ms: int, site: Site) -> Listener:

@@ -71,8 +71,8 @@ class PortLabels:
             interval_ms=self.check_interval_ms,
             timeout_ms=self.check_timeout_ms,
             grpc=self.check_grpc,
-            status=self.check_status if kind == "http" else "",
-            host=self.check_host if kind == "http" or self.check_grpc else "",
+            status=self.check_status,
+            host=self.check_host,
         )
 
     @property

@@ -123,6 +123,33 @@ def test_what_only_http_has_is_said_to_have_no_effect_in_tcp(asked: dict[str, st
     assert codes(snapshot(instance(1, mode="http", **asked))) == {}
 
 
+@pytest.mark.parametrize(
+    ("check", "label"),
+    [
+        (Check("tcp", status="404"), "SERVICE_CHECK_STATUS"),
+        (Check("none", host="a.example"), "SERVICE_CHECK_HOST"),
+        (Check("tcp", status="404", host="a.example"), "SERVICE_CHECK_STATUS, SERVICE_CHECK_HOST"),
+        (Check("tcp", grpc=True, status="404", host="a.example"), "SERVICE_CHECK_STATUS"),
+    ],
+)
+def test_what_only_an_http_check_looks_at_is_said_to_have_no_effect_on_another(check: Check, label: str):
+    problem = build(snapshot(instance(1, mode="http", check=check)), POLICY)[1].popitem()[1]
+
+    assert problem.code == "NO_EFFECT"
+    assert problem.text == (
+        f"whoami whoami-1 asks for {label}, which only an http check looks at: "
+        "set SERVICE_CHECK_HTTP=<path> if it has a page for that"
+    )
+    assert codes(snapshot(instance(1, check=Check("http", "/up", status="404", host="a.example")))) == {}
+
+
+def test_all_that_has_no_effect_is_said_at_once():
+    [problem] = build(snapshot(instance(1, sticky="cookie", check=Check("tcp", status="404"))), POLICY)[1].values()
+
+    assert "; and for SERVICE_CHECK_STATUS, which only an http check looks at" in problem.text
+    assert problem.text.startswith("whoami whoami-1 asks for SERVICE_STICKY, which only http has: ")
+
+
 def test_what_has_no_effect_is_said_in_the_words_of_the_file_that_it_stands_in():
     from_file = snapshot_of(PREFIX, Listing(1, 100, (entry(instance(1, sticky="cookie"), created=OLDEST),)))
 

@@ -94,13 +94,13 @@ def test_who_names_hosts_or_paths_means_http() -> None:
     assert said({"SERVICE_HOSTS": "a.example", "SERVICE_MODE": "tcp"}).mode == "tcp"
 
 
-def test_what_an_http_check_expects() -> None:
+def test_what_an_http_check_expects_is_published_with_any_check() -> None:
     labels = {"SERVICE_CHECK_STATUS": "200-299,404", "SERVICE_CHECK_HOST": "Up.example"}
 
     assert said(labels | {"SERVICE_CHECK_HTTP": "/up"}).check == Check(
         "http", "/up", status="200-299,404", host="up.example"
     )
-    assert said(labels).check == Check("tcp")
+    assert said(labels).check == Check("tcp", status="200-299,404", host="up.example")
 
 
 def test_what_looks_secret_is_no_attribute() -> None:
