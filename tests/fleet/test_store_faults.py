@@ -1,5 +1,6 @@
 """etcd members that die or fall silent, and a store without a quorum. The numbers are those of the fault catalogue."""
 
+import os
 import time
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ from lab.wait import wait_for
 from tests.fleet.conftest import Service
 from tests.fleet.model import Witness, deleted, reloads, settle
 
-AWAY_S = 20.0  # longer than a lease
+AWAY_S = float(os.environ.get("AWAY_S", "20"))  # longer than a lease
 BACK_S = 15.0
 LEADERS = 3
 
@@ -75,7 +76,7 @@ def test_a_leader_that_dies_again_and_again_costs_no_lease(fleet: Fleet, service
     assert not witness.backwards()
 
 
-# Row 27, twenty seconds instead of ten minutes
+# Row 27, twenty seconds; the catalogue's ten minutes are asked for by AWAY_S=600
 @each_end
 def test_without_a_quorum_nothing_changes(fleet: Fleet, service: Service, witness: Witness, end: End) -> None:
     kept = service.run_on(fleet.h1, fleet.h2)
