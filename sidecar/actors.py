@@ -1,8 +1,10 @@
 """Run named threads as one: all start, the first to return stops all, each is joined with a deadline."""
 
+import contextlib
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,10 +29,38 @@ class Actor:
     interrupt: Callable[[], None]
 
 
+class _Bell:
+    """Wakes the main thread, for a signal too.
+
+    The kernel may give a signal to any thread (signal(7)), mostly to one that was just made, but Python runs handlers
+    in the main thread only: waiting for a lock, that would never hear of it.
+    """
+
+    def __init__(self) -> None:
+        self._heard, self._rung = socket.socketpair()
+        self._rung.setblocking(False)  # as signal.set_wakeup_fd wants it
+        self._before = signal.set_wakeup_fd(self._rung.fileno(), warn_on_full_buffer=False)
+
+    def ring(self) -> None:
+        """Wake it, from any thread."""
+        with contextlib.suppress(BlockingIOError):  # so full that it wakes anyway
+            self._rung.send(b"\0")
+
+    def wait(self) -> None:
+        """Sleep until it rang; handlers of signals that came have run then."""
+        self._heard.recv(4096)
+
+    def close(self) -> None:
+        signal.set_wakeup_fd(self._before)
+        self._heard.close()
+        self._rung.close()
+
+
 @dataclass(slots=True)
 class _Ending:
     """Who ended first, and with which error. Written by threads, read after `over` is set."""
 
+    bell: _Bell
     over: threading.Event = field(default_factory=threading.Event)
     error: BaseException | None = None
     by: str | None = None
@@ -48,17 +78,21 @@ def run_group(
     `on_signal` is what other signals do: anything that neither blocks nor logs.
     Call it from the main thread, which Python requires for signal handlers.
     """
-    ending = _Ending()
-    signal_seen = _stop_on_signal(ending)
-    for number, action in on_signal.items():
-        signal.signal(number, _handler(action))
-    threads = [threading.Thread(target=_run, args=(actor, ending), name=actor.name, daemon=True) for actor in actors]
-    for thread in threads:
-        thread.start()
-    ending.over.wait()
-    for actor in actors:
-        actor.interrupt()
-    _join(threads, join_s)
+    with contextlib.closing(_Bell()) as bell:
+        ending = _Ending(bell)
+        signal_seen = _stop_on_signal(ending)
+        for number, action in on_signal.items():
+            signal.signal(number, _handler(action))
+        threads = [
+            threading.Thread(target=_run, args=(actor, ending), name=actor.name, daemon=True) for actor in actors
+        ]
+        for thread in threads:
+            thread.start()
+        while not ending.over.is_set():
+            bell.wait()
+        for actor in actors:
+            actor.interrupt()
+        _join(threads, join_s)
     if ending.error is not None:
         raise ending.error
     if not signal_seen.is_set():
@@ -74,6 +108,7 @@ def _run(actor: Actor, ending: _Ending) -> None:
     if not ending.over.is_set():
         ending.error, ending.by = error, actor.name
         ending.over.set()
+        ending.bell.ring()
 
 
 def _stop_on_signal(ending: _Ending) -> threading.Event:

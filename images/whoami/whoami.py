@@ -18,6 +18,7 @@ ENV = os.environ
 PORTS = [int(port) for port in ENV.get("PORTS", "8000").split(",")]
 IDLE_S = 60  # a silent connection is closed after this
 MOST_HEAD_BYTES = 65536
+ENDING = {signal.SIGTERM, signal.SIGINT}
 
 health = threading.Event()
 stop = threading.Event()  # asked to end: what is in flight is answered, and clients are told to leave
@@ -109,14 +110,16 @@ def check() -> int:
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    # The threads made from here inherit it: a signal that one of them took would not wake this one.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     if ENV.get("HEALTH", "on") == "on":
         health.set()
-    stop.wait(float(ENV.get("DELAY_S", 0)))
+    if signal.sigtimedwait(ENDING, float(ENV.get("DELAY_S", 0))):
+        return
     for port in PORTS:
         threading.Thread(target=listen, args=(port,), daemon=True).start()
-    stop.wait()
+    signal.sigwait(ENDING)
+    stop.set()
     time.sleep(float(ENV.get("DRAIN_S", 0)))
 
 

@@ -61,6 +61,36 @@ def test_a_signal_stops_all_and_is_no_error():
     assert other.ended.is_set()
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_that_another_thread_takes_is_heard(number: int):
+    # The main thread blocks it, so that the kernel can only give it to the actor; in earnest that is a matter of luck.
+    program = f"""
+import os, signal, sys, threading, time
+from sidecar.actors import Actor, run_group
+
+done = threading.Event()
+
+def main_thread_waits():
+    looks = []
+    for _ in range(50):
+        looks.append(sys._current_frames()[threading.main_thread().ident].f_code.co_name)
+        time.sleep(0.002)
+    return set(looks) == {{"wait"}}
+
+def take():
+    while not main_thread_waits():
+        pass
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [{number:d}])
+    os.kill(os.getpid(), {number:d})
+    done.wait(60)
+
+signal.pthread_sigmask(signal.SIG_BLOCK, [{number:d}])
+run_group([Actor("taking", take, done.set)], on_signal={{signal.SIGUSR1: lambda: os.kill(os.getpid(), signal.SIGTERM)}})
+"""
+
+    assert subprocess.run([sys.executable, "-c", program], timeout=20, check=False).returncode == 0
+
+
 def test_one_that_does_not_stop_is_named_and_left(caplog):
     release = threading.Event()
     stubborn = Actor("stubborn", lambda: release.wait(10) and None, lambda: None)
