@@ -1,8 +1,8 @@
 """One listener from the records of one service port. No I/O, no text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from catalog.record import Balance, Sticky
+from catalog.record import Balance, Check, Instance, Sticky
 from discover.door import NO_PORT
 from discover.grpc_check import asked
 from discover.model import Bind, Header, Listener, Site, because, behind_door, name_of
@@ -54,31 +54,38 @@ def _differing(record: Record, first: Record) -> Problem | None:
 
 def _without_effect(record: Record) -> Problem | None:
     """Return that a record asks for what only http has and is not in http, or for what only an http check looks at."""
-    in_file = record.created == OLDEST  # what the operator wrote has words of its file, not labels
-    said = [text for text in (_only_http(record, in_file), _only_http_check(record, in_file)) if text]
+    instance, in_file = record.instance, record.created == OLDEST
+    said: list[str] = []
+    if labels := _of_http(instance):
+        right = f"set {'mode: http' if in_file else 'SERVICE_MODE=http'} if that is what it speaks"
+        said.append(f"{_words(labels, in_file)}, which only http has: {right}")
+    if labels := _of_http_check(instance.check):
+        right = f"set {'check: {http: <path>}' if in_file else 'SERVICE_CHECK_HTTP=<path>'} if it has a page for that"
+        said.append(f"{_words(labels, in_file)}, which only an http check looks at: {right}")
     if not said:
         return None
-    who = f"{record.key.service} {record.instance.container_name or record.key.name}"
+    who = f"{record.key.service} {instance.container_name or record.key.name}"
     return because("NO_EFFECT", f"{who} asks for {'; and for '.join(said)}")
 
 
-def _only_http(record: Record, in_file: bool) -> str:
-    if record.instance.mode == "http":
-        return ""
-    asked_for = [label for label, (field, usual) in _HTTP_ONLY.items() if getattr(record.instance, field) != usual]
-    words = ", ".join(f"{label.lower()}:" if in_file else f"SERVICE_{label}" for label in asked_for)
-    right = f"set {'mode: http' if in_file else 'SERVICE_MODE=http'} if that is what it speaks"
-    return words and f"{words}, which only http has: {right}"
+def _of_http(instance: Instance) -> list[str]:
+    """Return the labels that have no effect as the mode is not http."""
+    if instance.mode == "http":
+        return []
+    return [label for label, (field, usual) in _HTTP_ONLY.items() if getattr(instance, field) != usual]
 
 
-def _only_http_check(record: Record, in_file: bool) -> str:
-    check = record.instance.check
+def _of_http_check(check: Check) -> list[str]:
+    """Return the labels that have no effect as the check is not http; the host is also asked for by a gRPC one."""
     if check.kind == "http" and not check.grpc:
-        return ""
-    asked_for = ["status"] * bool(check.status) + ["host"] * bool(check.host and not check.grpc)
-    words = ", ".join(f"{name}: of check:" if in_file else f"SERVICE_CHECK_{name.upper()}" for name in asked_for)
-    right = f"set {'http: <path>' if in_file else 'SERVICE_CHECK_HTTP=<path>'} if it has a page for that"
-    return words and f"{words}, which only an http check looks at: {right}"
+        return []
+    asked_for = {"CHECK_STATUS": check.status, "CHECK_HOST": check.host and not check.grpc}
+    return [label for label, given in asked_for.items() if given]
+
+
+def _words(labels: Sequence[str], in_file: bool) -> str:
+    """Return the labels as they were written: what stands in the operator's file has that file's words."""
+    return ", ".join(f"{label.lower().replace('_', '.')}:" if in_file else f"SERVICE_{label}" for label in labels)
 
 
 def listener_of(group: Group, port: int, binds: tuple[Bind, ...], interval_ms: int, site: Site) -> Listener:

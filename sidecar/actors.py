@@ -32,8 +32,8 @@ class Actor:
 class _Bell:
     """Wakes the main thread, for a signal too.
 
-    The kernel may give a signal to any thread (signal(7)), mostly to one that was just made, but Python runs handlers
-    in the main thread only: waiting for a lock, that would never hear of it.
+    The kernel may give a signal to any thread (signal(7)), one that was just made for instance, but Python runs
+    handlers in the main thread only: waiting for a lock, that would never hear of it.
     """
 
     def __init__(self) -> None:

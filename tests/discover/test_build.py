@@ -1,6 +1,7 @@
 """build: which listeners and servers a snapshot makes, and what it leaves out with which reason."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -133,7 +134,7 @@ def test_what_only_http_has_is_said_to_have_no_effect_in_tcp(asked: dict[str, st
     ],
 )
 def test_what_only_an_http_check_looks_at_is_said_to_have_no_effect_on_another(check: Check, label: str):
-    problem = build(snapshot(instance(1, mode="http", check=check)), POLICY)[1].popitem()[1]
+    [problem] = build(snapshot(instance(1, mode="http", check=check)), POLICY)[1].values()
 
     assert problem.code == "NO_EFFECT"
     assert problem.text == (
@@ -150,11 +151,22 @@ def test_all_that_has_no_effect_is_said_at_once():
     assert problem.text.startswith("whoami whoami-1 asks for SERVICE_STICKY, which only http has: ")
 
 
-def test_what_has_no_effect_is_said_in_the_words_of_the_file_that_it_stands_in():
-    from_file = snapshot_of(PREFIX, Listing(1, 100, (entry(instance(1, sticky="cookie"), created=OLDEST),)))
+@pytest.mark.parametrize(
+    ("asked", "text"),
+    [
+        ({"sticky": "cookie"}, "sticky:, which only http has: set mode: http if that is what it speaks"),
+        (
+            {"check": Check("none", status="404", host="a.example")},
+            "check.status:, check.host:, which only an http check looks at: "
+            "set check: {http: <path>} if it has a page for that",
+        ),
+    ],
+)
+def test_what_has_no_effect_is_said_in_the_words_of_the_file_that_it_stands_in(asked: dict[str, Any], text: str):
+    from_file = snapshot_of(PREFIX, Listing(1, 100, (entry(instance(1, **asked), created=OLDEST),)))
 
     [problem] = build(from_file, POLICY)[1].values()
-    assert problem.text.endswith("asks for sticky:, which only http has: set mode: http if that is what it speaks")
+    assert problem.text.endswith(f"asks for {text}")
 
 
 def test_a_cookie_is_a_hash_and_only_for_http():

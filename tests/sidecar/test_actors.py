@@ -70,7 +70,7 @@ from sidecar.actors import Actor, run_group
 
 done = threading.Event()
 
-def main_thread_waits():
+def main_thread_waits():  # nothing tells that it does but looking, again and again
     looks = []
     for _ in range(50):
         looks.append(sys._current_frames()[threading.main_thread().ident].f_code.co_name)
