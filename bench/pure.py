@@ -11,12 +11,12 @@ from bench.world import PREFIX, record
 from catalog.entries import Batch, Entry, Event, Listing
 from catalog.keys import identity, key_of
 from catalog.record import Instance, encode
-from discover.build import Known, build
-from discover.model import Bind, Policy, Process
-from discover.plan import RuntimeUpdate, plan
-from discover.render import Layout
+from discover.apply.plan import RuntimeUpdate, plan
+from discover.model.build import Known, build
+from discover.model.config import Bind, Policy, Process
 from discover.settings import TEMPLATE
-from discover.snapshot import apply, snapshot_of
+from discover.snapshot.snapshot import apply, snapshot_of
+from discover.text.render import Layout
 
 P = ParamSpec("P")
 T = TypeVar("T")

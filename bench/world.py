@@ -15,7 +15,7 @@ from catalog.entries import Delete, Put
 from catalog.keys import identity, key_of
 from catalog.record import Instance, encode
 from catalog.store import CHANGES_MAX, Store
-from discover.addresses import bridge_gateway
+from discover.haproxy.ports import bridge_gateway
 from tests.parts.engine import LABEL, Engine, Pair, fetch
 
 PREFIX = "/services"

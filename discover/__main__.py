@@ -11,31 +11,31 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
-from discover import preview
-from discover.addresses import trial
-from discover.apply import Applier
-from discover.audit import Audit
-from discover.claiming import Claims
-from discover.evidence import started
-from discover.guard import Guard
-from discover.haproxy import HAProxy
-from discover.here import pages_of, paths_of, policy_of
-from discover.keeper import Keeper, Learned
-from discover.listened import ListenedFile
-from discover.model import Bind, Listener, ProxyConfig
-from discover.page_server import Knowing, pages
+from discover import commands as preview
+from discover.apply.applier import Applier
+from discover.apply.listeners_file import ListenedFile
+from discover.apply.upkeep import Upkeep
+from discover.haproxy.guard import Guard
+from discover.haproxy.ports import trial
+from discover.haproxy.process import HAProxy
+from discover.model.config import Bind, Listener, ProxyConfig
+from discover.model.spare_backends import services_of
+from discover.operator.file_watch import FileWatch
+from discover.operator.snippets import SnippetFolder
+from discover.operator.templates import Templates
+from discover.pages.server import Knowing, pages
 from discover.reconcile import Joining, Reconcile, Sources
-from discover.remembered import Place
-from discover.saved import SavedFile
-from discover.seats import services_of
 from discover.settings import PROGRAM, DiscoverSettings, settings_of
-from discover.snapshot import EMPTY
-from discover.snippets import SnippetFolder
-from discover.stub_debt import StubDebt
-from discover.template import Templates
-from discover.template_watch import FileWatch
-from discover.upkeep import Upkeep
-from discover.watch import CatalogWatch
+from discover.snapshot.audit import Audit
+from discover.snapshot.etcd_watch import CatalogWatch
+from discover.snapshot.port_claimer import Claims
+from discover.snapshot.saved_file import SavedFile
+from discover.snapshot.saved_format import Place
+from discover.snapshot.snapshot import EMPTY
+from discover.snapshot.state import Keeper, Learned
+from discover.snapshot.suspects import started
+from discover.stubs.calls import StubDebt
+from discover.this_host import pages_of, paths_of, policy_of
 from sidecar import health, log, program
 from sidecar.actors import Actor, run_group
 from sidecar.metrics import Metrics
@@ -157,7 +157,7 @@ def _outside(
     """Return what adds the services of a file to the catalog, which of them name no port, and who follows that file."""
     if settings.services is None:
         return lambda snapshot: (snapshot, {}), frozenset, []
-    from discover.outside_file import OutsideFile  # noqa: PLC0415  yaml takes memory only where it is used
+    from discover.operator.services_file import OutsideFile  # noqa: PLC0415  yaml takes memory only where it is used
 
     file = OutsideFile(settings.services, settings.state_dir / "services.good", state)
     return file.joined, file.portless, file.actors(trigger.fire)

@@ -9,27 +9,27 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from catalog.errors import Rejected
-from discover.addresses import trial
-from discover.apply import Applier, Running
-from discover.build import Known, build
-from discover.door import doorless
-from discover.files import Unwritten
-from discover.fitting import Fitting, Given
-from discover.idle import Idle
-from discover.listened import ListenedFile
-from discover.model import Bind, Listener, Policy, ProxyConfig, with_idle
-from discover.ownership import Listening
-from discover.pace import Pace
-from discover.plan import Noop, Reload, RuntimeUpdate, keeping_structure, step_to
-from discover.proxies import Proxies
-from discover.render import Layout, Rendered
-from discover.runtime import Mismatch
-from discover.seats import seated, services_of, unseated, with_seats
-from discover.snapshot import EMPTY, Snapshot
-from discover.snippets import Snippets
-from discover.stub_debt import StubDebt
-from discover.template import Templates
+from discover.apply.applier import Applier, Running
+from discover.apply.candidates import Fitting, Given
+from discover.apply.listeners_file import ListenedFile
+from discover.apply.plan import Noop, Reload, RuntimeUpdate, keeping_structure, step_to
+from discover.apply.reload_pace import Pace
+from discover.apply.running import Proxies
+from discover.apply.runtime import Mismatch
+from discover.haproxy.ports import trial
+from discover.model.build import Known, build
+from discover.model.config import Bind, Listener, Policy, ProxyConfig, with_idle
+from discover.model.empty_services import Idle
+from discover.model.http_routes import doorless
+from discover.model.ownership import Listening
+from discover.model.spare_backends import seated, services_of, unseated, with_seats
+from discover.operator.snippets import Snippets
+from discover.operator.templates import Templates
+from discover.snapshot.snapshot import EMPTY, Snapshot
+from discover.stubs.calls import StubDebt
+from discover.text.render import Layout, Rendered
 from sidecar.actors import Actor
+from sidecar.atomic_files import Unwritten
 from sidecar.health import Health
 from sidecar.log import Details
 from sidecar.problems import Problem, Problems

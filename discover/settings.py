@@ -9,7 +9,7 @@ from typing import Literal
 from catalog.access import Access
 from catalog.errors import Rejected
 from catalog.rules import PLAIN_HOST_NAME
-from discover.claims import PortRange, port_range
+from discover.snapshot.port_claims import PortRange, port_range
 from sidecar.options import (
     COMMAND,
     COMMON,

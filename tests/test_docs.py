@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from discover.model import CODES as DISCOVER_CODES
+from discover.model.config import CODES as DISCOVER_CODES
 from discover.settings import OPTIONS as DISCOVER
 from register.label_values import SETTINGS
 from register.reasons import REASONS

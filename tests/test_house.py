@@ -32,9 +32,9 @@ DOORS = {
     "etcd3": {"catalog.etcd_library"},
     "grpc": {"catalog.etcd_library"},
     "google": {"catalog.etcd_rpc"},
-    "jinja2": {"discover.render"},
-    "watchdog": {"discover.template_watch"},
-    "yaml": {"discover.outside", "stub.documents"},
+    "jinja2": {"discover.text.render"},
+    "watchdog": {"discover.operator.file_watch"},
+    "yaml": {"discover.operator.services", "stub.documents"},
     "tenacity": {"sidecar.retry"},
     "prometheus_client": {"sidecar.metrics"},
     "starlette": {"stub.app"},
@@ -42,10 +42,15 @@ DOORS = {
 }
 # Standard modules with an effect, where it is an adapter's: room -> modules that may.
 EFFECTS = {
-    ("discover", "subprocess"): {"discover.haproxy"},
+    ("discover", "subprocess"): {"discover.haproxy.process"},
     # guard waits on HAProxy's master socket; addresses asks for the bridge's address and tries a port; HAProxy asks
     # page_server at a socket of its own
-    ("discover", "socket"): {"discover.haproxy", "discover.addresses", "discover.guard", "discover.page_server"},
+    ("discover", "socket"): {
+        "discover.haproxy.process",
+        "discover.haproxy.ports",
+        "discover.haproxy.guard",
+        "discover.pages.server",
+    },
     ("register", "subprocess"): set[str](),
 }
 # The environment is an argument everywhere else; etcd_library sets in it what grpc reads at import.

@@ -9,7 +9,7 @@ from bench.measure import cpu_s
 from catalog.entries import Delete, Put
 from catalog.record import Check, Instance, encode
 from catalog.store import Store
-from discover.model import name_of
+from discover.model.config import name_of
 from tests.contract.test_faults_floods import key, put_all
 from tests.parts.discover import Discover
 from tests.parts.etcd import Etcd

@@ -16,11 +16,11 @@ from catalog.errors import Unavailable
 from catalog.keys import PortKey, key_of, ports_root
 from catalog.record import Instance
 from catalog.store import CHANGES_MAX, Put, Store
-from discover.addresses import trial
-from discover.claiming import claim
-from discover.claims import PortRange, Wanted, choose
-from discover.model import Bind
-from discover.snapshot import Snapshot, snapshot_of
+from discover.haproxy.ports import trial
+from discover.model.config import Bind
+from discover.snapshot.port_claimer import claim
+from discover.snapshot.port_claims import PortRange, Wanted, choose
+from discover.snapshot.snapshot import Snapshot, snapshot_of
 from tests.contract.test_store_access import ROOT
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, publish, withdraw

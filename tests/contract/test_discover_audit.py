@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from discover import audit as audits
-from discover.audit import Audit
-from discover.keeper import Learned
-from discover.snapshot import EMPTY, Snapshot
-from discover.watch import CatalogWatch
+from discover.snapshot import audit as audits
+from discover.snapshot.audit import Audit
+from discover.snapshot.etcd_watch import CatalogWatch
+from discover.snapshot.snapshot import EMPTY, Snapshot
+from discover.snapshot.state import Learned
 from sidecar.health import Health
 from sidecar.metrics import Metrics
 from tests.parts.etcd import Etcd

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from discover.evidence import State, started
-from discover.remembered import Place, _seal
-from discover.saved import SavedFile
+from discover.snapshot.saved_file import SavedFile
+from discover.snapshot.saved_format import Place, _seal
+from discover.snapshot.suspects import State, started
 from tests.parts.backend import backend
 from tests.parts.discover import Discover
 from tests.parts.etcd import Etcd

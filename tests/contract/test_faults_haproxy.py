@@ -190,7 +190,7 @@ def test_a_killed_haproxy_is_back_within_two_seconds(etcd: Etcd, discover: Disco
 
 WATCH = """
 import pathlib, sys
-from discover import template_watch as it
+from discover.operator import file_watch as it
 from sidecar import log
 it.POLL_S = 0.2
 log.setup("info", "text")

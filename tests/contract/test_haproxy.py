@@ -14,16 +14,16 @@ import pytest
 
 from catalog.errors import Rejected, Unavailable
 from catalog.record import Check, Instance
-from discover.addresses import bridge_gateway, trial
-from discover.apply import Applier, Running
-from discover.model import Bind, Policy, Process
-from discover.plan import RuntimeUpdate, plan
-from discover.render import Layout, Rendered, marked, marker_of, rendered_of
-from discover.runtime import Mismatch
-from discover.sample import sample
+from discover.apply.applier import Applier, Running
+from discover.apply.plan import RuntimeUpdate, plan
+from discover.apply.runtime import Mismatch
+from discover.haproxy.ports import bridge_gateway, trial
+from discover.model.config import Bind, Policy, Process
 from discover.settings import TEMPLATE
+from discover.text.render import Layout, Rendered, marked, marker_of, rendered_of
+from discover.text.sample import sample
 from sidecar.metrics import Metrics
-from tests.discover.test_build import config_of
+from tests.discover.model.test_build import config_of
 from tests.parts.backend import backend
 from tests.parts.haproxy import KINDS, RealHAProxy, get, running
 from tests.parts.ports import free_port
@@ -148,7 +148,7 @@ def test_a_refused_text_changes_nothing_and_is_kept_to_be_read(site):
 
 
 def test_a_reload_that_fails_puts_the_last_good_file_back(site, monkeypatch):
-    monkeypatch.setattr("discover.apply.CONFIRM_S", 4.0)
+    monkeypatch.setattr("discover.apply.applier.CONFIRM_S", 4.0)
     port = free_port()
     with backend("one") as one, socket.create_server(("127.0.0.1", 0)) as taken:
         good = site.reload(local(1, one, port))

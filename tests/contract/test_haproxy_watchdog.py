@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from discover.guard import FACT, Guard
-from discover.processes import children, is_runnable
+from discover.haproxy.guard import FACT, Guard
+from discover.haproxy.proc import children, is_runnable
 from sidecar.health import Health
 from sidecar.metrics import Metrics
 from tests.parts.haproxy import KINDS, RealHAProxy, get, running

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from discover.addresses import bridge_gateway
+from discover.haproxy.ports import bridge_gateway
 from tests.parts.engine import docker, fetch
 from tests.parts.wait import wait_for
 

@@ -6,8 +6,8 @@ from catalog.claim import encode as claim_of
 from catalog.entries import Batch, Entry, Event, Listing
 from catalog.keys import DrainedKey, OwnerKey, PortKey, PurgeKey, identity, key_of
 from catalog.record import Instance, encode
-from discover.departures import Departures, in_batch, in_listing
-from discover.snapshot import EMPTY, Snapshot, apply, snapshot_of
+from discover.snapshot.departures import Departures, in_batch, in_listing
+from discover.snapshot.snapshot import EMPTY, Snapshot, apply, snapshot_of
 from tests.parts.records import PREFIX
 
 

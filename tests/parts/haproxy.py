@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from discover.haproxy import HAProxy, Paths
+from discover.haproxy.process import HAProxy, Paths
 from tests.parts.wait import wait_for
 
 IMAGE = "docker-discover"

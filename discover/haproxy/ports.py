@@ -1,0 +1,69 @@
+"""Ask this host which addresses can be listened on. Sockets only, and none stays open longer than its user says."""
+
+import contextlib
+import errno
+import fcntl
+import socket
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+
+from discover.model.config import Bind
+
+BRIDGE = "docker0"
+_SIOCGIFADDR = 0x8915  # netdevice(7): the IPv4 address of an interface
+_WHY = {
+    errno.EADDRINUSE: "another program on this host holds the port",
+    errno.EADDRNOTAVAIL: "this host has no such address",
+    errno.EACCES: "a port below 1024 needs root or CAP_NET_BIND_SERVICE",
+}
+
+
+def bridge_gateway(interface: str = BRIDGE) -> str | None:
+    """Return the address by which containers reach this host, or None without a Docker bridge."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        request = struct.pack("256s", interface.encode())
+        try:
+            answer = fcntl.ioctl(any_socket.fileno(), _SIOCGIFADDR, request)
+        except OSError:  # no such interface, or it has no address
+            return None
+    return socket.inet_ntoa(answer[20:24])
+
+
+@contextlib.contextmanager
+def trial(binds: Iterable[Bind]) -> Iterator[Mapping[Bind, str]]:
+    """Bind each address once and give those that cannot be, with the reason; the others stay reserved inside `with`.
+
+    HAProxy itself must never find a conflict: a new worker that cannot bind pauses every listener of the old one
+    for two seconds (HAProxy management manual, section 4; measured in research/haproxy.md section 5.2).
+    """
+    with contextlib.ExitStack() as held:
+        unusable: dict[Bind, str] = {}
+        for bind in sorted(binds):
+            try:
+                _bound(bind, reserve=False).close()
+            except OSError as error:
+                unusable[bind] = _WHY.get(error.errno or 0, str(error.strerror))
+            else:
+                # The reservation is stricter: it may fail on what a former owner left in TIME_WAIT.
+                with contextlib.suppress(OSError):
+                    held.enter_context(_bound(bind, reserve=True))
+        yield unusable
+
+
+def _bound(bind: Bind, *, reserve: bool) -> socket.socket:
+    """Return a socket that is bound but does not listen.
+
+    SO_REUSEPORT lets HAProxy's own listeners be, as it sets the same; without SO_REUSEADDR the reservation also
+    keeps others out, while HAProxy can still bind beside it.
+    """
+    host = "0.0.0.0" if bind.host == "*" else bind.host  # noqa: S104  asked for by BIND=*
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if not reserve:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, bind.port))
+    except OSError:
+        bound.close()
+        raise
+    return bound

@@ -1,0 +1,127 @@
+"""One listener from the records of one service port. No I/O, no text."""
+
+from collections.abc import Mapping, Sequence
+
+from catalog.record import Balance, Check, Instance, Sticky
+from discover.model.config import Bind, Header, Listener, Site, because, behind_door, name_of
+from discover.model.grpc_check import asked
+from discover.model.http_routes import NO_PORT
+from discover.model.ownership import OLDEST, Problems
+from discover.model.servers import servers_of, stub_policy
+from discover.snapshot.snapshot import Record, Service
+from sidecar.problems import Problem
+
+ROUNDROBIN_MAX = 4095  # active servers: HAProxy's configuration manual, section 4.2 "balance"
+
+# What HAProxy can do with requests only, by label: the record's field, and what it is where nobody asked.
+_HTTP_ONLY: Mapping[str, tuple[str, object]] = {
+    "STICKY": ("sticky", "none"),
+    "BALANCE": ("hash_header", ""),
+    "CANARY": ("canary", ""),
+    "PROTO": ("proto", "h1"),
+    "RETRY": ("retry", "idempotent"),
+}
+Group = tuple[Record, ...]
+
+
+def group_of(service: Service, port: int) -> Group:
+    """Return the records of one service port; the one whose word counts for the whole service comes first."""
+
+    def order(record: Record) -> tuple[object, ...]:
+        return (record.instance.role, record.created, record.key)  # "real" sorts before "stub"
+
+    return tuple(
+        sorted((r for r in service.records.values() if (r.instance.service_port or NO_PORT) == port), key=order)
+    )
+
+
+def odd_in(service: Service, group: Group) -> Problems:
+    """Return what to say of records that are served, but not as they ask, by their etcd keys."""
+    said = {record.key: _differing(record, group[0]) or _without_effect(record) for record in group}
+    return {key: problem for key, record in service.records.items() if (problem := said.get(record.key)) is not None}
+
+
+def _differing(record: Record, first: Record) -> Problem | None:
+    """Return that a record asks for another mode than counts."""
+    if record.instance.mode == first.instance.mode:
+        return None
+    kind = "real one" if first.instance.role == "real" else "stub"
+    counts = f"but {first.instance.mode} counts, which the oldest {kind} says, {first.key.name}"
+    right = "set SERVICE_MODE to the same on all, http if that is what they speak"
+    says = f"{record.key.service} {record.key.name} says {record.instance.mode}"
+    return because("MODE_DIFFERS", f"{says}, {counts}: {right}")
+
+
+def _without_effect(record: Record) -> Problem | None:
+    """Return that a record asks for what only http has and is not in http, or for what only an http check looks at."""
+    instance, in_file = record.instance, record.created == OLDEST
+    said: list[str] = []
+    if labels := _of_http(instance):
+        right = f"set {'mode: http' if in_file else 'SERVICE_MODE=http'} if that is what it speaks"
+        said.append(f"{_words(labels, in_file)}, which only http has: {right}")
+    if labels := _of_http_check(instance.check):
+        right = f"set {'check: {http: <path>}' if in_file else 'SERVICE_CHECK_HTTP=<path>'} if it has a page for that"
+        said.append(f"{_words(labels, in_file)}, which only an http check looks at: {right}")
+    if not said:
+        return None
+    who = f"{record.key.service} {instance.container_name or record.key.name}"
+    return because("NO_EFFECT", f"{who} asks for {'; and for '.join(said)}")
+
+
+def _of_http(instance: Instance) -> list[str]:
+    """Return the labels that have no effect as the mode is not http."""
+    if instance.mode == "http":
+        return []
+    return [label for label, (field, usual) in _HTTP_ONLY.items() if getattr(instance, field) != usual]
+
+
+def _of_http_check(check: Check) -> list[str]:
+    """Return the labels that have no effect as the check is not http; the host is also asked for by a gRPC one."""
+    if check.kind == "http" and not check.grpc:
+        return []
+    asked_for = {"CHECK_STATUS": check.status, "CHECK_HOST": check.host and not check.grpc}
+    return [label for label, given in asked_for.items() if given]
+
+
+def _words(labels: Sequence[str], in_file: bool) -> str:
+    """Return the labels as they were written: what stands in the operator's file has that file's words."""
+    return ", ".join(f"{label.lower().replace('_', '.')}:" if in_file else f"SERVICE_{label}" for label in labels)
+
+
+def listener_of(group: Group, port: int, binds: tuple[Bind, ...], interval_ms: int, site: Site) -> Listener:
+    """Return the listener for a service port with these records, the first of which has the word."""
+    # Where instances of one service disagree on what only the whole can have, the oldest real one is heard: a
+    # rolling change takes effect when the last instance of the old kind is gone, the same on every host.
+    first = group[0].instance
+    is_http = first.mode == "http"
+    sticky: Sticky = first.sticky if is_http else "none"
+    policy = stub_policy(group)
+    supersedes = policy == "supersede" and first.locality == "any"
+    header, _, value = next((r.instance.canary for r in group if r.instance.canary and is_http), "").partition("=")
+    return Listener(
+        name=name_of(first.service, port) if binds else behind_door(first.service, port),
+        service=first.service,
+        port=port,
+        binds=binds,
+        mode=first.mode,
+        balance=_balance(first.balance or "roundrobin", len(group)),
+        sticky=sticky,
+        retry=first.retry,
+        timeout_ms=first.timeout_ms,
+        check=first.check,
+        interval_ms=first.check.interval_ms or interval_ms,
+        # A tcp check that fails says that nobody accepts: calling all the same would find nobody either.
+        panic=first.panic == "on" and first.check.kind == "http" and not first.check.grpc,
+        hash_header=first.hash_header if is_http else "",
+        h2c=first.proto == "h2c" and is_http,
+        asked=asked(first.check.host or first.service) if first.check.grpc else "",
+        canary=Header(header, value) if header else None,
+        takes_over=not is_http and supersedes,
+        supersedes=supersedes,
+        servers=servers_of(group, policy, first.locality, sticky, site),
+    )
+
+
+def _balance(asked: Balance, servers: int) -> Balance:
+    """Return the balance; leastconn, which has no such limit, for more servers than roundrobin can have."""
+    return "leastconn" if asked == "roundrobin" and servers > ROUNDROBIN_MAX else asked

@@ -1,0 +1,109 @@
+"""The file that SERVICES names: read at each edit, its last good form kept for what an edit or a restart spoils.
+
+The thread that reads replaces what is known and never changes it; whoever applies joins that to the catalog.
+"""
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Mapping, Set
+from dataclasses import replace
+from pathlib import Path
+
+from catalog.errors import Rejected, Unavailable
+from catalog.record import decode, encode
+from discover.model.config import because
+from discover.operator.file_watch import FileWatch
+from discover.operator.services import PLACE, Joined, Outside, outside_of, services_of, with_last_good
+from discover.snapshot.snapshot import Service, Snapshot
+from sidecar.actors import Actor
+from sidecar.atomic_files import read, write
+from sidecar.health import Health
+from sidecar.log import Details
+from sidecar.problems import Problem
+from sidecar.trigger import Trigger
+
+log = logging.getLogger(__name__)
+
+WHAT = "services"
+QUIET_S, AT_MOST_S = 0.1, 1.0  # an editor that empties the file first writes it in the next moment
+
+
+def parsed(path: Path) -> Outside:
+    """Return what a file says now. Raises Rejected, or Unavailable where it cannot be read."""
+    if (text := read(path)) is None:
+        raise Rejected("no such file; SERVICES names another, or none")
+    return outside_of(path.name, text)
+
+
+class OutsideFile:
+    """The file, and the actors that follow it. `good` is where its last good form outlives this process."""
+
+    def __init__(self, path: Path, good: Path, health: Health) -> None:
+        self._path, self._good, self._health = path, good, health
+        self._joined = Joined()
+        self._outside = Outside(self._load())
+        self._edited = Trigger()
+        self._stop = threading.Event()
+        self._read()  # before anybody applies anything: without it the first round would leave all of it out
+
+    def joined(self, snapshot: Snapshot) -> tuple[Snapshot, Mapping[str, Problem]]:
+        """Return a snapshot with the file's services, and what is wrong with the file. For one thread."""
+        outside = self._outside
+        return self._joined.of(snapshot, outside.services), outside.problems
+
+    def portless(self) -> Set[str]:
+        """Return the services that are to have a port claimed. For any thread."""
+        return {name for name, service in self._outside.services.items() if service.portless}
+
+    def actors(self, changed: Callable[[str], None]) -> list[Actor]:
+        """Return who notices edits, and who reads them and says so."""
+
+        def run() -> None:
+            while not self._stop.is_set():
+                if self._edited.wait():
+                    self._edited.settle(QUIET_S, AT_MOST_S)
+                before = self._outside
+                self._read()
+                if self._outside != before:
+                    changed(WHAT)
+
+        def interrupt() -> None:
+            self._stop.set()
+            self._edited.fire("stop")
+
+        return [FileWatch(self._path, WHAT, self._edited.fire).actor(), Actor(f"{WHAT}-reader", run, interrupt)]
+
+    def _read(self) -> None:
+        before = self._outside.services
+        try:
+            now = with_last_good(parsed(self._path), before)
+        except (Rejected, Unavailable) as error:
+            text = f"{self._path}: {error}; what it said last stays"
+            self._outside = replace(self._outside, problems={PLACE.rstrip(":"): because("OUTSIDE_REFUSED", text)})
+            self._health.bad(WHAT, text)
+            return
+        self._outside = now
+        self._health.good(WHAT)
+        if now.services != before:
+            servers = sum(len(service.records) for service in now.services.values())
+            log.info("read services %s", Details(file=self._path, services=len(now.services), servers=servers))
+            self._save(now.services)
+
+    def _load(self) -> Mapping[str, Service]:
+        """Return what an earlier life read from this file; nothing if that is not known."""
+        try:
+            kept = json.loads(read(self._good) or "{}")
+            if kept.get("file") != str(self._path):
+                return {}
+            return services_of(decode(text.encode()) for text in kept["records"])
+        except (Rejected, Unavailable, ValueError, TypeError, LookupError, AttributeError) as error:
+            log.warning("the last good services are not known any more: %s: %s", self._good, error)
+            return {}
+
+    def _save(self, services: Mapping[str, Service]) -> None:
+        records = [encode(it.instance).decode() for service in services.values() for it in service.records.values()]
+        try:
+            write(self._good, json.dumps({"file": str(self._path), "records": records}))
+        except Unavailable as error:
+            log.warning("services are not kept for the next start: %s", error)

@@ -1,0 +1,117 @@
+"""Keep the newest snapshot of the catalog: list at a revision, watch from the next one, list again on any loss."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from catalog.access import Access
+from catalog.errors import Compacted, Unavailable
+from catalog.keys import root
+from catalog.store import Store, Watch
+from discover.snapshot.departures import Departures, in_batch, in_listing, is_rewound
+from discover.snapshot.snapshot import Snapshot, apply, snapshot_of
+from discover.snapshot.state import Learned
+from sidecar.actors import Actor
+from sidecar.health import Health
+from sidecar.log import Details
+from sidecar.retry import keep_running
+
+log = logging.getLogger(__name__)
+
+CAP_S = 5.0  # a third of the default TTL: whoever waits longer misses what leases do
+
+
+class CatalogWatch:
+    """The actor that follows the catalog. `latest` is what it was last, at first as an earlier life knew it."""
+
+    def __init__(
+        self,
+        access: Access,
+        prefix: str,
+        *,
+        latest: Snapshot,
+        seen_s: float | None,
+        learned: Callable[[Learned], None],
+        heard: Callable[[], None],
+        health: Health,
+    ) -> None:
+        self.latest = latest
+        self._access = access
+        self._prefix = prefix
+        self._seen_s = seen_s  # when `latest` was last known to be right; None: it is
+        self._learned = learned
+        self._heard = heard
+        self._health = health
+        self._stop = threading.Event()
+        self._store: Store | None = None
+        self._watch: Watch | None = None
+        self._listed = False
+        health.expect("etcd")
+
+    def actor(self) -> Actor:
+        """Return this as an actor."""
+        return Actor("watch", self.run, self.interrupt)
+
+    def run(self) -> None:
+        """Follow the catalog until interrupted; the last snapshot stays while etcd is away."""
+        keep_running(
+            self._session, name="etcd", stop=self._stop, cap_s=CAP_S, on_lost=lambda why: self._health.bad("etcd", why)
+        )
+
+    def interrupt(self) -> None:
+        """Make `run` return."""
+        self._stop.set()
+        if (store := self._store) is not None:
+            store.close()
+
+    def _session(self) -> None:
+        """Follow the catalog over one connection, until it is lost."""
+        self._store = store = Store(self._access)
+        try:
+            while not self._stop.is_set():
+                self._follow(store)
+        except Compacted:
+            log.info("etcd compacted its history past us, listing again")
+        except Unavailable:
+            if not self._stop.is_set():
+                raise
+        finally:
+            store.close()
+
+    def listed(self) -> Snapshot | None:
+        """Return the catalog as it was last, once etcd itself has said it."""
+        return self.latest if self._listed else None
+
+    def resync(self) -> None:
+        """List anew: what was watched cannot be trusted."""
+        if (watch := self._watch) is not None:
+            watch.cancel()
+
+    def _follow(self, store: Store) -> None:
+        everything = root(self._prefix)
+        listing = store.list(everything)
+        before, after = self.latest, snapshot_of(self._prefix, listing)
+        if is_rewound(before, after):
+            log.warning(
+                "etcd is another cluster, or one of an earlier day %s",
+                Details(revision=after.revision, before=before.revision, cluster=f"{after.cluster:x}"),
+            )
+        self._show(after, in_listing(before, after), "listed")
+        self._watch = watch = store.watch(everything, listing.revision)
+        self._health.good("etcd")
+        for batch in watch:
+            before, after = self.latest, apply(self._prefix, self.latest, batch)
+            self._show(after, in_batch(self._prefix, before, batch, after), "watched")
+
+    def _show(self, snapshot: Snapshot, departures: Departures, how: str) -> None:
+        before, self.latest = self.latest, snapshot
+        self._heard()
+        news = not self._listed or not snapshot.same_as(before) or snapshot.cluster != before.cluster
+        self._listed = True
+        if news or departures:
+            log.debug(
+                "catalog changed %s", Details(how=how, revision=snapshot.revision, services=len(snapshot.services))
+            )
+            self._learned(Learned(snapshot, departures, time.monotonic(), self._seen_s))
+        self._seen_s = None

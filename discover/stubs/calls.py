@@ -1,0 +1,126 @@
+"""Keep who is served by stubs, over reloads and restarts, and tell it. HAProxy is asked only when somebody asks."""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping, Set
+from pathlib import Path
+from typing import Any
+
+from catalog.errors import Unavailable
+from discover.apply.runtime import batches
+from discover.model.config import ProxyConfig
+from discover.stubs.debt import Debt, Debts, Looked, counts_of, questions, stubs_in
+from sidecar.atomic_files import read, write
+from sidecar.log import Details
+from sidecar.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+NAMED_MAX = 10  # services in one line of the log
+
+
+class StubDebt:
+    """`debts` is replaced by the thread that changes HAProxy; anybody may read it."""
+
+    def __init__(self, ask: Callable[[str], str], path: Path, metrics: Metrics) -> None:
+        self.debts = _load(path)
+        self._ask = ask
+        self._path = path
+        self._looked = Looked()
+        # What HAProxy had counted for each stub when it served last, to begin from; None: not asked in this life.
+        self._settled: dict[str, int] | None = None
+        services = metrics.gauge("discover_stubbed_services", "Services that only stubs answer now")
+        services.set_function(lambda: len(self.debts.by_service))
+        calls = metrics.gauge(
+            "discover_stubbed_calls", "Calls that stubs have answered for the services that only they answer now"
+        )
+        calls.set_function(lambda: sum(self._calls().values()))
+
+    def update(self, config: ProxyConfig) -> None:
+        """Take what runs now."""
+        before = self.debts
+        now = before.learn(self._looked.stubbed(config), time.time())
+        if self._settled is None:
+            self._settled = dict(self._counted(frozenset(stubs_in(config)) - before.stubs))
+        if now == before:
+            return
+        counted = self._counted(before.stubs - now.stubs)
+        self._keep(now.counted_from(before, counted, self._settled))
+        self._settled.update(counted)
+        here = {listener.service for listener in config.listeners if listener.servers}
+        ended = before.by_service.keys() - now.by_service.keys()
+        _say("served by stubs from now on", now.by_service.keys() - before.by_service.keys())
+        _say("real instances take over from stubs", ended & here)
+        _say("no stub serves any more, nor anybody else", ended - here)
+
+    def counted(self) -> Mapping[str, int]:
+        """Return what HAProxy counts now, to be carried on when it begins anew."""
+        return self._counted(self.debts.stubs)
+
+    def carry(self, counted: Mapping[str, int]) -> None:
+        """Carry on what the worker had counted that a reload made old; the new one counts from 0."""
+        self._settled = {}
+        if any(counted.values()):
+            self._keep(self.debts.carrying(counted))
+
+    def explained(self) -> Mapping[str, Any]:
+        """Return the debts for /explain: since when, by how many instances, how many calls."""
+        calls = self._calls()
+        return {
+            name: {
+                "since": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(debt.since_s)),
+                "instances": len(debt.stubs),
+                "calls": calls[name],
+            }
+            for name, debt in self.debts.by_service.items()
+            if name in calls
+        }
+
+    def _calls(self) -> Mapping[str, int]:
+        debts = self.debts
+        counted = self._counted(debts.stubs)
+        return {name: debt.calls(counted) for name, debt in debts.by_service.items()}
+
+    def _counted(self, stubs: Set[str]) -> Mapping[str, int]:
+        try:
+            found = counts_of("".join(map(self._ask, batches(questions(stubs)))))
+            return {stub: count for stub, count in found.items() if stub in stubs}
+        except Unavailable:
+            return {}  # who is stubbed is worth saying all the same
+
+    def _keep(self, debts: Debts) -> None:
+        self.debts = debts
+        try:
+            write(self._path, _text(debts))
+        except Unavailable as error:
+            log.warning("since when services are stubbed is not kept for the next start: %s", error)
+
+
+def _say(what: str, services: Set[str]) -> None:
+    if services:
+        more = f",… ({len(services)})" if len(services) > NAMED_MAX else ""
+        log.info("%s %s", what, Details(services=",".join(sorted(services)[:NAMED_MAX]) + more))
+
+
+def _text(debts: Debts) -> str:
+    kept = {
+        name: {"since": debt.since_s, "stubs": debt.stubs, "carried": debt.carried}
+        for name, debt in debts.by_service.items()
+    }
+    return json.dumps(kept, sort_keys=True)
+
+
+def _load(path: Path) -> Debts:
+    """Return what an earlier life knew."""
+    try:
+        kept = json.loads(read(path) or "{}")
+        return Debts(
+            {
+                str(name): Debt(float(it["since"]), tuple(map(str, it["stubs"])), int(it["carried"]))
+                for name, it in kept.items()
+            }
+        )
+    except (Unavailable, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        log.warning("since when services are stubbed is not known any more: %s: %r", path, error)
+        return Debts()

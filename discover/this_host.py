@@ -1,0 +1,91 @@
+"""What this host adds to a configuration: paths, addresses to listen on, whom HAProxy becomes, how much it may hold."""
+
+import functools
+import grp
+import os
+import platform
+import pwd
+import resource
+from dataclasses import replace
+from pathlib import Path
+
+from discover.haproxy.ports import bridge_gateway
+from discover.haproxy.process import Paths
+from discover.model.config import Bind, Door, Policy, Process, Site
+from discover.settings import DiscoverSettings
+
+HAPROXY_USER = "haproxy"  # what Debian's package creates
+MACHINE_ID = Path("/etc/machine-id")  # machine-id(5)
+MAXCONN = 10_000
+# HAProxy takes two descriptors a connection; as many again are left twice over for the checks of servers and for
+# listeners, or it would refuse to start once there are many.
+DESCRIPTORS_PER_CONNECTION = 6
+
+
+def paths_of(settings: DiscoverSettings) -> Paths:
+    """Return where HAProxy's file and its master are."""
+    run = settings.run_dir
+    return Paths(settings.state_dir / "haproxy.cfg", run / "master.sock", run / "haproxy.pid")
+
+
+def policy_of(settings: DiscoverSettings) -> Policy:
+    """Return what holds on this host now; its bridge can come and go."""
+    user, group = _user()
+    process = Process(
+        stats=Bind(*settings.stats) if settings.stats else None,
+        admin_socket=str(settings.run_dir / "admin.sock"),
+        maxconn=_maxconn(),
+        user=user,
+        group=group,
+    )
+    hosts = settings.hosts or _default_hosts()
+    if settings.http_bind:
+        process = replace(process, door=_door(settings, hosts))
+    return Policy(process, hosts, unusable={}, site=_site(settings))
+
+
+def _door(settings: DiscoverSettings, hosts: tuple[str, ...]) -> Door:
+    host, port = settings.http_bind or (None, 0)
+    binds = tuple(Bind(each, port) for each in ((host,) if host else hosts))
+    return Door(binds, settings.domain, str(pages_of(settings)))
+
+
+def pages_of(settings: DiscoverSettings) -> Path:
+    """Return the socket at which HAProxy asks for pages."""
+    return settings.run_dir / "pages.sock"
+
+
+def _default_hosts() -> tuple[str, ...]:
+    """Return loopback for programs on this host, and the bridge's gateway for programs in containers."""
+    gateway = bridge_gateway()
+    return ("127.0.0.1", gateway) if gateway else ("127.0.0.1",)
+
+
+def _site(settings: DiscoverSettings) -> Site:
+    """Return where this host stands: by the ids that docker-register gives it, which knows the engine too."""
+    ids = (settings.host_id,) if settings.host_id else (_machine_id(), platform.node())
+    return Site(frozenset(filter(None, ids)), settings.zone)
+
+
+@functools.cache
+def _machine_id() -> str:
+    try:
+        return MACHINE_ID.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _user() -> tuple[str | None, str | None]:
+    """Return whom HAProxy's workers become; nobody else when we are not root or there is no such user."""
+    try:
+        group = grp.getgrgid(pwd.getpwnam(HAPROXY_USER).pw_gid).gr_name
+    except KeyError:
+        return None, None
+    return (HAPROXY_USER, group) if os.geteuid() == 0 else (None, None)
+
+
+def _maxconn() -> int:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY:
+        return MAXCONN
+    return max(100, min(MAXCONN, hard // DESCRIPTORS_PER_CONNECTION))

@@ -1,0 +1,74 @@
+"""When a reload may run."""
+
+import math
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from discover.apply.reload_pace import AT_MOST_S, BURST, EVERY_S, QUIET_S, SPACING_S, Pace
+
+
+def test_nothing_is_due_when_nothing_is_wanted():
+    assert Pace().due_s == math.inf
+
+
+def test_the_first_runs_at_once():
+    pace = Pace()
+    pace.wanted("new a", 100.0)
+    assert pace.due_s == 100.0
+
+
+def test_those_that_follow_share_one_when_the_burst_is_over():
+    pace = Pace()
+    pace.done(100.0)
+    pace.wanted("new a", 100.1)
+    pace.wanted("new a, new b", 100.95)
+    assert pace.due_s == 100.95 + QUIET_S
+
+    pace.wanted("new a, new b, new c", 101.04)
+    assert pace.due_s == 101.04 + QUIET_S
+
+
+def test_an_endless_burst_is_waited_for_no_longer_than_that():
+    pace = Pace()
+    pace.done(100.0)
+    for step in range(1000):
+        pace.wanted(f"new {step}", 100.0 + step / 100)
+    assert pace.due_s == 100.0 + SPACING_S + AT_MOST_S
+
+
+def test_the_same_change_seen_again_prolongs_nothing():
+    pace = Pace()
+    pace.done(100.0)
+    pace.wanted("new a", 100.5)
+    pace.wanted("new a", 100.99)
+    assert pace.due_s == 100.0 + SPACING_S
+
+
+def test_one_that_is_wanted_no_more_is_not_due():
+    pace = Pace()
+    pace.done(100.0)
+    pace.wanted("new a", 100.5)
+    pace.dropped()
+    assert pace.due_s == math.inf
+
+    pace.wanted("new b", 105.0)
+    assert pace.due_s == 105.0
+
+
+@given(st.lists(st.floats(0, 3), min_size=1, max_size=200))
+def test_no_rate_of_changes_gets_more_than_the_budget(gaps: list[float]):
+    pace, now_s, ran = Pace(), 1000.0, []
+    for number, gap in enumerate(gaps):
+        now_s += gap
+        while pace.due_s <= now_s:
+            ran.append(pace.due_s)
+            pace.done(pace.due_s)
+        pace.wanted(f"new {number}", now_s)
+        assert pace.due_s <= now_s + SPACING_S + EVERY_S + AT_MOST_S
+
+    assert all(later - earlier >= SPACING_S - 1e-6 for earlier, later in pairwise(ran))
+    for first in range(len(ran)):
+        for last in range(first, len(ran)):
+            assert last - first <= BURST + (ran[last] - ran[first]) / EVERY_S + 1e-6

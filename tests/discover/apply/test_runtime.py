@@ -1,0 +1,159 @@
+"""The runtime API: what is said for each change, and which answers are taken for success."""
+
+import pytest
+
+from discover.apply.plan import ServerChange
+from discover.apply.runtime import Mismatch, Row, batches, commands, judge, states_of, verify
+from discover.text.sections import ServerLine, sections_of
+
+LINE = ServerLine("10.0.0.1:80", 100, "check inter 2000ms")
+ANSWER = (
+    "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_port\n"
+    "2 web:80 1 a:80 10.0.0.1 2 0 100 80\n2 web:80 2 b:80 fd00::1 2 1 7 81\n3 db:5432 1 c:80 10.0.0.1 2 0 1 82\n\n"
+)
+
+
+def change(before, after, name="a:80"):
+    return ServerChange("web:80", name, before, after)
+
+
+@pytest.mark.parametrize(
+    ("given", "rows", "expected"),
+    [
+        (
+            change(None, LINE),
+            {},
+            (
+                "add server web:80/a:80 10.0.0.1:80 weight 100 check inter 2000ms",
+                "enable health web:80/a:80",
+                "enable server web:80/a:80",
+            ),
+        ),
+        (
+            change(None, ServerLine("[fd00::1]:80", 0, "")),
+            {},
+            ("add server web:80/a:80 [fd00::1]:80 weight 0", "enable server web:80/a:80"),
+        ),
+        (change(LINE, None), {"a:80": Row("10.0.0.1:80", 100, 0)}, ("set server web:80/a:80 state maint",)),
+        (change(LINE, None), {"a:80": Row("10.0.0.1:80", 100, 1)}, ()),
+        (change(LINE, None), {}, ()),
+        (
+            change(LINE, ServerLine("10.0.0.1:80", 0, LINE.words)),
+            {"a:80": Row("10.0.0.1:80", 100, 0)},
+            ("set server web:80/a:80 weight 0",),
+        ),
+        (
+            change(LINE, ServerLine("[fd00::2]:81", 100, LINE.words)),
+            {"a:80": Row("10.0.0.1:80", 100, 0)},
+            (
+                "set server web:80/a:80 state maint",
+                "set server web:80/a:80 addr fd00::2 port 81",
+                "set server web:80/a:80 state ready",
+            ),
+        ),
+        # its container started again: the server that rests is used again, with its new port
+        (
+            change(None, ServerLine("10.0.0.1:99", 50, LINE.words)),
+            {"a:80": Row("10.0.0.1:80", 100, 1)},
+            (
+                "set server web:80/a:80 addr 10.0.0.1 port 99",
+                "set server web:80/a:80 weight 50",
+                "set server web:80/a:80 state ready",
+            ),
+        ),
+        (change(LINE, LINE), {"a:80": Row("10.0.0.1:80", 100, 0)}, ()),
+    ],
+)
+def test_what_is_said(given, rows, expected):
+    assert commands([given], rows) == expected
+
+
+@pytest.mark.parametrize("words", ["check;shutdown", "check\nquit", 'sni "x"', "a\\ b"])
+def test_words_that_would_end_a_command_are_never_said(words):
+    with pytest.raises(Mismatch):
+        commands([change(None, ServerLine("10.0.0.1:80", 1, words))], {})
+
+
+def test_states_are_read():
+    assert states_of(ANSWER) == {
+        "web:80": {"a:80": Row("10.0.0.1:80", 100, 0), "b:80": Row("[fd00::1]:81", 7, 1)},
+        "db:5432": {"c:80": Row("10.0.0.1:82", 1, 0)},
+    }
+
+
+@pytest.mark.parametrize("answer", ["", "Can't find backend.\n\n", "1\n# srv_name\nx\n", ANSWER.replace("100", "many")])
+def test_an_answer_that_is_none_is_a_mismatch(answer):
+    with pytest.raises(Mismatch):
+        states_of(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "New server registered.\n\n\n\n",
+        "\n",
+        "nothing changed\n\n",
+        "no need to change the addr, port changed from '1' to '2' by 'stats socket command'\n",
+        "port changed from '18081' to '18082' by 'stats socket command'\n",
+        "IP changed from '10.0.0.1' to '10.0.0.2', port changed from '1' to '2' by 'stats socket command'\n",
+    ],
+)
+def test_success(answer):
+    judge(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "No such server.\n\n",
+        "Already exists a server with the same name in backend.\n\n",
+        "unknown keyword 'bogus'.\n\n",
+        "New server registered.\n\nNo such server.\n",
+        "Unknown command: 'add server'\n",
+    ],
+)
+def test_anything_else_is_none(answer):
+    with pytest.raises(Mismatch):
+        judge(answer)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "row", "good"),
+    [
+        (LINE, Row("10.0.0.1:80", 100, 0), True),
+        (LINE, Row("10.0.0.1:80", 100, 1), False),
+        (LINE, Row("10.0.0.1:81", 100, 0), False),
+        (LINE, None, False),
+        (None, None, True),
+        (None, Row("10.0.0.1:80", 100, 1), True),
+        (None, Row("10.0.0.1:80", 100, 0), False),
+    ],
+)
+def test_verify(wanted, row, good):
+    rows = {"a:80": row} if row else {}
+    if good:
+        verify([change(LINE, wanted)], rows)
+    else:
+        with pytest.raises(Mismatch):
+            verify([change(LINE, wanted)], rows)
+
+
+def test_lines_stay_below_what_haproxy_takes():
+    lines = list(batches(["set server web:80/a:80 state maint"] * 1000))
+
+    assert sum(line.count("@1 set server") for line in lines) == 1000
+    assert all(len(line) <= 8000 for line in lines)
+
+
+def test_sections_are_read_back():
+    servers = "  server s1 10.0.0.1:80 check weight 5 backup\n  server s2 10.0.0.1:81\n"
+    text = f"global\n  x 1\n# c\nlisten a\n  mode tcp\n{servers}"
+
+    sections = sections_of(text)
+
+    assert list(sections) == ["global", "listen a"]
+    assert sections["listen a"].lines == ("mode tcp",)
+    assert sections["listen a"].servers == {
+        "s1": ServerLine("10.0.0.1:80", 5, "check backup"),
+        "s2": ServerLine("10.0.0.1:81", 1, "", plain=False),
+    }

@@ -1,0 +1,329 @@
+"""door, seats and pages: which name leads where, who takes an empty backend, and what a caller is told."""
+
+from dataclasses import replace
+
+import pytest
+
+from catalog.record import Check
+from discover.apply.plan import RouteChange, RuntimeUpdate, keeping_structure, route_changes, step_to
+from discover.apply.runtime import Mismatch, route_commands, routes_in
+from discover.model.build import build
+from discover.model.config import Bind, Door, ProxyConfig, with_idle
+from discover.model.http_routes import keys_of, map_of, url_of
+from discover.model.ownership import Listening
+from discover.model.spare_backends import FEWEST, is_seat, seated, unseated, with_seats
+from discover.pages.text import empty, host_of, near_to, unknown
+from discover.settings import settings_of
+from sidecar.options import WrongSettings
+from tests.discover.apply.test_plan import LAYOUT
+from tests.discover.model.test_build import POLICY, PROCESS
+from tests.parts.records import instance, snapshot
+
+DOOR = Door((Bind("127.0.0.1", 8080),), "apps.test", "/run/tandem/pages.sock")
+AT_DOOR = replace(POLICY, process=replace(PROCESS, door=DOOR))
+
+
+def web(number: int = 1, service: str = "shop", **changes):
+    return instance(number, service, mode="http", **changes)
+
+
+def built(*records) -> ProxyConfig:
+    return build(snapshot(*records), AT_DOOR)[0]
+
+
+def routes(*records):
+    return map_of(built(*records))
+
+
+def codes(*records):
+    return {where.rpartition("/")[2]: problem.code for where, problem in build(snapshot(*records), AT_DOOR)[1].items()}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "paths", "keys"),
+    [
+        ((), (), []),
+        (("shop.example",), (), ["shop.example/"]),
+        (("a.example", "*.b.example"), (), ["a.example/", "*.b.example/"]),
+        (("a.example",), ("/api", "/v1/"), ["a.example/api/", "a.example/v1/"]),
+        (("a.example",), ("/",), ["a.example/"]),
+        ((), ("/api",), ["shop.apps.test/api/"]),
+    ],
+)
+def test_a_record_leads_from_its_hosts_and_paths(hosts, paths, keys):
+    assert list(keys_of(web(hosts=hosts, paths=paths), "apps.test")) == keys
+
+
+def test_a_service_is_known_by_its_name_unless_it_only_wants_paths_of_it():
+    assert routes(web(hosts=("shop.example",))) == {"shop.example/": "shop:8000", "shop.apps.test/": "shop:8000"}
+    assert routes(web(paths=("/api",))) == {"shop.apps.test/api/": "shop:8000"}
+
+
+def test_the_first_port_of_a_service_has_its_name():
+    first, second = web(1, service_port=9000), web(2, service_port=8000, hosts=("second.example",))
+
+    assert routes(first, second) == {"shop.apps.test/": "shop:9000", "second.example/": "shop:8000"}
+
+
+def test_the_oldest_record_keeps_a_host():
+    old, new = web(1, "old", hosts=("a.example",)), web(2, "new", hosts=("a.example", "b.example"), service_port=9000)
+
+    assert routes(old, new) == {
+        "a.example/": "old:8000",
+        "b.example/": "new:9000",
+        "new.apps.test/": "new:9000",
+        "old.apps.test/": "old:8000",
+    }
+    assert codes(old, new) == {"": "HOST_CLAIMED"}
+
+
+def test_hosts_need_http():
+    assert codes(instance(1, "db", hosts=("db.example",))) == {"000000000001:8000 hosts": "HOSTS_NEED_HTTP"}
+    assert routes(instance(1, "db", hosts=("db.example",))) == {}
+
+
+def test_without_a_door_nothing_is_said_of_hosts():
+    config, problems = build(snapshot(instance(1, "db", hosts=("db.example",))), POLICY)
+
+    assert (problems, [listener.routes for listener in config.listeners]) == ({}, [()])
+
+
+def test_a_service_whose_port_is_anothers_is_reached_by_its_name():
+    config, problems = build(snapshot(web(1, "old"), web(2, "new")), AT_DOOR)
+
+    assert [(listener.name, bool(listener.binds)) for listener in config.listeners] == [
+        ("new:8000:door", False),
+        ("old:8000", True),
+    ]
+    [problem] = problems.values()
+    assert (problem.code, problem.quiet) == ("PORT_CLAIMED", True)
+    assert "it is reached at http://new.apps.test:8080/" in problem.text
+
+
+def test_who_is_reached_by_name_takes_no_port_of_a_service_that_is_only_empty():
+    listening = Listening({8000: "gone"})
+
+    [listener] = build(snapshot(web()), AT_DOOR, listening=listening)[0].listeners
+    [without] = build(snapshot(web()), POLICY, listening=listening)[0].listeners
+
+    assert (listener.name, without.name) == ("shop:8000:door", "shop:8000")
+
+
+@pytest.mark.parametrize(
+    ("flags", "bind", "domain"),
+    [
+        ((), None, ""),
+        (("--http-bind", "80"), (None, 80), ""),
+        (("--http-bind", "*:8080", "--domain", ".Apps.Test."), ("*", 8080), "apps.test"),
+        (("--http-bind", "[::1]:80", "--domain", "off"), ("::1", 80), ""),
+    ],
+)
+def test_settings(flags, bind, domain):
+    settings = settings_of(flags, {})
+
+    assert (settings.http_bind, settings.domain) == (bind, domain)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [("--http-bind", "0"), ("--http-bind", "x:80"), ("--domain", "a.b"), ("--http-bind", "1", "--domain", "a_b")],
+)
+def test_wrong_settings(flags):
+    with pytest.raises(WrongSettings):
+        settings_of(flags, {})
+
+
+def test_the_doors_own_port_is_nobodys():
+    config, problems = build(snapshot(web(service_port=8080)), AT_DOOR)
+
+    assert [listener.name for listener in config.listeners] == ["shop:8080:door"]
+    assert problems["shop:8080"].code == "PORT_RESERVED"
+    assert config.binds == {Bind("127.0.0.1", 1936), Bind("127.0.0.1", 8080)}
+
+
+def test_a_door_that_cannot_be_opened_is_told():
+    config, problems = build(snapshot(web()), replace(AT_DOOR, unusable={DOOR.binds[0]: "busy"}))
+
+    assert (config.process.door, problems["HTTP_BIND on 127.0.0.1"].code) == (None, "PORT_IN_USE")
+
+
+def test_a_url_is_one_that_can_be_typed():
+    assert url_of(DOOR, ("*.a.example/", "b.example/x/")) == "http://b.example:8080/x/"
+    assert url_of(replace(DOOR, binds=(Bind("*", 80),)), ("b.example/",)) == "http://b.example/"
+
+
+def test_canaries_are_keys_of_a_backend_and_a_header():
+    config = with_seats(built(web(1, canary="X-Canary=on")))
+
+    assert map_of(config)["shop:8000?x-canary=on/"] == "shop:8000:canary"
+    assert config.process.door.headers == ("x-canary",)
+
+
+def names(config: ProxyConfig):
+    return {listener.service: listener.name for listener in config.listeners if listener.service}
+
+
+def test_a_service_that_comes_takes_an_empty_backend_and_keeps_it():
+    running = with_seats(built(web(1, "first")))
+    assert sum(is_seat(listener) for listener in running.listeners) == FEWEST
+
+    then = seated(built(web(1, "first"), web(2, "second")), running)
+    later = seated(built(web(1, "first"), web(2, "second"), web(3, "third")), then)
+
+    assert names(then) == {"first": "first:8000", "second": "seat-1"}
+    assert names(later) == {"first": "first:8000", "second": "seat-1", "third": "seat-2"}
+    assert map_of(later)["second.apps.test/"] == "seat-1"
+    assert {each.name for each in later.listeners} == {each.name for each in running.listeners}
+    assert names(unseated(later)) == {"first": "first:8000", "second": "second:8000:door", "third": "third:8000:door"}
+    assert keeping_structure(running, later) == later
+
+
+def test_what_did_not_change_in_a_seat_is_the_same_object():
+    running = with_seats(built(web(1, "first")))
+    once = seated(built(web(1, "first"), web(2, "second")), running)
+    again = seated(built(web(1, "first"), web(2, "second")), once)
+
+    def seat_of(config):
+        return next(listener for listener in config.listeners if listener.name == "seat-1")
+
+    assert seat_of(once) is seat_of(again)
+
+
+def test_a_service_with_wishes_of_its_own_takes_none():
+    running = with_seats(built(web(1, "first")))
+
+    assert names(seated(built(web(1, "first"), web(2, "second", balance="leastconn")), running))["second"] == (
+        "second:8000:door"
+    )
+
+
+@pytest.mark.parametrize(
+    "asked", [{"proto": "h2c"}, {"check": Check("none")}, {"check": Check("tcp", interval_ms=500)}, {"maxconn": 5}]
+)
+def test_what_only_its_servers_have_is_no_wish(asked):
+    running = with_seats(built(web(1, "first")))
+    config = seated(built(web(1, "first"), web(2, "second", **asked)), running)
+
+    assert names(config)["second"] == "seat-1"
+    assert isinstance(step_to(LAYOUT.render(config), LAYOUT.render(running)), RuntimeUpdate)
+
+
+@pytest.mark.parametrize(
+    "asked", [{"sticky": "cookie"}, {"check": Check("http")}, {"timeout_ms": 500}, {"check": Check(timeout_ms=500)}]
+)
+def test_what_its_backend_has_is_one(asked):
+    running = with_seats(built(web(1, "first")))
+
+    assert names(seated(built(web(1, "first"), web(2, "second", **asked)), running))["second"] == "second:8000:door"
+
+
+def test_a_service_that_comes_to_want_more_stays_until_the_reload():
+    running = seated(built(web(1, "first"), web(2, "second")), with_seats(built(web(1, "first"))))
+    changed = seated(built(web(1, "first"), web(2, "second", balance="leastconn")), running)
+
+    assert {"seat-1", "second:8000:door"} <= {each.name for each in changed.listeners if each.service}
+    assert keeping_structure(running, changed) == running
+
+
+def test_there_are_more_empty_backends_where_there_are_more_services():
+    many = built(*(web(n, f"s{n}") for n in range(1, 201)))
+
+    assert sum(is_seat(listener) for listener in with_seats(many).listeners) == 128
+
+
+def test_an_empty_service_keeps_its_names_and_gives_up_those_that_another_has():
+    idle = built(web(1, "gone", hosts=("a.example",))).listeners
+    config = with_idle(built(web(2, "here", hosts=("a.example",))), idle)
+
+    assert map_of(config) == {
+        "a.example/": "here:8000",
+        "gone.apps.test/": "gone:8000:door",
+        "here.apps.test/": "here:8000",
+    }
+
+
+def test_changes_of_the_map_are_commands():
+    changes = route_changes({"a/": "x", "b/": "x", "c/": "x"}, {"a/": "x", "b/": "y", "d/": "x"})
+
+    assert [str(change) for change in changes] == ["b/ to y", "-c/", "d/ to x"]
+    assert route_commands(changes, "m") == ("set map m b/ y", "del map m c/", "add map m d/ x")
+    with pytest.raises(Mismatch):
+        route_commands((RouteChange("a/;quit", None, "x"),), "m")
+
+
+def test_the_map_is_read_back():
+    assert routes_in("0x1 a/ x\n0x2 b/ y\n\n") == {"a/": "x", "b/": "y"}
+    for answer in ("0x1 a/ x\n0x2 a/ y\n", "Unknown map identifier. Please use #<id> or <file>.\n"):
+        with pytest.raises(Mismatch):
+            routes_in(answer)
+
+
+@pytest.mark.parametrize(
+    ("header", "host"),
+    [
+        ("Shop.Example:8080", "shop.example"),
+        ("shop.example.", "shop.example"),
+        ("[::1]:80", "[::1]"),
+        ("", ""),
+        ("a\tb", "a?b"),
+    ],
+)
+def test_the_host_that_was_asked_for(header, host):
+    assert host_of(header) == host
+
+
+HOSTS = ("orders.apps.test", "order.example", "bills.apps.test", "*.apps.test", "my-orders.apps.test")
+
+
+def test_what_is_near():
+    assert near_to("order.apps.test", HOSTS, lambda: True) == [
+        "orders.apps.test",
+        "my-orders.apps.test",
+        "order.example",
+    ]
+    assert near_to("order.apps.test", HOSTS, lambda: False) == []
+
+
+def test_a_page_shows_what_was_asked_for_as_text_only():
+    page = unknown("<b>.test", ":8080", ["<b>s.test/"], lambda: True)
+
+    assert page.status == 404
+    assert "<b>" not in page.html()
+    assert "&lt;b&gt;s.test:8080" in page.html()
+
+
+def test_who_runs_in_tcp_mode_is_told_apart_from_who_is_not_known():
+    page = unknown("whoami.apps.example", "", ["bill.apps.example/"], lambda: True, ["db", "whoami"])
+
+    assert page.status == 404
+    assert "whoami runs, but in tcp mode" in page.text()
+    assert "SERVICE_MODE=http" in page.text()
+
+
+def test_a_path_that_nobody_has_names_those_that_are():
+    keys = ["a.example/api/", "*.example/v1/", "b.example/"]
+
+    assert unknown("a.example", "", keys, lambda: True).text() == (
+        "No service has this path of a.example\nKnown there are /api, /v1.\n"
+    )
+
+
+def test_an_empty_service_says_since_when_and_where_it_was():
+    [listener] = built(web()).listeners
+    gone = replace(listener, servers=())
+
+    assert empty("x", gone, since="now", last=listener).lines == (
+        "There is none since now.",
+        "The last one was at 10.0.0.1 port 32001, in container 000000000001.",
+    )
+    assert empty("x", gone, since="now", last=gone).lines == (
+        "There was none any more when docker-discover was started, now.",
+    )
+    assert empty("x", gone, since=None, last=None).lines == ("There is none for longer than is known here.",)
+    assert "10.0.0.1 port 32001" in empty("x", listener, since=None, last=None).lines[0]
+
+
+def test_headers_of_canaries_stay_until_the_reload():
+    running = with_seats(built(web(1, canary="X-Canary=on")))
+
+    assert seated(built(web(1)), running).process.door.headers == ("x-canary",)

@@ -1,0 +1,132 @@
+"""The snapshot's bytes: what went in comes out, and anything else is rejected, never half read."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from catalog.errors import Rejected
+from catalog.record import encode as value_of
+from discover.snapshot.saved_format import MAGIC, Place, Saved, Texts, _seal, decode, encode, sane
+from discover.snapshot.snapshot import EMPTY
+from discover.snapshot.suspects import State, judge, learn, started
+from tests.parts.catalogs import FakeEtcd
+from tests.parts.records import PREFIX, instance
+
+AHEAD_S = 1_000_000.0
+HERE = Place("me", PREFIX, ("e1:2379", "e2:2379"))
+
+
+def known() -> State:
+    etcd = FakeEtcd(cluster=77).claim("h1", "h2", "h3").put("h1", instance(1)).put("h2", instance(2)).purge("h9")
+    etcd.put("h3", instance(3, "other", port=9, tags=("a b", "ü\u2028"[:1])))
+    state = learn(started(EMPTY, {}), *etcd.relist(), 100.0)
+    state = learn(state, *etcd.expire("h1").expire("h2").expire("h3").step(), 200.0)
+    name = next(iter(state.suspects))
+    return judge(state, {name: "failing"}, 201.5)
+
+
+def text_of(state: State, texts: Texts | None = None) -> str:
+    return encode(Saved(state.catalog, state.suspects, "me"), HERE, AHEAD_S, texts or Texts())
+
+
+def test_what_went_in_comes_out():
+    state = known()
+    saved = decode(text_of(state).encode(), HERE, AHEAD_S)
+
+    assert saved.catalog.same_as(state.catalog)
+    assert (saved.catalog.cluster, saved.catalog.revision) == (77, state.catalog.revision)
+    assert (saved.suspects, saved.host) == (state.suspects, "me")
+    assert state.frozen == 3
+
+
+def test_times_outlive_a_boot():
+    saved = decode(text_of(known()).encode(), HERE, AHEAD_S - 50.0)
+
+    assert {suspect.since_s for suspect in saved.suspects.values()} == {250.0}
+
+
+@pytest.mark.parametrize(("behind_s", "expected"), [(500.0, 0.0), (1e9, 0.0), (-300.0, 301.5), (-1e9, 40.0)])
+def test_a_wall_clock_that_is_wrong_makes_nobody_a_suspect_for_ever_or_for_too_long(behind_s, expected):
+    now_s = 201.5
+    saved = sane(decode(text_of(known()).encode(), HERE, AHEAD_S - behind_s), now_s, age_s=40.0)
+
+    assert {now_s - s.since_s for s in saved.suspects.values()} == {expected}
+    assert all(s.since_s <= s.failing_s <= now_s for s in saved.suspects.values() if s.failing_s is not None)
+
+
+def test_what_another_host_wrote_stays_its_own_until_etcd_was_asked():
+    other = Place("another", HERE.prefix, HERE.etcd)
+    saved = decode(text_of(known()).encode(), other, AHEAD_S)
+
+    again = encode(Saved(saved.catalog, saved.suspects, saved.catalog.origin), other, AHEAD_S, Texts())
+    assert (saved.catalog.origin, decode(again.encode(), other, AHEAD_S).catalog.origin) == ("me", "me")
+    assert decode(text_of(known()).encode(), HERE, AHEAD_S).catalog.origin == ""
+
+
+def test_services_that_did_not_change_are_not_encoded_again():
+    texts, state = Texts(), known()
+    assert text_of(state, texts) == text_of(state, texts) == text_of(state)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 20, 200, -1, -40])
+def test_a_truncated_file_is_rejected(cut):
+    with pytest.raises(Rejected, match="damaged"):
+        decode(text_of(known()).encode()[:cut], HERE, AHEAD_S)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 4000), st.integers(1, 255))
+def test_a_flipped_bit_is_rejected(at, flip):
+    content = bytearray(text_of(known()).encode())
+    content[at % len(content)] ^= flip
+
+    with pytest.raises(Rejected):
+        decode(bytes(content), HERE, AHEAD_S)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=300))
+def test_any_bytes_are_rejected(content):
+    with pytest.raises(Rejected):
+        decode(content, HERE, AHEAD_S)
+
+
+def test_another_prefix_and_another_version_are_rejected():
+    with pytest.raises(Rejected, match="of the prefix '/services', not '/other'"):
+        decode(text_of(known()).encode(), Place("me", "/other", HERE.etcd), AHEAD_S)
+    with pytest.raises(Rejected, match="another version"):
+        decode(text_of(known()).replace(f"{MAGIC} 1", f"{MAGIC} 2").encode(), HERE, AHEAD_S)
+
+
+def test_another_etcd_is_rejected_but_not_a_member_more_or_less():
+    content = text_of(known()).encode()
+
+    with pytest.raises(Rejected, match="of the etcd 'e1:2379,e2:2379', not 'e3:2379'"):
+        decode(content, Place("me", PREFIX, ("e3:2379",)), AHEAD_S)
+    assert decode(content, Place("another", PREFIX, ("e2:2379", "e3:2379")), AHEAD_S).host == "me"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["record", "/services/v1/hosts/h1/owner", 1, True, value_of(instance(1)).decode()],
+        ["record", "/services/v1/hosts/h1/instances/other/000000000001:8000", 1, True, value_of(instance(1)).decode()],
+        ["record", "/services/v1/hosts/h1/instances/whoami/000000000001:8000", 1, True, "{}"],
+        ["suspect", "/services/v1/hosts/h1/instances/whoami/000000000001:8000"],
+        ["something"],
+        [],
+        {},
+    ],
+)
+def test_a_sealed_line_that_is_none_is_rejected(line):
+    body = json.dumps(["catalog", PREFIX, "me", HERE.etcd, 1, 1]) + "\n" + json.dumps(line) + "\n"
+
+    with pytest.raises(Rejected):
+        decode((_seal(body.encode()) + body).encode(), HERE, AHEAD_S)
+
+
+def test_a_file_without_its_head_is_rejected():
+    with pytest.raises(Rejected, match="does not say what it is of"):
+        decode(_seal(b"").encode(), HERE, AHEAD_S)

@@ -1,0 +1,116 @@
+"""The snapshot to apply: whose word counts when, and what is held back at the start."""
+
+import pytest
+
+from discover.snapshot import state as keepers
+from discover.snapshot.snapshot import EMPTY
+from discover.snapshot.state import Judged, Keeper, Learned
+from discover.snapshot.suspects import State, learn, started
+from sidecar.metrics import Metrics
+from tests.parts.catalogs import FakeEtcd
+from tests.parts.records import instance
+
+
+@pytest.fixture
+def etcd() -> FakeEtcd:
+    return FakeEtcd().claim("h1").put("h1", instance(1))
+
+
+def kept(state: State | None = None, *, had_file: bool) -> Keeper:
+    return Keeper(state, had_file=had_file, metrics=Metrics())
+
+
+def remembered(etcd: FakeEtcd) -> State:
+    return learn(started(EMPTY, {}), *etcd.relist(), 0.0)
+
+
+def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    now = keepers.time.monotonic()
+    monkeypatch.setattr(keepers.time, "monotonic", lambda: now + seconds)
+
+
+def leave(keeper: Keeper, etcd: FakeEtcd, how: str = "relist") -> None:
+    keeper.leave(Learned(*getattr(etcd, how)(), at_s=0.0))
+
+
+def test_nothing_is_known_until_etcd_speaks(etcd):
+    keeper = kept(had_file=False)
+    assert keeper.snapshot() is None
+
+    leave(keeper, etcd)
+    assert keeper.snapshot() == etcd.seen
+
+
+def test_an_earlier_life_s_snapshot_counts_at_once_where_haproxy_has_no_file(etcd):
+    assert kept(remembered(etcd), had_file=False).snapshot() == etcd.seen
+
+
+def test_where_it_has_one_that_counts_until_etcd_is_late(etcd, monkeypatch):
+    keeper = kept(remembered(etcd), had_file=True)
+    assert (keeper.snapshot(), keeper.waits) == (None, True)
+
+    later(monkeypatch, keepers.UNLISTED_S)
+    assert (keeper.snapshot(), keeper.waits) == (etcd.seen, False)
+
+
+def test_nothing_over_something_for_thirty_seconds(monkeypatch):
+    keeper = kept(had_file=True)
+    leave(keeper, FakeEtcd().claim("h1"))
+    assert (keeper.snapshot(), keeper.waits) == (None, True)
+
+    later(monkeypatch, keepers.EMPTY_S)
+    assert (keeper.snapshot() is not None, keeper.waits) == (True, False)
+
+
+def test_nothing_over_nothing_at_once():
+    keeper = kept(remembered(FakeEtcd().claim("h1")), had_file=True)
+    leave(keeper, FakeEtcd().claim("h1"))
+
+    assert keeper.snapshot() is not None
+
+
+def test_emptied_by_evidence_is_applied_at_once(etcd):
+    keeper = kept(remembered(etcd), had_file=True)
+    leave(keeper, etcd.delete("h1", instance(1)))
+
+    view = keeper.snapshot()
+    assert view is not None
+    assert view.services == {}
+
+
+def test_steps_are_taken_in_order_and_a_herd_is_one(etcd):
+    keeper, taken = kept(had_file=False), []
+    take = keeper._take
+    keeper._take = lambda step: (taken.append(step), take(step))  # type: ignore[method-assign, func-returns-value]
+    leave(keeper, etcd)
+    for number in range(2, 9):
+        leave(keeper, etcd.put("h1", instance(number)), "step")
+    leave(keeper, etcd.delete("h1", instance(3)), "step")
+    leave(keeper, etcd.put("h1", instance(9)), "step")
+
+    view = keeper.snapshot()
+    assert view is not None
+    assert view.same_as(etcd.seen)
+    assert len(taken) == 3
+
+
+def test_suspects_are_told_and_explained_once(etcd, caplog):
+    etcd.claim("h2", "h3").put("h2", instance(2)).put("h3", instance(3))
+    keeper = kept(remembered(etcd), had_file=False)
+    with caplog.at_level("INFO"):
+        for host in ("h1", "h2", "h3"):
+            leave(keeper, etcd.expire(host), "step")
+        keeper.snapshot()
+        suspects = keeper.explained()["suspects"]
+        keeper.snapshot()
+        keeper.leave(Judged(dict.fromkeys(suspects, "failing"), keepers.time.monotonic()))
+        keeper.snapshot()
+        keeper.leave(Judged({}, keepers.time.monotonic() + 601))
+        keeper.snapshot()
+
+    said = [record.getMessage().partition(":")[0] for record in caplog.records]
+    assert said.count("removals are frozen") == 1
+    assert said.count("removals are no longer frozen") == 1
+    assert said.count("no longer in doubt") == 1
+    assert {it["frozen"] for it in suspects.values()} == {True}
+    assert keeper.explained() == {"suspects": {}, "frozen": False, "purged": [], "claims": {}}
