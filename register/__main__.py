@@ -8,19 +8,19 @@ import uuid
 from collections.abc import Mapping, Sequence
 
 from catalog.store import Store
-from register import planned
-from register.docker_source import DockerSource
-from register.events import LOOP, STUCK_S, EventReader
-from register.host import Host, Surroundings, host_id, host_ip, route_source, signs_of, surroundings, this_life
-from register.lease import KEEPALIVES_PER_TTL, TURNED_WITHIN_S, LeaseKeeper, Registrar
-from register.own_keys import OwnKeys
-from register.own_watch import OwnWatch
-from register.owner import Owner, Verdict, judge
-from register.probe import Prober
+from register import commands as planned
+from register.docker.events import LOOP, STUCK_S, EventReader
+from register.docker.source import DockerSource
+from register.host.host import Host, Surroundings, host_id, host_ip, route_source, signs_of, surroundings, this_life
+from register.host.lease import KEEPALIVES_PER_TTL, TURNED_WITHIN_S, LeaseKeeper, Registrar
+from register.host.own_watch import OwnWatch
+from register.host.owner import Owner, Verdict, judge
 from register.publisher import WATCHED, Around, Publisher, Rules
+from register.ready.probe import Prober
+from register.records.own_keys import OwnKeys
+from register.records.standing import Standing
+from register.report import Telling
 from register.settings import RegisterSettings, settings_of
-from register.standing import Standing
-from register.telling import Telling
 from sidecar import health, log, program
 from sidecar.actors import Actor, run_group
 from sidecar.metrics import Metrics

@@ -8,23 +8,23 @@ from dataclasses import dataclass, field, replace
 from catalog.entries import Entry
 from catalog.errors import Conflict, Full, Unavailable
 from catalog.keys import CONTAINER_SHORT, instances_root
-from register.changes import Change, Changes, batches, diff
-from register.crashloop import Life, followed
-from register.docker_source import DockerSource, Seen
-from register.drain import set_aside
-from register.events import EventReader
-from register.hints import Hints
-from register.host import Host
-from register.instances import Policy, Register
-from register.lease import LISTED_WITHIN_S
-from register.offers import Offers
-from register.own_keys import OwnKeys, instances_in
+from register.docker.events import EventReader
+from register.docker.hints import Hints
+from register.docker.source import DockerSource, Seen
+from register.host.drain import set_aside
+from register.host.host import Host
+from register.host.lease import LISTED_WITHIN_S
+from register.offer.instances import Policy, Register
+from register.offer.offers import Offers
 from register.pace import AGAIN_BURST, AGAIN_PER_S, BURST, PER_S, Pace
-from register.probe import Prober
-from register.readiness import Desired, Keys, Known, Started, desired, proven
-from register.removals import Held, held_back
-from register.standing import Claim, Standing
-from register.telling import Telling
+from register.ready.crash_loop import Life, followed
+from register.ready.probe import Prober
+from register.ready.readiness import Desired, Keys, Known, Started, desired, proven
+from register.ready.removals import Held, held_back
+from register.records.changes import Change, Changes, batches, diff
+from register.records.own_keys import OwnKeys, instances_in
+from register.records.standing import Claim, Standing
+from register.report import Telling
 from sidecar.actors import Actor
 from sidecar.retry import jitter, keep_running
 from sidecar.trigger import Trigger

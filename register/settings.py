@@ -8,9 +8,9 @@ from catalog.access import Access
 from catalog.errors import Rejected
 from catalog.keys import HOST_ID
 from catalog.rules import TEXT
-from register.addresses import checked_host_ip
-from register.instances import Register
-from register.standing import Asked
+from register.offer.addresses import checked_host_ip
+from register.offer.instances import Register
+from register.records.standing import Asked
 from sidecar.options import COMMAND, COMMON, Option, access_of, address_or_off, number, one_of, shown, values_of
 
 ABOUT = """Watch the Docker engine of this host and publish the address of every container in etcd,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from discover.model.config import CODES as DISCOVER_CODES
 from discover.settings import OPTIONS as DISCOVER
-from register.label_values import SETTINGS
+from register.offer.label_values import SETTINGS
 from register.reasons import REASONS
 from register.settings import OPTIONS as REGISTER
 

@@ -26,9 +26,9 @@ ARROWS = {
 }
 # Each outside library is imported where this says, and nowhere else.
 DOORS = {
-    "docker": {"register.docker_library"},
-    "requests": {"register.docker_library"},
-    "urllib3": {"register.docker_library"},
+    "docker": {"register.docker.library"},
+    "requests": {"register.docker.library"},
+    "urllib3": {"register.docker.library"},
     "etcd3": {"catalog.etcd_library"},
     "grpc": {"catalog.etcd_library"},
     "google": {"catalog.etcd_rpc"},

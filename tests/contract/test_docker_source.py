@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import Unavailable
-from register.docker_source import DockerSource, EventStream, Seen
-from register.events import EventReader
-from register.hints import DockerEvent, Hints
+from register.docker.events import EventReader
+from register.docker.hints import DockerEvent, Hints
+from register.docker.source import DockerSource, EventStream, Seen
 from sidecar.health import Health
 from tests.parts.docker_proxy import docker_proxy, scripted_engine
 from tests.parts.engine import LABEL, Container, Engine, docker

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from register.removals import SECOND_LOOK_S
+from register.ready.removals import SECOND_LOOK_S
 from tests.contract.test_faults_register_process import post
 from tests.contract.test_register import LIST, Changes, inspected, serve
 from tests.parts.docker_proxy import docker_proxy, scripted_engine

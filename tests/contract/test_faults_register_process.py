@@ -82,7 +82,7 @@ def test_a_round_may_take_longer_than_a_call(etcd: Etcd, tmp_path: Path) -> None
     answers[LIST] = (200, json.dumps([{"Id": each["Id"]} for each in containers]).encode())
     fault = (
         "import time, register.__main__ as m, register.lease as n, register.publisher as p;"
-        "from register.docker_source import DockerSource as d;"
+        "from register.docker.source import DockerSource as d;"
         "m.TURNED_WITHIN_S, n.TURNED_WITHIN_S, p.TURN_S, p.INSPECT_ALL_S, real = 2, 4, 1, 1, d._inspect;"
         "d._inspect = lambda *a: (time.sleep(0.5), real(*a))"
     )

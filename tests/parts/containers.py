@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from register.container import Binding, Container, Port, parse_inspect
+from register.docker.container import Binding, Container, Port, parse_inspect
 
 INSPECT = Path(__file__).parent.parent / "data" / "inspect"
 ID = "3f" * 32

@@ -6,19 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from catalog.store import Store
-from register.container import parse_inspect
-from register.docker_source import DockerSource, Seen
-from register.events import EventReader
-from register.hints import Hints
-from register.host import Host, Surroundings, this_life
-from register.lease import KEEPALIVES_PER_TTL, LeaseKeeper, Registrar
-from register.own_keys import OwnKeys
-from register.own_watch import OwnWatch
-from register.probe import Prober
+from register.docker.container import parse_inspect
+from register.docker.events import EventReader
+from register.docker.hints import Hints
+from register.docker.source import DockerSource, Seen
+from register.host.host import Host, Surroundings, this_life
+from register.host.lease import KEEPALIVES_PER_TTL, LeaseKeeper, Registrar
+from register.host.own_watch import OwnWatch
 from register.publisher import WATCHED, Around, Publisher, Rules
-from register.readiness import Target
-from register.standing import Standing
-from register.telling import Telling
+from register.ready.probe import Prober
+from register.ready.readiness import Target
+from register.records.own_keys import OwnKeys
+from register.records.standing import Standing
+from register.report import Telling
 from sidecar.health import Health
 from sidecar.metrics import Metrics
 from sidecar.trigger import Trigger

@@ -16,7 +16,7 @@ from catalog.record import Check, Instance
 from discover.operator.services import Joined, Outside, outside_of, services_of, with_last_good
 from discover.operator.services_words import OF_CHECK, OF_SERVICE
 from discover.snapshot.snapshot import EMPTY
-from register.label_values import SETTINGS
+from register.offer.label_values import SETTINGS
 from tests.parts.records import instance, snapshot
 
 TWO_V = "[10.0.0.5:80, 10.0.0.6:80]"
@@ -272,7 +272,8 @@ def test_whatever_stands_there_is_read_or_refused_in_lines(text):
 
 def test_without_a_file_nothing_of_it_is_loaded():
     """For the memory: docker-discover is to be small."""
-    seen = "import sys, discover.__main__, discover.commands; print({'yaml', 'discover.operator.services'} & sys.modules.keys())"
+    absent = "{'yaml', 'discover.operator.services'}"
+    seen = f"import sys, discover.__main__, discover.commands; print({absent} & sys.modules.keys())"
 
     assert subprocess.run([sys.executable, "-c", seen], capture_output=True, text=True, check=True).stdout == "set()\n"
 

@@ -1,0 +1,67 @@
+"""Read Docker's events. Does nothing but note hints and wake the publisher: a reader that blocks slows the engine."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from register.docker.hints import Hints
+from register.docker.source import DockerSource, EventStream
+from sidecar.actors import Actor
+from sidecar.health import Health
+from sidecar.retry import keep_running
+
+log = logging.getLogger(__name__)
+
+LOOK_BACK_S = 60  # containers that were asked to stop before this process began, and have not ended yet
+RECONNECT_S = 1.0  # the longest pause: knocking at a local socket costs nothing, a missed stop signal does
+LOOP = "events"  # it has no rhythm of its own: only while it has an event in hand can it be stuck
+# A reader that does not read makes the engine up to a hundred times slower for everybody (research/reliability.md F7).
+STUCK_S = 15.0
+
+
+class EventReader:
+    """Follows the event stream through every loss; `hints` is replaced whole, and may be read from any thread."""
+
+    def __init__(self, source: DockerSource, health: Health, on_event: Callable[[str], None]) -> None:
+        self.hints = Hints()
+        self._source, self._health, self._on_event = source, health, on_event
+        self._stop = threading.Event()
+        self._stream: EventStream | None = None
+        self._since_ns = time.time_ns() - LOOK_BACK_S * 10**9
+
+    def actor(self) -> Actor:
+        """Return the actor that reads."""
+        return Actor("events", self.run, self.interrupt)
+
+    def interrupt(self) -> None:
+        """Make `run` return."""
+        self._stop.set()
+        self.cut()
+
+    def cut(self) -> None:
+        """End the stream, which is then opened anew: it was silent about something."""
+        if (stream := self._stream) is not None:
+            stream.close()
+
+    def run(self) -> None:
+        """Read until interrupted."""
+        keep_running(self._session, name="docker events", stop=self._stop, cap_s=RECONNECT_S, on_lost=self._lost)
+
+    def _lost(self, why: str) -> None:
+        self._health.bad("docker events", why)
+
+    def _session(self) -> None:
+        # One nanosecond later: the last event must not be told again by every stream.
+        stream = self._source.events(max(self._since_ns, self.hints.last_ns + 1))
+        self._stream = stream
+        if self._stop.is_set():
+            stream.close()
+        self._health.good("docker events")
+        # Subscribed: only a list from now on misses nothing.
+        self._on_event("subscribed")
+        for event in stream:
+            self._health.turned(LOOP)
+            self.hints = self.hints.after(event)
+            self._on_event(event.action)
+            self._health.rests(LOOP)

@@ -1,0 +1,68 @@
+"""What Docker's events say and its lists do not: a stop signal was sent, a container died, look again. No I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from register.docker.container import parse_signal
+
+KEPT = 4096  # containers that events spoke of; more than any engine runs, and no reason to grow for ever
+_DEATHS = ("die", "destroy")
+# A signal and a death change nothing that inspect would tell at once: while a container ends, the engine lets an
+# inspect wait for 0.1 s (measured, 20.10), and with it everybody behind it.
+_SAY_ALL = ("kill", "stop", *_DEATHS)
+
+
+@dataclass(frozen=True, slots=True)
+class DockerEvent:
+    """One event of the engine, reduced to what is used. `signal` is the text of a `kill` event."""
+
+    container: str
+    action: str
+    signal: str
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """What is known of one container: how many events changed it, the last time of each signal, and of its death."""
+
+    changes: int = 0
+    signals: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
+    died_ns: int = 0
+
+    def after(self, event: DockerEvent) -> "Hint":
+        """Return this with one more event."""
+        changes = self.changes + (event.action not in _SAY_ALL)
+        if event.action == "start":
+            return Hint(changes)  # the signals and the death of an earlier start
+        if event.action in _DEATHS:
+            return Hint(changes, self.signals, max(event.time_ns, self.died_ns))
+        number = parse_signal(event.signal) if event.action == "kill" else None
+        if number is None:
+            return Hint(changes, self.signals, self.died_ns)
+        signals = {**self.signals, number: max(event.time_ns, self.signals.get(number, 0))}
+        return Hint(changes, MappingProxyType(signals), self.died_ns)
+
+
+NOTHING = Hint()
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """All hints, by container id. Immutable: the reader of events replaces it, others read it."""
+
+    by_container: Mapping[str, Hint] = field(default_factory=lambda: MappingProxyType({}))
+    last_ns: int = 0
+
+    def of(self, container: str) -> Hint:
+        """Return what is known of a container."""
+        return self.by_container.get(container, NOTHING)
+
+    def after(self, event: DockerEvent) -> "Hints":
+        """Return this with one more event."""
+        hints = dict(self.by_container)
+        hints[event.container] = hints.pop(event.container, NOTHING).after(event)  # the latest stands last
+        if len(hints) > KEPT:
+            del hints[next(iter(hints))]
+        return Hints(MappingProxyType(hints), max(self.last_ns, event.time_ns))

@@ -1,0 +1,160 @@
+"""Take a whole host out of service, or back in: what `docker-register --drain` and SIGUSR1 do. Asks no engine.
+
+Whoever drains becomes the host's owner, so that every write of a registrar that runs is fenced off from then on, and
+marks the host with a key under no lease, so that no registrar claims it again until that key is gone. Every step may
+be interrupted, by anything: the next one to drain goes on where it was.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from catalog.entries import Delete, Entry, Fence, Put
+from catalog.errors import Conflict, Rejected, Unavailable
+from catalog.keys import DrainedKey, OwnerKey, instances_root, key_of
+from catalog.record import encode
+from catalog.store import Store
+from register.host import owner as owners
+from register.host.claiming import take
+from register.ready.readiness import Desired
+from register.reasons import because
+from register.records.changes import batches, diff
+from register.records.own_keys import instances_in
+from register.records.standing import Claim
+from sidecar.log import Details
+
+log = logging.getLogger(__name__)
+
+KEEPALIVES_PER_TTL = 3  # as the registrar does
+WAY_BACK = "`docker-register --undrain` or SIGUSR2 brings it back"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which host, and how long its connections have to end. HAProxy's connections cannot be seen from here."""
+
+    prefix: str
+    host: str
+    ttl_s: int
+    wait_s: float
+
+
+class Drain:
+    """One drain by one owner, which may be run again after Unavailable."""
+
+    def __init__(self, store: Store, plan: Plan, owner: owners.Owner, pause: Callable[[float], bool]) -> None:
+        self._store, self._plan, self._owner, self._pause = store, plan, owner, pause
+        self._owner_key = key_of(plan.prefix, OwnerKey(plan.host))
+        self._until_s: float | None = None  # when the wait is over
+
+    def run(self) -> bool:
+        """Drain the host; False: told to stop before the end. Raises Unavailable, or Rejected for another's host."""
+        try:
+            return self._run()
+        except Conflict as error:
+            raise Unavailable(f"somebody else writes for this host: {error}") from error
+
+    def _run(self) -> bool:
+        entry = self._store.get(self._owner_key)
+        self._check_machine(entry)
+        mark(self._store, self._plan, self._owner.hostname)
+        published = self._published()
+        if entry is None and not published:
+            log.info("drained %s", Details(host=self._plan.host, instances=0))
+            return True
+        taken = take(self._store, self._owner_key, entry, self._owner, self._plan.ttl_s, any_ttl=True, fence=None)
+        claim = taken.claim
+        self._write(claim, self._draining(published))
+        log.info(
+            "draining %s", Details(host=self._plan.host, instances=len(published), wait_s=f"{self._plan.wait_s:g}")
+        )
+        if published and not self._waited(claim):
+            return False
+        self._write(claim, {})
+        self._store.revoke(claim.lease)
+        log.info("drained %s", Details(host=self._plan.host, instances=len(published)))
+        return True
+
+    def _check_machine(self, entry: Entry | None) -> None:
+        """Raise Rejected if the host id is in use on another machine: its containers are not ours to withdraw."""
+        if entry is None:
+            return
+        try:
+            other = owners.decode(entry.value)
+        except Rejected:
+            return  # whatever it is, it is in the way
+        if owners.judge(other, self._owner, owners.Signs(None, None)) == "elsewhere":
+            who = Details(host=self._plan.host, hostname=other.hostname, ip=other.host_ip)
+            raise Rejected(f"another machine uses this HOST_ID, nothing was drained {who}")
+
+    def _published(self) -> Mapping[str, Entry]:
+        root = instances_root(self._plan.prefix, self._plan.host)
+        return {entry.key: entry for entry in self._store.list(root).entries}
+
+    def _draining(self, published: Mapping[str, Entry]) -> Mapping[str, bytes]:
+        instances = instances_in(published.values())  # what cannot be read is deleted at once
+        return {key: encode(replace(instance, state="draining")) for key, instance in instances.items()}
+
+    def _write(self, claim: Claim, wanted: Mapping[str, bytes]) -> None:
+        for batch in batches(diff(self._published(), wanted, claim.lease)):
+            self._store.write(batch, lease=claim.lease, fence=Fence(claim.owner_key, claim.revision))
+
+    def _waited(self, claim: Claim) -> bool:
+        """Keep the lease alive until the wait is over; False: told to stop."""
+        self._until_s = self._until_s or time.monotonic() + self._plan.wait_s
+        while (left_s := self._until_s - time.monotonic()) > 0:
+            granted_s = self._store.keep_alive(claim.lease)
+            if granted_s == 0:
+                return True  # all is gone by itself
+            if self._pause(min(left_s, granted_s / KEEPALIVES_PER_TTL)):
+                return False
+        return True
+
+
+def mark(store: Store, plan: Plan, hostname: str) -> None:
+    """Say that the host is drained, for good."""
+    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    value = json.dumps({"v": 1, "since": since, "by": hostname}, sort_keys=True, separators=(",", ":"))
+    try:
+        store.write([Put(key_of(plan.prefix, DrainedKey(plan.host)), value.encode(), 0)], lease=0)
+    except Conflict:
+        log.debug("the host is marked already")
+
+
+def undrain(store: Store, prefix: str, host: str) -> bool:
+    """Take the mark away, so that the host's registrar publishes again; False: there was none. Raises Unavailable."""
+    key = key_of(prefix, DrainedKey(host))
+    entry = store.get(key)
+    if entry is None:
+        log.info("not drained %s", Details(host=host))
+        return False
+    try:
+        store.write([Delete(key, entry.mod_revision)], lease=0)
+    except Conflict as error:
+        raise Unavailable(str(error)) from error
+    log.info("back in service %s", Details(host=host))
+    return True
+
+
+def why_drained(entry: Entry) -> str:
+    """Return one line for people about a mark that stands in etcd."""
+    try:
+        document = json.loads(entry.value)
+        since = str(document["since"])[:40]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        since = "?"
+    return f"HOST_DRAINED: this host was taken out of service since {since}; {WAY_BACK}"
+
+
+def set_aside(wanted: Desired, why: str | None) -> Desired:
+    """Return what shall stand in etcd on a host that is drained: nothing, and that is why."""
+    if why is None:
+        return wanted
+    problem = because("HOST_DRAINED", why)
+    return replace(wanted, instances={}, reasons={**wanted.reasons, **dict.fromkeys(_where(wanted), problem)})
+
+
+def _where(wanted: Desired) -> Iterable[str]:
+    return (f"{each.container_name}:{each.container_port}" for each in wanted.instances.values())

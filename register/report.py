@@ -1,0 +1,150 @@
+"""Tell people and programs what the registrar did: log lines, problems, metrics, health, and the answer to /explain."""
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from catalog.entries import Entry, Put
+from catalog.record import Instance
+from register.docker.source import Seen
+from register.ready.readiness import Desired
+from register.reasons import REASONS
+from register.records.changes import Change
+from register.records.own_keys import instances_in
+from register.records.standing import Standing
+from sidecar.health import Health
+from sidecar.log import Details
+from sidecar.metrics import Metrics
+from sidecar.problems import Problem, Problems
+
+log = logging.getLogger(__name__)
+
+_MEANINGS: Mapping[str, str] = {code: reason.meaning for code, reason in REASONS.items()}
+
+
+class Telling:
+    """What the publisher says. Only the publisher calls it; `explain` may be called from any thread."""
+
+    def __init__(self, standing: Standing, health: Health, metrics: Metrics) -> None:
+        self._standing, self._health = standing, health
+        self._problems = Problems()
+        self._entries: Mapping[str, Entry] = {}
+        self._held: frozenset[str] = frozenset()
+        self._lists = metrics.counter("register_lists", "Lists of all containers.", "outcome")
+        self._changes = metrics.counter("register_changes", "Records written or deleted in etcd.", "kind")
+        self._failures = metrics.counter("register_write_failures", "Transactions that failed or found a conflict.")
+        self._published = metrics.gauge("register_published", "Instances in the catalog.", "state")
+        self._refused = metrics.gauge("register_refused", "Ports and containers not in the catalog.", "code")
+        self._last = metrics.gauge("register_last_success_seconds", "When it last went well, since 1970.", "what")
+
+    def turned(self) -> None:
+        """Say that the loop went round."""
+        self._health.turned("publisher")
+
+    def listed(self) -> None:
+        """Say that the containers were listed."""
+        self._lists.labels("good").inc()
+        self._last.labels("list").set(time.time())
+        self._health.good("docker")
+
+    def no_list(self, why: str) -> None:
+        """Say that they could not be listed."""
+        self._lists.labels("failed").inc()
+        self._health.bad("docker", why)
+
+    def decided(self, wanted: Desired, seen: Seen) -> None:
+        """Say what is refused, each once."""
+        problems = dict(wanted.reasons) | dict(seen.refused)
+        self._problems.update(problems)
+        self._refused.clear()
+        for problem in problems.values():
+            self._refused.labels(problem.code).inc()
+
+    def holding(self, held: frozenset[str]) -> None:
+        """Say that a mass removal waits for a second list."""
+        if held and not self._held:
+            log.warning("most containers are missing from one list, listing again %s", Details(missing=len(held)))
+        self._held = held
+
+    def wrote(self, batch: tuple[Change, ...], before: Mapping[str, Entry], wanted: Desired) -> None:
+        """Say what one transaction changed."""
+        old = instances_in(before[change.key] for change in batch if change.key in before)
+        for change in batch:
+            now = wanted.instances[change.key] if isinstance(change, Put) else None
+            self._changes.labels("put" if now else "delete").inc()
+            _say_change(change.key, old.get(change.key), now, wanted.reasons)
+
+    def not_written(self, why: str) -> None:
+        """Say that a transaction failed; what it changed is not known."""
+        self._failures.inc()
+        self._health.bad("catalog", why)
+
+    def published(self, entries: Mapping[str, Entry]) -> None:
+        """Say that etcd holds what it should."""
+        self._health.good("catalog")
+        self._last.labels("write").set(time.time())
+        if entries == self._entries:
+            return
+        self._entries = dict(entries)
+        states = [instance.state for instance in instances_in(entries.values()).values()]
+        for state in ("ready", "draining"):
+            self._published.labels(state).set(states.count(state))
+
+    def explain(self) -> dict[str, Any]:
+        """Return what is published and why the rest is not, for /explain."""
+        host, claim = self._standing.host, self._standing.claim
+        instances = instances_in(self._entries.values())
+        return {
+            "host": {"id": host.id, "ip": host.ip, "engine": host.engine} if host else None,
+            "lease": f"{claim.lease:x}" if claim else None,
+            "drained": self._standing.drained,
+            "not_ready": dict(self._health.not_ready()),
+            "published": [_shown(key, instances[key]) for key in sorted(instances)],
+            "refused": {where: _explained(problem) for where, problem in self._problems.current.items()},
+        }
+
+
+def _shown(key: str, instance: Instance) -> dict[str, Any]:
+    return {
+        "key": key,
+        "service": instance.service,
+        "address": f"[{instance.address}]:{instance.port}" if ":" in instance.address else _at(instance),
+        "service_port": instance.service_port,
+        "state": instance.state,
+        "role": instance.role,
+        "container": instance.container_name,
+        "container_port": instance.container_port,
+    }
+
+
+def _explained(problem: Problem) -> dict[str, str]:
+    return {"code": problem.code, "text": problem.text, "meaning": _MEANINGS[problem.code]}
+
+
+def _at(instance: Instance) -> str:
+    return f"{instance.address}:{instance.port}"
+
+
+def _say_change(key: str, before: Instance | None, now: Instance | None, reasons: Mapping[str, Problem]) -> None:
+    if before == now:
+        log.debug("put again under another lease %s", Details(key=key))
+        return
+    instance = now or before
+    if instance is None:
+        log.info("withdrawn %s", Details(key=key, why="unreadable"))
+        return
+    who = Details(service=instance.service, container=instance.container_name, address=_at(instance))
+    if now is None:
+        log.info("withdrawn %s", Details(**who, why=_why(instance, reasons)))
+    elif before is None or before.state != now.state:
+        log.info("%s %s", "draining" if now.state == "draining" else "published", who)
+    else:
+        log.info("changed %s", who)
+
+
+def _why(instance: Instance, reasons: Mapping[str, Problem]) -> str:
+    for where in (f"{instance.container_name}:{instance.container_port}", instance.container_name):
+        if where in reasons:
+            return reasons[where].code
+    return "gone"

@@ -1,0 +1,134 @@
+"""Reading what Docker's inspect says."""
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.errors import Rejected
+from register.docker.container import Binding, Network, Port, parse_inspect, parse_signal, parse_time
+from tests.parts.containers import INSPECT, recorded, recorded_container
+
+NAMES = sorted(path.stem for path in INSPECT.glob("*.json"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_recorded_container_can_be_read(name: str) -> None:
+    container = recorded_container(name)
+
+    assert len(container.id) == 64
+    assert container.image == "debian:trixie-slim"
+    assert container.started_ns > 1_600_000_000 * 10**9
+
+
+def test_what_a_published_container_says() -> None:
+    container = recorded_container("bridge_published")
+
+    assert container.name == "reg-test-rec-bridge_published"
+    assert container.labels == {"SERVICE_NAME": "whoami"}
+    assert container.networks == (Network("bridge", "172.17.0.2"),)
+    assert container.exposed == (Port(8000),)
+    assert container.bindings == (Binding(Port(8000), "0.0.0.0", 32768), Binding(Port(8000), "::", 32768))
+    assert (container.running, container.paused, container.health) == (True, False, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        ("paused", "paused", True),
+        ("unhealthy", "health", "unhealthy"),
+        ("health_starting", "health", "starting"),
+        ("stop_signal", "stop_signal", 3),
+        ("host", "network_mode", "host"),
+        ("none", "networks", (Network("none"),)),
+        ("bridge_several", "env", {"SERVICE_8000_NAME": "web"}),
+    ],
+)
+def test_single_facts(name: str, field: str, value: object) -> None:
+    assert getattr(recorded_container(name), field) == value
+
+
+def test_missing_parts_read_as_empty() -> None:
+    document = {"Id": "a" * 64, "State": {"StartedAt": "2026-01-01T00:00:00Z"}}
+
+    container = parse_inspect(document)
+
+    assert (container.name, container.image, container.bindings, container.running) == ("a" * 12, "", (), False)
+
+
+def test_a_hostile_name_is_made_printable() -> None:
+    document = recorded("bridge_published") | {"Name": "/web\n\x1b[2J" + "x" * 500}
+
+    container = parse_inspect(document)
+
+    assert container.name.startswith("web??[2Jx")
+    assert len(container.name) == 255
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("Id",), "short"),
+        (("Id",), 7),
+        (("State",), []),
+        (("State", "StartedAt"), "yesterday"),
+        (("Config", "Labels"), {"a": 1}),
+        (("Config", "ExposedPorts"), {"http": {}}),
+        (("NetworkSettings", "Ports"), {"80/tcp": [{"HostIp": "", "HostPort": "99999"}]}),
+        (("NetworkSettings", "Ports"), {"80/tcp": ["x"]}),
+        (("RestartCount",), "many"),
+    ],
+)
+def test_what_is_malformed_is_rejected_in_one_line(path: tuple[str, ...], value: object) -> None:
+    document = copy.deepcopy(recorded("bridge_published"))
+    part: Any = document
+    for name in path[:-1]:
+        part = part[name]
+    part[path[-1]] = value
+
+    with pytest.raises(Rejected, match=r"\A[^\n]+\Z"):
+        parse_inspect(document)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(part=st.sampled_from(["Id", "State", "Config", "NetworkSettings", "HostConfig", "Name"]), value=json_values)
+def test_any_json_is_read_or_rejected(part: str, value: object) -> None:
+    document = recorded("bridge_published") | {part: value}
+
+    try:
+        parse_inspect(document)
+    except Rejected:
+        return
+
+
+@pytest.mark.parametrize(
+    ("text", "ns"),
+    [
+        ("1970-01-01T00:00:01Z", 10**9),
+        ("1970-01-01T00:00:00.000000007Z", 7),
+        ("1970-01-01T01:00:00.5+01:00", 500_000_000),
+        ("1969-12-31T23:00:00-01:00", 0),
+        ("0001-01-01T00:00:00Z", -62135596800 * 10**9),
+    ],
+)
+def test_times_are_nanoseconds(text: str, ns: int) -> None:
+    assert parse_time(text) == ns
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        *[("15", 15), ("SIGTERM", 15), ("term", 15), ("SIGQUIT", 3), ("SIGRTMIN+3", 37), ("RTMAX-1", 63)],
+        *[("", None), ("0", None), ("999", None), ("SIGNOTHING", None), ("_DFL", None), ("9" * 5000, None)],
+    ],
+)
+def test_signals_by_name_and_number(text: str, number: int | None) -> None:
+    assert parse_signal(text) == number

@@ -1,0 +1,49 @@
+"""What events leave behind."""
+
+from register.docker.hints import KEPT, DockerEvent, Hint, Hints
+
+
+def event(action: str, time_ns: int = 1, signal: str = "", container: str = "a") -> DockerEvent:
+    return DockerEvent(container, action, signal, time_ns)
+
+
+def after(*events: DockerEvent) -> Hints:
+    hints = Hints()
+    for each in events:
+        hints = hints.after(each)
+    return hints
+
+
+def test_the_last_time_of_each_signal_is_kept() -> None:
+    hints = after(event("kill", 1, "15"), event("kill", 3, "15"), event("kill", 2, "9"), event("kill", 4, "HUP"))
+
+    assert hints.of("a").signals == {15: 3, 9: 2, 1: 4}
+    assert hints.last_ns == 4
+
+
+def test_events_that_change_a_container_are_counted() -> None:
+    hints = after(
+        event("start"), event("kill", signal="15"), event("rename"), event("die"), event("start", container="b")
+    )
+
+    assert [hints.of(name).changes for name in "abc"] == [2, 1, 0]
+
+
+def test_a_death_is_forgotten_at_the_next_start() -> None:
+    assert after(event("die", 5)).of("a").died_ns == 5
+    assert after(event("destroy", 5)).of("a").died_ns == 5
+    assert after(event("die", 5), event("stop", 6), event("start", 7)).of("a").died_ns == 0
+    assert after(event("kill", 5, "9")).of("a").died_ns == 0
+
+
+def test_a_signal_that_cannot_be_read_is_none() -> None:
+    assert after(event("kill", signal="\n")).of("a") == Hint()
+
+
+def test_the_oldest_is_forgotten_at_last() -> None:
+    hints = after(*(event("start", container=str(number)) for number in range(KEPT)), event("die", container="0"))
+    hints = hints.after(event("start", container="new"))
+
+    assert len(hints.by_container) == KEPT
+    assert hints.of("0").died_ns
+    assert hints.of("1") == Hint()

@@ -1,0 +1,66 @@
+"""Whose host it is."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.errors import Rejected
+from register.host.owner import Owner, Signs, decode, encode, judge
+
+MINE = Owner(
+    life="me",
+    host_ip="10.0.0.1",
+    hostname="h1",
+    since="2026-01-01T00:00:00Z",
+    engine="E1",
+    container="c1",
+    pid=10,
+    pid_namespace="pid:[1]",
+    boot_id="b1",
+    started_ticks=100,
+)
+OTHER = replace(MINE, life="other")
+NOTHING = Signs(None, None)
+
+
+@pytest.mark.parametrize(
+    ("other", "signs", "verdict"),
+    [
+        (MINE, Signs(True, True), "over"),  # my own write, whose answer got lost
+        (OTHER, Signs(True, None), "alive"),
+        (OTHER, Signs(False, True), "over"),
+        (OTHER, NOTHING, "over"),  # the same container, started anew
+        (replace(OTHER, container="c2"), Signs(None, True), "alive"),
+        (replace(OTHER, container="c2"), Signs(None, False), "over"),
+        (replace(OTHER, container=None), NOTHING, "unknown"),
+        (replace(OTHER, boot_id="b0"), Signs(None, True), "over"),
+        (replace(OTHER, engine="E2"), Signs(None, False), "elsewhere"),
+        (replace(OTHER, engine="E2", boot_id="b0"), NOTHING, "elsewhere"),
+        (replace(OTHER, engine=None), Signs(False, None), "over"),
+        (replace(OTHER, engine=None, boot_id="b0"), NOTHING, "elsewhere"),
+        (replace(OTHER, engine=None, container="c2"), Signs(None, True), "alive"),
+    ],
+)
+def test_whether_another_life_is_over(other: Owner, signs: Signs, verdict: str) -> None:
+    assert judge(other, MINE, signs) == verdict
+
+
+def test_an_owner_survives_the_way_through_etcd() -> None:
+    bare = replace(MINE, engine=None, container=None)
+
+    assert decode(encode(MINE)) == MINE
+    assert decode(encode(bare)) == bare
+
+
+@pytest.mark.parametrize("value", [b"", b"{}", b"[]", b'{"v":2}', b"\xff", encode(MINE).replace(b"10,", b'"x",')])
+def test_a_record_of_another_kind_is_rejected(value: bytes) -> None:
+    with pytest.raises(Rejected):
+        decode(value)
+
+
+@given(st.binary())
+def test_any_bytes_are_rejected_at_worst(value: bytes) -> None:
+    with pytest.raises(Rejected):
+        decode(value)

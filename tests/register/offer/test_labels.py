@@ -1,0 +1,231 @@
+"""The contract's labels: how each is read, which wins, and what a wrong one says."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.errors import Rejected
+from catalog.record import Check
+from register.offer.instances import Policy, instances_of
+from register.offer.labels import PortLabels, labels_of, read
+from tests.parts.containers import container, published
+
+
+def said(labels: dict[str, str], env: dict[str, str] | None = None, port: int = 8000) -> PortLabels:
+    return read(labels_of(container(labels=labels, env=env or {})), port)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "field", "value"),
+    [
+        ("IGNORE", "true", "ignore", True),
+        ("IGNORE", "false", "ignore", False),
+        ("PORT", "80", "port", 80),
+        ("PORT", "auto", "port", "auto"),
+        ("MODE", "http", "mode", "http"),
+        ("HOSTS", "Shop.example, *.shop.example", "hosts", ("shop.example", "*.shop.example")),
+        ("ROLE", "stub", "role", "stub"),
+        ("WEIGHT", "0", "weight", 0),
+        ("CHECK_HTTP", "/health", "check", Check("http", "/health")),
+        ("CHECK_TCP", "true", "check", Check("tcp")),
+        ("CHECK_TCP", "false", "check", Check("none")),
+        ("CHECK_INTERVAL", "2s", "check", Check(interval_ms=2000)),
+        ("CHECK_TIMEOUT", "500ms", "check", Check(timeout_ms=500)),
+        ("BALANCE", "leastconn", "balance", "leastconn"),
+        ("BALANCE", "hash:X-User", "hash_header", "X-User"),
+        ("BALANCE", "hash:X-User", "plain_balance", None),
+        ("STUB_POLICY", "Share=5%", "stub_policy", "share=5%"),
+        ("PATH", "/api, /v1/", "paths", ("/api", "/v1/")),
+        ("PROTO", "h2c", "proto", "h2c"),
+        ("CANARY", "X-Canary=on", "canary", "X-Canary=on"),
+        ("LOCALITY", "zone", "locality", "zone"),
+        ("SLOW_START", "30s", "slow_start_ms", 30_000),
+        ("MAXCONN", "50", "maxconn", 50),
+        ("CHECK_GRPC", "true", "check", Check("tcp", grpc=True)),
+        ("STICKY", "cookie", "sticky", "cookie"),
+        ("TIMEOUT", "1m", "timeout_ms", 60_000),
+        ("RETRY", "all", "retry", "all"),
+        ("PANIC", "off", "panic", "off"),
+        ("ON_ABSENCE", "drop", "on_absence", "drop"),
+        ("NETWORK", "front", "network", "front"),
+        ("ADDRESS", "10.9.9.9", "address", "10.9.9.9"),
+        ("TAGS", r"a,b\,c, d,,a", "tags", ("a", "b,c", "d")),
+        ("REGION", "eu-1", "attributes", {"region": "eu-1"}),
+    ],
+)
+def test_each_label_container_wide_and_for_one_port(name: str, text: str, field: str, value: object) -> None:
+    assert getattr(said({f"SERVICE_{name}": text}), field) == value
+    assert getattr(said({f"SERVICE_8000_{name}": text}), field) == value
+    assert getattr(said({f"SERVICE_9000_{name}": text}), field) == getattr(PortLabels(), field)
+    assert getattr(said({}, {f"SERVICE_{name}": text}), field) == value
+
+
+@pytest.mark.parametrize(
+    ("labels", "env", "weight"),
+    [
+        ({"SERVICE_WEIGHT": "1"}, {"SERVICE_WEIGHT": "2"}, 1),
+        ({"SERVICE_WEIGHT": "1"}, {"SERVICE_8000_WEIGHT": "2"}, 2),
+        ({"SERVICE_WEIGHT": "1", "SERVICE_8000_WEIGHT": "2"}, {"SERVICE_8000_WEIGHT": "3"}, 2),
+        ({"SERVICE_WEIGHT": ""}, {"SERVICE_WEIGHT": "2"}, 100),
+    ],
+    ids=["label beats variable", "port beats all", "both", "an empty label takes a variable back"],
+)
+def test_which_one_wins(labels: dict[str, str], env: dict[str, str], weight: int) -> None:
+    assert said(labels, env).weight == weight
+
+
+def test_a_tcp_check_of_one_port_beats_an_http_check_of_all() -> None:
+    labels = {"SERVICE_CHECK_HTTP": "/up", "SERVICE_5432_CHECK_TCP": "true", "SERVICE_CHECK_INTERVAL": "5s"}
+
+    assert said(labels, port=5432).check == Check("tcp", interval_ms=5000)
+    assert said(labels, port=8000).check == Check("http", "/up", interval_ms=5000)
+
+
+def test_virtual_host_is_read_unless_there_are_hosts() -> None:
+    assert said({}, {"VIRTUAL_HOST": "a.example"}).hosts == ("a.example",)
+    assert said({"SERVICE_HOSTS": "b.example"}, {"VIRTUAL_HOST": "a.example"}).hosts == ("b.example",)
+
+
+def test_who_names_hosts_or_paths_means_http() -> None:
+    assert said({"SERVICE_HOSTS": "a.example"}).mode == "http"
+    assert said({}, {"VIRTUAL_PATH": "/api"}).mode == "http"
+    assert said({"SERVICE_HOSTS": "a.example", "SERVICE_MODE": "tcp"}).mode == "tcp"
+
+
+def test_what_an_http_check_expects_is_published_with_any_check() -> None:
+    labels = {"SERVICE_CHECK_STATUS": "200-299,404", "SERVICE_CHECK_HOST": "Up.example"}
+
+    assert said(labels | {"SERVICE_CHECK_HTTP": "/up"}).check == Check(
+        "http", "/up", status="200-299,404", host="up.example"
+    )
+    assert said(labels).check == Check("tcp", status="200-299,404", host="up.example")
+
+
+def test_what_looks_secret_is_no_attribute() -> None:
+    env = {"SERVICE_DB_PASSWORD": "x", "SERVICE_API_TOKEN": "x", "SERVICE_API_KEY": "x", "SERVICE_KEYSPACE": "k"}
+    env["SERVICE_DB_URL"] = "postgres://app:hunter2@db/x"
+
+    assert said({}, env).attributes == {"keyspace": "k"}
+
+
+def test_what_is_no_setting_of_ours_never_keeps_a_container_out() -> None:
+    env = {
+        "SERVICE_ACCOUNT_JSON": '{"a":\n"-----BEGIN PRIVATE KEY"}',
+        "SERVICE_REGION": "eu\n",
+        "SERVICE_LONG": "x" * 300,
+    }
+    env |= {f"SERVICE_A{number:03}": "x" for number in range(100)}
+
+    attributes = said({}, env).attributes
+
+    assert list(attributes) == [f"a{number:03}" for number in range(64)]
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "message"),
+    [
+        ("SERVICE_8000_WEIGHT", "300", "SERVICE_8000_WEIGHT of web-1: '300' is not a whole number from 0 to 256"),
+        ("SERVICE_WEIGHT", "-1", "SERVICE_WEIGHT of web-1: '-1' is not a whole number from 0 to 256"),
+        ("SERVICE_WEIGHT", "1" * 200, f"SERVICE_WEIGHT of web-1: '{'1' * 79} is not a whole number from 0 to 256"),
+        ("SERVICE_PORT", "0", "SERVICE_PORT of web-1: '0' is not a whole number from 1 to 65535, or auto"),
+        ("SERVICE_MODE", "udp", "SERVICE_MODE of web-1: 'udp' is not one of tcp, http"),
+        ("SERVICE_IGNORE", "maybe", "SERVICE_IGNORE of web-1: 'maybe' is neither true nor false"),
+        ("SERVICE_HOSTS", "a b/c", "SERVICE_HOSTS of web-1: 'b/c' is not a host name, or one with a leading *."),
+        ("VIRTUAL_HOST", "~^x", "VIRTUAL_HOST of web-1: '~^x' is not a host name, or one with a leading *."),
+        ("SERVICE_CHECK_HTTP", "health", "SERVICE_CHECK_HTTP of web-1: 'health' is not a path such as /health"),
+        (
+            "SERVICE_STUB_POLICY",
+            "share=200%",
+            "SERVICE_STUB_POLICY of web-1: 'share=200%' is not supersede, fallback, pin or share=N% "
+            "with N from 0 to 100",
+        ),
+        ("SERVICE_BALANCE", "hash", "SERVICE_BALANCE of web-1: 'hash' is not hash:<header> with the name of a header"),
+        (
+            "SERVICE_BALANCE",
+            "uri",
+            "SERVICE_BALANCE of web-1: 'uri' is not one of roundrobin, leastconn, random, source, hash:<header>",
+        ),
+        ("SERVICE_PATH", "api", "SERVICE_PATH of web-1: 'api' is not the beginning of a path, such as /api"),
+        ("SERVICE_CANARY", "a b", "SERVICE_CANARY of web-1: 'a b' is not the name of a header, or name=value"),
+        (
+            "SERVICE_CHECK_STATUS",
+            "2xx",
+            "SERVICE_CHECK_STATUS of web-1: '2xx' is not status codes such as 200 or 200-299,404",
+        ),
+        (
+            "SERVICE_CHECK_INTERVAL",
+            "5",
+            "SERVICE_CHECK_INTERVAL of web-1: '5' is not a duration such as 500ms, 2s or 1m, from 100ms to 24h",
+        ),
+        (
+            "SERVICE_MODE",
+            "http\nserver x",
+            r"SERVICE_MODE of web-1: 'http\nserver x' is not printable text of at most 255 characters",
+        ),
+    ],
+)
+def test_a_bad_value_names_container_label_and_what_would_be_right(key: str, text: str, message: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        said({key: text})
+
+    assert str(caught.value) == message
+
+
+def test_a_bad_value_refuses_only_its_own_port() -> None:
+    two = container(bindings=published(80, 8000), labels={"SERVICE_8000_WEIGHT": "300"})
+
+    offer = instances_of(two, Policy("10.0.0.1"))
+
+    assert [instance.service for instance in offer.instances] == ["whoami-80"]
+    assert {where: problem.code for where, problem in offer.reasons.items()} == {"web-1:8000": "BAD_LABEL"}
+
+
+names = st.sampled_from(
+    [
+        "NAME",
+        "PORT",
+        "MODE",
+        "HOSTS",
+        "WEIGHT",
+        "CHECK_HTTP",
+        "CHECK_TCP",
+        "CHECK_INTERVAL",
+        "NETWORK",
+        "ADDRESS",
+        "TAGS",
+    ]
+)
+keys = st.builds(
+    lambda port, name: f"SERVICE_{port}{name}", st.sampled_from(["", "80_", "8000_", "99999_"]), names | st.text()
+)
+
+
+@given(labels=st.dictionaries(keys | st.text(), st.text() | st.sampled_from(["web", "auto", "/x"]), max_size=6))
+def test_no_label_whatever_makes_it_fail(labels: dict[str, str]) -> None:
+    two = container(bindings=published(80, 8000), labels=labels)
+
+    offer = instances_of(two, Policy("10.0.0.1"))
+
+    assert offer.instances or offer.reasons
+    assert all("\n" not in problem.text for problem in offer.reasons.values())
+
+
+@given(text=st.text(), image=st.text())
+def test_no_name_or_image_whatever_makes_it_fail(text: str, image: str) -> None:
+    changes: dict[str, Any] = {"image": image, "labels": {"com.docker.compose.service": text}}
+
+    offer = instances_of(container(**changes), Policy("10.0.0.1"))
+
+    assert len(offer.instances) + len(offer.reasons) == 1
+
+
+def test_all_bad_labels_are_told_at_once() -> None:
+    with pytest.raises(Rejected) as caught:
+        said({"SERVICE_MODE": "htpp", "SERVICE_WEIGHT": "-1"})
+
+    assert str(caught.value) == (
+        "SERVICE_MODE of web-1: 'htpp' is not one of tcp, http; "
+        "SERVICE_WEIGHT of web-1: '-1' is not a whole number from 0 to 256"
+    )

@@ -1,0 +1,95 @@
+"""What was worked out for a container is used again, and only as long as nothing that it comes from has changed."""
+
+from typing import Any
+
+import pytest
+
+from catalog.record import encode
+from register.docker.container import Container
+from register.docker.hints import DockerEvent, Hints
+from register.offer.instances import Offer, Policy, instances_of
+from register.offer.offers import Offers
+from tests.parts.containers import ID, container, published
+
+POLICY = Policy("10.0.0.1")
+OTHER = container(id="ab" * 32, name="db-1", bindings=published(5432))
+
+
+def event(action: str, time_ns: int = 2_000_000_000) -> DockerEvent:
+    return DockerEvent(ID, action, "15" if action == "kill" else "", time_ns)
+
+
+def asked(offers: Offers, first: Container, hints: Hints | None = None, policy: Policy = POLICY) -> tuple[Offer, Offer]:
+    one, two = offers.of((first, OTHER), hints or Hints(), policy)
+    return one, two
+
+
+def test_what_did_not_change_is_not_worked_out_again() -> None:
+    offers = Offers()
+    before = asked(offers, container())
+
+    after = asked(offers, container())
+
+    assert [offer is said for offer, said in zip(after, before, strict=True)] == [True, True]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"name": "web-2"}, {"labels": {"SERVICE_NAME": "x"}}, {"paused": True}, {"bindings": ()}, {"started_ns": 5}],
+)
+def test_a_changed_container_is_and_the_others_are_not(changes: dict[str, Any]) -> None:
+    offers = Offers()
+    before = asked(offers, container())
+
+    after = asked(offers, container(**changes))
+
+    assert after[0] == instances_of(container(**changes), POLICY)
+    assert after[1] is before[1]
+
+
+@pytest.mark.parametrize(("action", "states"), [("kill", ["draining"]), ("die", []), ("rename", ["ready"])])
+def test_an_event_counts_at_once(action: str, states: list[str]) -> None:
+    offers = Offers()
+    asked(offers, container())
+
+    after = asked(offers, container(), Hints().after(event(action)))
+
+    assert [instance.state for instance in after[0].instances] == states
+
+
+def test_an_event_of_an_earlier_start_does_not() -> None:
+    late = container(started_ns=3_000_000_000)
+
+    offer = asked(Offers(), late, Hints().after(event("die")))[0]
+
+    assert [instance.state for instance in offer.instances] == ["ready"]
+
+
+def test_another_policy_counts_for_all() -> None:
+    offers = Offers()
+    asked(offers, container())
+
+    after = asked(offers, container(), policy=Policy("10.0.0.2"))
+
+    assert [offer.instances[0].address for offer in after] == ["10.0.0.2", "10.0.0.2"]
+
+
+def test_who_is_gone_is_forgotten() -> None:
+    offers = Offers()
+    before = asked(offers, container())
+
+    assert offers.of((OTHER,), Hints(), POLICY) == (before[1],)
+    assert asked(offers, container())[0] is not before[0]
+
+
+def test_records_are_those_of_the_instances_as_they_are_now() -> None:
+    offers = Offers()
+    ready = asked(offers, container())[0].instances[0]
+    draining = asked(offers, container(paused=True))[0].instances[0]
+    before = offers.records({"/a": ready, "/b": ready})
+
+    after = offers.records({"/a": ready, "/b": draining})
+
+    assert before == {"/a": encode(ready), "/b": encode(ready)}
+    assert after == {"/a": encode(ready), "/b": encode(draining)}
+    assert after["/a"] is before["/a"]
