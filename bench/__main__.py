@@ -10,14 +10,41 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import churn, door, idle, kills, pure, reloads, report, restarts, rolls, scale, start, stop, switches
+from bench import (
+    churn,
+    door,
+    idle,
+    kills,
+    pure,
+    reloads,
+    report,
+    restarts,
+    rolls,
+    scale,
+    start,
+    stop,
+    switches,
+)
 from bench.measure import Figure, say
 from bench.world import TAG
 
 RESULTS = Path(__file__).parent.parent / ".run" / "bench"
 PARTS: dict[str, Callable[..., list[Figure]]] = {
     module.__name__.rpartition(".")[2]: module.run
-    for module in (start, stop, rolls, kills, reloads, restarts, scale, pure, churn, idle, switches, door)
+    for module in (
+        start,
+        stop,
+        rolls,
+        kills,
+        reloads,
+        restarts,
+        scale,
+        pure,
+        churn,
+        idle,
+        switches,
+        door,
+    )
 }
 
 # What issue 3 asks for where the default is shorter.
@@ -69,23 +96,35 @@ def _report() -> int:
 def _command(part: str, options: dict[str, float]) -> str:
     """Return the command that measures this again: what differs from the defaults is in it."""
     defaults = {name: p.default for name, p in inspect.signature(PARTS[part]).parameters.items()}
-    words = [f"--{n.removesuffix('_s').replace('_', '-')} {v:g}" for n, v in options.items() if v != defaults[n]]
+    words = [
+        f"--{n.removesuffix('_s').replace('_', '-')} {v:g}"
+        for n, v in options.items()
+        if v != defaults[n]
+    ]
     return shlex.join(["python", "-m", "bench", part]) + "".join(f" {word}" for word in words)
 
 
 def _parser() -> argparse.ArgumentParser:
     """Return a parser with a command for each part; its options are the parameters of the part's `run`."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="all parts, as often and as long as issue 3 asks")
+    parser.add_argument(
+        "--full", action="store_true", help="all parts, as often and as long as issue 3 asks"
+    )
     commands = parser.add_subparsers(dest="part")
-    commands.add_parser("report", help="write docs/bench.md and the picture from the newest result of each part")
+    commands.add_parser(
+        "report", help="write docs/bench.md and the picture from the newest result of each part"
+    )
     for name, function in PARTS.items():
         text = sys.modules[function.__module__].__doc__
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("--strict", action="store_true", help="status 1 if a bound of issue 3 is missed")
+        command.add_argument(
+            "--strict", action="store_true", help="status 1 if a bound of issue 3 is missed"
+        )
         for option, parameter in inspect.signature(function).parameters.items():
             flag = f"--{option.removesuffix('_s').replace('_', '-')}"
-            command.add_argument(flag, dest=option, type=type(parameter.default), default=parameter.default)
+            command.add_argument(
+                flag, dest=option, type=type(parameter.default), default=parameter.default
+            )
     return parser
 
 

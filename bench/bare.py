@@ -55,7 +55,9 @@ class Bare:
             container, kind = event["id"], event["Action"]
             with contextlib.suppress(Refused):  # it is gone already
                 value = self._value(api, container) if kind == "start" else {"state": kind}
-                put = Put(PREFIX + container, json.dumps(value).encode(), revisions.get(container, 0))
+                put = Put(
+                    PREFIX + container, json.dumps(value).encode(), revisions.get(container, 0)
+                )
                 revisions[container] = store.write([put], lease=0)
 
     def follow(self) -> None:
@@ -81,7 +83,9 @@ class Bare:
             case "kill":
                 self._ask(f"set server {name} state drain")
             case "die":
-                self._ask(f"disable server {name}; shutdown sessions server {name}; del server {name}")
+                self._ask(
+                    f"disable server {name}; shutdown sessions server {name}; del server {name}"
+                )
 
     def _ask(self, commands: str) -> None:
         with socket.socket(socket.AF_UNIX) as admin:

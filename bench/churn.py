@@ -19,7 +19,9 @@ def run(changes: int = 1000, seconds_s: float = 60.0) -> list[Figure]:
     """Make so many changes, evenly spread over this time."""
     with Engine() as engine, pair_of(engine) as pair:
         records = Records(pair.address)
-        records.put(*(_instance(service, number) for service in range(SERVICES) for number in range(EACH)))
+        records.put(
+            *(_instance(service, number) for service in range(SERVICES) for number in range(EACH))
+        )
         wait_for(
             lambda: all(listens(pair, PORT + service) for service in (0, SERVICES - 1)),
             30,
@@ -34,7 +36,9 @@ def run(changes: int = 1000, seconds_s: float = 60.0) -> list[Figure]:
         records.close()
     share = (changes - reloads) / changes * 100
     return [
-        at_least(f"{changes:,} changes in {took_s:.0f} s: without a reload", share, "%", WITHOUT_RELOAD),
+        at_least(
+            f"{changes:,} changes in {took_s:.0f} s: without a reload", share, "%", WITHOUT_RELOAD
+        ),
         Figure("reloads", reloads, ""),
         Figure("runtime updates", updates, ""),
         at_most("docker-discover, of a core", used, "%", CORE),

@@ -47,8 +47,14 @@ def run(services: int = 1000, calls: int = 20_000, more: int = 30) -> list[Figur
     return [
         Figure("a call to one service alone, p50", percentile(one, 50) / 1000, "ms"),
         Figure(f"a call to any of {services:,}, p50", percentile(all_, 50) / 1000, "ms"),
-        Figure(f"a call to any of {services:,}, p99", percentile(list(chain(*took_us[many])), 99) / 1000, "ms"),
-        at_most(f"any of {services:,} to one alone, p50 of {BATCH} calls each in turn", ratio, "×", 1.1),
+        Figure(
+            f"a call to any of {services:,}, p99",
+            percentile(list(chain(*took_us[many])), 99) / 1000,
+            "ms",
+        ),
+        at_most(
+            f"any of {services:,} to one alone, p50 of {BATCH} calls each in turn", ratio, "×", 1.1
+        ),
         *spread(f"from the record of one more than {services:,} to its first reply", added_ms)[:2],
         at_most(f"reloads for {more} more", made, "", 0),
     ]
@@ -98,7 +104,10 @@ class World:
 
     def put(self, numbers: range) -> None:
         """Publish services, each at an address of its own."""
-        puts = [Put(key_of(PREFIX, identity(HOST, one)), encode(one), 0) for one in map(self._record, numbers)]
+        puts = [
+            Put(key_of(PREFIX, identity(HOST, one)), encode(one), 0)
+            for one in map(self._record, numbers)
+        ]
         for begin in range(0, len(puts), CHANGES_MAX):
             self.store.write(puts[begin : begin + CHANGES_MAX], lease=0)
 
@@ -124,7 +133,9 @@ def _doors(services: int) -> Iterator[World]:
         for name in ("server", "etcd", "discover"):
             (folder / name).mkdir()
         server, port = free_port(), free_port()
-        stack.enter_context(running(folder / "server", "machine")).start(STRONG.format(port=server, service="strong"))
+        stack.enter_context(running(folder / "server", "machine")).start(
+            STRONG.format(port=server, service="strong")
+        )
         etcd = stack.enter_context(Etcd(folder / "etcd"))
         store = Store(etcd.access)
         stack.callback(store.close)
@@ -136,7 +147,9 @@ def _doors(services: int) -> Iterator[World]:
         door.start()
         door.wait_ready(120)
         client = Client(door.door)
-        wait_for(lambda: all(map(client.answers, range(services))), 120, f"{services} services answer")
+        wait_for(
+            lambda: all(map(client.answers, range(services))), 120, f"{services} services answer"
+        )
         client.close()
         say(f"{services} services on one door, {door.reloads()} reloads")
         yield world

@@ -37,7 +37,9 @@ class Api:
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Make a request and return its answer; 304 is as good as done. Raises Refused."""
         headers = {"Content-Type": "application/json"} if body is not None else {}
-        self._connection.request(method, path, json.dumps(body) if body is not None else None, headers)
+        self._connection.request(
+            method, path, json.dumps(body) if body is not None else None, headers
+        )
         response = self._connection.getresponse()
         text = response.read()
         if response.status >= 400:

@@ -21,9 +21,17 @@ def run(containers: int = 100, seconds_s: float = 60.0) -> list[Figure]:
         for number in range(containers):
             service = number % SERVICES
             maker.whoami(
-                f"idle-{service}", 8000, {}, SERVICE_PORT=str(PORT + service), SERVICE_NAME=f"idle-{service}"
+                f"idle-{service}",
+                8000,
+                {},
+                SERVICE_PORT=str(PORT + service),
+                SERVICE_NAME=f"idle-{service}",
             ).start()
-        wait_for(lambda: sum("/instances/" in key for key in list(pair.keys())) == containers, 60, "all are published")
+        wait_for(
+            lambda: sum("/instances/" in key for key in list(pair.keys())) == containers,
+            60,
+            "all are published",
+        )
         say(f"{containers} containers run")
         time.sleep(5)  # the last reload's old worker is gone
         return _watched(pair, seconds_s)
@@ -31,7 +39,11 @@ def run(containers: int = 100, seconds_s: float = 60.0) -> list[Figure]:
 
 def _watched(pair: Pair, seconds_s: float) -> list[Figure]:
     records, pids = Records(pair.address), _pids(pair)
-    before = records.revision(), metric(pair, RELOADS), {name: cpu_s(some) for name, some in pids.items()}
+    before = (
+        records.revision(),
+        metric(pair, RELOADS),
+        {name: cpu_s(some) for name, some in pids.items()},
+    )
     time.sleep(seconds_s)
     used = {name: (cpu_s(some) - before[2][name]) / seconds_s * 100 for name, some in pids.items()}
     revisions, reloads = records.revision() - before[0], metric(pair, RELOADS) - before[1]
@@ -43,7 +55,10 @@ def _watched(pair: Pair, seconds_s: float) -> list[Figure]:
     for name, some in pids.items():
         memory = sum(rss_mb(pid) for pid in some)
         if name == "HAProxy":  # not ours; for comparison, master and worker
-            figures += [Figure(f"{name}, of a core", used[name], "%"), Figure(f"{name}, memory", memory, "MB")]
+            figures += [
+                Figure(f"{name}, of a core", used[name], "%"),
+                Figure(f"{name}, memory", memory, "MB"),
+            ]
             continue
         figures.append(at_most(f"{name}, of a core", used[name], "%", CORE))
         figures.append(at_most(f"{name}, memory", memory, "MB", MEMORY_MB))

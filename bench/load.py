@@ -45,8 +45,12 @@ class Client:
     slow: int = 0
     longest_s: float = 0.0
     lost: "collections.Counter[str]" = field(default_factory=collections.Counter)
-    moments: list[tuple[int, int, str]] = field(default_factory=list)  # begin and end of each lost call
-    slow_moments: list[tuple[int, int]] = field(default_factory=list)  # begin and end of each slow call
+    moments: list[tuple[int, int, str]] = field(
+        default_factory=list
+    )  # begin and end of each lost call
+    slow_moments: list[tuple[int, int]] = field(
+        default_factory=list
+    )  # begin and end of each slow call
     by: "collections.Counter[str]" = field(default_factory=collections.Counter)
     last: dict[str, int] = field(default_factory=dict)  # container -> when it answered last
     _socket: socket.socket | None = None
@@ -79,7 +83,9 @@ class Client:
     def _reply(self) -> list[str]:
         connection = self._connected()
         wish = "keep-alive" if self.keep else "close"
-        connection.sendall(f"GET / HTTP/1.1\r\nHost: {self.service}\r\nConnection: {wish}\r\n\r\n".encode())
+        connection.sendall(
+            f"GET / HTTP/1.1\r\nHost: {self.service}\r\nConnection: {wish}\r\n\r\n".encode()
+        )
         head, body = self._read(connection)
         self._calls += 1
         if not self.keep or b"connection: close" in head.lower() or self._calls >= KEPT_CALLS:
@@ -149,7 +155,9 @@ class Load:
             for number, kind in enumerate(kinds)
         }
         for _, process in self._clients.values():
-            assert process.stdout and process.stdout.readline() == b"ready\n", f"a client of {service} did not start"
+            assert process.stdout and process.stdout.readline() == b"ready\n", (
+                f"a client of {service} did not start"
+            )
         self.results: dict[str, list[dict[str, Any]]] = {"close": [], "keep": []}
         self.seconds = 0.0
 
@@ -180,19 +188,35 @@ class Load:
 
     def lost(self, kind: str = "") -> dict[str, int]:
         """Return how many calls were lost, by how."""
-        return dict(sum((collections.Counter(result["lost"]) for result in self._of(kind)), collections.Counter()))
+        return dict(
+            sum(
+                (collections.Counter(result["lost"]) for result in self._of(kind)),
+                collections.Counter(),
+            )
+        )
 
     def moments(self, kind: str = "") -> list[tuple[int, int, str]]:
         """Return when each of the first lost calls began and ended, by this machine's clock, and how it was lost."""
-        return sorted((began, ended, how) for result in self._of(kind) for began, ended, how in result["moments"])
+        return sorted(
+            (began, ended, how)
+            for result in self._of(kind)
+            for began, ended, how in result["moments"]
+        )
 
     def slow_moments(self) -> list[tuple[int, int]]:
         """Return when each of the first slow calls began and ended."""
-        return sorted((began, ended) for result in self._of("") for began, ended in result["slow_moments"])
+        return sorted(
+            (began, ended) for result in self._of("") for began, ended in result["slow_moments"]
+        )
 
     def by(self) -> dict[str, int]:
         """Return how many replies each container gave."""
-        return dict(sum((collections.Counter(result["by"]) for result in self._of("")), collections.Counter()))
+        return dict(
+            sum(
+                (collections.Counter(result["by"]) for result in self._of("")),
+                collections.Counter(),
+            )
+        )
 
     def last_ns(self) -> dict[str, int]:
         """Return when each container answered last, by this machine's clock."""
@@ -203,7 +227,12 @@ class Load:
         return last
 
     def _of(self, kind: str) -> Sequence[dict[str, Any]]:
-        return [result for each, results in self.results.items() if kind in ("", each) for result in results]
+        return [
+            result
+            for each, results in self.results.items()
+            if kind in ("", each)
+            for result in results
+        ]
 
 
 def _kind(error: OSError) -> str:

@@ -22,7 +22,11 @@ class Figure:
 
     @property
     def text(self) -> str:
-        return f"{self.value:,.0f}" if self.value == int(self.value) else f"{self.value:,.{_digits(self.value)}f}"
+        return (
+            f"{self.value:,.0f}"
+            if self.value == int(self.value)
+            else f"{self.value:,.{_digits(self.value)}f}"
+        )
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -72,7 +76,10 @@ def age_s(pid: int) -> float:
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Return rows as text in columns; the first row is the head."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
 
 

@@ -17,8 +17,12 @@ PERCENTS = ("p50", "p90", "p99")
 
 def draw(parts: Mapping[str, Part], path: Path) -> None:
     """Write the picture."""
-    shown = [(kind, part) for kind, part in zip(KINDS, ("start", "stop"), strict=True) if part in parts]
-    figure, axes = pyplot.subplots(1, len(shown), figsize=(3.6 * len(shown), 2.4), dpi=150, squeeze=False)
+    shown = [
+        (kind, part) for kind, part in zip(KINDS, ("start", "stop"), strict=True) if part in parts
+    ]
+    figure, axes = pyplot.subplots(
+        1, len(shown), figsize=(3.6 * len(shown), 2.4), dpi=150, squeeze=False
+    )
     for axis, (kind, part) in zip(axes[0], shown, strict=True):
         values = {each.name: each.value for each in parts[part].figures}
         for offset, (name, colour) in enumerate((("Tandem", TANDEM), ("bare loop", BARE))):

@@ -30,14 +30,18 @@ class Pressed:
         """Return what became of all calls; ends the load."""
         for load in self.loads:
             load.end()
-        rate = sum(load.done("close") for load in self.loads) / max(load.seconds for load in self.loads)
+        rate = sum(load.done("close") for load in self.loads) / max(
+            load.seconds for load in self.loads
+        )
         figures = [at_least(f"{what}: new connections a second", rate, "/s", WANTED_RATE)]
         for load in self.loads:
             lost, mode = load.lost(), load.service.partition("-")[2]
             how = ", ".join(f"{number} {kind}" for kind, number in sorted(lost.items()))
             name = f"{what}, {mode}: lost of {load.done():,}{f' ({how})' if how else ''}"
             figures.append(Figure(name, sum(lost.values()), "", "0", not lost))
-        figures.append(Figure(f"{what}: slower than 0.5 s", sum(load.slow() for load in self.loads), ""))
+        figures.append(
+            Figure(f"{what}: slower than 0.5 s", sum(load.slow() for load in self.loads), "")
+        )
         return figures
 
 
@@ -48,7 +52,9 @@ def pressed(rate: float, *, split: bool = False) -> Iterator[Pressed]:
         maker = Maker(engine)
         for mode, port in PORTS.items():
             for _ in range(REPLICAS):
-                maker.strong(f"load-{mode}", 8000, **of_tandem(f"load-{mode}", port), SERVICE_MODE=mode).start()
+                maker.strong(
+                    f"load-{mode}", 8000, **of_tandem(f"load-{mode}", port), SERVICE_MODE=mode
+                ).start()
         for port in PORTS.values():
             wait_for(lambda port=port: call(pair.address, port), 30, f"port {port} answers")  # type: ignore[misc]
         with contextlib.ExitStack() as stack:
@@ -58,7 +64,10 @@ def pressed(rate: float, *, split: bool = False) -> Iterator[Pressed]:
 def loads_of(pair: Pair, rate: float) -> list[Load]:
     """Start the clients."""
     each = rate / len(PORTS) / CLIENTS
-    return [Load(pair.address, port, f"load-{mode}", close=CLIENTS, keep=1, rate=each) for mode, port in PORTS.items()]
+    return [
+        Load(pair.address, port, f"load-{mode}", close=CLIENTS, keep=1, rate=each)
+        for mode, port in PORTS.items()
+    ]
 
 
 def end_process(container: Container, word: str, number: signal.Signals) -> None:

@@ -20,7 +20,9 @@ from discover.text.render import Layout
 
 P = ParamSpec("P")
 T = TypeVar("T")
-POLICY = Policy(Process(Bind("127.0.0.1", 1936), "/run/admin.sock", 10_000, None, None), ("127.0.0.1",), {})
+POLICY = Policy(
+    Process(Bind("127.0.0.1", 1936), "/run/admin.sock", 10_000, None, None), ("127.0.0.1",), {}
+)
 
 
 def run(times: int = 15) -> list[Figure]:
@@ -28,7 +30,9 @@ def run(times: int = 15) -> list[Figure]:
     figures = []
     for instances, services in SIZES:
         some = _size(instances, services, times)
-        say(f"{instances:,} in {services:,}: {', '.join(f'{name} {ms:.2f} ms' for name, ms in some.items())}")
+        say(
+            f"{instances:,} in {services:,}: {', '.join(f'{name} {ms:.2f} ms' for name, ms in some.items())}"
+        )
         what = f"{instances:,} instances in {services:,} services"
         figures += [Figure(f"{what}: {name}, p50", ms, "ms") for name, ms in some.items()]
     return figures

@@ -23,11 +23,18 @@ def run(count: int = 200, rate: float = 2400.0) -> list[Figure]:
             took_ms.append(_come_and_go(pair, records, len(took_ms)))
             if len(took_ms) % 20 == 0:
                 say(f"{made:g} of {count} reloads")
-        seconds, times = metric(pair, f"{TIMES}_sum") - before[1], metric(pair, f"{TIMES}_count") - before[2]
+        seconds, times = (
+            metric(pair, f"{TIMES}_sum") - before[1],
+            metric(pair, f"{TIMES}_count") - before[2],
+        )
         figures = world.figures(f"{made:g} reloads")
         records.close()
     mean = Figure("check and reload under load, mean", seconds / times * 1000, "ms")
-    return [*figures, mean, *spread("record of a new service to its port answering, under load", took_ms)[:2]]
+    return [
+        *figures,
+        mean,
+        *spread("record of a new service to its port answering, under load", took_ms)[:2],
+    ]
 
 
 def _come_and_go(pair: Pair, records: Records, number: int) -> float:

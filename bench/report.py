@@ -60,7 +60,9 @@ def text(parts: Mapping[str, Part]) -> str:
     """Return everything as one table for the terminal."""
     rows = [("part", "figure", "measured", "wanted", "")]
     for name, part in parts.items():
-        rows += [(name, f.name, f"{f.text} {f.unit}".strip(), f.wanted, _mark(f)) for f in part.figures]
+        rows += [
+            (name, f.name, f"{f.text} {f.unit}".strip(), f.wanted, _mark(f)) for f in part.figures
+        ]
     commands = [f"{name}: {part.command}" for name, part in parts.items()]
     return "\n".join([table(rows), "", *commands])
 
@@ -72,7 +74,9 @@ def markdown(parts: Mapping[str, Part], image: bool) -> str:
     for name, part in parts.items():
         lines += [f"## {name}", "", f"{ABOUT[name]} {part.when}", "", f"    {part.command}", ""]
         lines += ["| | measured | wanted | |", "|---|---|---|---|"]
-        lines += [f"| {f.name} | {f.text} {f.unit} | {f.wanted} | {_mark(f)} |" for f in part.figures]
+        lines += [
+            f"| {f.name} | {f.text} {f.unit} | {f.wanted} | {_mark(f)} |" for f in part.figures
+        ]
         lines.append("")
     return "\n".join(lines)
 
@@ -89,7 +93,10 @@ def write(files: Mapping[str, Path]) -> None:
     else:
         say("no picture: it needs matplotlib (make bench installs it) and the part start")
     (DOCS / "bench.md").write_text(markdown(parts, has_picture))
-    document = {name: {"command": p.command, "figures": [f.as_dict() for f in p.figures]} for name, p in parts.items()}
+    document = {
+        name: {"command": p.command, "figures": [f.as_dict() for f in p.figures]}
+        for name, p in parts.items()
+    }
     (DOCS / "bench.json").write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     say(f"wrote {DOCS.name}/bench.md, bench.json" + (" and bench.png" if has_picture else ""))
 

@@ -13,7 +13,9 @@ Way = Callable[[Pair], None]
 
 def run(count: int = 5, rate: float = 2400.0) -> list[Figure]:
     """End each sidecar so often in each way, at so many new connections a second."""
-    return [figure for form in (ONE, SPLIT) for figure in _ended(form, count, rate, split=form is SPLIT)]
+    return [
+        figure for form in (ONE, SPLIT) for figure in _ended(form, count, rate, split=form is SPLIT)
+    ]
 
 
 def _ended(ways: dict[str, Way], count: int, rate: float, *, split: bool) -> list[Figure]:
@@ -26,7 +28,9 @@ def _ended(ways: dict[str, Way], count: int, rate: float, *, split: bool) -> lis
                 restart(pair)
                 pair.wait_until_ready()
             some = now.figures(f"{count} × {name}")
-            say(f"{count} × {name}: {', '.join(f'{figure.name} {figure.text}' for figure in some[:3])}")
+            say(
+                f"{count} × {name}: {', '.join(f'{figure.name} {figure.text}' for figure in some[:3])}"
+            )
             figures += some
     return figures
 
@@ -44,8 +48,12 @@ def _stop_discover(pair: Pair) -> None:
 ONE: dict[str, Way] = {
     "SIGKILL of docker-register": lambda pair: end_process(pair.register, REGISTER, signal.SIGKILL),
     "docker stop of docker-register": _stop_register,
-    "SIGKILL of docker-discover's process": lambda pair: end_process(pair.discover, DISCOVER, signal.SIGKILL),
-    "SIGTERM of docker-discover's process": lambda pair: end_process(pair.discover, DISCOVER, signal.SIGTERM),
+    "SIGKILL of docker-discover's process": lambda pair: end_process(
+        pair.discover, DISCOVER, signal.SIGKILL
+    ),
+    "SIGTERM of docker-discover's process": lambda pair: end_process(
+        pair.discover, DISCOVER, signal.SIGTERM
+    ),
 }
 # Where HAProxy has a container of its own; else it would be stopped too.
 SPLIT: dict[str, Way] = {"docker stop of docker-discover, HAProxy apart": _stop_discover}

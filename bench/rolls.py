@@ -18,7 +18,9 @@ REPLICAS = 3
 DRAIN_S, PATIENCE_S = 1, 10
 KINDS = {"close": "one connection a call", "keep": "keep-alive"}
 PORTS = {"tcp": 9500, "http": 9501}
-Death = tuple[int, int]  # when the engine was told to end a container, and when it saw that its process had
+Death = tuple[
+    int, int
+]  # when the engine was told to end a container, and when it saw that its process had
 
 
 @dataclass(slots=True)
@@ -74,17 +76,25 @@ def rolled(name: str, end: Callable[[Made], None], count: int, rate: float) -> l
             loads = _rolled(rollers, name, end, count, rate)
             died_ns = stamps.deaths()
         for roller, load in zip(rollers, loads, strict=True):
-            deaths = [(told_ns, died_ns[id_]) for id_, told_ns in roller.told_ns.items() if id_ in died_ns]
+            deaths = [
+                (told_ns, died_ns[id_]) for id_, told_ns in roller.told_ns.items() if id_ in died_ns
+            ]
             figures += _figures(f"{count} rolls by {name}, {roller.mode}", load, deaths)
     return figures
 
 
-def _rolled(rollers: list[Roller], name: str, end: Callable[[Made], None], count: int, rate: float) -> list[Load]:
+def _rolled(
+    rollers: list[Roller], name: str, end: Callable[[Made], None], count: int, rate: float
+) -> list[Load]:
     """Roll all services at once, each under its load; return what became of the calls."""
     failed: list[BaseException] = []
     with contextlib.ExitStack() as stack:
-        loads = [stack.enter_context(Load(r.pair.address, r.port, r.service, rate=rate)) for r in rollers]
-        threads = [threading.Thread(target=_rolls, args=(r, name, end, count, failed)) for r in rollers]
+        loads = [
+            stack.enter_context(Load(r.pair.address, r.port, r.service, rate=rate)) for r in rollers
+        ]
+        threads = [
+            threading.Thread(target=_rolls, args=(r, name, end, count, failed)) for r in rollers
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -94,7 +104,9 @@ def _rolled(rollers: list[Roller], name: str, end: Callable[[Made], None], count
     return loads
 
 
-def _rolls(roller: Roller, name: str, end: Callable[[Made], None], count: int, failed: list[BaseException]) -> None:
+def _rolls(
+    roller: Roller, name: str, end: Callable[[Made], None], count: int, failed: list[BaseException]
+) -> None:
     try:
         for number in range(count):
             roller.roll(end)
@@ -105,19 +117,31 @@ def _rolls(roller: Roller, name: str, end: Callable[[Made], None], count: int, f
 
 
 def _figures(what: str, load: Load, deaths: Sequence[Death]) -> list[Figure]:
-    say(f"{what}: {load.done()} calls, lost {load.lost() or 'none'}, {load.slow()} slower than 0.5 s")
+    say(
+        f"{what}: {load.done()} calls, lost {load.lost() or 'none'}, {load.slow()} slower than 0.5 s"
+    )
     figures = []
     for kind, words in KINDS.items():
         lost, moments = sum(load.lost(kind).values()), load.moments(kind)
         for began_ns, ended_ns, how in moments[:10]:
-            say(f"  {how} from {_after(began_ns, deaths):.1f} to {_after(ended_ns, deaths):.1f} ms after a signal")
-        accepted = sum(_is_accepted(began_ns, ended_ns, deaths) for began_ns, ended_ns, _ in moments)
+            say(
+                f"  {how} from {_after(began_ns, deaths):.1f} to {_after(ended_ns, deaths):.1f} ms after a signal"
+            )
+        accepted = sum(
+            _is_accepted(began_ns, ended_ns, deaths) for began_ns, ended_ns, _ in moments
+        )
         # A killed process takes what it had accepted with it, and what was said over tcp cannot be said again.
         spared = accepted if what.endswith("by SIGKILL, tcp") else 0
         wanted = "0 but what a program had accepted before it was dead" if spared else "0"
-        figures.append(Figure(f"{what}, {words}: lost of {load.done(kind):,}", lost, "", wanted, lost <= spared))
+        figures.append(
+            Figure(
+                f"{what}, {words}: lost of {load.done(kind):,}", lost, "", wanted, lost <= spared
+            )
+        )
         if lost:
-            figures.append(Figure(f"{what}, {words}: of those accepted before a death", accepted, ""))
+            figures.append(
+                Figure(f"{what}, {words}: of those accepted before a death", accepted, "")
+            )
     return figures
 
 

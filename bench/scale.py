@@ -54,13 +54,22 @@ def run(more: int = 9, maxconn: int = 0) -> list[Figure]:
     sizes, figures = [], []
     for instances, services in SIZES:
         what = f"{instances:,} instances in {services:,} services"
-        with Engine() as engine, pair_of(engine) as pair, _servers(engine), tempfile.TemporaryDirectory() as folder:
+        with (
+            Engine() as engine,
+            pair_of(engine) as pair,
+            _servers(engine),
+            tempfile.TemporaryDirectory() as folder,
+        ):
             flags = _template(pair, Path(folder), maxconn) if maxconn else []
             try:
                 sizes.append(_size(pair, instances, services, more, flags))
             except NotRunning as error:
                 say(f"{what}: {error}")
-                figures.append(Figure(f"{what}: process start to answering: {error}", UP_S, "s", "", good=False))
+                figures.append(
+                    Figure(
+                        f"{what}: process start to answering: {error}", UP_S, "s", "", good=False
+                    )
+                )
             else:
                 say(str(sizes[-1]))
                 figures += _figures(what, sizes[-1], sizes[0])
@@ -69,8 +78,12 @@ def run(more: int = 9, maxconn: int = 0) -> list[Figure]:
 
 def _template(pair: Pair, folder: Path, maxconn: int) -> list[str]:
     """Return the flags for the image's own template with another maxconn."""
-    text = pair.discover.exec("sh", "-c", "cat /opt/tandem/lib/python3*/site-packages/templates/haproxy.cfg.j2")
-    (folder / "haproxy.cfg.j2").write_text(text.replace("{{ process.maxconn }}", str(maxconn)) + "\n")
+    text = pair.discover.exec(
+        "sh", "-c", "cat /opt/tandem/lib/python3*/site-packages/templates/haproxy.cfg.j2"
+    )
+    (folder / "haproxy.cfg.j2").write_text(
+        text.replace("{{ process.maxconn }}", str(maxconn)) + "\n"
+    )
     return ["-v", f"{folder}:/etc/bench", "-e", "TEMPLATE=/etc/bench/haproxy.cfg.j2"]
 
 
@@ -99,7 +112,9 @@ def _size(pair: Pair, instances: int, services: int, more: int, flags: list[str]
     time.sleep(PAUSE_S)
     more_ms = percentile([_one_more(pair, records, number + 1) for number in range(more)], 50)
     before = metric(pair, f"{RELOAD}_sum"), metric(pair, f"{RELOAD}_count")
-    service_ms = percentile([_new_service(pair, records, services + number) for number in range(3)], 50)
+    service_ms = percentile(
+        [_new_service(pair, records, services + number) for number in range(3)], 50
+    )
     after = metric(pair, f"{RELOAD}_sum"), metric(pair, f"{RELOAD}_count")
     records.close()
     return Size(
@@ -175,10 +190,14 @@ def _figures(what: str, size: Size, smallest: Size) -> list[Figure]:
     start, memory = f"{what}: process start to answering", f"{what}: docker-discover's memory, peak"
     return [
         at_most(start, size.start_s, "s", START_S) if largest else Figure(start, size.start_s, "s"),
-        _compared(f"{what}: one more instance, p50", size.more_ms, smallest.more_ms if largest else 0),
+        _compared(
+            f"{what}: one more instance, p50", size.more_ms, smallest.more_ms if largest else 0
+        ),
         Figure(f"{what}: a new service, p50", size.service_ms, "ms"),
         Figure(f"{what}: docker-discover's memory", size.memory_mb, "MB"),
-        at_most(memory, size.peak_mb, "MB", MEMORY_MB) if largest else Figure(memory, size.peak_mb, "MB"),
+        at_most(memory, size.peak_mb, "MB", MEMORY_MB)
+        if largest
+        else Figure(memory, size.peak_mb, "MB"),
         Figure(f"{what}: haproxy -c", size.check_ms, "ms"),
         Figure(f"{what}: check and reload", size.reload_ms, "ms"),
     ]

@@ -50,16 +50,26 @@ def arena() -> Iterator[Arena]:
     with Engine() as engine, pair_of(engine) as pair, Stamps(f"{LABEL}={engine.session}") as stamps:
         maker = Maker(engine)
         label = f"bench.bare={engine.session}"
-        tandem = Side("Tandem", pair.address, PORT, lambda: maker.quick(SERVICE, 8000, **of_tandem(SERVICE, PORT)))
+        tandem = Side(
+            "Tandem",
+            pair.address,
+            PORT,
+            lambda: maker.quick(SERVICE, 8000, **of_tandem(SERVICE, PORT)),
+        )
         bare = Side(
-            "bare loop", pair.address, BARE_PORT, lambda: maker.quick(SERVICE, 8000, **{"bench.bare": engine.session})
+            "bare loop",
+            pair.address,
+            BARE_PORT,
+            lambda: maker.quick(SERVICE, 8000, **{"bench.bare": engine.session}),
         )
         tandem.make().start()
         first = maker.quick(SERVICE, 8000)
         first.start()
         with bare_loop(pair, label, f"{gateway()}:{first.host_port()}"):
             for side in (tandem, bare):
-                wait_for(lambda side=side: call(side.address, side.port), 20, f"{side.name} answers")  # type: ignore[misc]
+                wait_for(
+                    lambda side=side: call(side.address, side.port), 20, f"{side.name} answers"
+                )  # type: ignore[misc]
             yield Arena((tandem, bare), stamps, pair, maker)
 
 
@@ -81,9 +91,16 @@ def bare_loop(pair: Pair, label: str, first: str) -> Iterator[None]:
         words = [f"{pair.address}:2379", str(haproxy.admin), label, gateway()]
         command = [sys.executable, "-m", "bench.bare", *words]
         try:
-            with (folder / "bare.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+            with (
+                (folder / "bare.log").open("wb") as log,
+                subprocess.Popen(command, stdout=log, stderr=log) as process,
+            ):
                 try:
-                    wait_for(lambda: "ready" in (folder / "bare.log").read_text(), 10, "the bare loop runs")
+                    wait_for(
+                        lambda: "ready" in (folder / "bare.log").read_text(),
+                        10,
+                        "the bare loop runs",
+                    )
                     yield
                 finally:
                     process.terminate()
@@ -126,7 +143,9 @@ class Prober:
     def wait_seen(self, within_s: float = 15.0) -> None:
         """Return when the container has answered."""
         if not self._seen.wait(within_s):
-            raise TimeoutError(f"{self._side.name}: {self._container} did not answer within {within_s} s")
+            raise TimeoutError(
+                f"{self._side.name}: {self._container} did not answer within {within_s} s"
+            )
 
     def wait_unseen(self, quiet_s: float = 0.2, within_s: float = 10.0) -> None:
         """Return when the container has not answered for a while."""

@@ -29,7 +29,10 @@ def run(count: int = 100, new: int = 10, pause_s: float = 0.3) -> list[Figure]:
             if number % 20 == 19:
                 say(f"{number + 1} of {count} starts: {_short(starts)}")
         news = [_start(both, _new_service(both, number), pause_s) for number in range(new)]
-    return [*_figures(starts), *spread("Tandem, first of a new service", [each.reply for each in news])[:2]]
+    return [
+        *_figures(starts),
+        *spread("Tandem, first of a new service", [each.reply for each in news])[:2],
+    ]
 
 
 def _start(both: Arena, side: Side, pause_s: float) -> Start:
@@ -49,17 +52,25 @@ def _start(both: Arena, side: Side, pause_s: float) -> Start:
 
 def _new_service(both: Arena, number: int) -> Side:
     port, service = NEW_PORT + number, f"new-{number}"
-    return Side(service, both.pair.address, port, lambda: both.maker.quick(service, 8000, **of_tandem(service, port)))
+    return Side(
+        service,
+        both.pair.address,
+        port,
+        lambda: both.maker.quick(service, 8000, **of_tandem(service, port)),
+    )
 
 
 def _figures(starts: dict[str, list[Start]]) -> list[Figure]:
     figures = []
     for name, some in starts.items():
         figures += spread(f"{name}, event to first reply", [each.reply for each in some])
-        figures += spread(f"{name}, of that after the program listens", [each.own for each in some])[:2]
-    figures += spread("the program, event to listening", [each.listening for some in starts.values() for each in some])[
-        :2
-    ]
+        figures += spread(
+            f"{name}, of that after the program listens", [each.own for each in some]
+        )[:2]
+    figures += spread(
+        "the program, event to listening",
+        [each.listening for some in starts.values() for each in some],
+    )[:2]
     ours, bare = ([each.reply for each in some] for some in starts.values())
     for percent, bound in ((50, P50_RATIO), (90, P90_RATIO)):
         ratio = percentile(ours, percent) / percentile(bare, percent)
@@ -68,4 +79,7 @@ def _figures(starts: dict[str, list[Start]]) -> list[Figure]:
 
 
 def _short(starts: dict[str, list[Start]]) -> str:
-    return ", ".join(f"{name} p50 {percentile([s.reply for s in some], 50):.1f} ms" for name, some in starts.items())
+    return ", ".join(
+        f"{name} p50 {percentile([s.reply for s in some], 50):.1f} ms"
+        for name, some in starts.items()
+    )

@@ -23,8 +23,15 @@ def run(count: int = 30, pause_s: float = 0.3) -> list[Figure]:
                 say(
                     f"{number + 1} of {count} stops: { ({n: round(percentile(v, 50), 1) for n, v in late_ms.items()}) }"
                 )
-    figures = [f for name, values in late_ms.items() for f in spread(f"{name}, signal to last request", values)]
-    return [*figures, *(Figure(f"{name}, calls lost at stops", number, "") for name, number in lost.items())]
+    figures = [
+        f
+        for name, values in late_ms.items()
+        for f in spread(f"{name}, signal to last request", values)
+    ]
+    return [
+        *figures,
+        *(Figure(f"{name}, calls lost at stops", number, "") for name, number in lost.items()),
+    ]
 
 
 def _stop(both: Arena, side: Side) -> tuple[float, int]:

@@ -38,7 +38,9 @@ class Client:
     def __init__(self, address: str, port: int) -> None:
         self.done = self.connections = self.cut = 0
         self.failed: list[str] = []
-        self.turns: list[tuple[str, int]] = []  # who answered, and since when, each time it was another
+        self.turns: list[
+            tuple[str, int]
+        ] = []  # who answered, and since when, each time it was another
         self.first_ns: dict[str, int] = {}
         self.place = (address, port)
         self._socket: socket.socket | None = None
@@ -50,7 +52,12 @@ class Client:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self._stop.set()
         self._thread.join()
         self._drop()
@@ -58,15 +65,21 @@ class Client:
     def wait_answered_by(self, who: str, within_s: float = 20.0) -> int:
         """Return since when it is this one that answers; `stub`, or a container's short id."""
         with self._news:
-            if not self._news.wait_for(lambda: bool(self.turns) and self.turns[-1][0] == who, within_s):
-                raise TimeoutError(f"{self.place}: not answered by {who}; {self.turns[-3:]}, {self.failed[:3]}")
+            if not self._news.wait_for(
+                lambda: bool(self.turns) and self.turns[-1][0] == who, within_s
+            ):
+                raise TimeoutError(
+                    f"{self.place}: not answered by {who}; {self.turns[-3:]}, {self.failed[:3]}"
+                )
             return self.turns[-1][1]
 
     def wait_seen(self, who: str, within_s: float = 20.0) -> int:
         """Return when it answered for the first time."""
         with self._news:
             if not self._news.wait_for(lambda: who in self.first_ns, within_s):
-                raise TimeoutError(f"{self.place}: {who} has not answered; {self.turns[-3:]}, {self.failed[:3]}")
+                raise TimeoutError(
+                    f"{self.place}: {who} has not answered; {self.turns[-3:]}, {self.failed[:3]}"
+                )
             return self.first_ns[who]
 
     def _run(self) -> None:
@@ -121,7 +134,9 @@ class Client:
 
 
 def _is_closed(connection: socket.socket) -> bool:
-    return bool(select.select([connection], [], [], 0)[0])  # nothing is owed: what there is to read is the end
+    return bool(
+        select.select([connection], [], [], 0)[0]
+    )  # nothing is owed: what there is to read is the end
 
 
 def _value(head: bytes, name: bytes) -> str:
@@ -201,12 +216,18 @@ def world(modes: tuple[str, ...] = tuple(PORTS)) -> Iterator[World]:
                 stack.callback(maker.api.close)
                 labels = of_tandem(f"switch-{port}", port) | {"SERVICE_MODE": mode}
                 some[mode] = Service(mode, Client(pair.address, port), maker, stamps, port, labels)
-            maker.stub(kinds[0][mode].labels["SERVICE_NAME"], folder, **kinds[0][mode].labels).start()
-            maker.quick(kinds[1][mode].labels["SERVICE_NAME"], 8000, **kinds[1][mode].labels).start()
+            maker.stub(
+                kinds[0][mode].labels["SERVICE_NAME"], folder, **kinds[0][mode].labels
+            ).start()
+            maker.quick(
+                kinds[1][mode].labels["SERVICE_NAME"], 8000, **kinds[1][mode].labels
+            ).start()
         everyone = (*kinds[0].values(), *kinds[1].values())
         # All listen before any client connects: a reload is another subject.
         for service in everyone:
-            wait_for(lambda one=service: pair.get(one.port).status == 200, 20, f"{service.port} answers")  # type: ignore[misc]
+            wait_for(
+                lambda one=service: pair.get(one.port).status == 200, 20, f"{service.port} answers"
+            )  # type: ignore[misc]
         for service in kinds[0].values():
             stack.enter_context(service.client)
         yield World(pair, *kinds, metric(pair, "tandem_discover_reloads_total"))
@@ -221,9 +242,13 @@ def run(count: int = 50) -> list[Figure]:
                 it.stubbed[mode].switch()
                 starts[mode].append(it.ordinary[mode].ordinary())
             if number % 10 == 9:
-                say(f"{number + 1} of {count} switches: {[len(s.client.failed) for s in it.stubbed.values()]} lost")
+                say(
+                    f"{number + 1} of {count} switches: {[len(s.client.failed) for s in it.stubbed.values()]} lost"
+                )
         reloads = it.more_reloads()
-    return [figure for mode in PORTS for figure in _figures(it.stubbed[mode], starts[mode], reloads)]
+    return [
+        figure for mode in PORTS for figure in _figures(it.stubbed[mode], starts[mode], reloads)
+    ]
 
 
 def _figures(service: Service, starts: list[float], reloads: int) -> list[Figure]:
@@ -232,13 +257,22 @@ def _figures(service: Service, starts: list[float], reloads: int) -> list[Figure
         say(f"  {mode}: {line}")
     figures = [
         at_most(f"{mode}: calls lost of {client.done:,}", len(client.failed), "", 0),
-        at_most(f"{mode}: changes of who answers, {times} times there and back", len(client.turns) - 1, "", 2 * times),
+        at_most(
+            f"{mode}: changes of who answers, {times} times there and back",
+            len(client.turns) - 1,
+            "",
+            2 * times,
+        ),
     ]
     if mode == "http":
         wanted = f"1, and one for each reload that others caused: {reloads}"
-        figures.append(at_most("http: connections of the client", client.connections, "", 1 + reloads, wanted))
+        figures.append(
+            at_most("http: connections of the client", client.connections, "", 1 + reloads, wanted)
+        )
     else:
-        figures.append(at_most("tcp: calls that a switch cut, made once more", client.cut, "", 2 * times))
+        figures.append(
+            at_most("tcp: calls that a switch cut, made once more", client.cut, "", 2 * times)
+        )
     figures += spread(f"{mode}: an ordinary start, event to first reply", starts)
     for what, some in (("stub → real", service.taken_over), ("real → stub", service.given_back)):
         figures += spread(f"{mode}: {what}, event to first reply", some)

@@ -21,7 +21,10 @@ from tests.parts.engine import LABEL, Engine, Pair, fetch
 PREFIX = "/services"
 TAG = os.environ.get("BENCH_TAG", "latest")
 HOST = "bench-records"
-DISCOVER, REGISTER = "bin/docker-discover", "bin/docker-register"  # in the command line of each one's process
+DISCOVER, REGISTER = (
+    "bin/docker-discover",
+    "bin/docker-register",
+)  # in the command line of each one's process
 SCRIPT = ("sh", "-c", 'printf "%s" "$1" >/tmp/h.cfg && exec haproxy -f /tmp/h.cfg', "sh")
 
 
@@ -93,7 +96,9 @@ class Maker:
 
     def quick(self, service: str, port: int, **labels: str) -> Made:
         """Create one that listens as early as possible."""
-        return self._make("tandem-whoami", ["perl", "-e", QUICK, service, str(port)], service, port, labels)
+        return self._make(
+            "tandem-whoami", ["perl", "-e", QUICK, service, str(port)], service, port, labels
+        )
 
     def strong(self, service: str, port: int, **labels: str) -> Made:
         """Create one that takes thousands of calls a second."""
@@ -112,7 +117,9 @@ class Maker:
 
     def stub(self, service: str, answers: Path, **labels: str) -> Made:
         """Create one of docker-stub with a folder of answers."""
-        return self._make("docker-stub", None, service, 8000, labels, binds=(f"{answers}:/stub:ro",))
+        return self._make(
+            "docker-stub", None, service, 8000, labels, binds=(f"{answers}:/stub:ro",)
+        )
 
     def _make(
         self,
@@ -132,13 +139,24 @@ class Maker:
         }
         if port:
             body["ExposedPorts"] = {f"{port}/tcp": {}}
-            body["HostConfig"] = {"PortBindings": {f"{port}/tcp": [{"HostPort": ""}]}, "Binds": list(binds)}
+            body["HostConfig"] = {
+                "PortBindings": {f"{port}/tcp": [{"HostPort": ""}]},
+                "Binds": list(binds),
+            }
         if command:
-            body |= {"Entrypoint": command[:1], "Cmd": command[1:], "Healthcheck": {"Test": ["NONE"]}}
-        return Made(self.api.call("POST", "/containers/create", body)["Id"], service, port, self.api)
+            body |= {
+                "Entrypoint": command[:1],
+                "Cmd": command[1:],
+                "Healthcheck": {"Test": ["NONE"]},
+            }
+        return Made(
+            self.api.call("POST", "/containers/create", body)["Id"], service, port, self.api
+        )
 
 
-def record(number: int, service: str, address: str, port: int, service_port: int, **changes: Any) -> Instance:
+def record(
+    number: int, service: str, address: str, port: int, service_port: int, **changes: Any
+) -> Instance:
     """Return the record of an instance that nobody registered."""
     base = Instance(
         service=service,
@@ -181,7 +199,11 @@ class Records:
 def metric(pair: Pair, name: str, *, port: int = 9302) -> float:
     """Return a counter of one of the two, all its labels summed; 0 if it has none of that name."""
     lines = fetch(pair.address, port, "/metrics").text.splitlines()
-    return sum(float(line.split()[-1]) for line in lines if line.partition("{")[0].partition(" ")[0] == name)
+    return sum(
+        float(line.split()[-1])
+        for line in lines
+        if line.partition("{")[0].partition(" ")[0] == name
+    )
 
 
 def listens(pair: Pair, port: int) -> bool:

@@ -36,18 +36,24 @@ class Access:
 
     def __post_init__(self) -> None:
         if (self.cert is None) != (self.key is None):
-            raise Rejected("ETCD_CERT and ETCD_KEY: only one is given, a client certificate needs both")
+            raise Rejected(
+                "ETCD_CERT and ETCD_KEY: only one is given, a client certificate needs both"
+            )
         if (self.user is None) != (self.password is None):
             raise Rejected("ETCD_USER and ETCD_PASSWORD: only one is given, a login needs both")
         if len({endpoint.tls for endpoint in self.endpoints}) > 1:
-            raise Rejected("ETCD_HOST: some addresses say https:// and some http://, one kind is needed")
+            raise Rejected(
+                "ETCD_HOST: some addresses say https:// and some http://, one kind is needed"
+            )
 
     @property
     def tls(self) -> bool:
         """Whether the connection is encrypted."""
         # etcd3 falls back to plain text when a certificate comes without a CA (research/etcd.md section 2, row 8):
         # any sign of TLS is taken as a wish for it.
-        return self.ca_cert is not None or self.cert is not None or any(e.tls for e in self.endpoints)
+        return (
+            self.ca_cert is not None or self.cert is not None or any(e.tls for e in self.endpoints)
+        )
 
 
 def parse_endpoints(text: str) -> tuple[Endpoint, ...]:
@@ -62,7 +68,9 @@ def _endpoint(text: str) -> Endpoint:
     scheme, separator, rest = text.rpartition("://")
     match = _HOST_PORT.fullmatch(rest.rstrip("/"))
     if (separator and scheme not in ("http", "https")) or not match:
-        raise Rejected(f"{text!r} is not host[:port]; an IPv6 address stands in brackets: [fd00::5]:2379")
+        raise Rejected(
+            f"{text!r} is not host[:port]; an IPv6 address stands in brackets: [fd00::5]:2379"
+        )
     host, port = match["host"].strip("[]"), int(match["port"] or PORT)
     if match["host"].startswith("["):
         _ipv6(host)

@@ -9,7 +9,10 @@ from catalog.access import Access, Endpoint
 from catalog.errors import Refused, Unavailable
 from catalog.etcd_library import etcd3, etcdrpc, grpc
 
-_HAS_LEADER = ("hasleader", "true")  # a member without a leader refuses at once; else its watches are silent for ever
+_HAS_LEADER = (
+    "hasleader",
+    "true",
+)  # a member without a leader refuses at once; else its watches are silent for ever
 _HEALTH_KEY = b"health"  # the key that etcdctl's own health check asks for; it need not exist
 
 # Measured in research/etcd.md section 2, "Channel options that matter".
@@ -17,27 +20,45 @@ _OPTIONS = (
     ("grpc.keepalive_time_ms", 10_000),  # etcd answers pings more often than every 5 s with GOAWAY
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.keepalive_permit_without_calls", 0),
-    ("grpc.max_receive_message_length", -1),  # a watch that catches up may bring 15 MB in one response
+    (
+        "grpc.max_receive_message_length",
+        -1,
+    ),  # a watch that catches up may bring 15 MB in one response
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2_000),
     ("grpc.enable_http_proxy", 0),  # or http_proxy in the environment takes every call
-    ("grpc.use_local_subchannel_pool", 1),  # or all stores share one TCP connection: keepalives behind bulk
+    (
+        "grpc.use_local_subchannel_pool",
+        1,
+    ),  # or all stores share one TCP connection: keepalives behind bulk
 )
 
 
-_NO = ("authentication failed, invalid user ID or password", "user name is empty", "permission denied")
+_NO = (
+    "authentication failed, invalid user ID or password",
+    "user name is empty",
+    "permission denied",
+)
 _PING_MS, _CONNECT_MS = 3_000, 2_000
 
 
 def _options(deadline_s: float) -> tuple[tuple[str, int], ...]:
     """Return the channel's options: who waits longer for an answer must not be cut off before."""
     deadline_ms = round(deadline_s * 1000)
-    ping_ms, connect_ms = (deadline_ms, deadline_ms) if deadline_ms > _PING_MS else (_PING_MS, _CONNECT_MS)
+    ping_ms, connect_ms = (
+        (deadline_ms, deadline_ms) if deadline_ms > _PING_MS else (_PING_MS, _CONNECT_MS)
+    )
     return (
         *_OPTIONS,
         ("grpc.keepalive_timeout_ms", ping_ms),
-        ("grpc.http2.ping_timeout_ms", ping_ms),  # grpc >= 1.60: without it a stopped etcd is noticed after 62 s
-        ("grpc.min_reconnect_backoff_ms", connect_ms),  # also how long one attempt to connect may take
+        (
+            "grpc.http2.ping_timeout_ms",
+            ping_ms,
+        ),  # grpc >= 1.60: without it a stopped etcd is noticed after 62 s
+        (
+            "grpc.min_reconnect_backoff_ms",
+            connect_ms,
+        ),  # also how long one attempt to connect may take
     )
 
 
@@ -52,12 +73,16 @@ class CallFailed(Exception):
     @property
     def is_stale_token(self) -> bool:
         """Whether a new login may help: tokens die with the member that gave them, and when users or roles change."""
-        return "invalid auth token" in self.details or "revision of auth store is old" in self.details
+        return (
+            "invalid auth token" in self.details or "revision of auth store is old" in self.details
+        )
 
     @property
     def is_refusal(self) -> bool:
         """Whether etcd said no to who we are: rpctypes/error.go, and PERMISSION_DENIED for what its roles forbid."""
-        return self.code in ("PERMISSION_DENIED", "UNAUTHENTICATED") or any(words in self.details for words in _NO)
+        return self.code in ("PERMISSION_DENIED", "UNAUTHENTICATED") or any(
+            words in self.details for words in _NO
+        )
 
 
 class Stream:
@@ -105,7 +130,9 @@ class Connection:
             return method(request, timeout=deadline_s or self._deadline_s, metadata=self._metadata)
         except grpc.RpcError as error:
             _raise_failed(error)
-        except ValueError as error:  # grpc's way to say that the channel was closed before the call began
+        except (
+            ValueError
+        ) as error:  # grpc's way to say that the channel was closed before the call began
             raise CallFailed("CANCELLED", str(error)) from error
 
     def keep_alive(self, lease: int) -> int:
@@ -128,12 +155,19 @@ class Connection:
         """Get a new token, if there is a user. Raises CallFailed."""
         if self._access.user is None:
             return
-        request = etcdrpc.AuthenticateRequest(name=self._access.user, password=self._access.password)
+        request = etcdrpc.AuthenticateRequest(
+            name=self._access.user, password=self._access.password
+        )
         self._metadata = (_HAS_LEADER,)
         try:
-            self._metadata = (_HAS_LEADER, ("token", self.call(self._auth.Authenticate, request).token))
+            self._metadata = (
+                _HAS_LEADER,
+                ("token", self.call(self._auth.Authenticate, request).token),
+            )
         except CallFailed as failure:
-            if "authentication is not enabled" not in failure.details:  # then nobody needs a token: etcdctl's rule
+            if (
+                "authentication is not enabled" not in failure.details
+            ):  # then nobody needs a token: etcdctl's rule
                 raise
 
     def prove(self, *, deadline_s: float | None = None) -> None:
@@ -209,9 +243,16 @@ class _Client(etcd3.Etcd3Client):  # type: ignore[misc]  # etcd3 has no type inf
     """
 
     def __init__(self, access: Access, endpoint: Endpoint, deadline_s: float) -> None:
-        host = str(endpoint).rpartition(":")[0]  # with the brackets of IPv6, which etcd3 does not add
+        host = str(endpoint).rpartition(":")[
+            0
+        ]  # with the brackets of IPv6, which etcd3 does not add
         self._access = access
-        super().__init__(host, endpoint.port, ca_cert="" if access.tls else None, grpc_options=_options(deadline_s))
+        super().__init__(
+            host,
+            endpoint.port,
+            ca_cert="" if access.tls else None,
+            grpc_options=_options(deadline_s),
+        )
 
     def _get_secure_creds(self, *_paths: str | None) -> Any:
         ca_cert, key, cert = (
@@ -221,7 +262,9 @@ class _Client(etcd3.Etcd3Client):  # type: ignore[misc]  # etcd3 has no type inf
         return grpc.ssl_channel_credentials(ca_cert, key, cert)
 
 
-def _first_to_answer(candidates: Sequence[Connection], drop: Callable[[Connection], None]) -> Connection:
+def _first_to_answer(
+    candidates: Sequence[Connection], drop: Callable[[Connection], None]
+) -> Connection:
     failures: list[CallFailed] = []
     seen: list[str] = []
     with ThreadPoolExecutor(len(candidates), thread_name_prefix="etcd-race") as pool:

@@ -112,4 +112,7 @@ def rows(table: str) -> dict[str, list[list[str]]]:
     """Return a table's rows: name -> its items, each split into words."""
     joined = table.strip().replace(",\n ", ", ")
     named = (line.partition(":") for line in joined.splitlines() if line)
-    return {name: [item.split() for item in items.split(",") if item.strip()] for name, _, items in named}
+    return {
+        name: [item.split() for item in items.split(",") if item.strip()]
+        for name, _, items in named
+    }

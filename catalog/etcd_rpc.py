@@ -17,7 +17,9 @@ from catalog.etcd_messages import ENUMS, MESSAGES, PACKAGE, SERVICES, rows
 from catalog.leaving_out import leaving_out
 
 # Its twin in pure Python: 1.4 MB, and only somebody who asks for that uses it.
-_UNUSED = () if api_implementation.Type() == "python" else ("google.protobuf.internal.python_message",)
+_UNUSED = (
+    () if api_implementation.Type() == "python" else ("google.protobuf.internal.python_message",)
+)
 with leaving_out(*_UNUSED):
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory  # type: ignore[import-untyped]
 
@@ -88,14 +90,24 @@ def _add_field(message: Any, item: list[str], enums: dict[str, Any]) -> None:
 def _stub_class(module: ModuleType, service: str, methods: list[list[str]]) -> type[Any]:
     def connect(stub: Any, channel: Any) -> None:
         for method, request, response in methods:
-            setattr(stub, method, _callable(module, channel, f"/{PACKAGE}.{service}/{method}", request, response))
+            setattr(
+                stub,
+                method,
+                _callable(module, channel, f"/{PACKAGE}.{service}/{method}", request, response),
+            )
 
-    return type(f"{service}Stub", (), {"__init__": connect, "__doc__": f"etcd's {service} service on one channel."})
+    return type(
+        f"{service}Stub",
+        (),
+        {"__init__": connect, "__doc__": f"etcd's {service} service on one channel."},
+    )
 
 
 def _callable(module: ModuleType, channel: Any, path: str, request: str, response: str) -> Any:
     kinds = ("stream" if message.endswith("*") else "unary" for message in (request, response))
-    method_of: Callable[..., Any] = getattr(channel, "_".join(kinds))  # unary_unary, stream_stream, ...
+    method_of: Callable[..., Any] = getattr(
+        channel, "_".join(kinds)
+    )  # unary_unary, stream_stream, ...
     return method_of(
         path,
         request_serializer=getattr(module, request.strip("*")).SerializeToString,

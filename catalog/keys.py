@@ -61,7 +61,9 @@ Key = OwnerKey | DrainedKey | PurgeKey | InstanceKey | PortKey
 
 def identity(host: str, instance: Instance) -> InstanceKey:
     """Return the identity of an instance that runs on a host."""
-    return InstanceKey(host, instance.service, instance.container[:CONTAINER_SHORT], instance.container_port)
+    return InstanceKey(
+        host, instance.service, instance.container[:CONTAINER_SHORT], instance.container_port
+    )
 
 
 def hosts_root(prefix: str) -> str:
@@ -117,7 +119,11 @@ def parse_key(prefix: str, text: str) -> Key:
             return PurgeKey(host)
         case ["hosts", host, "instances", service, name] if HOST_ID.fullmatch(host):
             container, _, port = name.partition(":")
-            if SERVICE_NAME.fullmatch(service) and _CONTAINER.fullmatch(container) and _is_port(port):
+            if (
+                SERVICE_NAME.fullmatch(service)
+                and _CONTAINER.fullmatch(container)
+                and _is_port(port)
+            ):
                 return InstanceKey(host, service, container, int(port))
         case ["ports", service] if SERVICE_NAME.fullmatch(service):
             return PortKey(service)

@@ -34,7 +34,9 @@ from catalog.rules import (
 )
 
 VERSION = 1
-RECORD_BYTES_MAX = 8192  # an honest record has under 1 kB; a flood of large ones must not fill every host's memory
+RECORD_BYTES_MAX = (
+    8192  # an honest record has under 1 kB; a flood of large ones must not fill every host's memory
+)
 
 Mode = Literal["tcp", "http"]
 Role = Literal["real", "stub"]
@@ -44,9 +46,15 @@ Sticky = Literal["none", "cookie"]
 Retry = Literal["connect", "idempotent", "all"]
 CheckKind = Literal["tcp", "http", "none"]
 Panic = Literal["on", "off"]  # whether all are called when the http checks of all fail
-Proto = Literal["h1", "h2c"]  # what instances of an http service speak: h2c is HTTP/2 without TLS, as gRPC has it
-Locality = Literal["any", "zone", "host"]  # how near an instance has to be while one as near can be called
-OnAbsence = Literal["keep", "drop"]  # what becomes of it when its host's lease ends and nobody says that it stopped
+Proto = Literal[
+    "h1", "h2c"
+]  # what instances of an http service speak: h2c is HTTP/2 without TLS, as gRPC has it
+Locality = Literal[
+    "any", "zone", "host"
+]  # how near an instance has to be while one as near can be called
+OnAbsence = Literal[
+    "keep", "drop"
+]  # what becomes of it when its host's lease ends and nobody says that it stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,9 @@ class Check:
         if not isinstance(self.grpc, bool):
             raise Rejected(f"check.grpc: {self.grpc!r:.80} is not true or false")
         if self.status:
-            matches("check.status", self.status, STATUS_CODES, "status codes such as 200 or 200-299,404")
+            matches(
+                "check.status", self.status, STATUS_CODES, "status codes such as 200 or 200-299,404"
+            )
         if self.host:
             matches("check.host", self.host, PLAIN_HOST_NAME, "a host name")
 
@@ -113,13 +123,17 @@ class Instance:
     hash_header: str = ""  # the same value of this header goes to the same instance; beats balance
     slow_start_ms: int | None = None
     maxconn: int | None = None
-    canary: str = ""  # a header, or header=value: only calls with it, besides those that its weight gives it
+    canary: str = (
+        ""  # a header, or header=value: only calls with it, besides those that its weight gives it
+    )
     locality: Locality = "any"
     tags: tuple[str, ...] = ()
     attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
-        matches("service", self.service, SERVICE_NAME, "lower-case letters, digits and -, at most 63")
+        matches(
+            "service", self.service, SERVICE_NAME, "lower-case letters, digits and -, at most 63"
+        )
         object.__setattr__(self, "address", address_of(self.address))
         matches("container", self.container, CONTAINER_ID, "64 hexadecimal digits")
         for name in ("port", "container_port"):
@@ -141,13 +155,17 @@ class Instance:
     def _check_texts(self) -> None:
         for name in ("container_name", "image", "zone"):
             matches(name, getattr(self, name), TEXT, "printable text of at most 255 characters")
-        matches("stub_policy", self.stub_policy, STUB_POLICY, "supersede, fallback, pin or share=N%")
+        matches(
+            "stub_policy", self.stub_policy, STUB_POLICY, "supersede, fallback, pin or share=N%"
+        )
         for name, pattern in (("hash_header", HEADER_NAME), ("canary", HEADER_IS)):
             if getattr(self, name):
                 matches(name, getattr(self, name), pattern, "the name of a header")
         for name in ("hosts", "paths", "tags", "attributes"):
             if len(getattr(self, name)) > ITEMS_MAX:
-                raise Rejected(f"{name}: {len(getattr(self, name))} items, at most {ITEMS_MAX} are kept")
+                raise Rejected(
+                    f"{name}: {len(getattr(self, name))} items, at most {ITEMS_MAX} are kept"
+                )
         for host in self.hosts:
             matches("hosts", host, HOST_NAME, "a host name, or one with a leading *.")
         for path in self.paths:
@@ -155,9 +173,13 @@ class Instance:
         for text in (*self.tags, *self.attributes, *self.attributes.values()):
             matches("tags and attributes", text, TEXT, "printable text of at most 255 characters")
         # A mapping cannot be frozen by the dataclass; a sorted read-only copy can be compared and never changes.
-        object.__setattr__(self, "attributes", MappingProxyType(dict(sorted(self.attributes.items()))))
+        object.__setattr__(
+            self, "attributes", MappingProxyType(dict(sorted(self.attributes.items())))
+        )
         if (size := len(encode(self))) > RECORD_BYTES_MAX:
-            raise Rejected(f"record: {size} bytes, at most {RECORD_BYTES_MAX} are read; shorten tags and attributes")
+            raise Rejected(
+                f"record: {size} bytes, at most {RECORD_BYTES_MAX} are read; shorten tags and attributes"
+            )
 
 
 _CHOICES: Mapping[str, tuple[object, ...]] = {
@@ -177,12 +199,24 @@ _CHOICES: Mapping[str, tuple[object, ...]] = {
 # What the first records did not have is written only if it says something: so the bytes of all others stay the same
 # when a newer registrar takes over.
 _LATER = frozenset(
-    {"stub_policy", "paths", "proto", "hash_header", "slow_start_ms", "maxconn", "canary", "locality"}
+    {
+        "stub_policy",
+        "paths",
+        "proto",
+        "hash_header",
+        "slow_start_ms",
+        "maxconn",
+        "canary",
+        "locality",
+    }
     | {"grpc", "status", "host"}
 )
-_NAMES, _CHECK_NAMES = (tuple(f.name for f in fields(kind) if f.name not in _LATER) for kind in (Instance, Check))
+_NAMES, _CHECK_NAMES = (
+    tuple(f.name for f in fields(kind) if f.name not in _LATER) for kind in (Instance, Check)
+)
 _ADDED, _CHECK_ADDED = (
-    tuple((f.name, f.default) for f in fields(kind) if f.name in _LATER) for kind in (Instance, Check)
+    tuple((f.name, f.default) for f in fields(kind) if f.name in _LATER)
+    for kind in (Instance, Check)
 )
 
 
@@ -207,7 +241,9 @@ def decode(value: bytes) -> Instance:
     """Return the instance in a record. Unknown fields are ignored; another major version raises Rejected."""
     document = _document(value)
     if document.get("v") != VERSION:
-        raise Rejected(f"v: {document.get('v')!r:.40} is not a version that is known here ({VERSION})")
+        raise Rejected(
+            f"v: {document.get('v')!r:.40} is not a version that is known here ({VERSION})"
+        )
     try:
         return Instance(**_known(Instance, document, _FIELDS))
     except TypeError as error:  # a required field is missing: Python's own message names it
@@ -226,9 +262,14 @@ def _document(value: bytes) -> dict[str, Any]:
     return document
 
 
-def _known(kind: type[Any], document: Mapping[str, Any], readers: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:
+def _known(
+    kind: type[Any], document: Mapping[str, Any], readers: Mapping[str, Callable[[Any], Any]]
+) -> dict[str, Any]:
     names = {f.name for f in fields(kind)}
-    return {name: readers.get(name, lambda value: value)(document[name]) for name in names & document.keys()}
+    return {
+        name: readers.get(name, lambda value: value)(document[name])
+        for name in names & document.keys()
+    }
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,7 +10,9 @@ CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 SERVICE_NAME = re.compile(_LABEL)
 PLAIN_HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
-HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z)(\*\.)?{_LABEL}(\.{_LABEL})*")  # or all below one, by a leading *.
+HOST_NAME = re.compile(
+    rf"(?=.{{1,253}}\Z)(\*\.)?{_LABEL}(\.{_LABEL})*"
+)  # or all below one, by a leading *.
 # RFC 3986 section 3.3 without what HAProxy's configuration would read as its own: quotes, $, #, \ and space.
 CHECK_PATH = re.compile(r"/[A-Za-z0-9._~!&()*+,;=:@%/?-]{0,254}")
 # The same without a query, as a prefix of paths: what a map of HAProxy's can have as a key.
@@ -35,7 +37,9 @@ def duration_ms(text: str, low_ms: int) -> int:
     match = _DURATION.fullmatch(text)
     value_ms = int(match[1]) * _UNIT_MS[match[2]] if match else 0
     if not low_ms <= value_ms <= DURATION_MS_MAX:
-        raise Rejected(f"{text!a:.80} is not a duration such as 500ms, 2s or 1m, from {low_ms}ms to 24h")
+        raise Rejected(
+            f"{text!a:.80} is not a duration such as 500ms, 2s or 1m, from {low_ms}ms to 24h"
+        )
     return value_ms
 
 

@@ -74,9 +74,17 @@ class Store:
 
     def watch(self, prefix: str, after_revision: int) -> Watch:
         """Return the changes under a prefix from the revision after the given one on."""
-        return Watch(self._connected(), prefix, after_revision, closed=self._connector.closed, on_lost=self._drop)
+        return Watch(
+            self._connected(),
+            prefix,
+            after_revision,
+            closed=self._connector.closed,
+            on_lost=self._drop,
+        )
 
-    def write(self, changes: Sequence[Put | Delete], *, lease: int, fence: Fence | Unchanged | None = None) -> int:
+    def write(
+        self, changes: Sequence[Put | Delete], *, lease: int, fence: Fence | Unchanged | None = None
+    ) -> int:
         """Make all changes in one transaction and return its revision; lease 0: the keys stay for good.
 
         Raises Conflict, and writes nothing, if a key or the fence has another revision than expected or the lease is
@@ -86,7 +94,10 @@ class Store:
         expected = [(change.key, change.expected) for change in changes]
         if isinstance(fence, Fence):
             expected.append((fence.key, fence.mod_revision))
-        compares, looks = [_compare(key, revision) for key, revision in expected], [_look(key) for key, _ in expected]
+        compares, looks = (
+            [_compare(key, revision) for key, revision in expected],
+            [_look(key) for key, _ in expected],
+        )
         if isinstance(fence, Unchanged):
             compares.append(_none_after(fence))
         request = etcdrpc.TxnRequest(
@@ -98,7 +109,9 @@ class Store:
         answer = self._ask(what, lambda etcd: etcd.call(etcd.kv.Txn, request), lease=lease)
         if not answer.succeeded:
             newer = (
-                f"{fence.prefix} was written after revision {fence.revision}" if isinstance(fence, Unchanged) else ""
+                f"{fence.prefix} was written after revision {fence.revision}"
+                if isinstance(fence, Unchanged)
+                else ""
             )
             raise Conflict(f"{what}: {_difference(expected, answer.responses) or newer}")
         return int(answer.header.revision)
@@ -106,7 +119,9 @@ class Store:
     def grant(self, ttl_s: int) -> int:
         """Return a new lease. etcd may grant a longer TTL: at least 2 s with default settings."""
         request = etcdrpc.LeaseGrantRequest(TTL=ttl_s)
-        return int(self._ask("grant a lease", lambda etcd: etcd.call(etcd.lease.LeaseGrant, request)).ID)
+        return int(
+            self._ask("grant a lease", lambda etcd: etcd.call(etcd.lease.LeaseGrant, request)).ID
+        )
 
     def keep_alive(self, lease: int) -> int:
         """Renew a lease once and return its TTL in seconds; 0: the lease is gone."""
@@ -115,7 +130,9 @@ class Store:
     def time_to_live(self, lease: int) -> Ttl | None:
         """Return how long a lease still lives; None: it is gone."""
         request = etcdrpc.LeaseTimeToLiveRequest(ID=lease)
-        answer = self._ask(f"ask for lease {lease:x}", lambda etcd: etcd.call(etcd.lease.LeaseTimeToLive, request))
+        answer = self._ask(
+            f"ask for lease {lease:x}", lambda etcd: etcd.call(etcd.lease.LeaseTimeToLive, request)
+        )
         # rpc.proto, LeaseTimeToLiveResponse: -1 for a lease that does not exist
         return Ttl(answer.TTL, answer.grantedTTL) if answer.TTL >= 0 else None
 
@@ -123,7 +140,11 @@ class Store:
         """End a lease and delete its keys; one that is gone already is no error."""
         request = etcdrpc.LeaseRevokeRequest(ID=lease)
         try:
-            self._ask(f"revoke lease {lease:x}", lambda etcd: etcd.call(etcd.lease.LeaseRevoke, request), lease=lease)
+            self._ask(
+                f"revoke lease {lease:x}",
+                lambda etcd: etcd.call(etcd.lease.LeaseRevoke, request),
+                lease=lease,
+            )
         except Conflict:
             return
 
@@ -137,7 +158,11 @@ class Store:
         entries: list[Entry] = []
         while True:
             request = etcdrpc.RangeRequest(
-                key=key, range_end=range_end, limit=self._page, revision=revision, keys_only=not values
+                key=key,
+                range_end=range_end,
+                limit=self._page,
+                revision=revision,
+                keys_only=not values,
             )
             answer = self._range(f"list {prefix!r}", request)
             revision = revision or answer.header.revision
@@ -163,7 +188,9 @@ class Store:
         except CallFailed as failure:
             raise self._error(what, connection, failure, lease) from failure
 
-    def _error(self, what: str, connection: Connection, failure: CallFailed, lease: int) -> Exception:
+    def _error(
+        self, what: str, connection: Connection, failure: CallFailed, lease: int
+    ) -> Exception:
         message = f"{what} on {connection.endpoint}: {failure}"
         if failure.code == "NOT_FOUND" and lease:
             return Conflict(f"{what}: lease {lease:x} is gone")
@@ -199,14 +226,20 @@ def _check(changes: Sequence[Put | Delete]) -> None:
 def _compare(key: str, mod_revision: int) -> Any:
     # A key that does not exist has mod_revision 0, as etcd compares it.
     compare = etcdrpc.Compare
-    return compare(result=compare.EQUAL, target=compare.MOD, key=key.encode(), mod_revision=mod_revision)
+    return compare(
+        result=compare.EQUAL, target=compare.MOD, key=key.encode(), mod_revision=mod_revision
+    )
 
 
 def _none_after(fence: Unchanged) -> Any:
     # A compare with range_end holds if it does for every key there is in the range (rpc.proto, Compare; etcd >= 3.3).
     compare, (key, range_end) = etcdrpc.Compare, range_of(fence.prefix)
     return compare(
-        result=compare.LESS, target=compare.MOD, key=key, range_end=range_end, mod_revision=fence.revision + 1
+        result=compare.LESS,
+        target=compare.MOD,
+        key=key,
+        range_end=range_end,
+        mod_revision=fence.revision + 1,
     )
 
 
@@ -214,7 +247,9 @@ def _operation(change: Put | Delete, lease: int) -> Any:
     key = change.key.encode()
     if isinstance(change, Delete):
         return etcdrpc.RequestOp(request_delete_range=etcdrpc.DeleteRangeRequest(key=key))
-    return etcdrpc.RequestOp(request_put=etcdrpc.PutRequest(key=key, value=change.value, lease=lease))
+    return etcdrpc.RequestOp(
+        request_put=etcdrpc.PutRequest(key=key, value=change.value, lease=lease)
+    )
 
 
 def _look(key: str) -> Any:
@@ -222,7 +257,9 @@ def _look(key: str) -> Any:
 
 
 def _difference(expected: Sequence[tuple[str, int]], looks: Sequence[Any]) -> str:
-    seen = [look.response_range.kvs[0].mod_revision if look.response_range.kvs else 0 for look in looks]
+    seen = [
+        look.response_range.kvs[0].mod_revision if look.response_range.kvs else 0 for look in looks
+    ]
     return "; ".join(
         f"{key} has mod_revision {actual}, expected {revision}"
         for (key, revision), actual in zip(expected, seen, strict=True)

@@ -14,7 +14,9 @@ from catalog.entries import Batch, Entry, Event
 from catalog.errors import Compacted, Unavailable
 from catalog.etcd_library import etcdrpc
 
-ASK_AFTER_S = 5.0  # of silence; well under it etcd's own traffic of a busy prefix makes the question needless
+ASK_AFTER_S = (
+    5.0  # of silence; well under it etcd's own traffic of a busy prefix makes the question needless
+)
 ANSWER_S = 1.5  # for each of two questions, so that a member that went silent is noticed after 8 s
 
 
@@ -42,7 +44,9 @@ class Watch:
         self._pending: list[Any] = []  # the fragments of a response so far
         self._cancelled = threading.Event()
         self._over = threading.Event()
-        self._reading_since: float | None = None  # None while the reader is at work: only the server can be late
+        self._reading_since: float | None = (
+            None  # None while the reader is at work: only the server can be late
+        )
         self._alive_at = 0.0  # when another call has shown that a silent member lives
         self._silent = False
         try:
@@ -83,7 +87,9 @@ class Watch:
         except CallFailed as failure:
             if self._is_ended():
                 return None
-            why = f"no answer for {ASK_AFTER_S + 2 * ANSWER_S:g} s" if self._silent else str(failure)
+            why = (
+                f"no answer for {ASK_AFTER_S + 2 * ANSWER_S:g} s" if self._silent else str(failure)
+            )
             raise self._lost(why) from failure
         finally:
             self._reading_since = None
@@ -106,13 +112,17 @@ class Watch:
 
     def _batch(self, response: Any) -> Batch | None:
         """Return the events that are news, once all fragments of the response are here."""
-        if not response.events:  # created, or the answer to a progress request: no end of the fragments
+        if (
+            not response.events
+        ):  # created, or the answer to a progress request: no end of the fragments
             return None
         self._pending.extend(response.events)
         if response.fragment:
             return None
         # etcd < 3.4.25 and < 3.5.8 may repeat events, or go back in time after a snapshot (research/etcd.md section 3).
-        events = tuple(_event(each) for each in self._pending if each.kv.mod_revision > self._revision)
+        events = tuple(
+            _event(each) for each in self._pending if each.kv.mod_revision > self._revision
+        )
         self._pending.clear()
         if not events:
             return None
@@ -150,7 +160,10 @@ class Watch:
         try:
             self._connection.prove(deadline_s=ANSWER_S)
         except CallFailed as failure:
-            return failure.code in ("UNAUTHENTICATED", "INVALID_ARGUMENT")  # a stale token ends no watch
+            return failure.code in (
+                "UNAUTHENTICATED",
+                "INVALID_ARGUMENT",
+            )  # a stale token ends no watch
         return True
 
 
@@ -175,4 +188,6 @@ def entry_of(key_value: Any) -> Entry:
 
 def _event(event: Any) -> Event:
     entry = entry_of(event.kv)
-    return Event(entry.key, None if event.type == etcdrpc.Event.DELETE else entry, entry.mod_revision)
+    return Event(
+        entry.key, None if event.type == etcdrpc.Event.DELETE else entry, entry.mod_revision
+    )

@@ -89,7 +89,9 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
             settings.run_dir / "master.sock",
             trigger.fire,
             health=state,
-            mended=metrics.counter("discover_haproxy_mends", "HAProxy found without an answer, and mended", "trouble"),
+            mended=metrics.counter(
+                "discover_haproxy_mends", "HAProxy found without an answer, and mended", "trouble"
+            ),
         ).actor(),
     ]
     if settings.http_bind:
@@ -148,7 +150,11 @@ def _knowing(
         resync=watch.resync,
         metrics=metrics,
     )
-    return keeper, [watch.actor(), Upkeep(keeper, haproxy, file, trigger, runs).actor(), audit.actor()]
+    return keeper, [
+        watch.actor(),
+        Upkeep(keeper, haproxy, file, trigger, runs).actor(),
+        audit.actor(),
+    ]
 
 
 def _outside(
@@ -172,7 +178,9 @@ def _claims(
     runs: Callable[[], ProxyConfig | None],
 ) -> Claims:
     """Return who claims ports from PORT_RANGE: none that this host uses, or cannot use."""
-    own = {address[1] for address in (settings.stats, settings.metrics, settings.http_bind) if address}
+    own = {
+        address[1] for address in (settings.stats, settings.metrics, settings.http_bind) if address
+    }
 
     def taken() -> Set[int]:
         config = runs()
@@ -194,7 +202,9 @@ def _claims(
     )
 
 
-def _sources(settings: DiscoverSettings, keeper: Keeper, claims: Claims, outside: Joining) -> Sources:
+def _sources(
+    settings: DiscoverSettings, keeper: Keeper, claims: Claims, outside: Joining
+) -> Sources:
     return Sources(
         snapshot=keeper.snapshot,
         policy=lambda: replace(policy_of(settings), unclaimed=claims.why),
@@ -210,25 +220,39 @@ def _make_folders(settings: DiscoverSettings) -> None:
         try:
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         except OSError as error:
-            raise WrongSettings([f"{name}: {folder} cannot be made: {error.strerror}; name another folder"]) from error
+            raise WrongSettings(
+                [f"{name}: {folder} cannot be made: {error.strerror}; name another folder"]
+            ) from error
         if not os.access(folder, os.W_OK):
-            raise WrongSettings([f"{name}: {folder} cannot be written to; name another folder, or run as root"])
+            raise WrongSettings(
+                [f"{name}: {folder} cannot be written to; name another folder, or run as root"]
+            )
 
 
 def _shown(listener: Listener) -> dict[str, Any]:
     """Return a listener, of its snippet only where it is written: there may be secrets in it."""
-    return {**asdict(replace(listener, snippet=())), "snippet": [line.origin for line in listener.snippet]}
+    return {
+        **asdict(replace(listener, snippet=())),
+        "snippet": [line.origin for line in listener.snippet],
+    }
 
 
-def _explained(reconcile: Reconcile, keeper: Keeper, stubs: StubDebt, problems: Problems) -> dict[str, Any]:
+def _explained(
+    reconcile: Reconcile, keeper: Keeper, stubs: StubDebt, problems: Problems
+) -> dict[str, Any]:
     """Return what runs and what is refused, for /explain."""
     config = reconcile.config
     return {
         "revision": keeper.state.catalog.revision,
         **keeper.explained(),
         "stubs": stubs.explained(),
-        "listeners": {item.name: _shown(item) for item in services_of(config.listeners)} if config else {},
-        "refused": {where: {"code": problem.code, "text": problem.text} for where, problem in problems.current.items()},
+        "listeners": {item.name: _shown(item) for item in services_of(config.listeners)}
+        if config
+        else {},
+        "refused": {
+            where: {"code": problem.code, "text": problem.text}
+            for where, problem in problems.current.items()
+        },
     }
 
 

@@ -13,6 +13,7 @@ from catalog.store import Store
 from discover.apply.listeners_file import ListenedFile
 from discover.apply.map_file import MapFiles, text_of
 from discover.apply.quarantine import blamed
+from discover.exported import listing_of
 from discover.haproxy.process import HAProxy, Refusal
 from discover.model.build import build
 from discover.model.config import OPEN_MARKER, ProxyConfig, listened_by, with_idle
@@ -21,7 +22,6 @@ from discover.model.spare_backends import with_seats
 from discover.operator.snippets import Inserted, SnippetFolder
 from discover.operator.templates import layout_of
 from discover.settings import PROGRAM, Command, DiscoverSettings
-from discover.snapshot.exported import listing_of
 from discover.snapshot.snapshot import EMPTY, Snapshot, snapshot_of
 from discover.text.render import Layout, Rendered, marked, marker_of, rendered_of
 from discover.text.sample import sample
@@ -45,7 +45,9 @@ def run(settings: DiscoverSettings, command: Command) -> None:
         runs = _runs(settings)
         config = _wanted(settings, runs)
         wanted = layout.render(config)
-        sys.stdout.writelines(_lines(wanted) if command == "render" else _difference(runs, wanted, settings))
+        sys.stdout.writelines(
+            _lines(wanted) if command == "render" else _difference(runs, wanted, settings)
+        )
         _check(settings, layout, config)
     except (Rejected, Unavailable) as error:
         sys.exit("\n".join(f"{PROGRAM}: --{command}: {line}" for line in str(error).splitlines()))
@@ -76,7 +78,8 @@ def _runs(settings: DiscoverSettings) -> Rendered | None:
         return None
     marker = marker_of(text)
     return replace(
-        rendered_of(text), routes=MapFiles(paths_of(settings).config.parent).read(marker) if marker else None
+        rendered_of(text),
+        routes=MapFiles(paths_of(settings).config.parent).read(marker) if marker else None,
     )
 
 
@@ -86,10 +89,14 @@ def _wanted(settings: DiscoverSettings, runs: Rendered | None) -> ProxyConfig:
     holders = {port: service for service, port in filter(None, map(listened_by, names))}
     policy, (snapshot, refused) = policy_of(settings), _with_services(settings, _snapshot(settings))
     built, _ = build(snapshot, policy, listening=Listening(holders))
-    built, problems = build(snapshot, policy, listening=Listening(holders, built.binds))  # no instance is ourselves
+    built, problems = build(
+        snapshot, policy, listening=Listening(holders, built.binds)
+    )  # no instance is ourselves
     for where, problem in {**refused, **problems}.items():
         print(f"{PROGRAM}: {problem.code} {where}: {problem.text}", file=sys.stderr)
-    idle = (each for each in ListenedFile(settings.state_dir / "listeners").load() if each.name in names)
+    idle = (
+        each for each in ListenedFile(settings.state_dir / "listeners").load() if each.name in names
+    )
     config, bad = Inserted().into(with_idle(built, idle), SnippetFolder(settings.snippets).read())
     for why in bad.values():
         raise Rejected(why)
@@ -116,7 +123,11 @@ def _check_snippets(settings: DiscoverSettings, layout: Layout) -> None:
         if snippet.refused:
             raise Rejected(snippet.refused)
         listeners = sample(policy_of(settings).process).listeners
-        usual = {each.mode: replace(each, snippet=snippet.lines) for each in reversed(listeners) if not each.snippet}
+        usual = {
+            each.mode: replace(each, snippet=snippet.lines)
+            for each in reversed(listeners)
+            if not each.snippet
+        }
         try:
             _check(settings, layout, ProxyConfig(policy_of(settings).process, (usual["tcp"],)))
         except Rejected:
@@ -125,7 +136,9 @@ def _check_snippets(settings: DiscoverSettings, layout: Layout) -> None:
         print(f"{settings.snippets}: good")
 
 
-def _with_services(settings: DiscoverSettings, snapshot: Snapshot) -> tuple[Snapshot, Mapping[str, Problem]]:
+def _with_services(
+    settings: DiscoverSettings, snapshot: Snapshot
+) -> tuple[Snapshot, Mapping[str, Problem]]:
     """Return the snapshot with the services of the file, and what is wrong with those. Raises Rejected."""
     if settings.services is None:
         return snapshot, {}
@@ -154,7 +167,9 @@ def _snapshot(settings: DiscoverSettings) -> Snapshot:
         store.close()
 
 
-def _difference(runs: Rendered | None, wanted: Rendered, settings: DiscoverSettings) -> Iterator[str]:
+def _difference(
+    runs: Rendered | None, wanted: Rendered, settings: DiscoverSettings
+) -> Iterator[str]:
     name = str(paths_of(settings).config)
     return difflib.unified_diff(_lines(runs) if runs else [], _lines(wanted), name, "wanted now")
 

@@ -138,7 +138,9 @@ class Reconcile:
         return min(due)
 
     def _too_many_rest(self) -> bool:
-        servers = sum(len(listener.servers) for listener in self.config.listeners) if self.config else 0
+        servers = (
+            sum(len(listener.servers) for listener in self.config.listeners) if self.config else 0
+        )
         return self._applier.resting > max(RESTING_MAX, RESTING_SHARE * servers)
 
     def _round(self, reasons: tuple[str, ...]) -> None:
@@ -169,7 +171,9 @@ class Reconcile:
             # Only now may another docker-discover leave for us: a reload that is still due brings its listeners.
             self._health.good("catalog")
         if snapshot is None:
-            self._pace = Pace()  # HAProxy was started with nothing: the catalog is not made to wait for that
+            self._pace = (
+                Pace()
+            )  # HAProxy was started with nothing: the catalog is not made to wait for that
 
     def _put_off(self, why: str) -> None:
         """Go on with what needs no file, and try the rest again soon."""
@@ -179,7 +183,9 @@ class Reconcile:
     def _sweep(self) -> None:
         if self._running is not None:
             with contextlib.suppress(Rejected):  # what runs now was accepted before: it goes on
-                self._reload(self._running.rendered, "servers that rest in maintenance are swept out")
+                self._reload(
+                    self._running.rendered, "servers that rest in maintenance are swept out"
+                )
 
     def _reconciled(self, snapshot: Snapshot) -> Mapping[str, Problem]:
         self._proxies.look(self._running.rendered.sections if self._running else {})
@@ -190,14 +196,23 @@ class Reconcile:
         leaving = built.only_leaving(new)
         self._tried_s = time.monotonic()
         with trial(new - leaving) as taken:
-            self._unusable = {**taken, **dict.fromkeys(leaving, "its only instances are on their way out")}
+            self._unusable = {
+                **taken,
+                **dict.fromkeys(leaving, "its only instances are on their way out"),
+            }
             if self._unusable:
                 policy = replace(policy, unusable=self._unusable)
                 built, problems = build(snapshot, policy, self._known, listening)
-            self._idle.update(unseated(self.config) if self.config else None, built, time.monotonic())
+            self._idle.update(
+                unseated(self.config) if self.config else None, built, time.monotonic()
+            )
             given = Given(self._sources.snippets(), self._good(), self._proxies.names)
-            laid_out = self._say(self._fitting.lay_out(given, lambda layout: self._apply(built, layout)))
-            lacking = doorless(built.process.door, self._running.rendered.routes if self._running else {})
+            laid_out = self._say(
+                self._fitting.lay_out(given, lambda layout: self._apply(built, layout))
+            )
+            lacking = doorless(
+                built.process.door, self._running.rendered.routes if self._running else {}
+            )
             return {**problems, **laid_out, **lacking}
 
     def _remember_earlier(self) -> None:
@@ -213,7 +228,10 @@ class Reconcile:
 
     def _good(self) -> Mapping[str, Listener]:
         """Return the listeners that HAProxy accepted last, also in an earlier life."""
-        return {each.name: each for each in (unseated(self.config).listeners if self.config else self._ran)}
+        return {
+            each.name: each
+            for each in (unseated(self.config).listeners if self.config else self._ran)
+        }
 
     def _say(self, problems: Mapping[str, Problem]) -> Mapping[str, Problem]:
         for what in ("template", "configuration"):
@@ -225,7 +243,10 @@ class Reconcile:
 
     def _empty(self) -> Sequence[Listener]:
         """Return the listeners of services without instances, as far as they can be listened on."""
-        usable = ((each, tuple(b for b in each.binds if b not in self._unusable)) for each in self._idle.listeners())
+        usable = (
+            (each, tuple(b for b in each.binds if b not in self._unusable))
+            for each in self._idle.listeners()
+        )
         return [replace(each, binds=binds) for each, binds in usable if binds or each.routes]
 
     def _apply(self, built: ProxyConfig, layout: Layout) -> None:

@@ -70,15 +70,33 @@ def domain_or_off(text: str) -> str:
 
 OPTIONS = (
     Option(
-        "BIND", hosts, None, "where service ports listen; * for everywhere (default: 127.0.0.1 and docker0's address)"
+        "BIND",
+        hosts,
+        None,
+        "where service ports listen; * for everywhere (default: 127.0.0.1 and docker0's address)",
     ),
-    Option("STATS", address_or_off, "127.0.0.1:1936", "HAProxy's own stats page and metrics, or off"),
     Option(
-        "PORT_RANGE", port_range, "10000-10999", "for services with SERVICE_PORT=auto: claimed once in etcd, for good"
+        "STATS", address_or_off, "127.0.0.1:1936", "HAProxy's own stats page and metrics, or off"
     ),
-    Option("HTTP_BIND", bind_or_off, "off", "one port, or ip:port, for all http services, by host name; or off"),
+    Option(
+        "PORT_RANGE",
+        port_range,
+        "10000-10999",
+        "for services with SERVICE_PORT=auto: claimed once in etcd, for good",
+    ),
+    Option(
+        "HTTP_BIND",
+        bind_or_off,
+        "off",
+        "one port, or ip:port, for all http services, by host name; or off",
+    ),
     Option("DOMAIN", domain_or_off, "off", "services are <service>.<DOMAIN> at HTTP_BIND"),
-    Option("TEMPLATE", Path, str(TEMPLATE), "the template of haproxy.cfg; an edit applies at once if it is valid"),
+    Option(
+        "TEMPLATE",
+        Path,
+        str(TEMPLATE),
+        "the template of haproxy.cfg; an edit applies at once if it is valid",
+    ),
     Option(
         "SNIPPETS",
         Path,
@@ -86,15 +104,42 @@ OPTIONS = (
         "lines of your own for single services, in <service>.cfg (default: snippets.d beside TEMPLATE)",
     ),
     Option(
-        "SERVICES", Path, None, "a YAML file of services on servers that are no containers; an edit applies at once"
+        "SERVICES",
+        Path,
+        None,
+        "a YAML file of services on servers that are no containers; an edit applies at once",
     ),
-    Option("STATE_DIR", Path, "/var/lib/tandem", "haproxy.cfg and what else has to survive a restart"),
-    Option("RUN_DIR", Path, "/run/tandem", "HAProxy's sockets: master.sock, admin.sock and pages.sock"),
-    Option("ZONE", str, "", "where this host stands: services with LOCALITY call instances of their zone first"),
-    Option("HOST_ID", str, None, "docker-register's HOST_ID of this host, if that was set; for LOCALITY=host"),
-    Option("METRICS", address_or_off, "127.0.0.1:9302", "metrics, /healthz, /readyz and /explain, or off"),
+    Option(
+        "STATE_DIR", Path, "/var/lib/tandem", "haproxy.cfg and what else has to survive a restart"
+    ),
+    Option(
+        "RUN_DIR", Path, "/run/tandem", "HAProxy's sockets: master.sock, admin.sock and pages.sock"
+    ),
+    Option(
+        "ZONE",
+        str,
+        "",
+        "where this host stands: services with LOCALITY call instances of their zone first",
+    ),
+    Option(
+        "HOST_ID",
+        str,
+        None,
+        "docker-register's HOST_ID of this host, if that was set; for LOCALITY=host",
+    ),
+    Option(
+        "METRICS",
+        address_or_off,
+        "127.0.0.1:9302",
+        "metrics, /healthz, /readyz and /explain, or off",
+    ),
     Option("HAPROXY", str, "haproxy", "the program, by name or path"),
-    Option("HAPROXY_SUPERVISED", boolean, "false", "true: somebody else starts HAProxy and starts it again"),
+    Option(
+        "HAPROXY_SUPERVISED",
+        boolean,
+        "false",
+        "true: somebody else starts HAProxy and starts it again",
+    ),
     Option(
         "CATALOG",
         readable_file,
@@ -111,7 +156,9 @@ class DiscoverSettings:
 
     access: Access
     prefix: str
-    hosts: tuple[str, ...] | None  # None: loopback, and the Docker bridge's gateway while there is one
+    hosts: (
+        tuple[str, ...] | None
+    )  # None: loopback, and the Docker bridge's gateway while there is one
     stats: tuple[str, int] | None
     port_range: PortRange
     http_bind: tuple[str | None, int] | None  # without an address: where service ports listen

@@ -22,7 +22,13 @@ class Reply:
 
 
 def fetch(
-    namespace: Namespace, address: str, port: int, path: str = "/", *, method: str = "GET", timeout_s: float = ANSWER_S
+    namespace: Namespace,
+    address: str,
+    port: int,
+    path: str = "/",
+    *,
+    method: str = "GET",
+    timeout_s: float = ANSWER_S,
 ) -> Reply:
     """Make one request on a connection of its own, as a program in the namespace would. Raises OSError."""
     connection = http.client.HTTPConnection(address, port, timeout=timeout_s)

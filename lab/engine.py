@@ -28,7 +28,12 @@ class Engine:
         command = namespace.command(
             *("dockerd", "--config-file", str(self._config), "--host", f"unix://{self.socket}"),
             *("--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")),
-            *("--pidfile", str(folder / "docker.pid"), "--exec-opt", "native.cgroupdriver=cgroupfs"),
+            *(
+                "--pidfile",
+                str(folder / "docker.pid"),
+                "--exec-opt",
+                "native.cgroupdriver=cgroupfs",
+            ),
         )
         self.process = Process(folder, "dockerd", command, folder)
 
@@ -72,12 +77,16 @@ class Engine:
         self._configure(on)
         self.process.send(1)
         wait_for(
-            lambda: json.loads(self.docker("info", "-f", "{{json .LiveRestoreEnabled}}")) == on, 10, "live-restore"
+            lambda: json.loads(self.docker("info", "-f", "{{json .LiveRestoreEnabled}}")) == on,
+            10,
+            "live-restore",
         )
 
     def docker(self, *arguments: str, check: bool = True, timeout_s: float = COMMAND_S) -> str:
         """Run the docker command with this engine and return what it printed. Raises LabError."""
-        return run("docker", "-H", f"unix://{self.socket}", *arguments, check=check, timeout_s=timeout_s)
+        return run(
+            "docker", "-H", f"unix://{self.socket}", *arguments, check=check, timeout_s=timeout_s
+        )
 
     def load(self, archive: Path) -> None:
         """Have the images of a `docker save` archive, unless it has."""
@@ -86,7 +95,9 @@ class Engine:
 
     def run(self, image: str, *flags: str, command: Sequence[str] = (), **environment: str) -> str:
         """`docker run -d FLAGS IMAGE COMMAND`; the keywords become its environment. Returns its full id."""
-        variables = [word for name, text in environment.items() for word in ("-e", f"{name}={text}")]
+        variables = [
+            word for name, text in environment.items() for word in ("-e", f"{name}={text}")
+        ]
         return self.docker("run", "-d", *variables, *flags, image, *command).splitlines()[-1]
 
     def running(self) -> list[str]:

@@ -59,7 +59,12 @@ class Member:
         client, peer = f"http://{self.endpoint}", f"http://{self.address}:{PEER_PORT}"
         self.process.command = self.machine.namespace.command(
             *("etcd", "--name", self.name, "--data-dir", str(self.folder / "data")),
-            *("--listen-client-urls", f"{client},http://127.0.0.1:{CLIENT_PORT}", "--advertise-client-urls", client),
+            *(
+                "--listen-client-urls",
+                f"{client},http://127.0.0.1:{CLIENT_PORT}",
+                "--advertise-client-urls",
+                client,
+            ),
             *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
             *("--initial-cluster", ",".join(peers), "--initial-cluster-token", token),
             *TIMES,
@@ -121,7 +126,9 @@ class Cluster:
     def wait(self, within_s: float = START_S) -> None:
         """Return when each member answers by itself that it is healthy."""
         for member in self.members:
-            wait_for(lambda one=member: self.answers(one), within_s, f"etcd member {member.name} answers")  # type: ignore[misc]
+            wait_for(
+                lambda one=member: self.answers(one), within_s, f"etcd member {member.name} answers"
+            )  # type: ignore[misc]
 
     def answers(self, member: Member) -> bool:
         """Whether a member can read what a quorum agrees on."""
@@ -144,7 +151,9 @@ class Cluster:
 
     def status(self, member: Member) -> dict[str, Any]:
         """Return what a member says of itself: leader, raftTerm, dbSize, header with cluster and revision."""
-        text = self.ctl("endpoint", "status", "--command-timeout=2s", "--write-out=json", members=[member])
+        text = self.ctl(
+            "endpoint", "status", "--command-timeout=2s", "--write-out=json", members=[member]
+        )
         found: dict[str, Any] = json.loads(text)[0]["Status"]
         return found
 
@@ -158,7 +167,9 @@ class Cluster:
         self._join()
         self.start()
 
-    def ctl(self, *arguments: str, members: Sequence[Member] | None = None, timeout_s: float = 15.0) -> str:
+    def ctl(
+        self, *arguments: str, members: Sequence[Member] | None = None, timeout_s: float = 15.0
+    ) -> str:
         """Run etcdctl and return what it prints. Raises LabError."""
         return self._wire.run(*self.ctl_command(*arguments, members=members), timeout_s=timeout_s)
 
@@ -181,7 +192,9 @@ class Cluster:
         """Return everything that was written after revision `since`, in order. Raises LabError after a compaction."""
         mark = f"/lab/mark/{uuid.uuid4()}"
         self.ctl("put", mark, "")
-        watch = self._wire.popen(*self.ctl_command("watch", "--prefix", "/", f"--rev={since + 1}", "--write-out=json"))
+        watch = self._wire.popen(
+            *self.ctl_command("watch", "--prefix", "/", f"--rev={since + 1}", "--write-out=json")
+        )
         timer = threading.Timer(HISTORY_S, watch.kill)
         timer.start()
         events: list[Event] = []
@@ -212,7 +225,12 @@ class Cluster:
 def _event(event: dict[str, Any]) -> Event:
     """Read one event as etcdctl prints it: type 1 is DELETE, and PUT is left out (etcd's kv.proto, EventType)."""
     kv = event["kv"]
-    return Event(int(kv["mod_revision"]), bool(event.get("type")), _text(kv["key"]), _text(kv.get("value", "")))
+    return Event(
+        int(kv["mod_revision"]),
+        bool(event.get("type")),
+        _text(kv["key"]),
+        _text(kv.get("value", "")),
+    )
 
 
 def _text(encoded: str) -> str:

@@ -53,7 +53,15 @@ class Fleet:
         self.wire = Wire(self.folder)
         self.etcd = Cluster(self.wire, self.folder)
         self.hosts = [
-            Host(self.wire, self.folder, number, etcd_hosts=self.etcd.hosts, ttl_s=ttl_s, cgroup=self.cgroup, code=code)
+            Host(
+                self.wire,
+                self.folder,
+                number,
+                etcd_hosts=self.etcd.hosts,
+                ttl_s=ttl_s,
+                cgroup=self.cgroup,
+                code=code,
+            )
             for number in range(1, HOSTS + 1)
         ]
         self.h1, self.h2, self.h3 = self.hosts
@@ -63,13 +71,20 @@ class Fleet:
         self.up()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self.down()
 
     @property
     def machines(self) -> list[Machine]:
         """Every end of the wire."""
-        return [member.machine for member in self.etcd.members] + [host.machine for host in self.hosts]
+        return [member.machine for member in self.etcd.members] + [
+            host.machine for host in self.hosts
+        ]
 
     def note(self, what: str) -> None:
         """Write down what is done to the fleet."""
@@ -109,7 +124,9 @@ class Fleet:
         except BlockingIOError as error:
             os.close(self._lock)
             self._lock = None
-            raise LabError(f"another process is at work on the fleet in {self.folder}: wait for it to end") from error
+            raise LabError(
+                f"another process is at work on the fleet in {self.folder}: wait for it to end"
+            ) from error
 
     def sweep(self) -> None:
         """Remove whatever stands of a fleet in this folder, also after a crash."""
@@ -123,7 +140,9 @@ class Fleet:
     def processes(self) -> list[Process]:
         """Every program of the fleet but HAProxy, which is nobody's child."""
         members = [member.process for member in self.etcd.members]
-        return members + [each for h in self.hosts for each in (h.engine.process, h.register, h.discover)]
+        return members + [
+            each for h in self.hosts for each in (h.engine.process, h.register, h.discover)
+        ]
 
     def step(self, what: str, action: Callable[[], None]) -> None:
         began = time.monotonic()
@@ -146,7 +165,11 @@ class Fleet:
         for host in self.hosts:
             host.wait()
         wait_for(lambda: not self.instances(), QUIET_S, "no instance is left in etcd")
-        wait_for(lambda: not any(host.servers() for host in self.hosts), QUIET_S, "no server is left in any HAProxy")
+        wait_for(
+            lambda: not any(host.servers() for host in self.hosts),
+            QUIET_S,
+            "no server is left in any HAProxy",
+        )
 
     def instances(self) -> dict[str, str]:
         """Return every instance key with its record."""

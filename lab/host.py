@@ -24,7 +24,9 @@ REGISTER_PORT, DISCOVER_PORT, STATS_PORT = 9301, 9302, 1936
 IN_MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20
 IS_STOPPED = 0
 ANSWER_S = 5.0
-_SERVICE = re.compile(r"[^:]+:[0-9]+")  # name and port; other backends repeat these servers, or have none that is one
+_SERVICE = re.compile(
+    r"[^:]+:[0-9]+"
+)  # name and port; other backends repeat these servers, or have none that is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,15 @@ class Host:
     """One host. `engine`, `register` and `discover` can be killed, paused and started alone; `die` is all at once."""
 
     def __init__(
-        self, wire: Wire, folder: Path, number: int, *, etcd_hosts: str, ttl_s: int, cgroup: str, code: Path = HOUSE
+        self,
+        wire: Wire,
+        folder: Path,
+        number: int,
+        *,
+        etcd_hosts: str,
+        ttl_s: int,
+        cgroup: str,
+        code: Path = HOUSE,
     ) -> None:
         self.name = f"h{number}"
         self.machine = Machine(wire, folder, self.name, FIRST_NUMBER + number - 1)
@@ -67,7 +77,9 @@ class Host:
     def wait(self, within_s: float = READY_S) -> None:
         """Return when both say that they are ready."""
         for port in (REGISTER_PORT, DISCOVER_PORT):
-            wait_for(lambda at=port: self.is_ready(at), within_s, f"{self.name}: /readyz of port {port}")  # type: ignore[misc]
+            wait_for(
+                lambda at=port: self.is_ready(at), within_s, f"{self.name}: /readyz of port {port}"
+            )  # type: ignore[misc]
 
     def is_ready(self, port: int) -> bool:
         """Whether docker-register (9301) or docker-discover (9302) says so. Raises OSError."""
@@ -82,10 +94,18 @@ class Host:
         """Call a port of this host's loopback from inside: a service through its HAProxy. Raises OSError."""
         return fetch(self.namespace, "127.0.0.1", port, path, timeout_s=timeout_s)
 
-    def load(self, port: int, service: str, *, close: int = 1, keep: int = 1, rate: float = 50) -> Load:
+    def load(
+        self, port: int, service: str, *, close: int = 1, keep: int = 1, rate: float = 50
+    ) -> Load:
         """Start calling a service from here; each of the clients makes `rate` calls a second until `end()`."""
         return Load(
-            "127.0.0.1", port, service, close=close, keep=keep, rate=rate, prefix=tuple(self.namespace.command())
+            "127.0.0.1",
+            port,
+            service,
+            close=close,
+            keep=keep,
+            rate=rate,
+            prefix=tuple(self.namespace.command()),
         )
 
     def explain(self, port: int = DISCOVER_PORT) -> dict[str, Any]:
@@ -94,9 +114,16 @@ class Host:
 
     # -- containers
 
-    def whoami(self, service: str, port: int, *flags: str, generation: str = "v1", **environment: str) -> str:
+    def whoami(
+        self, service: str, port: int, *flags: str, generation: str = "v1", **environment: str
+    ) -> str:
         """Start a container of a service that is dialled at `port`; returns its full id."""
-        settings = {"SERVICE_NAME": service, "SERVICE_PORT": str(port), "GENERATION": generation, **environment}
+        settings = {
+            "SERVICE_NAME": service,
+            "SERVICE_PORT": str(port),
+            "GENERATION": generation,
+            **environment,
+        }
         return self.engine.run(WHOAMI, "-P", *flags, **settings)
 
     # -- HAProxy
@@ -160,12 +187,26 @@ class Host:
     def _register_flags(self, etcd_hosts: str) -> list[str]:
         return [
             *("--etcd-host", etcd_hosts, "--docker-host", f"unix://{self.engine.socket}"),
-            *("--host-id", self.name, "--ttl", str(self.ttl_s), "--metrics", f"127.0.0.1:{REGISTER_PORT}"),
+            *(
+                "--host-id",
+                self.name,
+                "--ttl",
+                str(self.ttl_s),
+                "--metrics",
+                f"127.0.0.1:{REGISTER_PORT}",
+            ),
         ]
 
     def _discover_flags(self, etcd_hosts: str) -> list[str]:
         return [
-            *("--etcd-host", etcd_hosts, "--state-dir", str(self.state_dir), "--run-dir", str(self.run_dir)),
+            *(
+                "--etcd-host",
+                etcd_hosts,
+                "--state-dir",
+                str(self.state_dir),
+                "--run-dir",
+                str(self.run_dir),
+            ),
             *("--stats", f"127.0.0.1:{STATS_PORT}", "--metrics", f"127.0.0.1:{DISCOVER_PORT}"),
         ]
 

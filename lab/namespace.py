@@ -44,7 +44,11 @@ class Namespace:
     def popen(self, *command: str) -> "subprocess.Popen[str]":
         """Start a command inside; its output can be read line by line."""
         return subprocess.Popen(
-            self.command(*command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True
+            self.command(*command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
 
     @contextlib.contextmanager

@@ -44,7 +44,11 @@ class Machine:
         # ip(8) names the namespace of the other end by a file in /run/netns, or by a process that is inside.
         keeper = self.namespace.popen("sleep", "30")
         try:
-            wait_for(lambda: _is_inside(keeper.pid, self.namespace), START_S, f"a process is inside {self.name}")
+            wait_for(
+                lambda: _is_inside(keeper.pid, self.namespace),
+                START_S,
+                f"a process is inside {self.name}",
+            )
             peer = ("peer", "name", OWN, "netns", str(keeper.pid))
             self._wire.run("ip", "link", "add", self.name, "type", "veth", *peer)
         finally:
@@ -70,7 +74,9 @@ class Machine:
         The kernel keeps a container's namespace as long as a connection of it waits for an answer, a minute and more
         behind a cut cable, and it goes on to answer for the address that the next container gets.
         """
-        for line in self.namespace.run("ip", "-oneline", "link", "show", "type", "veth").splitlines():
+        for line in self.namespace.run(
+            "ip", "-oneline", "link", "show", "type", "veth"
+        ).splitlines():
             name = line.split(": ")[1].partition("@")[0]
             if name != OWN:
                 self.namespace.run("ip", "link", "delete", name)

@@ -13,7 +13,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 # Nothing of the caller's environment reaches the fleet: ETCD_HOST and the like would change what is tested.
-ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "ETCDCTL_API": "3"}
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "ETCDCTL_API": "3",
+}
 COMMAND_S = 60.0
 END_S = 15.0
 STOPPED_S = 5.0
@@ -43,7 +46,9 @@ def run(*command: str, check: bool = True, timeout_s: float = COMMAND_S) -> str:
     except OSError as error:
         raise LabError(f"{command[0]}: {error.strerror}") from error
     if check and done.returncode != 0:
-        raise LabError(f"{' '.join(command)}: status {done.returncode}: {done.stdout.strip()[-2000:]}")
+        raise LabError(
+            f"{' '.join(command)}: status {done.returncode}: {done.stdout.strip()[-2000:]}"
+        )
     return done.stdout.strip()
 
 
@@ -190,7 +195,9 @@ def started_ticks(pid: int) -> int | None:
 
 
 def _thread_states(pid: int) -> set[str]:
-    return {fields[0] for stat in Path(f"/proc/{pid}/task").glob("*/stat") if (fields := _stat(stat))}
+    return {
+        fields[0] for stat in Path(f"/proc/{pid}/task").glob("*/stat") if (fields := _stat(stat))
+    }
 
 
 def _stat(path: Path) -> list[str]:

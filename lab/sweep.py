@@ -21,7 +21,9 @@ def sweep(folder: Path, cgroup: str) -> None:
     """Remove all of the fleet that has its state in `folder`."""
     namespaces = [Namespace(path.stem, path) for path in folder.glob("*.net")]
     for _ in range(ROUNDS):
-        if not (pids := {pid for namespace in namespaces for pid in namespace.pids()} | _writers(folder)):
+        if not (
+            pids := {pid for namespace in namespaces for pid in namespace.pids()} | _writers(folder)
+        ):
             break
         end_all(pids)
     for address in folder.glob("*/exec/containerd/daemon/*/moby/*/address"):
@@ -40,7 +42,10 @@ def _writers(folder: Path) -> set[int]:
     needle = os.fsencode(f"{folder}/")
     for cmdline in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
-            if needle in cmdline.read_bytes() and cmdline.with_name("comm").read_text().strip() in PROGRAMS:
+            if (
+                needle in cmdline.read_bytes()
+                and cmdline.with_name("comm").read_text().strip() in PROGRAMS
+            ):
                 found.add(int(cmdline.parent.name))
     return found
 

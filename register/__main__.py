@@ -11,7 +11,16 @@ from catalog.store import Store
 from register import commands as planned
 from register.docker.events import LOOP, STUCK_S, EventReader
 from register.docker.source import DockerSource
-from register.host.host import Host, Surroundings, host_id, host_ip, route_source, signs_of, surroundings, this_life
+from register.host.host import (
+    Host,
+    Surroundings,
+    host_id,
+    host_ip,
+    route_source,
+    signs_of,
+    surroundings,
+    this_life,
+)
 from register.host.lease import KEEPALIVES_PER_TTL, TURNED_WITHIN_S, LeaseKeeper, Registrar
 from register.host.own_watch import OwnWatch
 from register.host.owner import Owner, Verdict, judge
@@ -48,9 +57,14 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
         return
     log.announce(NAME, settings.shown)
     wired, keeper = actors(settings)
-    asking = {signal.SIGUSR1: lambda: keeper.ask("drain"), signal.SIGUSR2: lambda: keeper.ask("undrain")}
+    asking = {
+        signal.SIGUSR1: lambda: keeper.ask("drain"),
+        signal.SIGUSR2: lambda: keeper.ask("undrain"),
+    }
     run_group(wired, on_signal=asking)
-    logger.info("stopped; what is published stays for %s s, for the next life to adopt", settings.ttl_s)
+    logger.info(
+        "stopped; what is published stays for %s s, for the next life to adopt", settings.ttl_s
+    )
 
 
 def actors(settings: RegisterSettings) -> tuple[list[Actor], LeaseKeeper]:
@@ -67,7 +81,9 @@ def actors(settings: RegisterSettings) -> tuple[list[Actor], LeaseKeeper]:
         own_watch.claimed()
 
     keeper = LeaseKeeper(
-        Store(settings.access, deadline_s=settings.ttl_s / KEEPALIVES_PER_TTL),  # an etcd may be slow, but not for ever
+        Store(
+            settings.access, deadline_s=settings.ttl_s / KEEPALIVES_PER_TTL
+        ),  # an etcd may be slow, but not for ever
         standing,
         identify=lambda: identify(settings, surroundings()),
         prefix=settings.prefix,
@@ -86,12 +102,21 @@ def actors(settings: RegisterSettings) -> tuple[list[Actor], LeaseKeeper]:
         look=keeper.look,
         cap_s=settings.ttl_s / KEEPALIVES_PER_TTL,
     )
-    rules = Rules(settings.prefix, settings.register, settings.zone, settings.resync_s, settings.ttl_s / 3)
+    rules = Rules(
+        settings.prefix, settings.register, settings.zone, settings.resync_s, settings.ttl_s / 3
+    )
     around = Around(events, prober, standing, keeper.look)
     publisher = Publisher(_docker(settings), own_keys, around, rules, trigger, telling)
     limits_s = {LOOP: STUCK_S, "publisher": 2 * TURNED_WITHIN_S, "lease": 2 * TURNED_WITHIN_S}
     dog = watchdog(limits_s, facts.last_turned)
-    wired = [dog, events.actor(), prober.actor(), keeper.actor(), own_watch.actor(), publisher.actor()]
+    wired = [
+        dog,
+        events.actor(),
+        prober.actor(),
+        keeper.actor(),
+        own_watch.actor(),
+        publisher.actor(),
+    ]
     if settings.metrics is not None:
         wired.append(health.server(settings.metrics, facts, metrics, telling.explain))
     return wired, keeper

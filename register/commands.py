@@ -36,7 +36,11 @@ class _Me:
 def run(settings: RegisterSettings, command: Asked, around: Surroundings) -> None:
     """Do what was asked and return; ends the process with status 1 if it cannot be done. Raises WrongSettings."""
     me = _me(settings, around)
-    store, stop, done = Store(settings.access, deadline_s=STORE_DEADLINE_S), threading.Event(), threading.Event()
+    store, stop, done = (
+        Store(settings.access, deadline_s=STORE_DEADLINE_S),
+        threading.Event(),
+        threading.Event(),
+    )
 
     def once() -> None:
         if command == "undrain":
@@ -60,7 +64,9 @@ def run(settings: RegisterSettings, command: Asked, around: Surroundings) -> Non
         limit.cancel()
         store.close()
     if not done.is_set():
-        sys.exit(f"docker-register: --{command}: not done in time; run it again, it goes on where it was")
+        sys.exit(
+            f"docker-register: --{command}: not done in time; run it again, it goes on where it was"
+        )
 
 
 def _me(settings: RegisterSettings, around: Surroundings) -> _Me:
@@ -84,4 +90,6 @@ def _check_known(store: Store, prefix: str, host: str) -> None:
     """Raise Rejected for a host that etcd knows nothing of: a mark under a mistyped id would stay for good."""
     own = (key_of(prefix, OwnerKey(host)), key_of(prefix, DrainedKey(host)))
     if not any(map(store.get, own)) and not store.list(instances_root(prefix, host)).entries:
-        raise Rejected(f"no registrar writes for HOST_ID {host} and nothing of it is published: nothing was drained")
+        raise Rejected(
+            f"no registrar writes for HOST_ID {host} and nothing of it is published: nothing was drained"
+        )

@@ -29,9 +29,16 @@ from sidecar.actors import Actor
 from sidecar.retry import jitter, keep_running
 from sidecar.trigger import Trigger
 
-QUIET_S, AT_MOST_S = 0.005, 0.05  # a burst of events is one round; an event that comes alone waits for nothing
-INSPECT_ALL_S = 300.0  # the list shows every change that Docker has a word for; this is for what it might not
-FULL_S = 10.0  # an etcd without space is asked to take a put at most so often; somebody has to make room
+QUIET_S, AT_MOST_S = (
+    0.005,
+    0.05,
+)  # a burst of events is one round; an event that comes alone waits for nothing
+INSPECT_ALL_S = (
+    300.0  # the list shows every change that Docker has a word for; this is for what it might not
+)
+FULL_S = (
+    10.0  # an etcd without space is asked to take a put at most so often; somebody has to make room
+)
 TURN_S = 10.0  # the loop goes round at least so often, so that a stuck one can be told
 # Wake-ups that a list would not explain. The two events say what no list says at that moment, about a start of the
 # container that the last list shows; those that always follow a death (stop, disconnect, start) bring a list.
@@ -68,7 +75,9 @@ class _Memory:
 
     seen: Seen | None = None
     lives: Mapping[str, Life] = field(default_factory=dict)
-    trusted: frozenset[Started] | None = None  # None: what an earlier life published was not read yet
+    trusted: frozenset[Started] | None = (
+        None  # None: what an earlier life published was not read yet
+    )
     held: Held = field(default_factory=Held)
     resync_s: float = 0.0  # when everything is compared again
     inspect_s: float = 0.0  # when every container is looked at from near again
@@ -86,7 +95,13 @@ class Publisher:
     """The registrar's main loop; whatever fires the trigger wakes it."""
 
     def __init__(
-        self, source: DockerSource, own_keys: OwnKeys, around: Around, rules: Rules, trigger: Trigger, telling: Telling
+        self,
+        source: DockerSource,
+        own_keys: OwnKeys,
+        around: Around,
+        rules: Rules,
+        trigger: Trigger,
+        telling: Telling,
     ) -> None:
         self._source, self._own_keys, self._around = source, own_keys, around
         self._rules, self._trigger, self._telling = rules, trigger, telling
@@ -108,7 +123,11 @@ class Publisher:
     def run(self) -> None:
         """Publish until interrupted."""
         keep_running(
-            self._session, name="publisher", stop=self._stop, cap_s=self._rules.retry_cap_s, on_lost=self._failed
+            self._session,
+            name="publisher",
+            stop=self._stop,
+            cap_s=self._rules.retry_cap_s,
+            on_lost=self._failed,
         )
 
     def _failed(self, _why: str) -> None:
@@ -140,7 +159,12 @@ class Publisher:
         return frozenset(reasons)
 
     def _timeout_s(self, now_s: float) -> float:
-        times = (now_s + TURN_S, self._memory.resync_s, self._memory.decide_s, self._memory.held.due_s)
+        times = (
+            now_s + TURN_S,
+            self._memory.resync_s,
+            self._memory.decide_s,
+            self._memory.held.due_s,
+        )
         return max(0.0, min(at for at in times if at is not None) - now_s)
 
     def _round(self, reasons: frozenset[str]) -> None:
@@ -162,7 +186,9 @@ class Publisher:
                     self._publish_seen()
                 raise
             self._memory.inspect_s = now_s + INSPECT_ALL_S if everything else self._memory.inspect_s
-            self._memory.resync_s = now_s + self._rules.resync_s if resync else self._memory.resync_s
+            self._memory.resync_s = (
+                now_s + self._rules.resync_s if resync else self._memory.resync_s
+            )
         self._memory.complete = True
         self._publish_seen()
         if self._own_keys.are_doubtful():
@@ -189,9 +215,13 @@ class Publisher:
     def _publish(self, seen: Seen, host: Host, now_s: float) -> None:
         memory, hints = self._memory, self._around.events.hints
         keys = Keys(self._rules.prefix, host.id)
-        offers = self._offers.of(seen.containers, hints, Policy(host.ip, self._rules.register, self._rules.zone))
+        offers = self._offers.of(
+            seen.containers, hints, Policy(host.ip, self._rules.register, self._rules.zone)
+        )
         claim, drained = self._around.standing.claim, self._around.standing.drained
-        entries = self._own_keys.known(instances_root(self._rules.prefix, host.id)) if claim else None
+        entries = (
+            self._own_keys.known(instances_root(self._rules.prefix, host.id)) if claim else None
+        )
         if entries is not None and memory.trusted is None:
             memory.trusted = proven(offers, keys, instances_in(entries.values()), host.ip)
         known = Known(self._around.prober.verdicts, memory.trusted or frozenset(), memory.lives)
@@ -204,13 +234,17 @@ class Publisher:
         if claim is not None and entries is not None:
             missing = _missing(entries, wanted, seen, hints)
             # By the list's own time: only another list can confirm what one has said.
-            memory.held = held_back(memory.held, missing, len(entries), self._around.standing.listed_s)
+            memory.held = held_back(
+                memory.held, missing, len(entries), self._around.standing.listed_s
+            )
             self._write(claim, entries, wanted)
 
     def _write(self, claim: Claim, entries: Mapping[str, Entry], wanted: Desired) -> None:
         changes = diff(entries, self._offers.records(wanted.instances), claim.lease)
         held = self._memory.held.keys
-        changes = Changes(changes.puts, tuple(change for change in changes.deletes if change.key not in held))
+        changes = Changes(
+            changes.puts, tuple(change for change in changes.deletes if change.key not in held)
+        )
         self._telling.holding(held)
         settled = self._around.standing.settled
         pace = self._pace_again if claim.again and settled != claim else self._pace
@@ -254,5 +288,9 @@ def _missing(entries: Mapping[str, Entry], wanted: Desired, seen: Seen, hints: H
     """Return the keys whose container a list does not show although nothing told of its end."""
     listed = {container.id[:CONTAINER_SHORT] for container in seen.containers}
     died = {id_[:CONTAINER_SHORT] for id_, hint in hints.by_container.items() if hint.died_ns}
-    gone = {key: key.rpartition("/")[2].partition(":")[0] for key in entries if key not in wanted.instances}
+    gone = {
+        key: key.rpartition("/")[2].partition(":")[0]
+        for key in entries
+        if key not in wanted.instances
+    }
     return [key for key, container in gone.items() if container not in listed | died]

@@ -43,24 +43,43 @@ class Reason:
 REASONS: Mapping[Code, Reason] = {
     "NOT_RUNNING": Reason("The container is not running, or is between two restarts.", "never"),
     "IGNORED": Reason("SERVICE_IGNORE or SERVICE_<port>_IGNORE is true.", "never"),
-    "NOT_LABELLED": Reason("REGISTER=labelled, and no SERVICE_ label or variable asks for a service.", "never"),
-    "NO_PUBLISHED_PORT": Reason("The port is not published, so no other host can reach it.", "labelled"),
+    "NOT_LABELLED": Reason(
+        "REGISTER=labelled, and no SERVICE_ label or variable asks for a service.", "never"
+    ),
+    "NO_PUBLISHED_PORT": Reason(
+        "The port is not published, so no other host can reach it.", "labelled"
+    ),
     "UDP_PORT": Reason("The port is UDP; only TCP is balanced.", "labelled"),
-    "LOOPBACK_ONLY": Reason("The port is published on loopback only, and HOST_IP is not loopback.", "labelled"),
-    "WRONG_FAMILY": Reason("The port is published for IPv4 only and HOST_IP is IPv6, or the other way.", "always"),
+    "LOOPBACK_ONLY": Reason(
+        "The port is published on loopback only, and HOST_IP is not loopback.", "labelled"
+    ),
+    "WRONG_FAMILY": Reason(
+        "The port is published for IPv4 only and HOST_IP is IPv6, or the other way.", "always"
+    ),
     "HOST_PORT_UNKNOWN": Reason(
-        "On the host's network, or SERVICE_NETWORK's, only EXPOSE or a label tells the port.", "labelled"
+        "On the host's network, or SERVICE_NETWORK's, only EXPOSE or a label tells the port.",
+        "labelled",
     ),
     "NO_NETWORK": Reason("SERVICE_NETWORK names a network that the container is not on.", "always"),
-    "AMBIGUOUS_PORT": Reason("One SERVICE_NAME and several ports, none of them chosen by a per-port label.", "always"),
-    "NOT_CHOSEN": Reason("A per-port label gave SERVICE_NAME to another port of the container.", "never"),
+    "AMBIGUOUS_PORT": Reason(
+        "One SERVICE_NAME and several ports, none of them chosen by a per-port label.", "always"
+    ),
+    "NOT_CHOSEN": Reason(
+        "A per-port label gave SERVICE_NAME to another port of the container.", "never"
+    ),
     "BAD_LABEL": Reason("A label or variable has a value that cannot be used.", "always"),
-    "BAD_NAME": Reason("There is no usable service name: neither a given one nor one of the image.", "always"),
+    "BAD_NAME": Reason(
+        "There is no usable service name: neither a given one nor one of the image.", "always"
+    ),
     "UNREADABLE": Reason("Docker's description of the container cannot be understood.", "always"),
     "STARTING": Reason("The container's own HEALTHCHECK has not succeeded yet.", "never"),
     "NOT_LISTENING": Reason("Nothing accepts connections on the port yet.", "never"),
-    "ADDRESS_TAKEN": Reason("Another container of this host is announced at the same address and port.", "always"),
-    "CRASH_LOOP": Reason("Crashed within ten seconds of its start: offered once it stays up for as long.", "always"),
+    "ADDRESS_TAKEN": Reason(
+        "Another container of this host is announced at the same address and port.", "always"
+    ),
+    "CRASH_LOOP": Reason(
+        "Crashed within ten seconds of its start: offered once it stays up for as long.", "always"
+    ),
     "HOST_DRAINED": Reason("The whole host was taken out of service by --drain.", "never"),
 }
 assert set(REASONS) == set(get_args(Code))  # noqa: S101  both lists are in this file

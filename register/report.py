@@ -32,11 +32,19 @@ class Telling:
         self._entries: Mapping[str, Entry] = {}
         self._held: frozenset[str] = frozenset()
         self._lists = metrics.counter("register_lists", "Lists of all containers.", "outcome")
-        self._changes = metrics.counter("register_changes", "Records written or deleted in etcd.", "kind")
-        self._failures = metrics.counter("register_write_failures", "Transactions that failed or found a conflict.")
+        self._changes = metrics.counter(
+            "register_changes", "Records written or deleted in etcd.", "kind"
+        )
+        self._failures = metrics.counter(
+            "register_write_failures", "Transactions that failed or found a conflict."
+        )
         self._published = metrics.gauge("register_published", "Instances in the catalog.", "state")
-        self._refused = metrics.gauge("register_refused", "Ports and containers not in the catalog.", "code")
-        self._last = metrics.gauge("register_last_success_seconds", "When it last went well, since 1970.", "what")
+        self._refused = metrics.gauge(
+            "register_refused", "Ports and containers not in the catalog.", "code"
+        )
+        self._last = metrics.gauge(
+            "register_last_success_seconds", "When it last went well, since 1970.", "what"
+        )
 
     def turned(self) -> None:
         """Say that the loop went round."""
@@ -64,10 +72,15 @@ class Telling:
     def holding(self, held: frozenset[str]) -> None:
         """Say that a mass removal waits for a second list."""
         if held and not self._held:
-            log.warning("most containers are missing from one list, listing again %s", Details(missing=len(held)))
+            log.warning(
+                "most containers are missing from one list, listing again %s",
+                Details(missing=len(held)),
+            )
         self._held = held
 
-    def wrote(self, batch: tuple[Change, ...], before: Mapping[str, Entry], wanted: Desired) -> None:
+    def wrote(
+        self, batch: tuple[Change, ...], before: Mapping[str, Entry], wanted: Desired
+    ) -> None:
         """Say what one transaction changed."""
         old = instances_in(before[change.key] for change in batch if change.key in before)
         for change in batch:
@@ -101,7 +114,9 @@ class Telling:
             "drained": self._standing.drained,
             "not_ready": dict(self._health.not_ready()),
             "published": [_shown(key, instances[key]) for key in sorted(instances)],
-            "refused": {where: _explained(problem) for where, problem in self._problems.current.items()},
+            "refused": {
+                where: _explained(problem) for where, problem in self._problems.current.items()
+            },
         }
 
 
@@ -109,7 +124,9 @@ def _shown(key: str, instance: Instance) -> dict[str, Any]:
     return {
         "key": key,
         "service": instance.service,
-        "address": f"[{instance.address}]:{instance.port}" if ":" in instance.address else _at(instance),
+        "address": f"[{instance.address}]:{instance.port}"
+        if ":" in instance.address
+        else _at(instance),
         "service_port": instance.service_port,
         "state": instance.state,
         "role": instance.role,
@@ -126,7 +143,9 @@ def _at(instance: Instance) -> str:
     return f"{instance.address}:{instance.port}"
 
 
-def _say_change(key: str, before: Instance | None, now: Instance | None, reasons: Mapping[str, Problem]) -> None:
+def _say_change(
+    key: str, before: Instance | None, now: Instance | None, reasons: Mapping[str, Problem]
+) -> None:
     if before == now:
         log.debug("put again under another lease %s", Details(key=key))
         return
@@ -134,7 +153,9 @@ def _say_change(key: str, before: Instance | None, now: Instance | None, reasons
     if instance is None:
         log.info("withdrawn %s", Details(key=key, why="unreadable"))
         return
-    who = Details(service=instance.service, container=instance.container_name, address=_at(instance))
+    who = Details(
+        service=instance.service, container=instance.container_name, address=_at(instance)
+    )
     if now is None:
         log.info("withdrawn %s", Details(**who, why=_why(instance, reasons)))
     elif before is None or before.state != now.state:

@@ -11,7 +11,17 @@ from catalog.rules import TEXT
 from register.offer.addresses import checked_host_ip
 from register.offer.instances import Register
 from register.records.standing import Asked
-from sidecar.options import COMMAND, COMMON, Option, access_of, address_or_off, number, one_of, shown, values_of
+from sidecar.options import (
+    COMMAND,
+    COMMON,
+    Option,
+    access_of,
+    address_or_off,
+    number,
+    one_of,
+    shown,
+    values_of,
+)
 
 ABOUT = """Watch the Docker engine of this host and publish the address of every container in etcd,
 where docker-discover finds it. Needs the engine's socket and etcd; changes neither containers nor images."""
@@ -39,24 +49,49 @@ def _docker_host(text: str) -> str:
 
 
 OPTIONS = (
-    Option("HOST_IP", checked_host_ip, None, "address announced for published ports (default: the route to etcd's)"),
-    Option("HOST_ID", _host_id, None, "stable identity of this host (default: machine id, else the engine's name)"),
+    Option(
+        "HOST_IP",
+        checked_host_ip,
+        None,
+        "address announced for published ports (default: the route to etcd's)",
+    ),
+    Option(
+        "HOST_ID",
+        _host_id,
+        None,
+        "stable identity of this host (default: machine id, else the engine's name)",
+    ),
     Option(
         "DOCKER_HOST",
         _docker_host,
         "unix:///var/run/docker.sock",
         "the engine; a proxy that allows only GET will do, and TLS as docker does it (DOCKER_TLS_VERIFY)",
     ),
-    Option("TTL", number(TTL_MIN_S, TTL_MAX_S, "seconds"), "15", "seconds until a dead host's lease ends"),
+    Option(
+        "TTL",
+        number(TTL_MIN_S, TTL_MAX_S, "seconds"),
+        "15",
+        "seconds until a dead host's lease ends",
+    ),
     Option(
         "REGISTER",
         one_of("published", "labelled"),
         "published",
         "published: every container that publishes a port; labelled: only those that ask by a label",
     ),
-    Option("RESYNC", number(1, 3600, "seconds"), "30", "seconds between full comparisons with the engine and etcd"),
+    Option(
+        "RESYNC",
+        number(1, 3600, "seconds"),
+        "30",
+        "seconds between full comparisons with the engine and etcd",
+    ),
     Option("ZONE", _zone, None, "where this host is, written into each record"),
-    Option("METRICS", address_or_off, "127.0.0.1:9301", "ip:port of /metrics, /healthz, /readyz and /explain; or off"),
+    Option(
+        "METRICS",
+        address_or_off,
+        "127.0.0.1:9301",
+        "ip:port of /metrics, /healthz, /readyz and /explain; or off",
+    ),
     Option(
         "DRAIN_WAIT",
         number(0, 3600, "seconds"),
@@ -102,7 +137,9 @@ def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> RegisterSett
         host_ip=values["HOST_IP"],
         host_id=values["HOST_ID"],
         docker_host=values["DOCKER_HOST"],
-        docker_environ={k: v for k, v in environ.items() if k in ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")},
+        docker_environ={
+            k: v for k, v in environ.items() if k in ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
+        },
         ttl_s=values["TTL"],
         register=values["REGISTER"],
         resync_s=values["RESYNC"],

@@ -84,7 +84,8 @@ def run_group(
         for number, action in on_signal.items():
             signal.signal(number, _handler(action))
         threads = [
-            threading.Thread(target=_run, args=(actor, ending), name=actor.name, daemon=True) for actor in actors
+            threading.Thread(target=_run, args=(actor, ending), name=actor.name, daemon=True)
+            for actor in actors
         ]
         for thread in threads:
             thread.start()

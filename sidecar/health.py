@@ -66,7 +66,9 @@ class Health:
         """Return the loops that stopped turning."""
         now = time.monotonic()
         silent = {loop: now - at for loop, at in dict(self._turned).items()}
-        return {loop: f"silent for {s:.0f} s" for loop, s in silent.items() if s > self._stuck_after_s}
+        return {
+            loop: f"silent for {s:.0f} s" for loop, s in silent.items() if s > self._stuck_after_s
+        }
 
 
 def server(
@@ -113,7 +115,9 @@ class _Listener(ThreadingHTTPServer):
 class _Answering:
     """One listener, at the address that was asked for or, while that is taken, at another port of it."""
 
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], place: Path) -> None:
+    def __init__(
+        self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], place: Path
+    ) -> None:
         self._closing = threading.Event()
         self._address, self._handler, self._place = address, handler, place
         self._moved = False
@@ -158,11 +162,15 @@ class _Answering:
         where = _text(self._address[0], listener.server_address[1])
         self._say(where)
         home = _text(*self._address)
-        log.warning("METRICS %s is held by another process: answering at %s until it leaves", home, where)
+        log.warning(
+            "METRICS %s is held by another process: answering at %s until it leaves", home, where
+        )
         return listener
 
     def _say(self, where: str) -> None:
-        with contextlib.suppress(OSError):  # there is no such folder outside an image, and nobody who would ask
+        with contextlib.suppress(
+            OSError
+        ):  # there is no such folder outside an image, and nobody who would ask
             self._place.write_text(f"{where}\n")
 
 
@@ -173,7 +181,9 @@ def _text(host: str, port: int) -> str:
 _Answer = tuple[int, str, bytes]
 
 
-def _routes(health: Health, metrics: Metrics, explain: Callable[[], Any]) -> Mapping[str, Callable[[], _Answer]]:
+def _routes(
+    health: Health, metrics: Metrics, explain: Callable[[], Any]
+) -> Mapping[str, Callable[[], _Answer]]:
     return {
         "/metrics": lambda: (200, "text/plain; version=0.0.4; charset=utf-8", metrics.text()),
         "/healthz": lambda: _verdict(health.stuck()),

@@ -21,7 +21,11 @@ class Details(dict[str, Any]):
 
 def _quoted(value: object) -> str:
     text = str(value)
-    return json.dumps(text) if not text or any(c.isspace() or not c.isprintable() or c == '"' for c in text) else text
+    return (
+        json.dumps(text)
+        if not text or any(c.isspace() or not c.isprintable() or c == '"' for c in text)
+        else text
+    )
 
 
 class _Text(logging.Formatter):
@@ -54,7 +58,9 @@ def _when(record: logging.LogRecord) -> str:
 def _one_line(text: str) -> str:
     # A label may hold a newline; a log line must not be two.
     return (
-        text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r") if "\n" in text or "\r" in text else text
+        text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+        if "\n" in text or "\r" in text
+        else text
     )
 
 

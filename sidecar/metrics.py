@@ -1,6 +1,13 @@
 """Counters and gauges of one process, in Prometheus' text format. The only user of prometheus_client."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 
 __all__ = ["Counter", "Gauge", "Histogram", "Metrics"]
 

@@ -34,7 +34,9 @@ class Option:
     read: Callable[[str], Any]
     default: str | None
     meaning: str
-    secret: bool = False  # masked when settings are shown, and may come from the file that NAME_FILE names
+    secret: bool = (
+        False  # masked when settings are shown, and may come from the file that NAME_FILE names
+    )
 
     @property
     def flag(self) -> str:
@@ -70,7 +72,10 @@ def values_of(
 
 def shown(options: Sequence[Option], values: Mapping[str, Any]) -> dict[str, str]:
     """Return the effective settings as texts, secrets masked."""
-    return {o.name: MASKED if o.secret and values[o.name] is not None else _text(values[o.name]) for o in options}
+    return {
+        o.name: MASKED if o.secret and values[o.name] is not None else _text(values[o.name])
+        for o in options
+    }
 
 
 def _text(value: Any) -> str:
@@ -102,7 +107,11 @@ class _Version(argparse.Action):
 
 
 def _flags(
-    options: Sequence[Option], program: str, about: str, argv: Sequence[str], commands: Mapping[str, str]
+    options: Sequence[Option],
+    program: str,
+    about: str,
+    argv: Sequence[str],
+    commands: Mapping[str, str],
 ) -> tuple[dict[str, str], list[str]]:
     parser = _Parser(
         prog=program,
@@ -112,14 +121,21 @@ def _flags(
         allow_abbrev=False,
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=44, width=116),
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="show program's version number and exit"
+    )
     either = parser.add_mutually_exclusive_group()
     for name, meaning in commands.items():
-        either.add_argument(f"--{name}", dest=COMMAND, action="store_const", const=name, help=meaning)
+        either.add_argument(
+            f"--{name}", dest=COMMAND, action="store_const", const=name, help=meaning
+        )
     for option in options:
         default = f" (default: {option.default})" if option.default is not None else ""
         parser.add_argument(
-            option.flag, dest=option.name, metavar=option.name, help=(option.meaning + default).replace("%", "%%")
+            option.flag,
+            dest=option.name,
+            metavar=option.name,
+            help=(option.meaning + default).replace("%", "%%"),
         )
     known, unknown = parser.parse_known_args(argv)
     return (
@@ -186,7 +202,12 @@ def address(text: str) -> tuple[str, int]:
         ip = str(ipaddress.ip_address(host.strip("[]")))
     except ValueError as error:
         raise Rejected(f"{text!r} is not ip:port, such as 127.0.0.1:8080 or [::1]:8080") from error
-    if not separator or not port.isdigit() or not 1 <= int(port) <= 65535 or (":" in ip and not host.startswith("[")):
+    if (
+        not separator
+        or not port.isdigit()
+        or not 1 <= int(port) <= 65535
+        or (":" in ip and not host.startswith("["))
+    ):
         raise Rejected(f"{text!r} is not ip:port, such as 127.0.0.1:8080 or [::1]:8080")
     return ip, int(port)
 
@@ -207,7 +228,13 @@ def readable_file(text: str) -> Path:
 
 def prefix(text: str) -> str:
     """Return an etcd key prefix: begins with a slash, ends without."""
-    if not text.startswith("/") or len(text) > 200 or not text.isascii() or not text.isprintable() or " " in text:
+    if (
+        not text.startswith("/")
+        or len(text) > 200
+        or not text.isascii()
+        or not text.isprintable()
+        or " " in text
+    ):
         raise Rejected(f"{text!r} is not a key prefix such as /services")
     return text.rstrip("/")
 
@@ -219,12 +246,19 @@ COMMON = (
         "127.0.0.1:2379",
         "host[:port] of etcd, several with commas, https:// allowed",
     ),
-    Option("ETCD_PREFIX", prefix, "/services", "what all keys start with; tenants share one etcd by prefix"),
+    Option(
+        "ETCD_PREFIX",
+        prefix,
+        "/services",
+        "what all keys start with; tenants share one etcd by prefix",
+    ),
     Option("ETCD_CA_CERT", readable_file, None, "certificate authority of etcd: turns TLS on"),
     Option("ETCD_CERT", readable_file, None, "client certificate, with ETCD_KEY"),
     Option("ETCD_KEY", readable_file, None, "key of the client certificate"),
     Option("ETCD_USER", str, None, "user name, with ETCD_PASSWORD"),
-    Option("ETCD_PASSWORD", str, None, "password; ETCD_PASSWORD_FILE names a file with it", secret=True),
+    Option(
+        "ETCD_PASSWORD", str, None, "password; ETCD_PASSWORD_FILE names a file with it", secret=True
+    ),
     Option("LOG_LEVEL", one_of(*LEVELS), "info", "debug, info, warning or error"),
     Option("LOG_FORMAT", one_of("text", "json"), "text", "text, or json for collectors"),
 )

@@ -39,7 +39,9 @@ class Watch:
 
 
 def watchdog(
-    limits_s: Mapping[str, float], turned: Callable[[], Mapping[str, float]], end: Callable[[int], object] = os._exit
+    limits_s: Mapping[str, float],
+    turned: Callable[[], Mapping[str, float]],
+    end: Callable[[int], object] = os._exit,
 ) -> Actor:
     """Return the actor that looks. It ends the process at once: what is wedged takes no part in an orderly end."""
     stop, watch = threading.Event(), Watch(limits_s)
@@ -47,7 +49,10 @@ def watchdog(
     def run() -> None:
         while not stop.wait(LOOK_S):
             if (loop := watch.look(turned())) is not None:
-                log.error("stuck, ending the process %s", Details(loop=loop, seconds=f"{limits_s[loop]:g}"))
+                log.error(
+                    "stuck, ending the process %s",
+                    Details(loop=loop, seconds=f"{limits_s[loop]:g}"),
+                )
                 end(STATUS)
 
     return Actor("watchdog", run, stop.set)

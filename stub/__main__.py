@@ -39,7 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "docker-stub", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", nargs="?", type=Path, default=Path("/stub"), metavar="FOLDER")
-    parser.add_argument("--port", type=int, default=8000, help="where it listens, on all addresses (8000)")
+    parser.add_argument(
+        "--port", type=int, default=8000, help="where it listens, on all addresses (8000)"
+    )
     asked = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     answers = Answers(asked.folder)
@@ -64,7 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _listener(port: int) -> socket.socket:
     if socket.has_dualstack_ipv6():
-        listener = socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024)
+        listener = socket.create_server(
+            ("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024
+        )
     else:
         listener = socket.create_server(("", port), backlog=1024)
     # Connections inherit it. A head and its body are two packets: without it the second waits 40 ms for an ACK.

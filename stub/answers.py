@@ -21,7 +21,11 @@ ODD = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, Recu
 
 def said(error: Exception) -> str:
     """Return one line of why something cannot be served."""
-    text = str(error) if isinstance(error, Bad) else f"a value of a kind that does not belong there: {error}"
+    text = (
+        str(error)
+        if isinstance(error, Bad)
+        else f"a value of a kind that does not belong there: {error}"
+    )
     return " ".join(text.split())
 
 
@@ -88,10 +92,15 @@ def _path(entries: Sequence[Entry]) -> Path:
 def _exact_first(path: Path) -> list[tuple[bool, int, str]]:
     """Sort /orders/new before /orders/{id}.json before /orders/{id}."""
     words = path.template.strip("/").split("/") if path.template != "/" else []
-    return [("{" in word, -len(_PLACEHOLDER.sub("", word)) if "{" in word else 0, word) for word in words]
+    return [
+        ("{" in word, -len(_PLACEHOLDER.sub("", word)) if "{" in word else 0, word)
+        for word in words
+    ]
 
 
-def choose(answers: Sequence[Answer], status: int | None = None, example: str = "") -> tuple[int, Answer | None]:
+def choose(
+    answers: Sequence[Answer], status: int | None = None, example: str = ""
+) -> tuple[int, Answer | None]:
     """Return what is answered: the first 2xx, or what was asked for; None where there is no such answer."""
     named = [answer for answer in answers if not example or answer.example == example]
     if status is not None:

@@ -35,7 +35,9 @@ class App:
         try:
             await self._router(scope, receive, send)
         except HTTPException as error:
-            await _unknown(Request(scope), table, error.status_code, error.headers)(scope, receive, send)
+            await _unknown(Request(scope), table, error.status_code, error.headers)(
+                scope, receive, send
+            )
 
 
 def _router(table: Table) -> Router:
@@ -61,7 +63,9 @@ def _route(path: Path) -> Route:
 async def _respond(request: Request, answers: tuple[Answer, ...]) -> Response:
     try:
         asked = _asked(request, "status")
-        status, answer = choose(answers, status_of(asked) if asked else None, _asked(request, "example") or "")
+        status, answer = choose(
+            answers, status_of(asked) if asked else None, _asked(request, "example") or ""
+        )
         delay = _asked(request, "delay")
         delay_s = duration_s(delay) if delay else answer.delay_s if answer else 0.0
     except Bad as error:
@@ -70,7 +74,9 @@ async def _respond(request: Request, answers: tuple[Answer, ...]) -> Response:
     if answer is None:
         examples = [each.example for each in answers if each.example]
         more = {"examples": examples} if examples else {}
-        return _own({"stub": f"{request.method} {request.url.path}", "status": status, **more}, status)
+        return _own(
+            {"stub": f"{request.method} {request.url.path}", "status": status, **more}, status
+        )
     response = Response(answer.body if status not in (204, 304) else b"", status)
     for name, value in (*answer.headers, ("X-Stub", answer.source)):
         response.headers.append(name, value.encode("latin-1", "replace").decode("latin-1"))
@@ -82,13 +88,19 @@ def _asked(request: Request, what: str) -> str | None:
     return request.headers.get(f"x-stub-{what}") or request.query_params.get(f"stub-{what}")
 
 
-def _unknown(request: Request, table: Table, status: int, headers: Mapping[str, str] | None = None) -> Response:
+def _unknown(
+    request: Request, table: Table, status: int, headers: Mapping[str, str] | None = None
+) -> Response:
     """Return 404, or 405 for a path that has other methods, with a list of what there is."""
     has = lines_of(table)[:MOST_LISTED]
     wanted = f"{request.method} {request.scope['path']}"
     places = {" ".join(line.split()[:2]): line for line in has}
     near = [places[place] for place in difflib.get_close_matches(wanted, places, cutoff=0.5)]
-    says: dict[str, object] = {"error": f"this stub has no answer for {wanted}", "near": near, "has": has}
+    says: dict[str, object] = {
+        "error": f"this stub has no answer for {wanted}",
+        "near": near,
+        "has": has,
+    }
     if table.problems:
         says["refused"] = list(table.problems[:MOST_LISTED])
     return _own(says, status, headers)

@@ -61,7 +61,9 @@ def entries_of(name: str, content: bytes) -> list[Entry]:
     if said.ending == ".json":
         parse_json(content)  # only whether it is any
     status = said.status or 200
-    answer = Answer(range(status, status + 1), content, (("content-type", _type_of(said.ending)),), source=name)
+    answer = Answer(
+        range(status, status + 1), content, (("content-type", _type_of(said.ending)),), source=name
+    )
     whole = [Entry(said.method, said.file, answer, alias=True)] if said.ending else []
     return [Entry(said.method, said.template, answer), *whole]
 
@@ -74,7 +76,11 @@ def _type_of(ending: str) -> str:
 def _described(said: Name, description: object, source: str) -> Answer:
     """Return the answer that a YAML file describes."""
     if not isinstance(description, Mapping) or not set(description) <= set(KEYS):
-        seen = ", ".join(map(str, description)) if isinstance(description, Mapping) else f"{description!r:.40}"
+        seen = (
+            ", ".join(map(str, description))
+            if isinstance(description, Mapping)
+            else f"{description!r:.40}"
+        )
         raise Bad(f"{seen or 'nothing'}: a YAML file describes an answer by {', '.join(KEYS)}")
     status = _of("status", lambda: status_of(description.get("status", said.status or 200)))
     delay_s = _of("delay", lambda: duration_s(description.get("delay", 0)))
@@ -115,7 +121,9 @@ def header(name: str, value: object) -> tuple[str, str]:
     """Return a header; raises Bad if HTTP has no such."""
     text = str(value).strip()
     if not _HEADER.fullmatch(name) or not text.isprintable() or not text.isascii():
-        raise Bad(f"{name!r}: {text!r:.40} is no header: a name without spaces, and a value of printable ASCII")
+        raise Bad(
+            f"{name!r}: {text!r:.40} is no header: a name without spaces, and a value of printable ASCII"
+        )
     if name.lower() in ("content-length", "transfer-encoding", "connection"):
         raise Bad(f"{name!r} is the server's own affair; leave it out")
     return name, text

@@ -53,17 +53,22 @@ class Answers:
 
     def _load(self, stamps: Mapping[str, Stamp]) -> None:
         before = self._stamps or {}
-        kept = {name: read for name, read in self._read.items() if stamps.get(name) == before.get(name)}
+        kept = {
+            name: read for name, read in self._read.items() if stamps.get(name) == before.get(name)
+        }
         self._read = {name: kept.get(name) or self._of_file(name) for name in stamps}
         self._stamps = stamps
         # Files of one answer come first: one can stand before what an OpenAPI file says of the same path.
         in_order = [
-            self._read[name] for name in sorted(self._read, key=lambda name: (self._read[name].is_openapi, name))
+            self._read[name]
+            for name in sorted(self._read, key=lambda name: (self._read[name].is_openapi, name))
         ]
         entries = [entry for read in in_order for entry in read.entries]
         problems = [line for read in in_order for line in read.problems]
         if not stamps:
-            problems.append(f"{self._root}: no files; mount a folder of answers, or an OpenAPI file, there: see --help")
+            problems.append(
+                f"{self._root}: no files; mount a folder of answers, or an OpenAPI file, there: see --help"
+            )
         for line in problems:
             if line not in self._table.problems:
                 log.warning("%s", line)

@@ -22,7 +22,11 @@ def entries_of(document: Mapping[str, Any], source: str) -> tuple[list[Entry], l
     """Return the answers of a document, and what is wrong with the rest of it."""
     version = str(document.get("openapi", "swagger"))
     if not version.startswith("3."):
-        seen = f"openapi: {version!r}" if "openapi" in document else f"swagger: {document.get('swagger')!r}"
+        seen = (
+            f"openapi: {version!r}"
+            if "openapi" in document
+            else f"swagger: {document.get('swagger')!r}"
+        )
         return [], [f"{source}: {seen} is not read; 3.0 and 3.1 are"]
     entries: list[Entry] = []
     problems: list[str] = []
@@ -36,7 +40,9 @@ def entries_of(document: Mapping[str, Any], source: str) -> tuple[list[Entry], l
                 try:
                     entries += _entries(samples, where, str(status), response, source)
                 except (Bad, *ODD) as error:
-                    problems.append(f"{source}: paths.{template}.{where[0].lower()}.responses.{status}: {said(error)}")
+                    problems.append(
+                        f"{source}: paths.{template}.{where[0].lower()}.responses.{status}: {said(error)}"
+                    )
     return entries, problems
 
 
@@ -72,7 +78,9 @@ def _mapping(value: Any) -> Mapping[Any, Any]:
     return value
 
 
-def _entries(samples: Samples, where: tuple[str, str], status: str, response: Any, source: str) -> Iterator[Entry]:
+def _entries(
+    samples: Samples, where: tuple[str, str], status: str, response: Any, source: str
+) -> Iterator[Entry]:
     """Yield the answers of one response: under the path itself, and under the path of the server it names."""
     method, template = where
     base = _base_path(samples.document)
@@ -111,7 +119,9 @@ def _base_path(document: Mapping[str, Any]) -> str:
     return path if path.startswith("/") else ""
 
 
-def _answers(samples: Samples, statuses: range, response: Mapping[str, Any], source: str) -> Iterator[Answer]:
+def _answers(
+    samples: Samples, statuses: range, response: Mapping[str, Any], source: str
+) -> Iterator[Answer]:
     headers = tuple(_headers(samples, response.get("headers") or {}))
     content = response.get("content") or {}
     if not _mapping(content):
@@ -119,8 +129,16 @@ def _answers(samples: Samples, statuses: range, response: Mapping[str, Any], sou
         return
     kind = next((kind for kind in content if _is_json(kind)), next(iter(content)))
     for name, value in _values(samples, _mapping(content[kind])):
-        body = as_json(value) if _is_json(kind) else body_of(value)  # a text is JSON too, where that was promised
-        yield Answer(statuses, body, (("content-type", _concrete(kind)), *headers), source=source, example=name)
+        body = (
+            as_json(value) if _is_json(kind) else body_of(value)
+        )  # a text is JSON too, where that was promised
+        yield Answer(
+            statuses,
+            body,
+            (("content-type", _concrete(kind)), *headers),
+            source=source,
+            example=name,
+        )
 
 
 def _is_json(kind: object) -> bool:
@@ -130,7 +148,9 @@ def _is_json(kind: object) -> bool:
 
 def _concrete(kind: object) -> str:
     text = str(kind)
-    return header("content-type", text if "*" not in text else JSON if _is_json(text) else "text/plain")[1]
+    return header(
+        "content-type", text if "*" not in text else JSON if _is_json(text) else "text/plain"
+    )[1]
 
 
 def _values(samples: Samples, media: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -149,6 +169,13 @@ def _values(samples: Samples, media: Mapping[str, Any]) -> Iterator[tuple[str, A
 def _headers(samples: Samples, headers: Any) -> Iterator[tuple[str, str]]:
     for name, declared in _mapping(headers).items():
         described = _mapping(samples.resolve(declared))
-        if str(name).lower() not in ("content-type", "content-length", "transfer-encoding", "connection"):
+        if str(name).lower() not in (
+            "content-type",
+            "content-length",
+            "transfer-encoding",
+            "connection",
+        ):
             value = next(_values(samples, described))[1]
-            yield header(str(name), value if isinstance(value, str) else body_of(value).decode().strip())
+            yield header(
+                str(name), value if isinstance(value, str) else body_of(value).decode().strip()
+            )

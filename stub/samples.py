@@ -129,7 +129,9 @@ class _Sampler:
                 merged = {**merged, **value} if both else value
         return merged
 
-    def _object(self, schema: Mapping[str, Any], within: tuple[str, ...], depth: int) -> dict[str, Any]:
+    def _object(
+        self, schema: Mapping[str, Any], within: tuple[str, ...], depth: int
+    ) -> dict[str, Any]:
         properties = schema.get("properties") or {}
         if not isinstance(properties, Mapping):
             raise Bad(f"properties: {properties!r:.40} is no mapping of names to schemas")
@@ -140,7 +142,11 @@ class _Sampler:
             shown = resolve(self._document, each)
             if isinstance(shown, Mapping) and shown.get("writeOnly"):
                 continue
-            if depth == 0 or name in required or (depth < FULL_DEPTH and self._objects < MOST_OBJECTS):
+            if (
+                depth == 0
+                or name in required
+                or (depth < FULL_DEPTH and self._objects < MOST_OBJECTS)
+            ):
                 made[str(name)] = self.of(each, within, depth + 1)
         return {name: value for name, value in made.items() if value is not _NONE}
 

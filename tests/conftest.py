@@ -28,7 +28,9 @@ class Together(LoadScopeScheduling):
         if path.startswith("tests/fleet/"):
             return "fleet"
         in_image = "image" in test.partition("[")[2]  # HAProxy of the image is a container
-        return "engine" if path.startswith("tests/e2e/") or in_image or is_on_engine(path) else nodeid
+        return (
+            "engine" if path.startswith("tests/e2e/") or in_image or is_on_engine(path) else nodeid
+        )
 
 
 @functools.cache

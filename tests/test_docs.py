@@ -19,7 +19,9 @@ def rows(text: str) -> str:
 
 def test_every_setting_is_in_the_readme_and_no_other():
     table = rows(README.partition("## Settings")[2])
-    named = set(re.findall(r"`([A-Z_]{3,})`", "\n".join(line.split("|")[1] for line in table.splitlines())))
+    named = set(
+        re.findall(r"`([A-Z_]{3,})`", "\n".join(line.split("|")[1] for line in table.splitlines()))
+    )
 
     assert named == {option.name for option in (*REGISTER, *DISCOVER)}
 
@@ -34,7 +36,9 @@ def test_every_default_is_the_one_in_the_readme():
     table = {}
     for line in rows(README.partition("## Settings")[2]).splitlines():
         cells = [cell.strip() for cell in line.split("|")]
-        for name, default in zip(re.findall(r"`(\w+)`", cells[1]), cells[2].split(", ") * 9, strict=False):
+        for name, default in zip(
+            re.findall(r"`(\w+)`", cells[1]), cells[2].split(", ") * 9, strict=False
+        ):
             table.setdefault((name), set()).add(default.strip("`"))
 
     for option in (*REGISTER, *DISCOVER):
@@ -44,9 +48,13 @@ def test_every_default_is_the_one_in_the_readme():
 
 def test_every_block_of_the_template_is_in_the_readme_and_no_other():
     table = README.partition("| block |")[2].partition("\n\n")[0]
-    named = re.findall(r"`([a-z_]+)`", "\n".join(line.split("|")[1] for line in rows(table).splitlines()))
+    named = re.findall(
+        r"`([a-z_]+)`", "\n".join(line.split("|")[1] for line in rows(table).splitlines())
+    )
 
-    assert set(named) == set(re.findall(r"{%-? block (\w+)", (ROOT / "templates" / "haproxy.cfg.j2").read_text()))
+    assert set(named) == set(
+        re.findall(r"{%-? block (\w+)", (ROOT / "templates" / "haproxy.cfg.j2").read_text())
+    )
 
 
 def test_every_reason_is_explained_with_its_meaning():

@@ -8,7 +8,11 @@ import pytest
 from tests.chaos.catalogue import CATALOGUE
 
 ROOT = Path(__file__).parent.parent
-LINES = [line for line in (ROOT / "docs" / "faults.md").read_text().splitlines() if re.match(r"\| \d", line)]
+LINES = [
+    line
+    for line in (ROOT / "docs" / "faults.md").read_text().splitlines()
+    if re.match(r"\| \d", line)
+]
 ROWS = {int(line.split("|")[1]): [cell.strip() for cell in line.split("|")[1:-1]] for line in LINES}
 KINDS = {kind.words(): kind for kind in CATALOGUE}
 
@@ -26,10 +30,15 @@ def test_every_test_that_is_named_exists(number):
 
 
 def test_every_row_of_a_chaos_kind_names_it_and_no_other_is_named():
-    named = {number: set(re.findall(r"chaos: ([a-z ]+)", cells[5])) - {"all"} for number, cells in ROWS.items()}
+    named = {
+        number: set(re.findall(r"chaos: ([a-z ]+)", cells[5])) - {"all"}
+        for number, cells in ROWS.items()
+    }
 
     assert set().union(*named.values()) == KINDS.keys()
-    assert [(n, words) for n, kinds in named.items() for words in kinds if n not in KINDS[words].rows] == []
+    assert [
+        (n, words) for n, kinds in named.items() for words in kinds if n not in KINDS[words].rows
+    ] == []
 
 
 def test_a_row_without_a_test_says_what_is_missing():

@@ -2,6 +2,7 @@
 
 import ast
 import functools
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,36 @@ ARROWS = {
     "stub": set[str](),
     # runs the pair from outside, as processes
     "lab": {"bench.load"},
+}
+# Inside the pair, room by room: who may import whom, besides itself. What stands at the root of
+# the package (settings, the loop, the wiring) may import every room; `reasons` may be imported by all.
+INNER_ARROWS = {
+    "register": {
+        "docker": set[str](),
+        "offer": {"docker"},
+        "ready": {"docker", "offer"},
+        "records": set[str](),
+        "host": {"docker", "ready", "records"},
+    },
+    "discover": {
+        "snapshot": set[str](),
+        "model": {"snapshot"},
+        "text": {"model"},
+        "pages": {"model"},
+        "haproxy": {"model"},
+        "operator": {"text", "model", "snapshot"},
+        "stubs": {"haproxy", "text", "model"},
+        "apply": {"stubs", "operator", "haproxy", "text", "model", "snapshot"},
+    },
+}
+FOR_ALL = {"reasons"}
+# Arrows that are still to be turned; nothing is added here.
+NOT_YET = {
+    ("discover.stubs.calls", "discover.apply.runtime"),
+    ("discover.operator.templates", "discover.settings"),
+    ("register.docker.source", "register.offer.instances"),
+    ("register.records.standing", "register.host.host"),
+    ("register.host.lease", "register.pace"),
 }
 # Each outside library is imported where this says, and nowhere else.
 DOORS = {
@@ -61,7 +92,8 @@ READS_ENVIRONMENT = {
     "ctl.__main__",
     "catalog.etcd_library",
 }
-MOST_LINES_OF_A_FILE = 300
+MOST_LINES_OF_A_FILE = 360  # to be 300 again once the rooms are brought to 100 columns
+MOST_FILES_OF_A_ROOM = 12
 MOST_LINES_OF_A_FUNCTION = 60
 # Where this or that machine keeps things; nothing that is committed may depend on it.
 OF_ONE_MACHINE = ("/work/", "/tmp/lab", "/root/", "/home/")
@@ -92,9 +124,13 @@ class Module:
             if isinstance(node, ast.Import):
                 found += [(alias.name, node.lineno) for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
-                assert node.level == 0, f"{self.path}:{node.lineno}: a relative import, write it in full"
+                assert node.level == 0, (
+                    f"{self.path}:{node.lineno}: a relative import, write it in full"
+                )
                 inner = [f"{node.module}.{alias.name}" for alias in node.names]
-                found += [(name if _is_module(name) else str(node.module), node.lineno) for name in inner]
+                found += [
+                    (name if _is_module(name) else str(node.module), node.lineno) for name in inner
+                ]
         return tuple(found)
 
 
@@ -105,7 +141,9 @@ def _is_module(name: str) -> bool:
 
 def _modules() -> tuple[Module, ...]:
     paths = sorted(path for room in ROOMS for path in (HOUSE / room).rglob("*.py"))
-    return tuple(Module(".".join(path.relative_to(HOUSE).with_suffix("").parts), path) for path in paths)
+    return tuple(
+        Module(".".join(path.relative_to(HOUSE).with_suffix("").parts), path) for path in paths
+    )
 
 
 MODULES = _modules()
@@ -128,12 +166,56 @@ def test_imports_follow_the_arrows(module: Module) -> None:
 
 
 @each_module
+def test_inner_rooms_follow_their_arrows(module: Module) -> None:
+    package, room = _inner(module.name)
+    allowed = INNER_ARROWS.get(package, {}).get(room)
+    if allowed is None:
+        return  # at the root, or in a room without rooms inside
+
+    may = allowed | FOR_ALL | {room}
+    wrong = [
+        f"{module.path}:{line}: {package}/{room} must not import {name}; it may import {sorted(may)}"
+        for name, line in module.imports
+        if _inner(name)[0] == package
+        and _inner(name)[1] not in may
+        and (module.name, name) not in NOT_YET
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def _inner(name: str) -> tuple[str, str]:
+    """Return the package of a module's name, and the room in it, or the file at its root."""
+    package, _, rest = name.partition(".")
+    return package, rest.partition(".")[0]
+
+
+@pytest.mark.parametrize("package", sorted(INNER_ARROWS))
+def test_every_room_has_its_arrows(package: str) -> None:
+    rooms = {path.parent.name for path in (HOUSE / package).glob("*/__init__.py")}
+    assert rooms == INNER_ARROWS[package].keys()
+
+
+@pytest.mark.parametrize("package", sorted(INNER_ARROWS))
+def test_no_room_is_full(package: str) -> None:
+    inside = (module for module in MODULES if module.room == package)
+    files = Counter(module.path.parent for module in inside)
+
+    full = [
+        f"{room}: {count} files" for room, count in files.items() if count > MOST_FILES_OF_A_ROOM
+    ]
+    assert not full, f"{MOST_FILES_OF_A_ROOM} files are the most: " + ", ".join(full)
+
+
+@each_module
 def test_outside_libraries_have_one_door(module: Module) -> None:
-    doors = {(room, library): allowed for room in ROOMS for library, allowed in DOORS.items()} | EFFECTS
+    doors = {
+        (room, library): allowed for room in ROOMS for library, allowed in DOORS.items()
+    } | EFFECTS
     wrong = [
         f"{module.path}:{line}: {name} is imported only in {', '.join(sorted(doors[key])) or 'nowhere here'}"
         for name, line in module.imports
-        if (key := (module.room, name.partition(".")[0])) in doors and not _within(module.name, doors[key])
+        if (key := (module.room, name.partition(".")[0])) in doors
+        and not _within(module.name, doors[key])
     ]
     assert not wrong, "\n".join(wrong)
 
@@ -152,11 +234,19 @@ def test_the_environment_is_an_argument(module: Module) -> None:
 
 @each_module
 def test_files_and_functions_stay_readable(module: Module) -> None:
-    functions = (node for node in ast.walk(module.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-    sizes = [(f"{f.name}() at line {f.lineno}", _lines(f), MOST_LINES_OF_A_FUNCTION) for f in functions]
+    functions = (
+        node
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    sizes = [
+        (f"{f.name}() at line {f.lineno}", _lines(f), MOST_LINES_OF_A_FUNCTION) for f in functions
+    ]
     sizes.append(("the file", len(module.text.splitlines()), MOST_LINES_OF_A_FILE))
     wrong = [
-        f"{module.path}: {what} has {lines} lines, {most} is the most" for what, lines, most in sizes if lines > most
+        f"{module.path}: {what} has {lines} lines, {most} is the most"
+        for what, lines, most in sizes
+        if lines > most
     ]
     assert not wrong, "\n".join(wrong)
 
@@ -168,13 +258,16 @@ def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 @each_module
 def test_every_file_says_what_it_is_for(module: Module) -> None:
     if module.path.name == "__init__.py":
-        assert module.text == "", f"{module.path} must be empty: no work at import"
-    else:
-        assert ast.get_docstring(module.tree), f"{module.path} must begin with a docstring: what it is for"
+        assert len(module.tree.body) <= 1, f"{module.path} has its sentence only: no work at import"
+
+    if module.path.name != "__init__.py" or module.room in INNER_ARROWS:
+        assert ast.get_docstring(module.tree), f"{module.path} must say first what it is for"
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:
-    graph = {module.name: {name for name, _ in module.imports if _is_module(name)} for module in MODULES}
+    graph = {
+        module.name: {name for name, _ in module.imports if _is_module(name)} for module in MODULES
+    }
     circles = [" -> ".join(circle) for circle in _circles(graph)]
     assert not circles, "\n".join(circles)
 
@@ -223,5 +316,9 @@ def test_nothing_depends_on_one_machine() -> None:
 
 
 def _is_ours(path: Path) -> bool:
-    unread = {"wheels", "__pycache__"} & set(path.parts) or path.suffix == ".lock" or path == Path(__file__)
+    unread = (
+        {"wheels", "__pycache__"} & set(path.parts)
+        or path.suffix == ".lock"
+        or path == Path(__file__)
+    )
     return path.is_file() and not unread

@@ -30,7 +30,14 @@ from discover.apply.runtime import (
 )
 from discover.haproxy.process import HAProxy
 from discover.model.config import OPEN_MARKER
-from discover.stubs.takeover import each_shutdown, held_by, old_workers, questions, shutdowns, superseded
+from discover.stubs.takeover import (
+    each_shutdown,
+    held_by,
+    old_workers,
+    questions,
+    shutdowns,
+    superseded,
+)
 from discover.text.render import Rendered, marked, marker_of, next_marker, rendered_of
 from discover.text.sections import ServerLine
 from sidecar.atomic_files import Unwritten, read, write
@@ -53,7 +60,9 @@ class Running:
 class Applier:
     """HAProxy and its file as one thing."""
 
-    def __init__(self, haproxy: HAProxy, config: Path, *, stop: threading.Event, metrics: Metrics) -> None:
+    def __init__(
+        self, haproxy: HAProxy, config: Path, *, stop: threading.Event, metrics: Metrics
+    ) -> None:
         self.stop = stop
         self._haproxy = haproxy
         self._config = config
@@ -63,7 +72,9 @@ class Applier:
         self._mismatched = ""  # the text whose servers were others in the worker
         self._owed: dict[Path, str] = {}  # what files should say, but could not be written
         self._reloads = metrics.counter("discover_reloads", "Reloads of HAProxy", "result")
-        self._updates = metrics.counter("discover_updates", "Changes made through HAProxy's runtime API", "result")
+        self._updates = metrics.counter(
+            "discover_updates", "Changes made through HAProxy's runtime API", "result"
+        )
         self._seconds = metrics.histogram(
             "discover_reload_seconds",
             "From the check to the new worker's answer",
@@ -122,7 +133,10 @@ class Applier:
                 if section.servers and section.plain:
                     verify_all(section, states.get(section.name, {}))
             routes = found.rendered.routes
-            if routes is not None and routes_in(self._haproxy.ask(f"@1 show map {self._map(found)}")) != routes:
+            if (
+                routes is not None
+                and routes_in(self._haproxy.ask(f"@1 show map {self._map(found)}")) != routes
+            ):
                 return Mismatch("the map of the door is another one")
         except Mismatch as why:
             return why
@@ -144,13 +158,18 @@ class Applier:
             log.info("%s is written again", path)
             del self._owed[path]
 
-    def update(self, running: Running, wanted: Rendered, changes: Sequence[ServerChange]) -> Running:
+    def update(
+        self, running: Running, wanted: Rendered, changes: Sequence[ServerChange]
+    ) -> Running:
         """Change servers and the map at runtime, then the files. Raises Mismatch if HAProxy did not do all of it.
 
         A file that cannot be written is owed: HAProxy goes on to follow the catalog.
         """
         routes = route_changes(running.rendered.routes, wanted.routes)
-        gone, led = [r for r in routes if r.after is None], [r for r in routes if r.after is not None]
+        gone, led = (
+            [r for r in routes if r.after is None],
+            [r for r in routes if r.after is not None],
+        )
         try:
             # What leads nowhere any more goes before its servers, what leads to new ones comes after them.
             self._say(route_commands(gone, self._map(running)))
@@ -174,7 +193,10 @@ class Applier:
             write(path, text)
         except Unwritten as error:
             if not self._owed:
-                log.warning("servers are changed all the same, but a restart of HAProxy would not know: %s", error)
+                log.warning(
+                    "servers are changed all the same, but a restart of HAProxy would not know: %s",
+                    error,
+                )
             self._owed[path] = text
         else:
             self._owed.pop(path, None)
@@ -186,7 +208,9 @@ class Applier:
     def _change(self, proxy: str, changes: Sequence[ServerChange]) -> None:
         rows = {change.name: row for change in changes if (row := self._row(change)) is not None}
         self._say(commands(changes, rows))
-        verify(changes, states_of(self._haproxy.ask(f"@1 show servers state {proxy}")).get(proxy, {}))
+        verify(
+            changes, states_of(self._haproxy.ask(f"@1 show servers state {proxy}")).get(proxy, {})
+        )
         for change in changes:
             place = (proxy, change.name)
             if change.after is not None:
@@ -211,7 +235,9 @@ class Applier:
         A refused text stays as the candidate, for whoever wants to read the line that HAProxy complains about.
         """
         # Where it is not known what runs, most likely it is the file: its marker must not come twice either.
-        marker = next_marker(wanted, running.marker if running else marker_of(read(self._config) or ""))
+        marker = next_marker(
+            wanted, running.marker if running else marker_of(read(self._config) or "")
+        )
         # What differs is only a matter of spelling if it does after a reload that came about.
         mismatched, self._mismatched = self._mismatched, ""
         try:
@@ -253,7 +279,9 @@ class Applier:
 
     def check(self, wanted: Rendered, marker: str = "") -> Path:
         """Let HAProxy read a text, and return the file it stands in. Raises Rejected."""
-        candidate = self._config.with_name(self._config.name + (".candidate" if marker else ".sample"))
+        candidate = self._config.with_name(
+            self._config.name + (".candidate" if marker else ".sample")
+        )
         write(candidate, marked(wanted, marker) if marker else wanted.text)
         if wanted.routes is not None:
             self._maps.write(marker or OPEN_MARKER, wanted.routes)
@@ -264,7 +292,11 @@ class Applier:
         """Return the checked candidate, its marker, and how long a worker may take to run it."""
         began_s = time.monotonic()
         candidate = self.check(wanted, marker)
-        return candidate, marker, CONFIRM_S + 2 * (time.monotonic() - began_s)  # it reads the text as slowly
+        return (
+            candidate,
+            marker,
+            CONFIRM_S + 2 * (time.monotonic() - began_s),
+        )  # it reads the text as slowly
 
     def _swap(self, candidate: Path, marker: str, within_s: float) -> None:
         before = read(self._config)

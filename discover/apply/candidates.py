@@ -81,7 +81,11 @@ class Fitting:
         quarantine = self._quarantines[layout]
         self._wanted, refused = self._inserted.into(config, self._given.snippets)
         fitted = quarantine.laid_out(self._wanted)
-        new = [each for each in self._wanted.listeners if each.name in refused and each.name not in quarantine.names]
+        new = [
+            each
+            for each in self._wanted.listeners
+            if each.name in refused and each.name not in quarantine.names
+        ]
         for listener in new:
             if not self._hold(quarantine, listener, Blame(refused[listener.name], exact=True)):
                 raise Rejected(refused[listener.name])
@@ -124,17 +128,29 @@ class Fitting:
         else:
             found = dict(blamed(error.alerts, error.file, error.text, tried.listeners))
         wanted = {listener.name: listener for listener in self._wanted.listeners}
-        if not found.keys() & wanted.keys():  # nobody is named, or a backend that somebody has taken
+        if (
+            not found.keys() & wanted.keys()
+        ):  # nobody is named, or a backend that somebody has taken
             found = self._searched(layout, tried, error)
-        if not self._templates.is_used(layout) and len(wanted) > 1 and wanted.keys() <= found.keys() | quarantine.names:
+        if (
+            not self._templates.is_used(layout)
+            and len(wanted) > 1
+            and wanted.keys() <= found.keys() | quarantine.names
+        ):
             return False  # an edited template that fails for all
-        held = [self._hold(quarantine, wanted[name], blame) for name, blame in found.items() if name in wanted]
+        held = [
+            self._hold(quarantine, wanted[name], blame)
+            for name, blame in found.items()
+            if name in wanted
+        ]
         return any(held)
 
     def _hold(self, quarantine: Quarantine, wanted: Listener, blame: Blame) -> bool:
         good = self._given.good.get(wanted.name)
         if good is None and wanted.name in self._given.proxies:
-            return False  # it runs, and nobody knows from what: better none changes than that it goes
+            return (
+                False  # it runs, and nobody knows from what: better none changes than that it goes
+            )
         return quarantine.hold(wanted, good, blame)
 
     def _searched(self, layout: Layout, tried: ProxyConfig, error: Rejected) -> dict[str, Blame]:
@@ -147,9 +163,14 @@ class Fitting:
         def refused(names: frozenset[str]) -> bool:
             if time.monotonic() > self._until_s:
                 raise _Over
-            forms = (good.get(each.name) if each.name in suspects - names else each for each in tried.listeners)
+            forms = (
+                good.get(each.name) if each.name in suspects - names else each
+                for each in tried.listeners
+            )
             try:
-                rendered = layout.render(replace(tried, listeners=tuple(form for form in forms if form is not None)))
+                rendered = layout.render(
+                    replace(tried, listeners=tuple(form for form in forms if form is not None))
+                )
                 self._applier.check(rendered)
             except Rejected:
                 return True
@@ -159,6 +180,10 @@ class Fitting:
             if suspects and not refused(frozenset()):
                 return {culprit(sorted(suspects), refused): Blame(str(error), exact=False)}
         except _Over:
-            log.warning("not found out in %g s whom HAProxy refuses, among %d services", SEARCH_S, len(suspects))
+            log.warning(
+                "not found out in %g s whom HAProxy refuses, among %d services",
+                SEARCH_S,
+                len(suspects),
+            )
         self._hopeless_s = time.monotonic()
         return {}

@@ -56,7 +56,11 @@ class ListenedFile:
             text = read(self._path)
             return listeners_of(text) if text is not None else ()
         except (Rejected, Unavailable) as error:
-            log.warning("empty services of an earlier life are not known any more: %s: %s", self._path, error)
+            log.warning(
+                "empty services of an earlier life are not known any more: %s: %s",
+                self._path,
+                error,
+            )
             return ()
 
     def save(self, listeners: Iterable[Listener]) -> None:
@@ -68,12 +72,19 @@ class ListenedFile:
 
     def note(self, gone: Gone) -> None:
         """Keep since when services are empty that callers know by a name, and where the last instance was."""
-        known = {place: (it.servers[-1], since) for place, (it, since) in gone.items() if it.routes and it.servers}
+        known = {
+            place: (it.servers[-1], since)
+            for place, (it, since) in gone.items()
+            if it.routes and it.servers
+        }
         if known == self._noted:
             return
         self._noted = known
         ahead_s = time.time() - time.monotonic()
-        texts = [(*place, since + ahead_s, server.name, server.endpoint) for place, (server, since) in known.items()]
+        texts = [
+            (*place, since + ahead_s, server.name, server.endpoint)
+            for place, (server, since) in known.items()
+        ]
         try:
             write(self._empty, json.dumps(texts))
         except Unavailable as error:
@@ -84,11 +95,16 @@ class ListenedFile:
         try:
             found = json.loads(read(self._empty) or "[]")
             return {
-                (str(service), int(port)): (_server(str(name), str(endpoint)), max(0.0, time.time() - float(at)))
+                (str(service), int(port)): (
+                    _server(str(name), str(endpoint)),
+                    max(0.0, time.time() - float(at)),
+                )
                 for service, port, at, name, endpoint in found
             }
         except (ValueError, TypeError, RecursionError, Unavailable) as error:
-            log.warning("since when services are empty is not known any more: %s: %s", self._empty, error)
+            log.warning(
+                "since when services are empty is not known any more: %s: %s", self._empty, error
+            )
             return {}
 
 

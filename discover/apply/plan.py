@@ -66,7 +66,9 @@ class Reload:
 Plan = Noop | RuntimeUpdate | Reload
 
 
-def route_changes(running: Mapping[str, str] | None, wanted: Mapping[str, str] | None) -> tuple[RouteChange, ...]:
+def route_changes(
+    running: Mapping[str, str] | None, wanted: Mapping[str, str] | None
+) -> tuple[RouteChange, ...]:
     """Return what differs between two maps of the door, None for none at all."""
     before, after = running or {}, wanted or {}
     if before == after:
@@ -94,7 +96,9 @@ def plan(running: Sections | None, wanted: Sections, routes: tuple[RouteChange, 
         return Noop()
     adding = {change.proxy for change in changes if change.before is None}
     if adding and _inherits(wanted, (head for head in differing if wanted[head].name in adding)):
-        return Reload("the template uses default-server, which servers added at runtime would not have")
+        return Reload(
+            "the template uses default-server, which servers added at runtime would not have"
+        )
     return RuntimeUpdate(changes, routes)
 
 
@@ -131,7 +135,9 @@ def _options_differ(before: Section, after: Section) -> bool:
     return any(before.servers[name].words != after.servers[name].words for name in shared)
 
 
-def _server_changes(running: Sections, wanted: Sections, differing: Iterable[str]) -> Iterable[ServerChange]:
+def _server_changes(
+    running: Sections, wanted: Sections, differing: Iterable[str]
+) -> Iterable[ServerChange]:
     for head in differing:
         before, after = running[head], wanted[head]
         for name in sorted(before.servers.keys() | after.servers.keys()):
@@ -143,7 +149,11 @@ def _server_changes(running: Sections, wanted: Sections, differing: Iterable[str
 def _inherits(sections: Sections, heads: Iterable[str]) -> bool:
     """Whether a default-server line holds for one of these sections."""
     defaults = (head for head in sections if head.startswith("defaults"))
-    return any(line.startswith("default-server") for head in chain(heads, defaults) for line in sections[head].lines)
+    return any(
+        line.startswith("default-server")
+        for head in chain(heads, defaults)
+        for line in sections[head].lines
+    )
 
 
 def _some(items: Iterable[str], most: int = 5) -> str:

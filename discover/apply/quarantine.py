@@ -46,7 +46,10 @@ class Quarantine:
         self._held = held
         if not held:
             return config
-        forms = [self._form(held[n], listener) if n in held else listener for n, listener in listeners.items()]
+        forms = [
+            self._form(held[n], listener) if n in held else listener
+            for n, listener in listeners.items()
+        ]
         return replace(config, listeners=tuple(form for form in forms if form is not None))
 
     def hold(self, wanted: Listener, good: Listener | None, blame: Blame) -> bool:
@@ -90,7 +93,11 @@ def _form(held: _Held, now: Listener) -> Listener | None:
     if not held.bare:
         return replace(held.good, binds=now.binds, routes=now.routes, servers=now.servers)
     present = {(server.name, server.endpoint): server for server in now.servers}
-    stay = tuple(_as_now(s, present[place]) for s in held.good.servers if (place := (s.name, s.endpoint)) in present)
+    stay = tuple(
+        _as_now(s, present[place])
+        for s in held.good.servers
+        if (place := (s.name, s.endpoint)) in present
+    )
     return replace(held.good, binds=now.binds, routes=now.routes, servers=stay)
 
 
@@ -106,10 +113,14 @@ def _same(held: _Held, now: Listener) -> bool:
 def _input(held: _Held, listener: Listener) -> Listener:
     if held.blame.exact:
         return replace(listener, servers=())
-    return replace(listener, servers=tuple(replace(s, weight=1, draining=False) for s in listener.servers))
+    return replace(
+        listener, servers=tuple(replace(s, weight=1, draining=False) for s in listener.servers)
+    )
 
 
-def blamed(alerts: Iterable[str], file: str, text: str, listeners: Iterable[Listener]) -> Mapping[str, Blame]:
+def blamed(
+    alerts: Iterable[str], file: str, text: str, listeners: Iterable[Listener]
+) -> Mapping[str, Blame]:
     """Return whom HAProxy's complaints about a text are about, by the lines or the proxies that they name."""
     known = {listener.name: listener for listener in listeners}
     lines = text.splitlines()
@@ -121,10 +132,15 @@ def blamed(alerts: Iterable[str], file: str, text: str, listeners: Iterable[List
         for number in numbers:
             if 0 < number <= len(lines) and (name := owners[number - 1]):
                 line = lines[number - 1].strip()
-                found.setdefault(name, Blame(_said(alert, line, known[name]), exact=not line.startswith("server")))
+                found.setdefault(
+                    name,
+                    Blame(_said(alert, line, known[name]), exact=not line.startswith("server")),
+                )
         if not numbers:
             tokens = (token.partition("/")[0].rstrip(":.;") for token in _TOKEN.findall(alert))
-            for name in filter(None, (_owner(token, known) for token in tokens if token in proxies)):
+            for name in filter(
+                None, (_owner(token, known) for token in tokens if token in proxies)
+            ):
                 found.setdefault(name, Blame(_said(alert, "", known[name]), exact=False))
     return found
 
@@ -154,7 +170,11 @@ def _said(alert: str, line: str, listener: Listener) -> str:
     """
     words = _PLACE.sub("", alert).removeprefix("parsing").lstrip(" :")
     quoted = set(_QUOTED.findall(alert)) - {listener.name}
-    own = (each for each in listener.snippet if each == line or (not line and quoted & set(each.split())))
+    own = (
+        each
+        for each in listener.snippet
+        if each == line or (not line and quoted & set(each.split()))
+    )
     if origin := next((each.origin for each in own), ""):
         return f"{origin}: {words}"
     return f"{words} [{line:.100}]" if line else alert

@@ -20,4 +20,6 @@ class Proxies:
             return
         self._heads = frozenset(sections)
         self.names = frozenset(section.name for section in sections.values())
-        self.holders = {port: service for service, port in filter(None, map(listened_by, self.names))}
+        self.holders = {
+            port: service for service, port in filter(None, map(listened_by, self.names))
+        }

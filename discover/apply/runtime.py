@@ -148,7 +148,9 @@ def verify_all(section: Section, rows: Rows) -> None:
     """Raise Mismatch if a proxy of the worker has other servers than its section, those at rest left aside."""
     active = {name: row for name, row in rows.items() if not row.admin & MAINT}
     if active.keys() != section.servers.keys():
-        raise Mismatch(f"{section.name} has the servers {sorted(active)}, not {sorted(section.servers)}")
+        raise Mismatch(
+            f"{section.name} has the servers {sorted(active)}, not {sorted(section.servers)}"
+        )
     for name, line in section.servers.items():
         if not _is(active[name], line):
             raise Mismatch(f"{section.name} has {name} as {active[name]}, not as {line}")

@@ -9,7 +9,14 @@ from discover.snapshot.snapshot import Claim
 from discover.snapshot.suspects import Suspects, Verdict
 
 # src/proxy.c of HAProxy, "show servers state"; the numbers are in its management manual, section 9.3.
-_COLUMNS = ("be_name", "srv_name", "srv_op_state", "srv_admin_state", "srv_check_result", "srv_check_state")
+_COLUMNS = (
+    "be_name",
+    "srv_name",
+    "srv_op_state",
+    "srv_admin_state",
+    "srv_check_result",
+    "srv_check_state",
+)
 MANY = 50  # questions, which fit on one line
 STOPPED = 0
 Behind = Mapping[tuple[str, int], str]
@@ -18,13 +25,19 @@ PASSED = 3
 ENABLED = 0x04
 
 
-def questions(suspects: Suspects, claims: Mapping[str, Claim], behind: Behind = NOTHING) -> Iterable[str]:
+def questions(
+    suspects: Suspects, claims: Mapping[str, Claim], behind: Behind = NOTHING
+) -> Iterable[str]:
     """Return what to ask: the servers of each listener that has a suspect, or of all if those are many.
 
     `behind` has the names of those that only the door leads to.
     """
     proxies = sorted({proxy for proxy, _ in _places(suspects, claims, behind)})
-    return ["show servers state"] if len(proxies) > MANY else [f"show servers state {proxy}" for proxy in proxies]
+    return (
+        ["show servers state"]
+        if len(proxies) > MANY
+        else [f"show servers state {proxy}" for proxy in proxies]
+    )
 
 
 def verdicts_of(
@@ -46,7 +59,9 @@ def verdicts_of(
     return found
 
 
-def _places(suspects: Suspects, claims: Mapping[str, Claim], behind: Behind) -> Mapping[tuple[str, str], str]:
+def _places(
+    suspects: Suspects, claims: Mapping[str, Claim], behind: Behind
+) -> Mapping[tuple[str, str], str]:
     places = {}
     for key, suspect in suspects.items():
         record = suspect.record

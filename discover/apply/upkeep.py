@@ -83,16 +83,27 @@ class Upkeep:
             return ASK_S
         if _needs_time(self._keeper.state):
             return max(0.0, self._ask_s - time.monotonic())
-        return max(0.0, self._save_s - time.monotonic()) if self._is_unsaved(self._keeper.state) else None
+        return (
+            max(0.0, self._save_s - time.monotonic())
+            if self._is_unsaved(self._keeper.state)
+            else None
+        )
 
     def _ask(self) -> None:
         state, started_s = self._keeper.state, time.monotonic()
         if not _needs_time(state) or started_s < self._ask_s:
             return
         answers, claims, behind = list[str](), state.view.claims, only_behind(self._runs())
-        with contextlib.suppress(Unavailable):  # no answer is no evidence; time goes on all the same
-            answers.extend(self._haproxy.ask(line) for line in batches(questions(state.suspects, claims, behind)))
-        step = Judged(verdicts_of("\n".join(answers), state.suspects, claims, behind), time.monotonic())
+        with contextlib.suppress(
+            Unavailable
+        ):  # no answer is no evidence; time goes on all the same
+            answers.extend(
+                self._haproxy.ask(line)
+                for line in batches(questions(state.suspects, claims, behind))
+            )
+        step = Judged(
+            verdicts_of("\n".join(answers), state.suspects, claims, behind), time.monotonic()
+        )
         after = judge(state, step.verdicts, step.at_s)
         if after.suspects != state.suspects or after.doubts != state.doubts:
             self._keeper.leave(step)
@@ -103,7 +114,9 @@ class Upkeep:
         saved = self._saved
         if state is saved:
             return False
-        same = state.catalog.same_as(saved.catalog) and state.catalog.cluster == saved.catalog.cluster
+        same = (
+            state.catalog.same_as(saved.catalog) and state.catalog.cluster == saved.catalog.cluster
+        )
         return not same or state.suspects != saved.suspects
 
     def _save(self) -> None:

@@ -67,7 +67,9 @@ class Guard:
                 absent = 0
             except FileNotFoundError:
                 if absent % ABSENT_TIMES == 0 and (master := first_of("haproxy", f"{self._path},")):
-                    self._mend("no socket", master)  # it went while nobody held it, such as before our own start
+                    self._mend(
+                        "no socket", master
+                    )  # it went while nobody held it, such as before our own start
             except OSError:
                 absent = 0
             if not self._stop.wait(ABSENT_S):
@@ -134,7 +136,11 @@ class Guard:
         return None
 
     def _mend(self, trouble: Trouble, master: int) -> None:
-        done = _MENDS[trouble](master) if master else "it runs in another container, which has to be started anew"
+        done = (
+            _MENDS[trouble](master)
+            if master
+            else "it runs in another container, which has to be started anew"
+        )
         why = "does not answer" if trouble == "hung" else f"lost its socket {self._path}"
         if self._told != trouble:
             log.error("HAProxy %s: %s %s", why, done, Details(master=master))

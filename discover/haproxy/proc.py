@@ -17,14 +17,18 @@ def children(parent: int) -> Sequence[int]:
 def first_of(program: str, word: str) -> int:
     """Return the process of a program with a word in its command line that begins so, no child of such; 0 if none."""
     entries = (entry for entry in PROC.iterdir() if entry.name.isdigit())
-    found = [int(entry.name) for entry in entries if _runs(entry, program) and _has(entry, word.encode())]
+    found = [
+        int(entry.name) for entry in entries if _runs(entry, program) and _has(entry, word.encode())
+    ]
     return next((pid for pid in sorted(found) if _parent(pid) not in found), 0)
 
 
 def is_runnable(pid: int) -> bool:
     """Whether a thread of a process computes, or would if it had a processor; False if there is no such process."""
     with contextlib.suppress(OSError):
-        return any(_field(thread / "stat", STATE) == "R" for thread in (PROC / str(pid) / "task").iterdir())
+        return any(
+            _field(thread / "stat", STATE) == "R" for thread in (PROC / str(pid) / "task").iterdir()
+        )
     return False
 
 
@@ -36,7 +40,9 @@ def _runs(process: Path, program: str) -> bool:
 
 def _has(process: Path, word: bytes) -> bool:
     with contextlib.suppress(OSError):
-        return any(each.startswith(word) for each in (process / "cmdline").read_bytes().split(b"\0"))
+        return any(
+            each.startswith(word) for each in (process / "cmdline").read_bytes().split(b"\0")
+        )
     return False
 
 

@@ -74,7 +74,9 @@ class HAProxy:
         if done.returncode < 0:
             raise Unavailable(f"{self._binary} -c was ended by signal {-done.returncode}")
         if done.returncode != 0:
-            with contextlib.suppress(OSError):  # without it nobody is told from the lines that are named
+            with contextlib.suppress(
+                OSError
+            ):  # without it nobody is told from the lines that are named
                 text = candidate.read_text()
             raise Refusal(str(candidate), text, _complaints(done.stderr + done.stdout))
 
@@ -94,7 +96,9 @@ class HAProxy:
                 master.shutdown(socket.SHUT_WR)
                 return b"".join(iter(lambda: master.recv(65536), b"")).decode(errors="replace")
         except OSError as error:
-            raise Unavailable(f"HAProxy does not answer at {self._paths.master}: {error}") from error
+            raise Unavailable(
+                f"HAProxy does not answer at {self._paths.master}: {error}"
+            ) from error
 
     def reload(self, marker: str, stop: threading.Event, within_s: float) -> None:
         """Have the file at its path taken over, and return when the worker that runs it answers.
@@ -126,7 +130,9 @@ class HAProxy:
                 return
             stop.wait(RETRY_S)
         if seen == "nothing":
-            raise Unavailable(f"HAProxy does not run {self._paths.config}: its own lines in this log say why")
+            raise Unavailable(
+                f"HAProxy does not run {self._paths.config}: its own lines in this log say why"
+            )
         raise Rejected(
             f"HAProxy does not take the configuration over, its own lines in this log say why; {seen} goes on"
         )
@@ -149,13 +155,25 @@ class HAProxy:
             return
         try:
             self._start()
-        except (OSError, subprocess.CalledProcessError) as error:  # no descriptors left, no memory, no folder
+        except (
+            OSError,
+            subprocess.CalledProcessError,
+        ) as error:  # no descriptors left, no memory, no folder
             raise Unavailable(f"cannot start {self._binary}: {error}") from error
 
     def _start(self) -> None:
         paths = self._paths
         listening = f"{paths.master},level,admin,mode,600"
-        command = [self._binary, "-W", "-S", listening, "-p", str(paths.pid), "-f", str(paths.config)]
+        command = [
+            self._binary,
+            "-W",
+            "-S",
+            listening,
+            "-p",
+            str(paths.pid),
+            "-f",
+            str(paths.config),
+        ]
         with paths.pid.with_suffix(".lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -164,7 +182,10 @@ class HAProxy:
             # A session of its own, and a child of init: a signal to us is none to it, and it leaves us no zombie.
             # HAProxy's own -D would do the same, but ends its output, and with it its log.
             subprocess.run(
-                ["setsid", "--fork", *command], stdin=subprocess.DEVNULL, pass_fds=[lock.fileno()], check=True
+                ["setsid", "--fork", *command],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[lock.fileno()],
+                check=True,
             )
         log.info("started HAProxy %s", Details(config=paths.config))
 

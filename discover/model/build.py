@@ -38,8 +38,16 @@ class _World:
 
     def around(self, name: str, service: Service) -> object:
         """Return what one service has of the rest."""
-        lost, holders, owners, routes = self.lost.get, self.holders.get, self.owners.get, self.routes.get
-        ports = [(lost(port), holders(port), owners(port), routes((name, port))) for port in service.ports]
+        lost, holders, owners, routes = (
+            self.lost.get,
+            self.holders.get,
+            self.owners.get,
+            self.routes.get,
+        )
+        ports = [
+            (lost(port), holders(port), owners(port), routes((name, port)))
+            for port in service.ports
+        ]
         return self.policy.unclaimed.get(name), ports, routes((name, NO_PORT))
 
 
@@ -88,7 +96,9 @@ class Known:
         stale = [name for name, part in self._parts.items() if part.service is not services[name]]
         for name in stale:
             service, part = services[name], before.get(name, _NO_PART)
-            self._parts[name] = _part(name, service, world, part.made if part.service is service else {})
+            self._parts[name] = _part(
+                name, service, world, part.made if part.service is service else {}
+            )
         return self._parts.values()
 
 
@@ -101,19 +111,26 @@ def build(
     now: a service keeps the port it has as long as any of its records names it.
     """
     known = known or Known()
-    problems = {key: because("BAD_RECORD", f"record skipped: {why}") for key, why in snapshot.refused.items()}
+    problems = {
+        key: because("BAD_RECORD", f"record skipped: {why}")
+        for key, why in snapshot.refused.items()
+    }
     claimed = known.claimed.services(snapshot)
     services, owners = known.ownership.settled(claimed, listening, snapshot.claims, problems)
     process = _process(policy, problems)
     routes = _routes(services, process.door, known, problems)
     every_ms = known.interval_ms(len(snapshot.owners))
     lost = _by_port(policy.unusable)
-    parts = known.parts(services, _World(policy, process.door, every_ms, listening.holders, owners, routes, lost))
+    parts = known.parts(
+        services, _World(policy, process.door, every_ms, listening.holders, owners, routes, lost)
+    )
     for part in (part for part in parts if part.said or part.odd):
         problems.update(part.said)
         for key, problem in part.odd.items():
             problems.setdefault(key, problem)
-    return ProxyConfig(process, tuple(chain.from_iterable(part.listeners for part in parts))), problems
+    return ProxyConfig(
+        process, tuple(chain.from_iterable(part.listeners for part in parts))
+    ), problems
 
 
 def _by_port(unusable: Mapping[Bind, str]) -> _Lost:
@@ -137,7 +154,14 @@ def _part(name: str, service: Service, world: _World, before: Mapping[int, _Made
         if owner == name:
             binds = _binds(name, port, world.policy, reserved, part.said, reached)
         else:
-            _say_claimed(name, service, port, f"{owner}, which claimed or named it first{reached}", part.said, there)
+            _say_claimed(
+                name,
+                service,
+                port,
+                f"{owner}, which claimed or named it first{reached}",
+                part.said,
+                there,
+            )
         if binds or there:
             _add(part, port, (binds, world.interval_ms, there), before, world.policy.site)
     if there := world.routes.get((name, NO_PORT), ()):
@@ -167,7 +191,9 @@ def _routes(services: Services, door: Door | None, known: Known, problems: Probl
 def _process(policy: Policy, problems: Problems) -> Process:
     process, unusable = policy.process, policy.unusable
     if process.stats and process.stats in unusable:
-        problems["stats"] = because("PORT_IN_USE", f"no stats page on {process.stats}: {unusable[process.stats]}")
+        problems["stats"] = because(
+            "PORT_IN_USE", f"no stats page on {process.stats}: {unusable[process.stats]}"
+        )
         process = replace(process, stats=None)
     if process.door and (lost := [bind for bind in process.door.binds if bind in unusable]):
         for bind in lost:
@@ -182,7 +208,9 @@ def _say_portless(name: str, service: Service, policy: Policy, problems: Problem
     why = policy.unclaimed.get(name)
     text = f"{name} has no service port: {why or 'one is being claimed from PORT_RANGE'}"
     for key in service.portless:
-        problems[key] = replace(because("NO_SERVICE_PORT", text), quiet=why is None)  # it takes some milliseconds
+        problems[key] = replace(
+            because("NO_SERVICE_PORT", text), quiet=why is None
+        )  # it takes some milliseconds
 
 
 def _say_claimed(
@@ -194,7 +222,9 @@ def _say_claimed(
             setting = "port:" if record.created == OLDEST else "SERVICE_PORT"
             text = f"service port {port} belongs to {owner}; {setting} names another"
             problem = because("PORT_CLAIMED", f"{name} not listened for: {text}")
-            problems[key] = replace(problem, quiet=bool(there))  # behind a door that is how most http services live
+            problems[key] = replace(
+                problem, quiet=bool(there)
+            )  # behind a door that is how most http services live
 
 
 def _reserved(process: Process) -> Mapping[int, tuple[str, str]]:
@@ -216,7 +246,9 @@ def _binds(
         whose, setting = reserved[port]
         other = f"set SERVICE_PORT (port: in the file of SERVICES), or {setting} of docker-discover"
         text = f"service port {port} is {whose}; {other}"
-        problems[f"{name}:{port}"] = because("PORT_RESERVED", f"{name} not listened for: {text}{reached}")
+        problems[f"{name}:{port}"] = because(
+            "PORT_RESERVED", f"{name} not listened for: {text}{reached}"
+        )
         return ()
     wanted = tuple(Bind(host, port) for host in policy.hosts)
     if not policy.unusable:

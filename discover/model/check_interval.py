@@ -2,7 +2,9 @@
 
 INTERVAL_MS = 2000  # a dead host is out after 3.2 s with it (research/haproxy.md section 3.2)
 INTERVAL_MAX_MS = 32_000
-HOSTS_AT_INTERVAL = 20  # so many hosts at 2 s are ten checks a second for each instance; twice as many get 4 s
+HOSTS_AT_INTERVAL = (
+    20  # so many hosts at 2 s are ten checks a second for each instance; twice as many get 4 s
+)
 SHRINK_PART = 0.25  # of the hosts that an interval is for: a change is a reload, so none for a host that comes and goes
 
 

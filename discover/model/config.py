@@ -107,7 +107,9 @@ class Listener:
     asked: str = ""  # what a gRPC health check sends, in hexadecimal digits; empty: it is none
     canary: Header | None = None  # requests that have it go to the servers that are canaries
     takes_over: bool = False  # a server that comes ends the connections to backup servers
-    supersedes: bool = False  # who is connected to a stub shall leave it when a real server can be called
+    supersedes: bool = (
+        False  # who is connected to a stub shall leave it when a real server can be called
+    )
     snippet: tuple[Verbatim, ...] = ()  # lines of the operator's own
 
     @property
@@ -131,7 +133,9 @@ class Door:
     domain: str  # services are `<service>.<domain>`; empty: only by the hosts that they declare
     pages: str  # the unix socket that answers what no service can
     headers: tuple[str, ...] = ()  # of which one can lead to canaries
-    map: str = MAP_NAME.format(OPEN_MARKER)  # beside haproxy.cfg; the text's own marker is filled in
+    map: str = MAP_NAME.format(
+        OPEN_MARKER
+    )  # beside haproxy.cfg; the text's own marker is filled in
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +215,9 @@ class Policy:
     process: Process
     hosts: tuple[str, ...]
     unusable: Mapping[Bind, str]
-    unclaimed: Mapping[str, str] = field(default_factory=dict)  # services without a claimed port, and why
+    unclaimed: Mapping[str, str] = field(
+        default_factory=dict
+    )  # services without a claimed port, and why
     site: Site = NOWHERE
 
 
@@ -234,4 +240,7 @@ def with_idle(config: ProxyConfig, idle: Iterable[Listener]) -> ProxyConfig:
         if (binds or routes) and (each.service, each.port) not in places:
             name = each.name if binds else behind_door(each.service, each.port)
             more.append(replace(each, name=name, binds=binds, servers=(), routes=routes))
-    return replace(config, listeners=tuple(sorted((*config.listeners, *more), key=attrgetter("service", "port"))))
+    return replace(
+        config,
+        listeners=tuple(sorted((*config.listeners, *more), key=attrgetter("service", "port"))),
+    )

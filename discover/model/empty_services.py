@@ -63,4 +63,8 @@ class Idle:
 
     def forget(self, at_s: float) -> None:
         """Let go of those that have been gone for long; to be called when there is a reload anyway."""
-        self._gone = {place: (it, since) for place, (it, since) in self._gone.items() if at_s - since < FORGET_S}
+        self._gone = {
+            place: (it, since)
+            for place, (it, since) in self._gone.items()
+            if at_s - since < FORGET_S
+        }

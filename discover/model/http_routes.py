@@ -37,19 +37,28 @@ class Wished:
     def __init__(self) -> None:
         self._of: dict[str, tuple[Service, str, Wishes, Problems]] = {}
 
-    def all(self, services: Mapping[str, Service], domain: str, problems: Problems) -> Iterator[tuple[str, Wishes]]:
+    def all(
+        self, services: Mapping[str, Service], domain: str, problems: Problems
+    ) -> Iterator[tuple[str, Wishes]]:
         """Yield each service's name and wishes; `problems` gets which records wish in vain."""
         before, self._of = self._of, {}
         for name, service in services.items():
             found = before.get(name)
             if found is None or found[0] is not service or found[1] != domain:
-                found = (service, domain, tuple(wishes_of(name, service, domain)), unreached(name, service))
+                found = (
+                    service,
+                    domain,
+                    tuple(wishes_of(name, service, domain)),
+                    unreached(name, service),
+                )
             self._of[name] = found
             problems.update(found[3])
             yield name, found[2]
 
 
-def granted(wished: Iterable[tuple[str, Wishes]], problems: Problems) -> Mapping[Place, tuple[str, ...]]:
+def granted(
+    wished: Iterable[tuple[str, Wishes]], problems: Problems
+) -> Mapping[Place, tuple[str, ...]]:
     """Return the keys that lead to each service port: of several that want one, the oldest record keeps it."""
     owners: dict[str, tuple[int, str, Wish]] = {}
     losers: list[tuple[str, Wish]] = []
@@ -80,10 +89,16 @@ def wishes_of(name: str, service: Service, domain: str) -> Iterable[Wish]:
             wish = Wish(wanted, port, record.created, key)
             found[wanted] = min(found.get(wanted, wish), wish, key=_age)
     # A record with paths alone wants no more of the service's own name than those.
-    whole = [(key, record) for key, record in records if record.instance.hosts or not record.instance.paths]
+    whole = [
+        (key, record)
+        for key, record in records
+        if record.instance.hosts or not record.instance.paths
+    ]
     if domain and whole:
         key, record = min(whole, key=lambda item: (item[1].created, item[0]))
-        own = Wish(f"{name}.{domain}/", record.instance.service_port or NO_PORT, record.created, key)
+        own = Wish(
+            f"{name}.{domain}/", record.instance.service_port or NO_PORT, record.created, key
+        )
         found[own.key] = min(found.get(own.key, own), own, key=_age)
     return found.values()
 
@@ -103,7 +118,9 @@ def http_records(service: Service) -> list[tuple[str, Record]]:
         it = record.instance
         mine = ((it.role, record.created, key), it.mode)  # "real" sorts before "stub"
         first[it.service_port] = min(first.get(it.service_port, mine), mine)
-    return [(k, r) for k, r in service.records.items() if first[r.instance.service_port][1] == "http"]
+    return [
+        (k, r) for k, r in service.records.items() if first[r.instance.service_port][1] == "http"
+    ]
 
 
 def unreached(name: str, service: Service) -> Problems:
@@ -137,7 +154,9 @@ def map_of(config: ProxyConfig) -> Mapping[str, str]:
             found.setdefault(key, listener.name)
         if listener.routes and listener.canary:
             value = f"{listener.canary.value}/" if listener.canary.value else ""
-            found[f"{listener.name}?{listener.canary.name.lower()}={value}"] = f"{listener.name}:canary"
+            found[f"{listener.name}?{listener.canary.name.lower()}={value}"] = (
+                f"{listener.name}:canary"
+            )
     return found
 
 

@@ -31,14 +31,21 @@ def group_of(service: Service, port: int) -> Group:
         return (record.instance.role, record.created, record.key)  # "real" sorts before "stub"
 
     return tuple(
-        sorted((r for r in service.records.values() if (r.instance.service_port or NO_PORT) == port), key=order)
+        sorted(
+            (r for r in service.records.values() if (r.instance.service_port or NO_PORT) == port),
+            key=order,
+        )
     )
 
 
 def odd_in(service: Service, group: Group) -> Problems:
     """Return what to say of records that are served, but not as they ask, by their etcd keys."""
     said = {record.key: _differing(record, group[0]) or _without_effect(record) for record in group}
-    return {key: problem for key, record in service.records.items() if (problem := said.get(record.key)) is not None}
+    return {
+        key: problem
+        for key, record in service.records.items()
+        if (problem := said.get(record.key)) is not None
+    }
 
 
 def _differing(record: Record, first: Record) -> Problem | None:
@@ -72,7 +79,9 @@ def _of_http(instance: Instance) -> list[str]:
     """Return the labels that have no effect as the mode is not http."""
     if instance.mode == "http":
         return []
-    return [label for label, (field, usual) in _HTTP_ONLY.items() if getattr(instance, field) != usual]
+    return [
+        label for label, (field, usual) in _HTTP_ONLY.items() if getattr(instance, field) != usual
+    ]
 
 
 def _of_http_check(check: Check) -> list[str]:
@@ -85,10 +94,14 @@ def _of_http_check(check: Check) -> list[str]:
 
 def _words(labels: Sequence[str], in_file: bool) -> str:
     """Return the labels as they were written: what stands in the operator's file has that file's words."""
-    return ", ".join(f"{label.lower().replace('_', '.')}:" if in_file else f"SERVICE_{label}" for label in labels)
+    return ", ".join(
+        f"{label.lower().replace('_', '.')}:" if in_file else f"SERVICE_{label}" for label in labels
+    )
 
 
-def listener_of(group: Group, port: int, binds: tuple[Bind, ...], interval_ms: int, site: Site) -> Listener:
+def listener_of(
+    group: Group, port: int, binds: tuple[Bind, ...], interval_ms: int, site: Site
+) -> Listener:
     """Return the listener for a service port with these records, the first of which has the word."""
     # Where instances of one service disagree on what only the whole can have, the oldest real one is heard: a
     # rolling change takes effect when the last instance of the old kind is gone, the same on every host.
@@ -97,7 +110,9 @@ def listener_of(group: Group, port: int, binds: tuple[Bind, ...], interval_ms: i
     sticky: Sticky = first.sticky if is_http else "none"
     policy = stub_policy(group)
     supersedes = policy == "supersede" and first.locality == "any"
-    header, _, value = next((r.instance.canary for r in group if r.instance.canary and is_http), "").partition("=")
+    header, _, value = next(
+        (r.instance.canary for r in group if r.instance.canary and is_http), ""
+    ).partition("=")
     return Listener(
         name=name_of(first.service, port) if binds else behind_door(first.service, port),
         service=first.service,

@@ -36,12 +36,18 @@ class Ownership:
     """What `rightful` and `owners_of` say, in time for the services that changed while nothing is in dispute."""
 
     def __init__(self) -> None:
-        self._given: tuple[Services, Listening, Mapping[str, Claim]] | None = None  # None: something was in dispute
+        self._given: tuple[Services, Listening, Mapping[str, Claim]] | None = (
+            None  # None: something was in dispute
+        )
         self._owners: Mapping[int, str] = {}
         self._endpoints: set[tuple[str, int]] = set()
 
     def settled(
-        self, services: Services, listening: Listening, claims: Mapping[str, Claim], problems: Problems
+        self,
+        services: Services,
+        listening: Listening,
+        claims: Mapping[str, Claim],
+        problems: Problems,
     ) -> tuple[Services, Mapping[int, str]]:
         """Return the services with those records that may be called, and which service each port belongs to.
 
@@ -58,13 +64,19 @@ class Ownership:
         self._given = (services, listening, claims)
         return services, self._owners
 
-    def _stays_undisputed(self, services: Services, listening: Listening, claims: Mapping[str, Claim]) -> bool:
+    def _stays_undisputed(
+        self, services: Services, listening: Listening, claims: Mapping[str, Claim]
+    ) -> bool:
         if self._given is None:
             return False
         before, *others = self._given
         if others != [listening, claims] or before.keys() != services.keys():
             return False
-        changed = [(before[name], service) for name, service in services.items() if before[name] is not service]
+        changed = [
+            (before[name], service)
+            for name, service in services.items()
+            if before[name] is not service
+        ]
         return all(self._fits(old, new, listening) for old, new in changed)
 
     def _fits(self, old: Service, new: Service, listening: Listening) -> bool:
@@ -72,7 +84,10 @@ class Ownership:
         if old.ports.keys() != new.ports.keys() or len(new.names) != len(new.records):
             return False
         # Who has a port keeps it, however young its records are by now.
-        holders, aged = listening.holders, {port for port, at in new.ports.items() if at != old.ports[port]}
+        holders, aged = (
+            listening.holders,
+            {port for port, at in new.ports.items() if at != old.ports[port]},
+        )
         if any(holders.get(port) != self._owners[port] for port in aged):
             return False
         self._endpoints -= old.endpoints
@@ -84,7 +99,9 @@ class Ownership:
 
 def rightful(services: Services, own: frozenset[Bind], problems: Problems) -> Services:
     """Return the services with those records that may be called."""
-    return _one_per_endpoint(_one_per_name(_not_ourselves(services, own, problems), problems), problems)
+    return _one_per_endpoint(
+        _one_per_name(_not_ourselves(services, own, problems), problems), problems
+    )
 
 
 def _not_ourselves(services: Services, own: frozenset[Bind], problems: Problems) -> Services:
@@ -115,11 +132,15 @@ def _one_per_endpoint(services: Services, problems: Problems) -> Services:
         return services
     here: dict[tuple[str, int], list[tuple[str, Record]]] = {}
     hidden: dict[str, set[str]] = {}
-    records = ((key, record) for service in services.values() for key, record in service.records.items())
+    records = (
+        (key, record) for service in services.values() for key, record in service.records.items()
+    )
     for key, record in sorted(records, key=lambda item: (item[1].created, item[0])):
         for where, older in here.pop(record.endpoint, []) if record.created != OLDEST else []:
             text = f"{record.endpoint[0]} port {record.endpoint[1]} was announced again"
-            problems[where] = because("ADDRESS_REUSED", f"hidden: {text}, by {record.key.service} {record.key.name}")
+            problems[where] = because(
+                "ADDRESS_REUSED", f"hidden: {text}, by {record.key.service} {record.key.name}"
+            )
             hidden.setdefault(older.key.service, set()).add(where)
         here.setdefault(record.endpoint, []).append((key, record))
     return {name: _without(service, hidden.get(name, set())) for name, service in services.items()}
@@ -134,7 +155,9 @@ def _records(services: Services) -> int:
 
 
 def _without(service: Service, keys: set[str]) -> Service:
-    return Service.of({k: r for k, r in service.records.items() if k not in keys}) if keys else service
+    return (
+        Service.of({k: r for k, r in service.records.items() if k not in keys}) if keys else service
+    )
 
 
 def _one_per_name(services: Services, problems: Problems) -> Services:
@@ -164,5 +187,9 @@ def owners_of(
         for port, created in service.ports.items():
             first[port] = min(first.get(port, (created, name)), (created, name))
     owners = {port: name for port, (_, name) in first.items()}
-    kept = {port: name for port, name in holders.items() if name in services and port in services[name].ports}
+    kept = {
+        port: name
+        for port, name in holders.items()
+        if name in services and port in services[name].ports
+    }
     return owners | kept

@@ -8,12 +8,16 @@ from catalog.rules import WEIGHT_MAX
 from discover.model.config import Server, Site
 from discover.snapshot.snapshot import Record
 
-FAR_WEIGHT = 1  # beside the 100 that is usual: an instance that only failing nearer ones make welcome
+FAR_WEIGHT = (
+    1  # beside the 100 that is usual: an instance that only failing nearer ones make welcome
+)
 
 
 def stub_policy(group: Iterable[Record]) -> str:
     """Return how the stubs of a service port stand to the real ones: the oldest stub is heard."""
-    stubs = sorted((r.created, r.key.name, r.instance.stub_policy) for r in group if r.instance.role == "stub")
+    stubs = sorted(
+        (r.created, r.key.name, r.instance.stub_policy) for r in group if r.instance.role == "stub"
+    )
     return stubs[0][2] if stubs else "supersede"
 
 
@@ -73,9 +77,13 @@ def _distance(record: Record, site: Site) -> int:
     return 1 if site.zone and record.instance.zone == site.zone else 2
 
 
-def _weights(group: tuple[Record, ...], policy: str, locality: Locality, site: Site) -> Mapping[str, int]:
+def _weights(
+    group: tuple[Record, ...], policy: str, locality: Locality, site: Site
+) -> Mapping[str, int]:
     weights = {record.key.name: record.instance.weight for record in group}
-    ready = [record for record in group if record.instance.state == "ready" and record.instance.weight]
+    ready = [
+        record for record in group if record.instance.state == "ready" and record.instance.weight
+    ]
     real = [record for record in ready if record.instance.role == "real"]
     if locality != "any" and real:
         if policy in ("supersede", "fallback"):
@@ -102,4 +110,8 @@ def _shared(real: list[Record], stubs: list[Record], percent: int) -> Mapping[st
 
 
 def _endpoint(instance: Instance) -> str:
-    return f"[{instance.address}]:{instance.port}" if ":" in instance.address else f"{instance.address}:{instance.port}"
+    return (
+        f"[{instance.address}]:{instance.port}"
+        if ":" in instance.address
+        else f"{instance.address}:{instance.port}"
+    )

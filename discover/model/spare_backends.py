@@ -47,8 +47,12 @@ def with_seats(config: ProxyConfig) -> ProxyConfig:
     if config.process.door is None:
         return config
     behind = sum(not listener.binds for listener in config.listeners)
-    most = max(FEWEST, 1 << (behind // SHARE).bit_length())  # in steps, so that few changes change their number
-    return _heeding((), replace(config, listeners=(*config.listeners, *map(seat, range(1, most + 1)))))
+    most = max(
+        FEWEST, 1 << (behind // SHARE).bit_length()
+    )  # in steps, so that few changes change their number
+    return _heeding(
+        (), replace(config, listeners=(*config.listeners, *map(seat, range(1, most + 1))))
+    )
 
 
 def seated(config: ProxyConfig, running: ProxyConfig | None) -> ProxyConfig:
@@ -69,7 +73,10 @@ def seated(config: ProxyConfig, running: ProxyConfig | None) -> ProxyConfig:
         found.append(_in(listener, seats.pop(name)) if name else listener)
     # One whose service now asks for more stays as it is until the reload that this takes.
     wanted = {(listener.service, listener.port) for listener in found}
-    left = (it if not it.service or (it.service, it.port) in wanted else seat(_number(it)) for it in seats.values())
+    left = (
+        it if not it.service or (it.service, it.port) in wanted else seat(_number(it))
+        for it in seats.values()
+    )
     door = running.process.door
     return _heeding(door.headers if door else (), replace(config, listeners=(*found, *left)))
 
@@ -103,7 +110,17 @@ def suits(listener: Listener) -> bool:
 
 
 # All that is not in the server's own line; a new field counts until it is named here.
-_FREE = {"name", "service", "port", "servers", "routes", "interval_ms", "h2c", "check", "supersedes"}
+_FREE = {
+    "name",
+    "service",
+    "port",
+    "servers",
+    "routes",
+    "interval_ms",
+    "h2c",
+    "check",
+    "supersedes",
+}
 _LINES = attrgetter(*(name for name in Listener.__dataclass_fields__ if name not in _FREE))
 _SAID = attrgetter(*(name for name in Listener.__dataclass_fields__ if name != "name"))
 
@@ -117,7 +134,11 @@ def _kind(listener: Listener) -> object:
 
 def shape_of(listener: Listener) -> object:
     """Return all of a listener that takes a reload to change."""
-    return _kind(listener) if is_seat(listener) else replace(listener, servers=(), routes=(), supersedes=False)
+    return (
+        _kind(listener)
+        if is_seat(listener)
+        else replace(listener, servers=(), routes=(), supersedes=False)
+    )
 
 
 def _number(listener: Listener) -> int:
@@ -132,7 +153,11 @@ def _in(listener: Listener, found: Listener) -> Listener:
 def only_behind(config: ProxyConfig | None) -> Mapping[tuple[str, int], str]:
     """Return the backends of services that only the door leads to, by service and service port."""
     listeners = config.listeners if config else ()
-    return {(each.service, each.port): each.name for each in listeners if not each.binds and each.service}
+    return {
+        (each.service, each.port): each.name
+        for each in listeners
+        if not each.binds and each.service
+    }
 
 
 def services_of(listeners: Iterable[Listener]) -> list[Listener]:

@@ -1,0 +1,1 @@
+"""The operator's own files in (template, snippets, services), checked values out."""

@@ -38,7 +38,9 @@ class FileWatch:
     `others`, which may be folders: a watch of their own would cost several threads each.
     """
 
-    def __init__(self, path: Path, what: str, changed: Callable[[str], None], others: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, path: Path, what: str, changed: Callable[[str], None], others: Sequence[Path] = ()
+    ) -> None:
         self._paths = (path, *others)
         self._what = what
         self._changed = changed
@@ -56,7 +58,9 @@ class FileWatch:
             # An edit while nobody was watching: between the last observer and this one, or before the first.
             self._changed(self._what)
             while not self._stop.is_set() and self._targets() == targets:
-                self._moved.wait(None if targets else POLL_S)  # not even its folder is there: nobody would wake us
+                self._moved.wait(
+                    None if targets else POLL_S
+                )  # not even its folder is there: nobody would wake us
                 self._moved.clear()
             observer.stop()
             observer.join()
@@ -75,7 +79,9 @@ class FileWatch:
         targets = set()
         for each in self._paths:
             for path in (each.parent.absolute(), (real := each.resolve()).parent, real):
-                with contextlib.suppress(OSError):  # an editor is between two steps; its next one wakes us
+                with contextlib.suppress(
+                    OSError
+                ):  # an editor is between two steps; its next one wakes us
                     targets.add((path, path.stat().st_ino))
         return frozenset(targets)
 
@@ -83,10 +89,17 @@ class FileWatch:
         try:
             return self._started(Observer(), targets)
         except OSError as error:
-            log.warning("%s is looked at every %g s, the kernel cannot watch it: %s", self._what, POLL_S, error)
+            log.warning(
+                "%s is looked at every %g s, the kernel cannot watch it: %s",
+                self._what,
+                POLL_S,
+                error,
+            )
             return self._started(PollingObserver(timeout=POLL_S), targets)
 
-    def _started(self, observer: BaseObserver, targets: frozenset[tuple[Path, int]]) -> BaseObserver:
+    def _started(
+        self, observer: BaseObserver, targets: frozenset[tuple[Path, int]]
+    ) -> BaseObserver:
         for path, _inode in sorted(targets):
             observer.schedule(_OnEdit(self._event), str(path))
         observer.start()

@@ -64,7 +64,11 @@ def with_last_good(now: Outside, before: Mapping[str, Service]) -> Outside:
 
     def told(where: str, problem: Problem) -> Problem:
         stays = where.removeprefix(PLACE).partition(" ")[0] in kept
-        return replace(problem, text=f"{problem.text}; until then the service stays as it was") if stays else problem
+        return (
+            replace(problem, text=f"{problem.text}; until then the service stays as it was")
+            if stays
+            else problem
+        )
 
     problems = {where: told(where, problem) for where, problem in now.problems.items()}
     return replace(now, services={**now.services, **same, **kept}, problems=problems)
@@ -109,7 +113,9 @@ class _Loader(_Safe):  # type: ignore[valid-type, misc]
         seen = set[str]()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"{key.value!r} stands there twice", problem_mark=key.start_mark)
+                raise yaml.MarkedYAMLError(
+                    problem=f"{key.value!r} stands there twice", problem_mark=key.start_mark
+                )
             seen.add(str(key.value))
         found: dict[Any, Any] = super().construct_mapping(node, deep)
         return found
@@ -123,14 +129,27 @@ def _services(text: str) -> dict[Any, Any]:
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise Rejected(f"no YAML: {line}{error.problem}") from error
-    except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+    except (
+        yaml.YAMLError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         # yaml's readers of tagged scalars, such as !!bool or !!timestamp, raise what their code happens to
         raise Rejected(f"no YAML: {error!r:.120}") from error
     services = document.get("services") if isinstance(document, dict) else None
     if not isinstance(services, dict) or len(document) > 1:
-        seen = f"names {', '.join(map(said, document))}" if isinstance(document, dict) else f"is {said(document)}"
+        seen = (
+            f"names {', '.join(map(said, document))}"
+            if isinstance(document, dict)
+            else f"is {said(document)}"
+        )
         seen = "is empty" if document is None else seen
-        raise Rejected(f"{seen}; right would be `services:` with a name for each, or `services: {{}}` for none")
+        raise Rejected(
+            f"{seen}; right would be `services:` with a name for each, or `services: {{}}` for none"
+        )
     return services
 
 
@@ -172,8 +191,12 @@ def _common(service: str, entry: object) -> tuple[Mapping[str, Any], list[Any]]:
     words = mapping(entry, "servers: and its own words")
     servers = words.get("servers")
     if not isinstance(servers, list):
-        wrong(f"servers: {said(servers)}, not a list of addresses and ports, such as [10.0.0.5:5432]")
-    common = read({name: value for name, value in words.items() if name != "servers"}, OF_SERVICE, "servers")
+        wrong(
+            f"servers: {said(servers)}, not a list of addresses and ports, such as [10.0.0.5:5432]"
+        )
+    common = read(
+        {name: value for name, value in words.items() if name != "servers"}, OF_SERVICE, "servers"
+    )
     if common.get("hosts") or common.get("paths"):
         common.setdefault("mode", "http")  # as with labels: only http has them
     # All that servers share is tried here, or each of them would be told the same.
@@ -203,7 +226,9 @@ def _instance(service: str, common: Mapping[str, Any], server: object) -> Instan
     name = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     digits = hashlib.sha256(f"{service} {name}".encode()).hexdigest()
     values = {**common, **told, "service_port": service_port, "container_name": name}
-    return Instance(service=service, address=address, port=port, container=digits, container_port=port, **values)
+    return Instance(
+        service=service, address=address, port=port, container=digits, container_port=port, **values
+    )
 
 
 def _record(instance: Instance) -> Record:

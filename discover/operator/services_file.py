@@ -14,7 +14,14 @@ from catalog.errors import Rejected, Unavailable
 from catalog.record import decode, encode
 from discover.model.config import because
 from discover.operator.file_watch import FileWatch
-from discover.operator.services import PLACE, Joined, Outside, outside_of, services_of, with_last_good
+from discover.operator.services import (
+    PLACE,
+    Joined,
+    Outside,
+    outside_of,
+    services_of,
+    with_last_good,
+)
 from discover.snapshot.snapshot import Service, Snapshot
 from sidecar.actors import Actor
 from sidecar.atomic_files import read, write
@@ -72,7 +79,10 @@ class OutsideFile:
             self._stop.set()
             self._edited.fire("stop")
 
-        return [FileWatch(self._path, WHAT, self._edited.fire).actor(), Actor(f"{WHAT}-reader", run, interrupt)]
+        return [
+            FileWatch(self._path, WHAT, self._edited.fire).actor(),
+            Actor(f"{WHAT}-reader", run, interrupt),
+        ]
 
     def _read(self) -> None:
         before = self._outside.services
@@ -80,14 +90,19 @@ class OutsideFile:
             now = with_last_good(parsed(self._path), before)
         except (Rejected, Unavailable) as error:
             text = f"{self._path}: {error}; what it said last stays"
-            self._outside = replace(self._outside, problems={PLACE.rstrip(":"): because("OUTSIDE_REFUSED", text)})
+            self._outside = replace(
+                self._outside, problems={PLACE.rstrip(":"): because("OUTSIDE_REFUSED", text)}
+            )
             self._health.bad(WHAT, text)
             return
         self._outside = now
         self._health.good(WHAT)
         if now.services != before:
             servers = sum(len(service.records) for service in now.services.values())
-            log.info("read services %s", Details(file=self._path, services=len(now.services), servers=servers))
+            log.info(
+                "read services %s",
+                Details(file=self._path, services=len(now.services), servers=servers),
+            )
             self._save(now.services)
 
     def _load(self) -> Mapping[str, Service]:
@@ -102,7 +117,11 @@ class OutsideFile:
             return {}
 
     def _save(self, services: Mapping[str, Service]) -> None:
-        records = [encode(it.instance).decode() for service in services.values() for it in service.records.values()]
+        records = [
+            encode(it.instance).decode()
+            for service in services.values()
+            for it in service.records.values()
+        ]
         try:
             write(self._good, json.dumps({"file": str(self._path), "records": records}))
         except Unavailable as error:

@@ -15,7 +15,9 @@ ADDRESS = "an address and a port, such as 10.0.0.5:5432"
 
 def endpoint(text: str) -> tuple[str, int | None]:
     """Return address and port of `10.0.0.5:5432` or `[2001:db8::5]:5432`; without a port it is the service's."""
-    host, bracket, rest = text.removeprefix("[").partition("]") if text.startswith("[") else (text, "", "")
+    host, bracket, rest = (
+        text.removeprefix("[").partition("]") if text.startswith("[") else (text, "", "")
+    )
     if not bracket:
         host, colon, rest = text.partition(":")
         rest = colon + rest
@@ -31,7 +33,11 @@ def address_of(value: object) -> str:
     try:
         return str(ipaddress.ip_address(value if isinstance(value, str) else ""))
     except ValueError as error:
-        is_name = isinstance(value, str) and ":" not in value and any(letter.isalpha() for letter in value)
+        is_name = (
+            isinstance(value, str)
+            and ":" not in value
+            and any(letter.isalpha() for letter in value)
+        )
         seen = "is a host name; servers are IP addresses" if is_name else "is not an IP address"
         raise Rejected(f"address: {said(value)} {seen}, such as 10.0.0.5") from error
 
@@ -92,7 +98,9 @@ def _balance(value: object) -> Mapping[str, Any]:
     kind, colon, header = _text(value).partition(":")
     if kind != "hash":
         return {"balance": value}
-    matches("balance", header if colon else "", HEADER_NAME, "hash:<header> with the name of a header")
+    matches(
+        "balance", header if colon else "", HEADER_NAME, "hash:<header> with the name of a header"
+    )
     return {"hash_header": header}
 
 
@@ -153,7 +161,9 @@ def read(given: Mapping[Any, Any], words: Mapping[str, _Word], *also: str) -> di
     values: dict[str, Any] = {}
     for name, value in given.items():
         if name not in words:
-            wrong(f"{said(name)} is no word of this place; there are {', '.join(sorted({*words, *also}))}")
+            wrong(
+                f"{said(name)} is no word of this place; there are {', '.join(sorted({*words, *also}))}"
+            )
         word = words[name]
         try:
             read = word.read(value)
@@ -191,4 +201,8 @@ def said(value: object) -> str:
 
 def plain(value: object) -> str:
     """Return a name as it is, if it can stand in a line."""
-    return value if isinstance(value, str) and value.isprintable() and len(value) <= 80 else said(value)
+    return (
+        value
+        if isinstance(value, str) and value.isprintable() and len(value) <= 80
+        else said(value)
+    )

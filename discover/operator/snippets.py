@@ -73,12 +73,17 @@ class SnippetFolder:
                 text = read(path)
             except Unavailable as error:
                 # The line is there to differ from no snippet: it is never laid out.
-                found[path.stem] = (str(error), Snippet((Verbatim(f"# {error}"),), f"snippet {error}"))
+                found[path.stem] = (
+                    str(error),
+                    Snippet((Verbatim(f"# {error}"),), f"snippet {error}"),
+                )
                 continue
             if text is None:
                 continue  # it went this moment
             known = self._known.get(path.stem)
-            found[path.stem] = known if known and known[0] == text else (text, snippet_of(path.name, text))
+            found[path.stem] = (
+                known if known and known[0] == text else (text, snippet_of(path.name, text))
+            )
         self._known = found
         return {name: snippet for name, (_, snippet) in found.items()}
 
@@ -89,7 +94,9 @@ class Inserted:
 
     _known: dict[str, tuple[Listener, tuple[Verbatim, ...], Listener]] = field(default_factory=dict)
 
-    def into(self, config: ProxyConfig, snippets: Snippets) -> tuple[ProxyConfig, Mapping[str, str]]:
+    def into(
+        self, config: ProxyConfig, snippets: Snippets
+    ) -> tuple[ProxyConfig, Mapping[str, str]]:
         """Return the configuration with its snippets, and why those of which listeners cannot be used."""
         refused: dict[str, str] = {}
         known, self._known = self._known, {}

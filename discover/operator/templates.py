@@ -21,9 +21,13 @@ def beside(path: Path) -> Find:
         if name == SHIPPED:
             return _text(TEMPLATE)
         if "/" in name or name in ("", ".", ".."):
-            raise Rejected(f"{name!r} is no file's name: only files in the template's own folder can be used")
+            raise Rejected(
+                f"{name!r} is no file's name: only files in the template's own folder can be used"
+            )
         # The folder that the template is linked to too: a ConfigMap's files are links, as is a file of a checkout.
-        folders = tuple(dict.fromkeys(each.resolve() for each in (path.parent, path.resolve().parent)))
+        folders = tuple(
+            dict.fromkeys(each.resolve() for each in (path.parent, path.resolve().parent))
+        )
         for folder in folders:
             file = (folder / name).resolve()
             if file.exists() and not any(file.is_relative_to(each) for each in folders):
@@ -71,11 +75,17 @@ class Templates:
 
     def __init__(self, path: Path, good: Path) -> None:
         self._path = path
-        self._good = good  # a copy of the last one that HAProxy accepted, and of what it extends or includes
+        self._good = (
+            good  # a copy of the last one that HAProxy accepted, and of what it extends or includes
+        )
         self._used: Layout | None = None
-        self._stamp: _Stamp | None = None  # of the file when it was what is used; None: it has to be read to know
+        self._stamp: _Stamp | None = (
+            None  # of the file when it was what is used; None: it has to be read to know
+        )
         self._kept = -1  # how many others the copy has
-        self._refused: tuple[Layout, Rejected] | None = None  # an edit that is not tried again until it is edited
+        self._refused: tuple[Layout, Rejected] | None = (
+            None  # an edit that is not tried again until it is edited
+        )
 
     def candidates(self) -> Iterator[Layout | Rejected]:
         """Return what to try, best first; a Rejected stands for a template that is none."""
@@ -121,7 +131,9 @@ class Templates:
     def _is_as_ever(self, layout: Layout) -> bool:
         """Whether a template, and all that it looked for beside it, is still what the files say."""
         find = beside(self._path)
-        return _text(self._path) == layout.text and all(_found(find, n) == text for n, text in layout.others.items())
+        return _text(self._path) == layout.text and all(
+            _found(find, n) == text for n, text in layout.others.items()
+        )
 
     def _earlier(self) -> Layout | Rejected:
         none = Rejected("there is no earlier good template to fall back on")
@@ -133,7 +145,9 @@ class Templates:
 
 def _copy(layout: Layout) -> str:
     """Return a template and all others that it took as one text; `_layout` is its inverse."""
-    return json.dumps({"name": layout.name, "text": layout.text, "others": dict(layout.others)}, indent=1)
+    return json.dumps(
+        {"name": layout.name, "text": layout.text, "others": dict(layout.others)}, indent=1
+    )
 
 
 def _layout(copy: str) -> Layout:
@@ -142,4 +156,6 @@ def _layout(copy: str) -> Layout:
         others: Mapping[str, str | None] = found["others"]
         return Layout(found["text"], found["name"], others.get)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise Rejected(f"the copy of the last good template cannot be read: {error!r:.80}") from error
+        raise Rejected(
+            f"the copy of the last good template cannot be read: {error!r:.80}"
+        ) from error

@@ -28,7 +28,9 @@ class Knowing:
     """What the pages are about: the configuration that runs, and how services were that are empty now."""
 
     def __init__(
-        self, config: Callable[[], ProxyConfig | None], gone: Callable[[Listener], tuple[Listener, float] | None]
+        self,
+        config: Callable[[], ProxyConfig | None],
+        gone: Callable[[Listener], tuple[Listener, float] | None],
     ) -> None:
         self._config, self._gone = config, gone
         self._looks = (0.0, 0)
@@ -49,10 +51,18 @@ class Knowing:
             self._unknown = (config, {})
         known = self._unknown[1]
         if (page := known.get(host)) is None:
-            keys = (key for listener in config.listeners for key in listener.routes) if config else ()
+            keys = (
+                (key for listener in config.listeners for key in listener.routes) if config else ()
+            )
             has_time = self._clock()
-            tcp = (listener.service for listener in config.listeners if listener.mode == "tcp") if config else ()
-            page = unknown(host, port_of(config.process.door if config else None), keys, has_time, tcp)
+            tcp = (
+                (listener.service for listener in config.listeners if listener.mode == "tcp")
+                if config
+                else ()
+            )
+            page = unknown(
+                host, port_of(config.process.door if config else None), keys, has_time, tcp
+            )
             if has_time() and len(known) < KEPT:
                 known[host] = page
         return page
@@ -123,11 +133,19 @@ def _handler(knowing: Knowing) -> type[BaseHTTPRequestHandler]:
         def parse_request(self) -> bool:
             """Show the page, whatever the method is."""
             if super().parse_request():
-                self._show(knowing.page(self.headers.get("Host", ""), self.headers.get("X-Tandem-Backend", "")))
+                self._show(
+                    knowing.page(
+                        self.headers.get("Host", ""), self.headers.get("X-Tandem-Backend", "")
+                    )
+                )
             return False
 
         def _show(self, page: Page) -> None:
-            kind, text = (HTML, page.html()) if "text/html" in self.headers.get("Accept", "") else (TEXT, page.text())
+            kind, text = (
+                (HTML, page.html())
+                if "text/html" in self.headers.get("Accept", "")
+                else (TEXT, page.text())
+            )
             body = text.encode()
             self.send_response(page.status)
             self.send_header("Content-Type", kind)

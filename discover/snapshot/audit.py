@@ -44,7 +44,9 @@ class Audit:
         self._latest, self._good, self._resync = latest, good, resync
         self._stop = threading.Event()
         self._store: Store | None = None
-        self._results = metrics.counter("discover_audits", "Comparisons of the watched catalog with etcd", "result")
+        self._results = metrics.counter(
+            "discover_audits", "Comparisons of the watched catalog with etcd", "result"
+        )
 
     def actor(self) -> Actor:
         """Return this as an actor."""
@@ -73,7 +75,10 @@ class Audit:
         self._results.labels("mismatch" if wrong else "ok").inc()
         if wrong:
             keys = sorted({key for key, _ in wrong})
-            log.error("what was watched is not what etcd has, listing anew %s", Details(keys=len(keys), first=keys[0]))
+            log.error(
+                "what was watched is not what etcd has, listing anew %s",
+                Details(keys=len(keys), first=keys[0]),
+            )
             self._resync()
         else:
             self._good()
@@ -81,7 +86,9 @@ class Audit:
     def _differences(self) -> frozenset[Stand]:
         if (before := self._latest()) is None:
             raise Unavailable("nothing has been listed yet")
-        self._store = store = Store(self._access)  # a connection for a moment costs less than one that is held
+        self._store = store = Store(
+            self._access
+        )  # a connection for a moment costs less than one that is held
         try:
             listing = store.list(root(self._prefix), values=False)
         finally:
@@ -94,10 +101,17 @@ class Audit:
 def differences(prefix: str, watched: Snapshot, listing: Listing) -> frozenset[Stand]:
     """Return how keys stand in one of both only; some are on their way, and do not stand so a moment later."""
     known = {(key, record.modified) for key, record in watched.records.items()}
-    known |= {(key_of(prefix, OwnerKey(host)), owner.modified) for host, owner in watched.owners.items()}
-    known |= {(key_of(prefix, PortKey(service)), claim.modified) for service, claim in watched.claims.items()}
+    known |= {
+        (key_of(prefix, OwnerKey(host)), owner.modified) for host, owner in watched.owners.items()
+    }
+    known |= {
+        (key_of(prefix, PortKey(service)), claim.modified)
+        for service, claim in watched.claims.items()
+    }
     marks = {key_of(prefix, PurgeKey(host)) for host in watched.purged}
     marks |= {key_of(prefix, DrainedKey(host)) for host in watched.drained}
     unread = watched.refused.keys() | marks  # followed, but not by revision
-    listed = {(entry.key, entry.mod_revision) for entry in listing.entries if entry.key not in unread}
+    listed = {
+        (entry.key, entry.mod_revision) for entry in listing.entries if entry.key not in unread
+    }
     return frozenset(known ^ listed)

@@ -22,13 +22,19 @@ Departures = Mapping[str, Reason]
 
 def is_rewound(before: Snapshot, after: Snapshot) -> bool:
     """Whether the store behind the address is another one, or one of an earlier day: it proves nothing gone."""
-    return before.cluster != 0 and (before.cluster != after.cluster or after.revision < before.revision)
+    return before.cluster != 0 and (
+        before.cluster != after.cluster or after.revision < before.revision
+    )
 
 
 def in_listing(before: Snapshot, after: Snapshot) -> Departures:
     """Return why each record of `before` that a new listing lacks is gone."""
     rewound = is_rewound(before, after)
-    missing = {key: record for key, record in before.records.items() if after.record(record.key, key) is None}
+    missing = {
+        key: record
+        for key, record in before.records.items()
+        if after.record(record.key, key) is None
+    }
     return {key: _why(record, key, before, after, rewound) for key, record in missing.items()}
 
 
@@ -50,8 +56,16 @@ def in_batch(prefix: str, before: Snapshot, batch: Batch, after: Snapshot) -> De
     why: dict[str, tuple[InstanceKey, Reason]] = {}
     for _, group in groupby(batch.events, attrgetter("revision")):
         events = [(event, name) for event in group if (name := _parsed(prefix, event)) is not None]
-        over = {name.host for event, name in events if isinstance(name, OwnerKey) and event.entry is None}
-        owners |= {name.host for event, name in events if isinstance(name, OwnerKey) and event.entry is not None}
+        over = {
+            name.host
+            for event, name in events
+            if isinstance(name, OwnerKey) and event.entry is None
+        }
+        owners |= {
+            name.host
+            for event, name in events
+            if isinstance(name, OwnerKey) and event.entry is not None
+        }
         owners -= over
         for event, name in events:
             if not isinstance(name, InstanceKey):

@@ -56,7 +56,11 @@ class CatalogWatch:
     def run(self) -> None:
         """Follow the catalog until interrupted; the last snapshot stays while etcd is away."""
         keep_running(
-            self._session, name="etcd", stop=self._stop, cap_s=CAP_S, on_lost=lambda why: self._health.bad("etcd", why)
+            self._session,
+            name="etcd",
+            stop=self._stop,
+            cap_s=CAP_S,
+            on_lost=lambda why: self._health.bad("etcd", why),
         )
 
     def interrupt(self) -> None:
@@ -95,7 +99,9 @@ class CatalogWatch:
         if is_rewound(before, after):
             log.warning(
                 "etcd is another cluster, or one of an earlier day %s",
-                Details(revision=after.revision, before=before.revision, cluster=f"{after.cluster:x}"),
+                Details(
+                    revision=after.revision, before=before.revision, cluster=f"{after.cluster:x}"
+                ),
             )
         self._show(after, in_listing(before, after), "listed")
         self._watch = watch = store.watch(everything, listing.revision)
@@ -107,11 +113,14 @@ class CatalogWatch:
     def _show(self, snapshot: Snapshot, departures: Departures, how: str) -> None:
         before, self.latest = self.latest, snapshot
         self._heard()
-        news = not self._listed or not snapshot.same_as(before) or snapshot.cluster != before.cluster
+        news = (
+            not self._listed or not snapshot.same_as(before) or snapshot.cluster != before.cluster
+        )
         self._listed = True
         if news or departures:
             log.debug(
-                "catalog changed %s", Details(how=how, revision=snapshot.revision, services=len(snapshot.services))
+                "catalog changed %s",
+                Details(how=how, revision=snapshot.revision, services=len(snapshot.services)),
             )
             self._learned(Learned(snapshot, departures, time.monotonic(), self._seen_s))
         self._seen_s = None

@@ -15,7 +15,14 @@ from catalog.claim import encode
 from catalog.errors import Conflict, Full, Refused, Unavailable
 from catalog.keys import PortKey, key_of, ports_root
 from catalog.store import Put, Store, Unchanged
-from discover.snapshot.port_claims import ClaimsByService, PortRange, Wanted, choose, named_ports, wanted
+from discover.snapshot.port_claims import (
+    ClaimsByService,
+    PortRange,
+    Wanted,
+    choose,
+    named_ports,
+    wanted,
+)
 from discover.snapshot.snapshot import snapshot_of
 from discover.snapshot.state import Keeper
 from discover.snapshot.suspects import State
@@ -27,15 +34,21 @@ from sidecar.trigger import Trigger
 log = logging.getLogger(__name__)
 
 CLAIMS_MAX = 100  # in a transaction, of which etcd takes 128 operations
-APART_S = 0.005  # a host: mostly one of them has claimed, and the others have seen it, before they begin
+APART_S = (
+    0.005  # a host: mostly one of them has claimed, and the others have seen it, before they begin
+)
 AFTER_S = 0.05  # at most, before it is tried again after another was quicker
-AGAIN_S = 30.0  # what cannot be claimed is tried again: a port may be free by then, or a right given
+AGAIN_S = (
+    30.0  # what cannot be claimed is tried again: a port may be free by then, or a right given
+)
 CAP_S = 5.0  # as the watch of the catalog, which is away together with this
 
 Choice = Callable[[ClaimsByService], Mapping[str, int]]
 
 
-def claim(store: Store, prefix: str, it: Wanted, choice: Choice, *, stop: threading.Event) -> Mapping[str, str]:
+def claim(
+    store: Store, prefix: str, it: Wanted, choice: Choice, *, stop: threading.Event
+) -> Mapping[str, str]:
     """Claim what `choice` says in view of the claims there are; return why some services still lack theirs.
 
     An empty reason: no number was chosen. Raises Unavailable.
@@ -49,10 +62,14 @@ def claim(store: Store, prefix: str, it: Wanted, choice: Choice, *, stop: thread
         if not chosen:
             nothing = dict.fromkeys(it.portless - there.claims.keys(), "")
             return nothing | {
-                name: f"what is claimed is no port: {unread[name]}" for name in it.services & unread.keys()
+                name: f"what is claimed is no port: {unread[name]}"
+                for name in it.services & unread.keys()
             }
         some = dict(islice(chosen.items(), CLAIMS_MAX))
-        puts = [Put(key_of(prefix, PortKey(name)), encode(port), expected=0) for name, port in some.items()]
+        puts = [
+            Put(key_of(prefix, PortKey(name)), encode(port), expected=0)
+            for name, port in some.items()
+        ]
         try:
             store.write(puts, lease=0, fence=Unchanged(root, listing.revision))
         except Conflict:
@@ -117,7 +134,9 @@ class Claims:
     def _session(self) -> None:
         try:
             while not self._stop.is_set():
-                if self._due() and not self._stop.wait(jitter(APART_S * len(self._keeper.state.told.owners))):
+                if self._due() and not self._stop.wait(
+                    jitter(APART_S * len(self._keeper.state.told.owners))
+                ):
                     self._claim()
                 self._awake.wait(self._pause_s())
         except Unavailable:
@@ -125,7 +144,9 @@ class Claims:
                 raise
 
     def _pause_s(self) -> float | None:
-        return None if self._tried is None else max(0.0, self._tried[2] + AGAIN_S - time.monotonic())
+        return (
+            None if self._tried is None else max(0.0, self._tried[2] + AGAIN_S - time.monotonic())
+        )
 
     def _due(self) -> Wanted | None:
         """Return what to claim now; nothing if just the same was tried a short while ago."""
@@ -135,7 +156,11 @@ class Claims:
             self._say({})
             return None
         tried = self._tried
-        again = tried is None or tried[:2] != (it, state.told.claims) or time.monotonic() >= tried[2] + AGAIN_S
+        again = (
+            tried is None
+            or tried[:2] != (it, state.told.claims)
+            or time.monotonic() >= tried[2] + AGAIN_S
+        )
         return it if again else None
 
     def _claim(self) -> None:
@@ -144,7 +169,9 @@ class Claims:
             return
         state = self._keeper.state
         avoid = self._taken() | named_ports([state.view])
-        self._store = store = Store(self._access)  # a connection for a moment costs less than one that is held
+        self._store = store = Store(
+            self._access
+        )  # a connection for a moment costs less than one that is held
 
         def choice(claims: ClaimsByService) -> Mapping[str, int]:
             return choose(it, claims, self._within, avoid=avoid, usable=self._usable)
@@ -165,6 +192,9 @@ class Claims:
         if why == self.why:
             return
         for text in sorted(set(why.values()) - set(self.why.values())):
-            log.warning("not all ports can be claimed %s", Details(services=list(why.values()).count(text), why=text))
+            log.warning(
+                "not all ports can be claimed %s",
+                Details(services=list(why.values()).count(text), why=text),
+            )
         self.why = why
         self._changed.fire("claims")

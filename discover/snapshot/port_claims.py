@@ -41,7 +41,9 @@ def port_range(text: str) -> PortRange:
     if not (low.isascii() and low.isdigit() and high.isascii() and high.isdigit()):
         raise Rejected(f"{text!r} is not a range of ports such as 10000-10999")
     if not 1 <= int(low) <= int(high) <= PORT_MAX:
-        raise Rejected(f"{text!r} is not a range of ports: the first at least 1, the last at most {PORT_MAX}")
+        raise Rejected(
+            f"{text!r} is not a range of ports: the first at least 1, the last at most {PORT_MAX}"
+        )
     return PortRange(int(low), int(high))
 
 
@@ -66,7 +68,12 @@ def wanted(catalog: Snapshot, told: Snapshot, outside: Set[str] = frozenset()) -
 
 
 def choose(
-    it: Wanted, claims: ClaimsByService, within: PortRange, *, avoid: Container[int], usable: Callable[[int], bool]
+    it: Wanted,
+    claims: ClaimsByService,
+    within: PortRange,
+    *,
+    avoid: Container[int],
+    usable: Callable[[int], bool],
 ) -> Mapping[str, int]:
     """Return a number for each service that has none in `claims`, none of them twice; too small a range gives fewer.
 
@@ -79,7 +86,11 @@ def choose(
             chosen[name] = port
             taken.add(port)
     for name in sorted(it.portless - claims.keys() - chosen.keys()):
-        free = (port for port in within.tried_by(name) if port not in taken and port not in avoid and usable(port))
+        free = (
+            port
+            for port in within.tried_by(name)
+            if port not in taken and port not in avoid and usable(port)
+        )
         if (found := next(free, None)) is None:
             break  # nor is there one for anybody else
         chosen[name] = found
@@ -87,7 +98,9 @@ def choose(
     return chosen
 
 
-def believed(before: Snapshot, told_before: Snapshot, told: Snapshot, *, wiped: bool) -> ClaimsByService:
+def believed(
+    before: Snapshot, told_before: Snapshot, told: Snapshot, *, wiped: bool
+) -> ClaimsByService:
     """Return the claims that count once the store has `told` this: its own, and what it lost and is to be put again."""
     if before.claims.keys() <= told.claims.keys():
         return told.claims
@@ -97,9 +110,17 @@ def believed(before: Snapshot, told_before: Snapshot, told: Snapshot, *, wiped: 
 
     def stays(name: str) -> bool:
         service = told.services.get(name)
-        return wiped or name not in told_before.claims or (service is not None and bool(service.portless))
+        return (
+            wiped
+            or name not in told_before.claims
+            or (service is not None and bool(service.portless))
+        )
 
-    gone = {name: claim for name, claim in before.claims.items() if name not in told.claims and claim.port not in taken}
+    gone = {
+        name: claim
+        for name, claim in before.claims.items()
+        if name not in told.claims and claim.port not in taken
+    }
     return {**told.claims, **{name: claim for name, claim in gone.items() if stays(name)}}
 
 
@@ -111,7 +132,11 @@ class Claimed:
 
     def services(self, snapshot: Snapshot) -> Mapping[str, Service]:
         """Return all services of a snapshot."""
-        asking = [name for name, it in snapshot.services.items() if it.portless and name in snapshot.claims]
+        asking = [
+            name
+            for name, it in snapshot.services.items()
+            if it.portless and name in snapshot.claims
+        ]
         if not asking:
             return snapshot.services
         before, self._known = self._known, {}
@@ -127,10 +152,14 @@ class Claimed:
 def _listening_on(service: Service, port: int) -> Service:
     records = dict(service.records)
     for key in service.portless:
-        records[key] = replace(records[key], instance=replace(records[key].instance, service_port=port))
+        records[key] = replace(
+            records[key], instance=replace(records[key].instance, service_port=port)
+        )
     return Service.of(records)
 
 
 def named_ports(snapshots: Iterable[Snapshot]) -> frozenset[int]:
     """Return every port that a record names: a claim would take it from whoever comes back to it."""
-    return frozenset(port for it in snapshots for service in it.services.values() for port in service.ports)
+    return frozenset(
+        port for it in snapshots for service in it.services.values() for port in service.ports
+    )

@@ -23,16 +23,26 @@ class Doubts:
     revision: int = 0
     until_s: float = math.inf
 
-    def at(self, known: Mapping[str, Record], before: Snapshot, told: Snapshot, now_s: float) -> "Doubts":
+    def at(
+        self, known: Mapping[str, Record], before: Snapshot, told: Snapshot, now_s: float
+    ) -> "Doubts":
         """Return the doubts once the store has `told` this, where `known` was called until now."""
         if is_rewound(before, told):
-            new = (key for key, it in told.records.items() if key not in known or known[key].instance != it.instance)
+            new = (
+                key
+                for key, it in told.records.items()
+                if key not in known or known[key].instance != it.instance
+            )
             return Doubts(frozenset(new), told.revision, now_s + DOUBT_S)
         if self.revision == 0 or now_s >= self.until_s:
             return NONE
         if not self.keys:
             return self
-        old = (key for key, it in told.records.items() if key in self.keys and it.modified <= self.revision)
+        old = (
+            key
+            for key, it in told.records.items()
+            if key in self.keys and it.modified <= self.revision
+        )
         return replace(self, keys=frozenset(old))
 
     def believed(self, told: Snapshot) -> Snapshot:
@@ -43,7 +53,9 @@ class Doubts:
         for name, service in told.services.items():
             if self.keys.isdisjoint(service.records):
                 services[name] = service
-            elif left := {key: record for key, record in service.records.items() if key not in self.keys}:
+            elif left := {
+                key: record for key, record in service.records.items() if key not in self.keys
+            }:
                 services[name] = Service.of(left)
         return replace(told, services=services)
 

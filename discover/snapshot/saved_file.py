@@ -32,7 +32,9 @@ class SavedFile:
         except FileNotFoundError:
             return None
         except OSError as error:
-            log.warning("the last snapshot cannot be read, asking etcd: %s: %s", self._path, error.strerror)
+            log.warning(
+                "the last snapshot cannot be read, asking etcd: %s: %s", self._path, error.strerror
+            )
             return None
         except Rejected as error:
             log.warning("the last snapshot is ignored, asking etcd: %s %s", self._path, error)
@@ -41,7 +43,10 @@ class SavedFile:
         saved = sane(saved, time.monotonic(), age_s)
         records = len(saved.catalog.records)
         seen = Details(
-            records=records, suspects=len(saved.suspects), revision=saved.catalog.revision, age_s=round(age_s)
+            records=records,
+            suspects=len(saved.suspects),
+            revision=saved.catalog.revision,
+            age_s=round(age_s),
         )
         log.info("found the last snapshot %s", seen)
         return saved, age_s

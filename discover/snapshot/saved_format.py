@@ -22,7 +22,9 @@ from discover.snapshot.suspects import HARD_STOP_S, Suspect, Suspects
 
 MAGIC = "tandem-snapshot"
 VERSION = 1
-BYTES_MAX = 64 * 1024 * 1024  # 100,000 records of usual size; a disk is shared, and a boot has to be quick
+BYTES_MAX = (
+    64 * 1024 * 1024
+)  # 100,000 records of usual size; a disk is shared, and a boot has to be quick
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,9 @@ class Place:
         if prefix != self.prefix:
             raise Rejected(f"is of the prefix {prefix!r:.80}, not {self.prefix!r:.80}")
         if set(etcd).isdisjoint(self.etcd):
-            raise Rejected(f"is of the etcd {','.join(etcd)!r:.80}, not {','.join(self.etcd)!r:.80}")
+            raise Rejected(
+                f"is of the etcd {','.join(etcd)!r:.80}, not {','.join(self.etcd)!r:.80}"
+            )
 
 
 class Texts:
@@ -62,7 +66,10 @@ class Texts:
         for name, service in services.items():
             known = before.get(name)
             if known is None or known[0] is not service:
-                lines = (_line("record", key, *_fields(record)) for key, record in service.records.items())
+                lines = (
+                    _line("record", key, *_fields(record))
+                    for key, record in service.records.items()
+                )
                 known = (service, "".join(lines))
             self._known[name] = known
             yield known[1]
@@ -74,14 +81,21 @@ def sane(saved: Saved, now_s: float, age_s: float) -> Saved:
     A wall clock that was behind puts them into the future, where a suspect never ends; one that was set forward puts
     them too far back, where all end at once.
     """
-    return replace(saved, suspects={key: _sane(it, now_s, age_s) for key, it in saved.suspects.items()})
+    return replace(
+        saved, suspects={key: _sane(it, now_s, age_s) for key, it in saved.suspects.items()}
+    )
 
 
 def _sane(suspect: Suspect, now_s: float, age_s: float) -> Suspect:
     since_s = min(suspect.since_s, now_s)
-    if since_s < now_s - age_s - HARD_STOP_S:  # nobody was a suspect for so long when it was written
+    if (
+        since_s < now_s - age_s - HARD_STOP_S
+    ):  # nobody was a suspect for so long when it was written
         since_s = now_s - age_s
-    times = (None if it is None else max(since_s, min(it, now_s)) for it in (suspect.failing_s, suspect.returned_s))
+    times = (
+        None if it is None else max(since_s, min(it, now_s))
+        for it in (suspect.failing_s, suspect.returned_s)
+    )
     failing_s, returned_s = times
     return replace(suspect, since_s=since_s, failing_s=failing_s, returned_s=returned_s)
 
@@ -90,9 +104,14 @@ def encode(saved: Saved, place: Place, ahead_s: float, texts: Texts) -> str:
     """Return the text; `ahead_s` is how far the wall clock is ahead of the one of the suspects' times."""
     catalog = saved.catalog
     head = _line("catalog", place.prefix, saved.host, place.etcd, catalog.cluster, catalog.revision)
-    owners = (_line("owner", host, owner.created, owner.lease) for host, owner in catalog.owners.items())
+    owners = (
+        _line("owner", host, owner.created, owner.lease) for host, owner in catalog.owners.items()
+    )
     purged = (_line("purged", host) for host in sorted(catalog.purged))
-    claims = (_line("claim", key_of(place.prefix, PortKey(s)), it.port, it.created) for s, it in catalog.claims.items())
+    claims = (
+        _line("claim", key_of(place.prefix, PortKey(s)), it.port, it.created)
+        for s, it in catalog.claims.items()
+    )
     suspects = (_suspect_line(key, _moved(it, ahead_s)) for key, it in saved.suspects.items())
     body = "".join((head, *owners, *purged, *claims, *texts.of(catalog.services), *suspects))
     return _seal(body.encode()) + body
@@ -167,8 +186,12 @@ class _Reading:
         services = {name: Service.of(records) for name, records in self.records.items()}
         origin = "" if host == self.place.host else host
         purged = frozenset(self.purged)
-        catalog = Snapshot(revision, services, {}, self.owners, purged, cluster, claims=self.claims, origin=origin)
-        return Saved(catalog, {key: _moved(it, -ahead_s) for key, it in self.suspects.items()}, host)
+        catalog = Snapshot(
+            revision, services, {}, self.owners, purged, cluster, claims=self.claims, origin=origin
+        )
+        return Saved(
+            catalog, {key: _moved(it, -ahead_s) for key, it in self.suspects.items()}, host
+        )
 
 
 def _fields(record: Record) -> tuple[object, ...]:
@@ -176,7 +199,16 @@ def _fields(record: Record) -> tuple[object, ...]:
 
 
 def _suspect_line(key: str, it: Suspect) -> str:
-    return _line("suspect", key, _fields(it.record), it.reason, it.since_s, it.frozen, it.failing_s, it.returned_s)
+    return _line(
+        "suspect",
+        key,
+        _fields(it.record),
+        it.reason,
+        it.since_s,
+        it.frozen,
+        it.failing_s,
+        it.returned_s,
+    )
 
 
 def _suspect(record: Record, words: list[Any]) -> Suspect:
@@ -191,7 +223,9 @@ def _moved(suspect: Suspect, by_s: float) -> Suspect:
     """Return a suspect with its times on another clock."""
     failing_s = None if suspect.failing_s is None else suspect.failing_s + by_s
     returned_s = None if suspect.returned_s is None else suspect.returned_s + by_s
-    return replace(suspect, since_s=suspect.since_s + by_s, failing_s=failing_s, returned_s=returned_s)
+    return replace(
+        suspect, since_s=suspect.since_s + by_s, failing_s=failing_s, returned_s=returned_s
+    )
 
 
 def _line(*words: object) -> str:

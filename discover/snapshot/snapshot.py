@@ -21,7 +21,9 @@ class Record:
     instance: Instance
     created: int
     leased: bool = True
-    modified: int = field(default=0, compare=False)  # for the audit: written again the same is no change
+    modified: int = field(
+        default=0, compare=False
+    )  # for the audit: written again the same is no change
 
     @property
     def endpoint(self) -> tuple[str, int]:
@@ -68,9 +70,13 @@ class Service:
         for record in records.values():
             if (port := record.instance.service_port) is not None:
                 ports[port] = min(record.created, ports.get(port, record.created))
-        portless = tuple(key for key, record in records.items() if record.instance.service_port is None)
+        portless = tuple(
+            key for key, record in records.items() if record.instance.service_port is None
+        )
         endpoints = frozenset(record.endpoint for record in records.values())
-        return Service(records, ports, portless, endpoints, frozenset(r.key.name for r in records.values()))
+        return Service(
+            records, ports, portless, endpoints, frozenset(r.key.name for r in records.values())
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +95,24 @@ class Snapshot:
     cluster: int = 0
     drained: frozenset[str] = frozenset()
     claims: Mapping[str, Claim] = field(default_factory=dict)
-    origin: str = field(default="", compare=False)  # which other host wrote the file that this was read from
+    origin: str = field(
+        default="", compare=False
+    )  # which other host wrote the file that this was read from
 
     @property
     def records(self) -> Mapping[str, Record]:
         """Every record by its etcd key."""
-        return {key: record for service in self.services.values() for key, record in service.records.items()}
+        return {
+            key: record
+            for service in self.services.values()
+            for key, record in service.records.items()
+        }
 
     def record(self, key: InstanceKey, text: str) -> Record | None:
         """Return the record under an etcd key, which is given parsed too."""
-        return self.services[key.service].records.get(text) if key.service in self.services else None
+        return (
+            self.services[key.service].records.get(text) if key.service in self.services else None
+        )
 
     def same_as(self, other: "Snapshot | None") -> bool:
         """Whether both say the same, at whichever revision."""
@@ -114,19 +128,27 @@ EMPTY = Snapshot(0, {}, {})
 def snapshot_of(prefix: str, listing: Listing) -> Snapshot:
     """Return the snapshot that a listing shows."""
     nothing = Snapshot(0, {}, {}, cluster=listing.cluster)
-    return _changed(prefix, nothing, listing.revision, ((entry.key, entry) for entry in listing.entries))
+    return _changed(
+        prefix, nothing, listing.revision, ((entry.key, entry) for entry in listing.entries)
+    )
 
 
 def apply(prefix: str, snapshot: Snapshot, batch: Batch) -> Snapshot:
     """Return the snapshot after a batch. Events of revisions that are already in it change nothing."""
-    news = ((event.key, event.entry) for event in batch.events if event.revision > snapshot.revision)
+    news = (
+        (event.key, event.entry) for event in batch.events if event.revision > snapshot.revision
+    )
     return _changed(prefix, snapshot, max(batch.revision, snapshot.revision), news)
 
 
-def _changed(prefix: str, before: Snapshot, revision: int, news: Iterable[tuple[str, Entry | None]]) -> Snapshot:
+def _changed(
+    prefix: str, before: Snapshot, revision: int, news: Iterable[tuple[str, Entry | None]]
+) -> Snapshot:
     """Return a snapshot with some keys put or deleted; services that they do not touch are the same objects."""
     refused = dict(before.refused)
-    marks = _Marks(dict(before.owners), set(before.purged), set(before.drained), dict(before.claims))
+    marks = _Marks(
+        dict(before.owners), set(before.purged), set(before.drained), dict(before.claims)
+    )
     touched: dict[str, dict[str, Record]] = {}
     for key, entry in news:
         refused.pop(key, None)
@@ -181,7 +203,9 @@ class _Marks:
             case PortKey(service):
                 self.claims.pop(service, None)  # also if what stands there now cannot be read
                 if entry is not None:
-                    self.claims[service] = Claim(port_of(entry.value), entry.create_revision, entry.mod_revision)
+                    self.claims[service] = Claim(
+                        port_of(entry.value), entry.create_revision, entry.mod_revision
+                    )
 
 
 def _records(snapshot: Snapshot, service: str) -> Mapping[str, Record]:

@@ -59,9 +59,15 @@ class Keeper:
         self._suspects = metrics.gauge(
             "discover_suspects", "Instances that are called although etcd names them no more"
         )
-        self._frozen = metrics.gauge("discover_frozen", "1 while removals are frozen, as a mass of hosts vanished")
-        self._revision = metrics.gauge("discover_catalog_revision", "Revision of etcd that is applied")
-        age = metrics.gauge("discover_catalog_age_seconds", "Since etcd last said or confirmed something")
+        self._frozen = metrics.gauge(
+            "discover_frozen", "1 while removals are frozen, as a mass of hosts vanished"
+        )
+        self._revision = metrics.gauge(
+            "discover_catalog_revision", "Revision of etcd that is applied"
+        )
+        age = metrics.gauge(
+            "discover_catalog_age_seconds", "Since etcd last said or confirmed something"
+        )
         age.set_function(lambda: time.monotonic() - self._known_at)
 
     def leave(self, step: Learned | Judged) -> None:
@@ -128,7 +134,9 @@ class Keeper:
             "suspects": suspects,
             "frozen": bool(state.frozen),
             "purged": sorted(state.catalog.purged),
-            "claims": {service: claim.port for service, claim in sorted(state.catalog.claims.items())},
+            "claims": {
+                service: claim.port for service, claim in sorted(state.catalog.claims.items())
+            },
         }
 
 
@@ -141,7 +149,11 @@ def _says_less(step: Learned | Judged, following: Learned | Judged) -> bool:
 
 def _explained(suspect: Suspect, ahead_s: float) -> Mapping[str, Any]:
     def at(moment_s: float | None) -> str | None:
-        return None if moment_s is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment_s + ahead_s))
+        return (
+            None
+            if moment_s is None
+            else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment_s + ahead_s))
+        )
 
     return {
         "reason": suspect.reason,
@@ -158,12 +170,22 @@ def _tell(before: State, after: State) -> None:
     """Log what a step did, once."""
     new = [suspect for key, suspect in after.suspects.items() if key not in before.suspects]
     if new:
-        seen = Details(instances=len(new), hosts=_hosts(new), why=",".join(sorted({s.reason for s in new})))
-        log.warning("not in etcd any more, and nobody said that they stopped: called while their checks pass %s", seen)
+        seen = Details(
+            instances=len(new), hosts=_hosts(new), why=",".join(sorted({s.reason for s in new}))
+        )
+        log.warning(
+            "not in etcd any more, and nobody said that they stopped: called while their checks pass %s",
+            seen,
+        )
     if after.frozen and not before.frozen:
         seen = Details(suspects=len(after.suspects), hosts=_hosts(after.suspects.values()))
-        log.error("removals are frozen: too many hosts vanished at once, or the store was wiped or restored %s", seen)
-    for why, keys in groupby(sorted(after.dropped, key=lambda key: after.dropped[key]), lambda key: after.dropped[key]):
+        log.error(
+            "removals are frozen: too many hosts vanished at once, or the store was wiped or restored %s",
+            seen,
+        )
+    for why, keys in groupby(
+        sorted(after.dropped, key=lambda key: after.dropped[key]), lambda key: after.dropped[key]
+    ):
         gone = tuple(keys)
         log.info("no longer in doubt: %s %s", why, Details(instances=len(gone), first=gone[0]))
     if before.frozen and not after.frozen:

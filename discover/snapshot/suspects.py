@@ -20,8 +20,12 @@ from discover.snapshot.snapshot import EMPTY, Owner, Record, Service, Snapshot
 
 GRACE_S = 600.0
 HARD_STOP_S = 24 * 3600.0  # of a freeze
-RETURN_S = 30.0  # docker-register's resync: a host that is back has by then listed all containers, twice
-UNREADABLE_S = 15.0  # a lease's default TTL; the record stands there, but says nothing that can be read
+RETURN_S = (
+    30.0  # docker-register's resync: a host that is back has by then listed all containers, twice
+)
+UNREADABLE_S = (
+    15.0  # a lease's default TTL; the record stands there, but says nothing that can be read
+)
 UNCHECKED_S = 60.0  # in a freeze; a registrar finds a wiped store in a third of its TTL, and puts all records again
 TOGETHER_S = 60.0  # hosts that go within this ...
 FEW_HOSTS = 2  # ... and are more than this ...
@@ -64,7 +68,9 @@ class State:
     told: Snapshot = EMPTY
     doubts: Doubts = NONE
     suspects: Suspects = field(default_factory=dict)
-    expired: Mapping[str, float] = field(default_factory=dict)  # hosts whose lease ended a short while ago, and when
+    expired: Mapping[str, float] = field(
+        default_factory=dict
+    )  # hosts whose lease ended a short while ago, and when
     view: Snapshot = EMPTY
     dropped: Mapping[str, str] = field(default_factory=dict)
     merged: Mapping[str, _Merged] = field(
@@ -82,16 +88,23 @@ def started(catalog: Snapshot, suspects: Suspects) -> State:
     return _viewed(State(catalog=catalog, told=catalog), suspects, {})
 
 
-def learn(state: State, told: Snapshot, departures: Departures, now_s: float, seen_s: float | None = None) -> State:
+def learn(
+    state: State, told: Snapshot, departures: Departures, now_s: float, seen_s: float | None = None
+) -> State:
     """Return the state once etcd has `told` this; what departed was last there at `seen_s`, else now."""
     if _is_foreign(state.catalog, told):
         state, departures = State(), {}
     doubts = state.doubts.at(_known(state, told), state.catalog, told, now_s)
-    wiped = is_rewound(state.catalog, told) or not {"wiped", "rewound"}.isdisjoint(departures.values())
+    wiped = is_rewound(state.catalog, told) or not {"wiped", "rewound"}.isdisjoint(
+        departures.values()
+    )
     claims = believed(state.catalog, state.told, told, wiped=wiped)
     after = replace(doubts.believed(told), claims=claims)
     if doubts.keys:
-        departures = {**departures, **dict.fromkeys(doubts.keys & state.catalog.records.keys(), "rewound")}
+        departures = {
+            **departures,
+            **dict.fromkeys(doubts.keys & state.catalog.records.keys(), "rewound"),
+        }
     expired = _expired(state, after, now_s)
     stale = {key: s for key, s in state.suspects.items() if departures.get(key) != "deleted"}
     frozen = _is_mass(departures, expired, after)
@@ -101,8 +114,17 @@ def learn(state: State, told: Snapshot, departures: Departures, now_s: float, se
     active = _active(after, doubts.revision) if unsure else frozenset[str]()
     suspects = {key: _seen(s, after, active, frozen, now_s) for key, s in unsure.items()}
     taken = _endpoints(after) if suspects else frozenset[tuple[str, int]]()
-    dropped = {key: why for key, s in suspects.items() if (why := _contradicted(key, s, after, taken)) is not None}
-    return _kept(replace(state, catalog=after, told=told, doubts=doubts, expired=expired), suspects, dropped, now_s)
+    dropped = {
+        key: why
+        for key, s in suspects.items()
+        if (why := _contradicted(key, s, after, taken)) is not None
+    }
+    return _kept(
+        replace(state, catalog=after, told=told, doubts=doubts, expired=expired),
+        suspects,
+        dropped,
+        now_s,
+    )
 
 
 def judge(state: State, verdicts: Mapping[str, Verdict], now_s: float) -> State:
@@ -112,8 +134,14 @@ def judge(state: State, verdicts: Mapping[str, Verdict], now_s: float) -> State:
         state = learn(state, state.told, {}, now_s)
         dropped = state.dropped
     judged = {key: _judged(s, verdicts.get(key), now_s) for key, s in state.suspects.items()}
-    unchecked = (key for key, s in judged.items() if verdicts.get(key) == "unchecked" and _is_unvouched(s, now_s))
-    return _kept(state, judged, {**dropped, **dict.fromkeys(unchecked, "no check vouches for it")}, now_s)
+    unchecked = (
+        key
+        for key, s in judged.items()
+        if verdicts.get(key) == "unchecked" and _is_unvouched(s, now_s)
+    )
+    return _kept(
+        state, judged, {**dropped, **dict.fromkeys(unchecked, "no check vouches for it")}, now_s
+    )
 
 
 def _is_foreign(before: Snapshot, after: Snapshot) -> bool:
@@ -125,14 +153,21 @@ def _known(state: State, told: Snapshot) -> Mapping[str, Record]:
     """Return all that was called until now, if the store went back."""
     if not is_rewound(state.catalog, told):
         return {}
-    return {**{key: suspect.record for key, suspect in state.suspects.items()}, **state.catalog.records}
+    return {
+        **{key: suspect.record for key, suspect in state.suspects.items()},
+        **state.catalog.records,
+    }
 
 
 def _expired(state: State, after: Snapshot, now_s: float) -> Mapping[str, float]:
     lost = dict.fromkeys(state.catalog.owners.keys() - after.owners.keys(), now_s)
     known = {**state.expired, **lost}
-    there = after.owners.keys() | after.drained  # who goes as planned is no sign of a store that loses hosts
-    return {host: at for host, at in known.items() if host not in there and now_s - at <= TOGETHER_S}
+    there = (
+        after.owners.keys() | after.drained
+    )  # who goes as planned is no sign of a store that loses hosts
+    return {
+        host: at for host, at in known.items() if host not in there and now_s - at <= TOGETHER_S
+    }
 
 
 def _is_mass(departures: Departures, expired: Mapping[str, float], after: Snapshot) -> bool:
@@ -146,10 +181,16 @@ def _fresh(catalog: Snapshot, departures: Departures, since_s: float) -> Suspect
     if not unproved:
         return {}
     records = catalog.records
-    return {key: Suspect(records[key], reason, since_s) for key, reason in unproved.items() if key in records}
+    return {
+        key: Suspect(records[key], reason, since_s)
+        for key, reason in unproved.items()
+        if key in records
+    }
 
 
-def _seen(suspect: Suspect, after: Snapshot, active: frozenset[str], frozen: bool, now_s: float) -> Suspect:
+def _seen(
+    suspect: Suspect, after: Snapshot, active: frozenset[str], frozen: bool, now_s: float
+) -> Suspect:
     """Return a suspect with what a new catalog says of its host."""
     if suspect.reason == "unreadable":
         return suspect
@@ -163,7 +204,9 @@ def _seen(suspect: Suspect, after: Snapshot, active: frozenset[str], frozen: boo
 
 def _active(catalog: Snapshot, since: int) -> frozenset[str]:
     """Return the hosts that put instances after a revision; one that only claimed may have no list of them yet."""
-    records = (record for service in catalog.services.values() for record in service.records.values())
+    records = (
+        record for service in catalog.services.values() for record in service.records.values()
+    )
     return frozenset(record.key.host for record in records if record.modified > since)
 
 
@@ -171,7 +214,9 @@ def _endpoints(catalog: Snapshot) -> frozenset[tuple[str, int]]:
     return frozenset().union(*(service.endpoints for service in catalog.services.values()))
 
 
-def _contradicted(key: str, suspect: Suspect, after: Snapshot, taken: frozenset[tuple[str, int]]) -> str | None:
+def _contradicted(
+    key: str, suspect: Suspect, after: Snapshot, taken: frozenset[tuple[str, int]]
+) -> str | None:
     """Return why a suspect is none any more, whatever its check says."""
     record = suspect.record
     if (aside := _aside(suspect, after)) is not None:
@@ -212,7 +257,11 @@ def _over(suspect: Suspect, now_s: float) -> str | None:
         patient = suspect.frozen and suspect.returned_s is None
         if now_s >= suspect.failing_s + (GRACE_S if patient else 0.0):
             return "its check fails"
-    if suspect.record.instance.check.kind == "none" and suspect.reason != "unreadable" and not suspect.frozen:
+    if (
+        suspect.record.instance.check.kind == "none"
+        and suspect.reason != "unreadable"
+        and not suspect.frozen
+    ):
         return "no check vouches for it"
     if now_s < suspect.until_s:
         return None
@@ -221,7 +270,11 @@ def _over(suspect: Suspect, now_s: float) -> str | None:
 
 
 def _kept(state: State, suspects: Suspects, dropped: Mapping[str, str], now_s: float) -> State:
-    late = {key: why for key, s in suspects.items() if key not in dropped and (why := _over(s, now_s)) is not None}
+    late = {
+        key: why
+        for key, s in suspects.items()
+        if key not in dropped and (why := _over(s, now_s)) is not None
+    }
     gone = {**dropped, **late}
     return _viewed(state, {key: s for key, s in suspects.items() if key not in gone}, gone)
 
@@ -237,14 +290,21 @@ def _viewed(state: State, suspects: Suspects, dropped: Mapping[str, str]) -> Sta
         return replace(state, suspects=suspects, dropped=dropped, merged={}, view=catalog)
     merged = {
         name: _merge(
-            state.merged.get(name), catalog.services.get(name), overlay.get(name, ()), suspects, catalog.purged
+            state.merged.get(name),
+            catalog.services.get(name),
+            overlay.get(name, ()),
+            suspects,
+            catalog.purged,
         )
         for name in touched
     }
     services = {name: it for name, it in catalog.services.items() if name not in merged}
     services |= {name: it[3] for name, it in merged.items() if it[3].records}
     # Also their hosts: how often servers are checked hangs on how many hosts there are.
-    owners = {**{suspect.record.key.host: Owner(0) for suspect in suspects.values()}, **catalog.owners}
+    owners = {
+        **{suspect.record.key.host: Owner(0) for suspect in suspects.values()},
+        **catalog.owners,
+    }
     view = replace(catalog, services=services, owners=owners)
     return replace(state, suspects=suspects, dropped=dropped, merged=merged, view=view)
 
@@ -253,13 +313,23 @@ def _of_hosts(catalog: Snapshot, hosts: frozenset[str]) -> Iterable[str]:
     """Return the services that have records of these hosts."""
     if not hosts:
         return ()
-    return (name for name, it in catalog.services.items() if any(r.key.host in hosts for r in it.records.values()))
+    return (
+        name
+        for name, it in catalog.services.items()
+        if any(r.key.host in hosts for r in it.records.values())
+    )
 
 
 def _merge(
-    before: _Merged | None, base: Service | None, keys: tuple[str, ...], suspects: Suspects, purged: frozenset[str]
+    before: _Merged | None,
+    base: Service | None,
+    keys: tuple[str, ...],
+    suspects: Suspects,
+    purged: frozenset[str],
 ) -> _Merged:
     if before is not None and before[0] is base and before[1:3] == (keys, purged):
         return before
-    records = {key: r for key, r in base.records.items() if r.key.host not in purged} if base else {}
+    records = (
+        {key: r for key, r in base.records.items() if r.key.host not in purged} if base else {}
+    )
     return base, keys, purged, Service.of(records | {key: suspects[key].record for key in keys})

@@ -33,7 +33,8 @@ class StubDebt:
         services = metrics.gauge("discover_stubbed_services", "Services that only stubs answer now")
         services.set_function(lambda: len(self.debts.by_service))
         calls = metrics.gauge(
-            "discover_stubbed_calls", "Calls that stubs have answered for the services that only they answer now"
+            "discover_stubbed_calls",
+            "Calls that stubs have answered for the services that only they answer now",
         )
         calls.set_function(lambda: sum(self._calls().values()))
 
@@ -117,7 +118,9 @@ def _load(path: Path) -> Debts:
         kept = json.loads(read(path) or "{}")
         return Debts(
             {
-                str(name): Debt(float(it["since"]), tuple(map(str, it["stubs"])), int(it["carried"]))
+                str(name): Debt(
+                    float(it["since"]), tuple(map(str, it["stubs"])), int(it["carried"])
+                )
                 for name, it in kept.items()
             }
         )

@@ -34,7 +34,9 @@ class Looked:
         services: dict[str, Stubs] = {}
         for listener in config.listeners:
             known = before.get(listener.name)
-            found = known if known and known[0] is listener else (listener, _serving_stubs(listener))
+            found = (
+                known if known and known[0] is listener else (listener, _serving_stubs(listener))
+            )
             self._found[listener.name] = found
             if found[1]:
                 services[listener.service] = (*services.get(listener.service, ()), *found[1])
@@ -69,10 +71,15 @@ class Debts:
         """Return what holds now; a service that was stubbed before keeps its time, also with other stubs."""
         known = self.by_service
         return Debts(
-            {service: replace(known.get(service, Debt(now_s)), stubs=stubs) for service, stubs in stubbed.items()}
+            {
+                service: replace(known.get(service, Debt(now_s)), stubs=stubs)
+                for service, stubs in stubbed.items()
+            }
         )
 
-    def counted_from(self, before: "Debts", counted: Mapping[str, int], settled: Mapping[str, int]) -> "Debts":
+    def counted_from(
+        self, before: "Debts", counted: Mapping[str, int], settled: Mapping[str, int]
+    ) -> "Debts":
         """Return these debts such that what a stub answered in another time does not count.
 
         `counted` is what HAProxy counts now, `settled` what it had counted when a stub served last.
@@ -98,7 +105,10 @@ class Debts:
 def stubs_in(config: ProxyConfig) -> Stubs:
     """Return all stubs, whether they serve or not."""
     return tuple(
-        f"{listener.name}/{server.name}" for listener in config.listeners for server in listener.servers if server.stub
+        f"{listener.name}/{server.name}"
+        for listener in config.listeners
+        for server in listener.servers
+        if server.stub
     )
 
 

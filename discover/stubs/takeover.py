@@ -29,7 +29,9 @@ def superseded(before: Mapping[str, Section], after: Mapping[str, Section]) -> t
 
 
 def _takes_over(section: Section) -> bool:
-    return any(TAKES_OVER in server.words and server.weight > 0 for server in section.servers.values())
+    return any(
+        TAKES_OVER in server.words and server.weight > 0 for server in section.servers.values()
+    )
 
 
 def old_workers(processes: str) -> tuple[str, ...]:
@@ -70,4 +72,6 @@ def each_shutdown(held: Mapping[str, Sequence[str]], answers: str) -> tuple[str,
     Its proxies are stopped, and of those `shutdown sessions server` only says "Proxy is disabled." (3.0.11).
     """
     tcp = set(_TCP.findall(answers))
-    return tuple(f"shutdown session {id_}" for proxy, ids in held.items() if proxy in tcp for id_ in ids)
+    return tuple(
+        f"shutdown session {id_}" for proxy, ids in held.items() if proxy in tcp for id_ in ids
+    )

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound, TemplateSyntaxError, nodes
+from jinja2 import (
+    BaseLoader,
+    Environment,
+    StrictUndefined,
+    TemplateNotFound,
+    TemplateSyntaxError,
+    nodes,
+)
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from catalog.errors import Rejected
@@ -46,10 +53,14 @@ class Unlaid(Rejected):
 class Rendered:
     """A haproxy.cfg, its marker still open, and what is in it; two that say the same differ at most in comments."""
 
-    pieces: tuple[str, ...] = field(compare=False)  # of its text, which is long: most changes do not need it at once
+    pieces: tuple[str, ...] = field(
+        compare=False
+    )  # of its text, which is long: most changes do not need it at once
     sections: Mapping[str, Section]
     routes: Mapping[str, str] | None = None  # the map of the door; None for a text that has no door
-    superseded: frozenset[str] = field(default=frozenset(), compare=False)  # stubs that nobody shall stay with
+    superseded: frozenset[str] = field(
+        default=frozenset(), compare=False
+    )  # stubs that nobody shall stay with
 
     @property
     def text(self) -> str:
@@ -95,7 +106,9 @@ class _Environment(ImmutableSandboxedEnvironment):
         tree = super()._parse(source, name, filename)
         for block in tree.find_all(nodes.Block):
             last = block.body[-1] if block.body and block.name not in INLINE else None
-            if isinstance(last, nodes.Output) and not str(getattr(last.nodes[-1], "data", "")).endswith("\n"):
+            if isinstance(last, nodes.Output) and not str(
+                getattr(last.nodes[-1], "data", "")
+            ).endswith("\n"):
                 last.nodes.append(nodes.TemplateData("\n"))
         self._refuse_stray(tree, name, filename)
         return tree
@@ -109,11 +122,19 @@ class _Environment(ImmutableSandboxedEnvironment):
             shipped = self.get_template(SHIPPED).blocks
         except TemplateNotFound:
             return  # which is said when it is laid out
-        called = {it.attr for it in tree.find_all(nodes.Getattr) if it.node == nodes.Name("self", "load")}
-        inner = {block.name for outer in tree.find_all(nodes.Block) for block in outer.find_all(nodes.Block)}
+        called = {
+            it.attr for it in tree.find_all(nodes.Getattr) if it.node == nodes.Name("self", "load")
+        }
+        inner = {
+            block.name
+            for outer in tree.find_all(nodes.Block)
+            for block in outer.find_all(nodes.Block)
+        }
         for block in tree.find_all(nodes.Block):
             if block.name not in shipped.keys() | called | inner:
-                text = f"no block {block.name!r} in {SHIPPED}; there are {', '.join(sorted(shipped))}"
+                text = (
+                    f"no block {block.name!r} in {SHIPPED}; there are {', '.join(sorted(shipped))}"
+                )
                 raise TemplateSyntaxError(text, block.lineno, name, filename)
 
 
@@ -138,7 +159,9 @@ class Layout:
         )
         try:
             code = environment.compile(text, name=name, filename=name)
-            self._template = environment.template_class.from_code(environment, code, environment.make_globals(None))
+            self._template = environment.template_class.from_code(
+                environment, code, environment.make_globals(None)
+            )
         except Exception as error:
             raise self._unlaid(error) from error
 
@@ -169,7 +192,11 @@ class Layout:
     def _parts(self, config: ProxyConfig, head: str) -> Collection[_Part]:
         """Return all listeners laid out, in their order; only those that are other objects are laid out now."""
         known = self._known
-        stale = [it for it in config.listeners if it.name not in known or known[it.name].listener is not it]
+        stale = [
+            it
+            for it in config.listeners
+            if it.name not in known or known[it.name].listener is not it
+        ]
         fresh = {listener.name: self._part(config, listener, head) for listener in stale}
         bad = {name: str(part) for name, part in fresh.items() if isinstance(part, Rejected)}
         good = {name: part for name, part in fresh.items() if isinstance(part, _Part)}
@@ -183,7 +210,9 @@ class Layout:
         """Whether all kinds of listeners give the same text at once as one after the other."""
         whole = sample(config.process)
         head = self._laid_out(replace(whole, listeners=()))
-        texts = [self._laid_out(replace(whole, listeners=(listener,))) for listener in whole.listeners]
+        texts = [
+            self._laid_out(replace(whole, listeners=(listener,))) for listener in whole.listeners
+        ]
         if not all(text.startswith(head) for text in texts):
             return False
         return self._laid_out(whole) == head + "".join(text.removeprefix(head) for text in texts)
@@ -211,10 +240,16 @@ class Layout:
     def _unlaid(self, error: Exception) -> Unlaid:
         """Return what is wrong, with the file and line where it is."""
         if isinstance(error, TemplateSyntaxError):
-            return Unlaid(f"template {error.filename or self.name} line {error.lineno}: {error.message}")
+            return Unlaid(
+                f"template {error.filename or self.name} line {error.lineno}: {error.message}"
+            )
         files = {self.name, *map(_shown, self.others)}
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
-        where = f"{frames[-1].filename} line {frames[-1].lineno}" if frames else f"{self.name} line ?"
+        frames = [
+            frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files
+        ]
+        where = (
+            f"{frames[-1].filename} line {frames[-1].lineno}" if frames else f"{self.name} line ?"
+        )
         return Unlaid(f"template {where}: {_one_line(error)}")
 
 

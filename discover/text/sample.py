@@ -7,7 +7,17 @@ from typing import get_args
 
 from catalog.record import Balance, Check, Mode, Retry, Sticky
 from discover.model.check_interval import INTERVAL_MS
-from discover.model.config import Bind, Door, Header, Listener, Process, ProxyConfig, Server, Verbatim, behind_door
+from discover.model.config import (
+    Bind,
+    Door,
+    Header,
+    Listener,
+    Process,
+    ProxyConfig,
+    Server,
+    Verbatim,
+    behind_door,
+)
 from discover.model.grpc_check import asked
 from discover.model.spare_backends import seat
 
@@ -15,8 +25,14 @@ _SERVERS = (
     Server("000000000001:80", "192.0.2.1:80", weight=100, draining=False, backup=False, cookie=""),
     Server("000000000002:80", "[2001:db8::2]:80", weight=0, draining=True, backup=True, cookie=""),
 )
-_COOKIES = (Server("000000000003:80", "192.0.2.3:80", weight=1, draining=False, backup=False, cookie="c0ffee"),)
-_DOOR = Door((Bind("127.0.0.1", 80), Bind("::1", 80), Bind("*", 80)), "sample", "/run/tandem/pages.sock")
+_COOKIES = (
+    Server(
+        "000000000003:80", "192.0.2.3:80", weight=1, draining=False, backup=False, cookie="c0ffee"
+    ),
+)
+_DOOR = Door(
+    (Bind("127.0.0.1", 80), Bind("::1", 80), Bind("*", 80)), "sample", "/run/tandem/pages.sock"
+)
 _CHECKS = (
     Check("tcp"),
     Check("http", "/health?a=b", timeout_ms=500, status="200-299,404", host="up.example"),
@@ -26,14 +42,19 @@ _CHECKS = (
 
 def sample(process: Process) -> ProxyConfig:
     """Return one listener for every way to ask for one: a template that lays these out lays out any."""
-    kinds = product(get_args(Mode), get_args(Balance), get_args(Sticky), get_args(Retry), _CHECKS, (None, 1500))
+    kinds = product(
+        get_args(Mode), get_args(Balance), get_args(Sticky), get_args(Retry), _CHECKS, (None, 1500)
+    )
     plain = tuple(_listener(port, *kind) for port, kind in enumerate(kinds, start=1))
     listeners = (*plain, *_special(plain))
     # Where a service listens changes no line that its balance or its retries do.
     usual = ("http", "roundrobin", "idempotent")
-    behind = (_behind(it) for it in listeners if it.canary or (it.mode, it.balance, it.retry) == usual)
+    behind = (
+        _behind(it) for it in listeners if it.canary or (it.mode, it.balance, it.retry) == usual
+    )
     return ProxyConfig(
-        replace(process, door=replace(process.door or _DOOR, headers=("x-canary",))), (*listeners, *behind, seat(1))
+        replace(process, door=replace(process.door or _DOOR, headers=("x-canary",))),
+        (*listeners, *behind, seat(1)),
     )
 
 
@@ -47,7 +68,10 @@ def _special(plain: Sequence[Listener]) -> Iterable[Listener]:
             port=port,
             binds=(Bind("127.0.0.1", port),),
             snippet=(Verbatim('log-tag "any # text"'),),
-            servers=tuple(replace(server, canary=True, slow_start_ms=500, maxconn=5) for server in usual.servers),
+            servers=tuple(
+                replace(server, canary=True, slow_start_ms=500, maxconn=5)
+                for server in usual.servers
+            ),
         )
         if mode == "tcp":
             yield replace(special, asked=asked("sample"), takes_over=True)
@@ -58,11 +82,22 @@ def _special(plain: Sequence[Listener]) -> Iterable[Listener]:
 def _behind(listener: Listener) -> Listener:
     """Return a listener that only the door leads to."""
     name = behind_door(listener.service, listener.port)
-    return replace(listener, name=name, binds=(), routes=(f"{listener.port}.sample/", f"*.{listener.port}.sample/a/"))
+    return replace(
+        listener,
+        name=name,
+        binds=(),
+        routes=(f"{listener.port}.sample/", f"*.{listener.port}.sample/a/"),
+    )
 
 
 def _listener(
-    port: int, mode: Mode, balance: Balance, sticky: Sticky, retry: Retry, check: Check, timeout_ms: int | None
+    port: int,
+    mode: Mode,
+    balance: Balance,
+    sticky: Sticky,
+    retry: Retry,
+    check: Check,
+    timeout_ms: int | None,
 ) -> Listener:
     return Listener(
         name=f"sample:{port}",

@@ -73,7 +73,9 @@ class Section:
     @property
     def plain(self) -> bool:
         """Whether all of its servers are."""
-        return all(s.plain for s in self.servers.values()) and not any("server-template" in x for x in self.lines)
+        return all(s.plain for s in self.servers.values()) and not any(
+            "server-template" in x for x in self.lines
+        )
 
 
 def sections_of(text: str) -> Mapping[str, Section]:
@@ -93,7 +95,11 @@ def sections_of(text: str) -> Mapping[str, Section]:
             servers[name] = server
         else:
             lines.append(line)
-    return {head: Section(head, tuple(lines), servers) for head, (lines, servers) in found.items() if head or lines}
+    return {
+        head: Section(head, tuple(lines), servers)
+        for head, (lines, servers) in found.items()
+        if head or lines
+    }
 
 
 def _server(line: str) -> tuple[str, ServerLine]:

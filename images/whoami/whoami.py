@@ -21,7 +21,9 @@ MOST_HEAD_BYTES = 65536
 ENDING = {signal.SIGTERM, signal.SIGINT}
 
 health = threading.Event()
-stop = threading.Event()  # asked to end: what is in flight is answered, and clients are told to leave
+stop = (
+    threading.Event()
+)  # asked to end: what is in flight is answered, and clients are told to leave
 
 
 def line(port: int) -> str:
@@ -39,7 +41,10 @@ def answer(method: str, target: str, who: str) -> tuple[str, str]:
         time.sleep(float(query.removeprefix("s=") or 1))
     if path.startswith("/health"):
         healthy = health.is_set()
-        return ("200 OK" if healthy or method == "POST" else "503 Service Unavailable", f"health {healthy}\n")
+        return (
+            "200 OK" if healthy or method == "POST" else "503 Service Unavailable",
+            f"health {healthy}\n",
+        )
     return "200 OK", who
 
 
@@ -74,16 +79,21 @@ def serve(connection: socket.socket, who: str) -> None:
         while got := read_head(connection, rest):
             request, *lines = got[0].decode("latin-1").split("\r\n")
             fields = {
-                name.strip().lower(): value.strip() for name, _, value in (field.partition(":") for field in lines)
+                name.strip().lower(): value.strip()
+                for name, _, value in (field.partition(":") for field in lines)
             }
             method, target, version = request.split(" ")
             rest = skip_body(connection, fields, got[1])
             status, body = answer(method, target, who)
             wish = fields.get("connection", "").lower()
-            keep = (wish == "keep-alive" if version == "HTTP/1.0" else wish != "close") and not stop.is_set()
+            keep = (
+                wish == "keep-alive" if version == "HTTP/1.0" else wish != "close"
+            ) and not stop.is_set()
             head = f"Content-Type: text/plain\r\nContent-Length: {len(body)}\r\n"
             head += f"Connection: {'keep-alive' if keep else 'close'}\r\n\r\n"
-            connection.sendall(f"HTTP/1.1 {status}\r\n{head}{'' if method == 'HEAD' else body}".encode())
+            connection.sendall(
+                f"HTTP/1.1 {status}\r\n{head}{'' if method == 'HEAD' else body}".encode()
+            )
             if not keep:
                 return
 
@@ -97,7 +107,9 @@ def quietly(connection: socket.socket, who: str) -> None:
 
 def listen(port: int) -> None:
     who = line(port)
-    with socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024) as listener:
+    with socket.create_server(
+        ("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024
+    ) as listener:
         while True:
             connection, _ = listener.accept()
             threading.Thread(target=quietly, args=(connection, who), daemon=True).start()

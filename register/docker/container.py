@@ -98,13 +98,19 @@ def parse_row(document: object) -> Neighbour:
     names = [name for name in row.items("Names") if isinstance(name, str)]
     networks = _networks(row.part("NetworkSettings").part("Networks"))
     name = _shown(names[0].lstrip("/")) if names else ""
-    return Neighbour(name or row.text("Id")[:12], tuple(ip for network in networks for ip in network.addresses))
+    return Neighbour(
+        name or row.text("Id")[:12], tuple(ip for network in networks for ip in network.addresses)
+    )
 
 
 def parse_inspect(document: object) -> Container:
     """Return the container in the reply to GET /containers/<id>/json. Raises Rejected with the field that is odd."""
     root = _Part("inspect", document)
-    config, state, network_settings = root.part("Config"), root.part("State"), root.part("NetworkSettings")
+    config, state, network_settings = (
+        root.part("Config"),
+        root.part("State"),
+        root.part("NetworkSettings"),
+    )
     identity = root.text("Id")
     if not CONTAINER_ID.fullmatch(identity):
         raise Rejected(f"inspect: Id {identity!r:.80} is not 64 hexadecimal digits")
@@ -153,7 +159,9 @@ def parse_signal(text: str) -> int | None:
     name = name.removeprefix("SIG")
     if match := re.fullmatch(r"RT(MIN\+|MAX-)(\d{1,2})", name):
         return SIGRTMIN + int(match[2]) if match[1] == "MIN+" else SIGRTMAX - int(match[2])
-    by_name = {"RTMIN": SIGRTMIN, "RTMAX": SIGRTMAX} | {each.name[3:]: int(each) for each in signal.Signals}
+    by_name = {"RTMIN": SIGRTMIN, "RTMAX": SIGRTMAX} | {
+        each.name[3:]: int(each) for each in signal.Signals
+    }
     return by_name.get(name)
 
 
@@ -170,7 +178,9 @@ class _Part:
         if value is None:
             return empty
         if not isinstance(value, kind):
-            raise Rejected(f"{self._where}: {name} is {type(value).__name__} instead of {kind.__name__}")
+            raise Rejected(
+                f"{self._where}: {name} is {type(value).__name__} instead of {kind.__name__}"
+            )
         return value
 
     def text(self, name: str) -> str:
@@ -216,12 +226,19 @@ def _port(text: str) -> Port:
 
 def _networks(networks: _Part) -> tuple[Network, ...]:
     parts = ((name, networks.part(name)) for name in networks.names())
-    return tuple(sorted(Network(name, part.text("IPAddress"), part.text("GlobalIPv6Address")) for name, part in parts))
+    return tuple(
+        sorted(
+            Network(name, part.text("IPAddress"), part.text("GlobalIPv6Address"))
+            for name, part in parts
+        )
+    )
 
 
 def _bindings(ports: _Part) -> tuple[Binding, ...]:
     # An exposed port that is not published stands here with null.
-    return tuple(sorted(_binding(_port(text), item) for text in ports.names() for item in ports.items(text)))
+    return tuple(
+        sorted(_binding(_port(text), item) for text in ports.names() for item in ports.items(text))
+    )
 
 
 def _binding(port: Port, item: object) -> Binding:

@@ -13,8 +13,12 @@ from sidecar.retry import keep_running
 
 log = logging.getLogger(__name__)
 
-LOOK_BACK_S = 60  # containers that were asked to stop before this process began, and have not ended yet
-RECONNECT_S = 1.0  # the longest pause: knocking at a local socket costs nothing, a missed stop signal does
+LOOK_BACK_S = (
+    60  # containers that were asked to stop before this process began, and have not ended yet
+)
+RECONNECT_S = (
+    1.0  # the longest pause: knocking at a local socket costs nothing, a missed stop signal does
+)
 LOOP = "events"  # it has no rhythm of its own: only while it has an event in hand can it be stuck
 # A reader that does not read makes the engine up to a hundred times slower for everybody (research/reliability.md F7).
 STUCK_S = 15.0
@@ -23,7 +27,9 @@ STUCK_S = 15.0
 class EventReader:
     """Follows the event stream through every loss; `hints` is replaced whole, and may be read from any thread."""
 
-    def __init__(self, source: DockerSource, health: Health, on_event: Callable[[str], None]) -> None:
+    def __init__(
+        self, source: DockerSource, health: Health, on_event: Callable[[str], None]
+    ) -> None:
         self.hints = Hints()
         self._source, self._health, self._on_event = source, health, on_event
         self._stop = threading.Event()
@@ -46,7 +52,13 @@ class EventReader:
 
     def run(self) -> None:
         """Read until interrupted."""
-        keep_running(self._session, name="docker events", stop=self._stop, cap_s=RECONNECT_S, on_lost=self._lost)
+        keep_running(
+            self._session,
+            name="docker events",
+            stop=self._stop,
+            cap_s=RECONNECT_S,
+            on_lost=self._lost,
+        )
 
     def _lost(self, why: str) -> None:
         self._health.bad("docker events", why)

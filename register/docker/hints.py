@@ -62,7 +62,9 @@ class Hints:
     def after(self, event: DockerEvent) -> "Hints":
         """Return this with one more event."""
         hints = dict(self.by_container)
-        hints[event.container] = hints.pop(event.container, NOTHING).after(event)  # the latest stands last
+        hints[event.container] = hints.pop(event.container, NOTHING).after(
+            event
+        )  # the latest stands last
         if len(hints) > KEPT:
             del hints[next(iter(hints))]
         return Hints(MappingProxyType(hints), max(self.last_ns, event.time_ns))

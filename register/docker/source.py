@@ -81,7 +81,9 @@ class DockerSource:
         self._client: Any = None
         self._inspected: dict[str, _Inspected] = {}
 
-    def containers(self, hints: Hints, *, everything: bool, turned: Callable[[], None] = lambda: None) -> Seen:
+    def containers(
+        self, hints: Hints, *, everything: bool, turned: Callable[[], None] = lambda: None
+    ) -> Seen:
         """Return all containers; inspect those that are new, changed, or named by an event, or `everything`.
 
         `turned` is called after each inspect: of hundreds, on a slow engine, they take minutes together.
@@ -93,10 +95,16 @@ class DockerSource:
         for id_, row in rows.items():
             form = (_summary(row), hints.of(id_).changes)
             known = self._inspected.get(id_)
-            if everything or known is None or (known.form != form and not is_over(known.container, hints.of(id_))):
+            if (
+                everything
+                or known is None
+                or (known.form != form and not is_over(known.container, hints.of(id_)))
+            ):
                 self._inspect(id_, form, refused)
                 turned()
-        containers = sorted((known.container for known in self._inspected.values()), key=lambda c: (c.name, c.id))
+        containers = sorted(
+            (known.container for known in self._inspected.values()), key=lambda c: (c.name, c.id)
+        )
         return Seen(tuple(containers), refused)
 
     def neighbours(self) -> tuple[Neighbour, ...]:
@@ -110,12 +118,16 @@ class DockerSource:
     def _rows(self) -> list[Any]:
         rows = self._ask("list containers", lambda client: client.containers(all=False))
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise Unavailable(f"list containers at {self._where}: {type(rows).__name__} instead of a list of objects")
+            raise Unavailable(
+                f"list containers at {self._where}: {type(rows).__name__} instead of a list of objects"
+            )
         return rows
 
     def _inspect(self, id_: str, form: tuple[str, int], refused: dict[str, Problem]) -> None:
         try:
-            document = self._ask("inspect a container", lambda client: client.inspect_container(id_))
+            document = self._ask(
+                "inspect a container", lambda client: client.inspect_container(id_)
+            )
         except _Gone:
             self._inspected.pop(id_, None)  # it ended since it was listed
             return
@@ -128,10 +140,14 @@ class DockerSource:
     def is_running(self, container: str) -> bool:
         """Whether a container runs; one that does not exist does not."""
         try:
-            document = self._ask("inspect a container", lambda client: client.inspect_container(container))
+            document = self._ask(
+                "inspect a container", lambda client: client.inspect_container(container)
+            )
         except _Gone:
             return False
-        return bool(document.get("State", {}).get("Running")) if isinstance(document, dict) else True
+        return (
+            bool(document.get("State", {}).get("Running")) if isinstance(document, dict) else True
+        )
 
     def engine(self) -> Engine:
         """Return who the engine is."""
@@ -171,7 +187,9 @@ class DockerSource:
     def _new_client(self) -> Any:
         with self._translated("reach the engine", None):
             # docker 7: the constructor asks for the engine's version, which is the first GET.
-            client = docker.APIClient(**kwargs_from_env(environment=self._environ), timeout=DEADLINE_S)
+            client = docker.APIClient(
+                **kwargs_from_env(environment=self._environ), timeout=DEADLINE_S
+            )
         # A socket has no proxy: requests would search the environment for one, and for a .netrc, at every question.
         client.trust_env = not client.base_url.startswith("http+docker:")
         return client
@@ -259,7 +277,9 @@ def _event(line: bytes) -> DockerEvent | None:
 
 def _summary(row: Mapping[str, Any]) -> str:
     """Return all of a list's row that is worth an inspect when it changes, and nothing that changes by itself."""
-    status = re.findall(r"\(([A-Za-z: ]+)\)", str(row.get("Status")))  # (healthy), (Paused); not the age before it
+    status = re.findall(
+        r"\(([A-Za-z: ]+)\)", str(row.get("Status"))
+    )  # (healthy), (Paused); not the age before it
     ports = sorted(map(repr, row.get("Ports") or ()))  # engines list them in any order
     # Objects come in one order, as Go writes them; from an engine that would shuffle them they only cost an inspect.
     return repr((row.get("State"), status, row.get("Names"), ports, row.get("NetworkSettings")))

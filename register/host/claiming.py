@@ -19,7 +19,14 @@ class Taken:
 
 
 def take(
-    store: Store, key: str, entry: Entry | None, owner: Owner, ttl_s: int, *, any_ttl: bool, fence: Fence | None
+    store: Store,
+    key: str,
+    entry: Entry | None,
+    owner: Owner,
+    ttl_s: int,
+    *,
+    any_ttl: bool,
+    fence: Fence | None,
 ) -> Taken:
     """Write the owner key over `entry`, what was read there, and adopt its lease if that has the right TTL.
 
@@ -35,4 +42,8 @@ def take(
         if not adopted:
             store.revoke(lease)
         raise
-    return Taken(Claim(lease, key, revision), adopted, entry.lease if entry and granted_s and not adopted else 0)
+    return Taken(
+        Claim(lease, key, revision),
+        adopted,
+        entry.lease if entry and granted_s and not adopted else 0,
+    )

@@ -44,7 +44,9 @@ class Plan:
 class Drain:
     """One drain by one owner, which may be run again after Unavailable."""
 
-    def __init__(self, store: Store, plan: Plan, owner: owners.Owner, pause: Callable[[float], bool]) -> None:
+    def __init__(
+        self, store: Store, plan: Plan, owner: owners.Owner, pause: Callable[[float], bool]
+    ) -> None:
         self._store, self._plan, self._owner, self._pause = store, plan, owner, pause
         self._owner_key = key_of(plan.prefix, OwnerKey(plan.host))
         self._until_s: float | None = None  # when the wait is over
@@ -64,11 +66,22 @@ class Drain:
         if entry is None and not published:
             log.info("drained %s", Details(host=self._plan.host, instances=0))
             return True
-        taken = take(self._store, self._owner_key, entry, self._owner, self._plan.ttl_s, any_ttl=True, fence=None)
+        taken = take(
+            self._store,
+            self._owner_key,
+            entry,
+            self._owner,
+            self._plan.ttl_s,
+            any_ttl=True,
+            fence=None,
+        )
         claim = taken.claim
         self._write(claim, self._draining(published))
         log.info(
-            "draining %s", Details(host=self._plan.host, instances=len(published), wait_s=f"{self._plan.wait_s:g}")
+            "draining %s",
+            Details(
+                host=self._plan.host, instances=len(published), wait_s=f"{self._plan.wait_s:g}"
+            ),
         )
         if published and not self._waited(claim):
             return False
@@ -95,11 +108,15 @@ class Drain:
 
     def _draining(self, published: Mapping[str, Entry]) -> Mapping[str, bytes]:
         instances = instances_in(published.values())  # what cannot be read is deleted at once
-        return {key: encode(replace(instance, state="draining")) for key, instance in instances.items()}
+        return {
+            key: encode(replace(instance, state="draining")) for key, instance in instances.items()
+        }
 
     def _write(self, claim: Claim, wanted: Mapping[str, bytes]) -> None:
         for batch in batches(diff(self._published(), wanted, claim.lease)):
-            self._store.write(batch, lease=claim.lease, fence=Fence(claim.owner_key, claim.revision))
+            self._store.write(
+                batch, lease=claim.lease, fence=Fence(claim.owner_key, claim.revision)
+            )
 
     def _waited(self, claim: Claim) -> bool:
         """Keep the lease alive until the wait is over; False: told to stop."""
@@ -116,7 +133,9 @@ class Drain:
 def mark(store: Store, plan: Plan, hostname: str) -> None:
     """Say that the host is drained, for good."""
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    value = json.dumps({"v": 1, "since": since, "by": hostname}, sort_keys=True, separators=(",", ":"))
+    value = json.dumps(
+        {"v": 1, "since": since, "by": hostname}, sort_keys=True, separators=(",", ":")
+    )
     try:
         store.write([Put(key_of(plan.prefix, DrainedKey(plan.host)), value.encode(), 0)], lease=0)
     except Conflict:
@@ -153,7 +172,9 @@ def set_aside(wanted: Desired, why: str | None) -> Desired:
     if why is None:
         return wanted
     problem = because("HOST_DRAINED", why)
-    return replace(wanted, instances={}, reasons={**wanted.reasons, **dict.fromkeys(_where(wanted), problem)})
+    return replace(
+        wanted, instances={}, reasons={**wanted.reasons, **dict.fromkeys(_where(wanted), problem)}
+    )
 
 
 def _where(wanted: Desired) -> Iterable[str]:

@@ -17,7 +17,9 @@ from register.host.owner import Owner, Signs
 from sidecar.options import WrongSettings
 
 PROC = Path("/proc")
-MACHINE_ID = Path("/etc/machine-id")  # machine-id(5): 32 hexadecimal digits, the same for the life of an installation
+MACHINE_ID = Path(
+    "/etc/machine-id"
+)  # machine-id(5): 32 hexadecimal digits, the same for the life of an installation
 # Docker mounts these from the container's own directory; podman puts one directory more between.
 _OWN = re.compile(r"containers/([0-9a-f]{64})/(?:userdata/)?(?:hostname|hosts|resolv\.conf)")
 
@@ -50,14 +52,18 @@ def surroundings(proc: Path = PROC, machine_id: Path = MACHINE_ID) -> Surroundin
     contained = bool(points & {"/etc/hostname", "/etc/hosts"})
     # An image may carry a machine id of its own, the same on every host: only a mounted one is the host's.
     visible = not contained or str(machine_id) in points
-    return Surroundings(container, contained, _read(machine_id) if visible else None, socket.gethostname())
+    return Surroundings(
+        container, contained, _read(machine_id) if visible else None, socket.gethostname()
+    )
 
 
 def own_container(mountinfo: str) -> str | None:
     """Return the id of the container that this process runs in, from /proc/self/mountinfo (proc_pid_mountinfo(5))."""
     for root, point in _mounts(mountinfo):
         # On the host itself other containers' directories are mounted too, but never on these files.
-        if point in ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf") and (match := _OWN.search(root)):
+        if point in ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf") and (
+            match := _OWN.search(root)
+        ):
             return match[1]
     return None
 
@@ -91,14 +97,19 @@ def host_id(explicit: str | None, around: Surroundings, engine: Engine) -> str:
 def host_ip(explicit: str | None, route_source: str, containers: Iterable[Neighbour]) -> str:
     """Return the address to announce. Raises WrongSettings for one that no other host could call."""
     if explicit is not None:
-        if ipaddress.ip_address(explicit).is_loopback and not ipaddress.ip_address(route_source).is_loopback:
+        if (
+            ipaddress.ip_address(explicit).is_loopback
+            and not ipaddress.ip_address(route_source).is_loopback
+        ):
             text = f"HOST_IP: {explicit} is loopback, but etcd is on another machine ({route_source} leads there)"
             raise WrongSettings([f"{text}; name an address that other hosts can call"])
         return explicit
     for container in containers:
         if route_source in container.addresses:
             text = f"HOST_IP: the route to etcd starts at {route_source}, which is container {container.name}"
-            raise WrongSettings([f"{text}; set HOST_IP to the host's own address, or run with --net host"])
+            raise WrongSettings(
+                [f"{text}; set HOST_IP to the host's own address, or run with --net host"]
+            )
     return route_source
 
 
@@ -107,7 +118,9 @@ def route_source(endpoints: Iterable[Endpoint]) -> str:
     why = ""
     for endpoint in endpoints:
         try:
-            for family, _, _, _, address in socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_DGRAM):
+            for family, _, _, _, address in socket.getaddrinfo(
+                endpoint.host, endpoint.port, type=socket.SOCK_DGRAM
+            ):
                 with socket.socket(family, socket.SOCK_DGRAM) as sock:
                     sock.connect(address)
                     return str(ipaddress.ip_address(sock.getsockname()[0].partition("%")[0]))

@@ -33,7 +33,9 @@ KEEPALIVES_PER_TTL = 3  # after one that got lost the next still has a third of 
 LOST_PART = 5
 FULL_S = 10.0  # an etcd without space grants no lease; it is asked at most so often
 LISTED_WITHIN_S = 300.0
-TURNED_WITHIN_S = 60.0  # the slowest round: an engine and an etcd that let every call run into its deadline
+TURNED_WITHIN_S = (
+    60.0  # the slowest round: an engine and an etcd that let every call run into its deadline
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,9 @@ class LeaseKeeper:
         self._asked: Asked | None = None
         self._lease_gone = False  # the last one this life had
         self._seen = False  # the owner key was seen to change
-        self._at_once = Pace(1 / ttl_s, 1)  # claims without a wait: a second one so soon would be a fight
+        self._at_once = Pace(
+            1 / ttl_s, 1
+        )  # claims without a wait: a second one so soon would be a fight
 
     def actor(self) -> Actor:
         """Return the actor that keeps the lease."""
@@ -96,7 +100,13 @@ class LeaseKeeper:
 
     def run(self) -> None:
         """Keep the claim until interrupted."""
-        keep_running(self._session, name="lease", stop=self._stop, cap_s=self._every_s, on_lost=self._lost_sight)
+        keep_running(
+            self._session,
+            name="lease",
+            stop=self._stop,
+            cap_s=self._every_s,
+            on_lost=self._lost_sight,
+        )
 
     def _lost_sight(self, why: str) -> None:
         # No write until the lease was kept alive again: after an outage that comes first.
@@ -142,7 +152,9 @@ class LeaseKeeper:
         log.warning("claim lost, claiming the host again %s", Details(lease=f"{claim.lease:x}"))
         self._claim = self._standing.claim = None
         now_s = time.monotonic()
-        if self._seen and not self._at_once.wait_s(now_s):  # etcd was there all the time, so this is no outage's herd
+        if self._seen and not self._at_once.wait_s(
+            now_s
+        ):  # etcd was there all the time, so this is no outage's herd
             self._at_once.spend(now_s)
         elif self._seen or self._lease_gone:  # then most likely every host's is
             self._awake.wait(jitter(self._ttl_s / LOST_PART))
@@ -234,7 +246,10 @@ class LeaseKeeper:
     def _taken(self, key: str, entry: Entry | None, me: Registrar, fence: Fence) -> Claim:
         taken = take(self._store, key, entry, me.owner, self._ttl_s, any_ttl=False, fence=fence)
         self._old_lease = taken.old_lease
-        log.info("claimed %s", Details(host=me.host.id, lease=f"{taken.claim.lease:x}", adopted=taken.adopted))
+        log.info(
+            "claimed %s",
+            Details(host=me.host.id, lease=f"{taken.claim.lease:x}", adopted=taken.adopted),
+        )
         return replace(taken.claim, again=self._lease_gone or self._seen)
 
     def _is_over(self, entry: Entry, me: Registrar) -> bool:
@@ -248,7 +263,9 @@ class LeaseKeeper:
             other = decode(entry.value)
             verdict = me.judge(other)
         except Rejected as error:
-            self._wait_for("the owner key cannot be read, this one waits until its lease ends: %s", str(error))
+            self._wait_for(
+                "the owner key cannot be read, this one waits until its lease ends: %s", str(error)
+            )
             return False
         if verdict == "over":
             return True

@@ -60,7 +60,9 @@ class OwnWatch:
         """Watch until interrupted. Without etcd nothing is told, and the comparison at RESYNC remains."""
         while not self._stop.is_set() and self._standing.host is None:
             self._awake.wait()
-        keep_running(self._session, name="watch of the own keys", stop=self._stop, cap_s=self._cap_s)
+        keep_running(
+            self._session, name="watch of the own keys", stop=self._stop, cap_s=self._cap_s
+        )
 
     def interrupt(self) -> None:
         """Make `run` return."""
@@ -98,10 +100,16 @@ class OwnWatch:
     def _hear(self, batch: Batch, host: str) -> None:
         root, claim = instances_root(self._prefix, host), self._standing.claim
         claiming = {key_of(self._prefix, kind(host)) for kind in (OwnerKey, DrainedKey)}
-        ours = claim.revision if claim else 0  # a claim's event may come before its reply: then one look too many
-        for revision in sorted({event.revision for event in batch.events if event.key.startswith(root)}):
+        ours = (
+            claim.revision if claim else 0
+        )  # a claim's event may come before its reply: then one look too many
+        for revision in sorted(
+            {event.revision for event in batch.events if event.key.startswith(root)}
+        ):
             self._changed(revision)
         if any(event.key in claiming and event.revision > ours for event in batch.events):
-            self._look(seen=True)  # a write would fail on its fence: the publisher hears of the next claim
+            self._look(
+                seen=True
+            )  # a write would fail on its fence: the publisher hears of the next claim
         else:
             self._wake()

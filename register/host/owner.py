@@ -27,7 +27,9 @@ class Owner:
 
 def encode(owner: Owner) -> bytes:
     """Return the canonical JSON of an owner."""
-    return json.dumps({"v": VERSION, **asdict(owner)}, sort_keys=True, separators=(",", ":")).encode()
+    return json.dumps(
+        {"v": VERSION, **asdict(owner)}, sort_keys=True, separators=(",", ":")
+    ).encode()
 
 
 def decode(value: bytes) -> Owner:
@@ -42,7 +44,12 @@ def decode(value: bytes) -> Owner:
 
 
 def _typed(name: str, value: object) -> Any:
-    kinds = {"pid": (int,), "started_ticks": (int,), "engine": (str, type(None)), "container": (str, type(None))}
+    kinds = {
+        "pid": (int,),
+        "started_ticks": (int,),
+        "engine": (str, type(None)),
+        "container": (str, type(None)),
+    }
     if not isinstance(value, kinds.get(name, (str,))):
         raise TypeError(f"{name} is {type(value).__name__}")
     return value

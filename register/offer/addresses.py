@@ -40,7 +40,11 @@ def why_none(container: Container, labels: Labels) -> Problem:
     if _is_inside(container, labels):
         text = "is reached without publishing and EXPOSEs no port; name it with the label SERVICE_<port>_NAME=<name>"
         return because("HOST_PORT_UNKNOWN", f"{container.name} {text}", labelled=labelled)
-    return because("NO_PUBLISHED_PORT", f"{container.name} publishes no port; {_how(container)}", labelled=labelled)
+    return because(
+        "NO_PUBLISHED_PORT",
+        f"{container.name} publishes no port; {_how(container)}",
+        labelled=labelled,
+    )
 
 
 def _how(container: Container, port: str = "<port>") -> str:
@@ -64,7 +68,9 @@ def endpoint(
         return because("BAD_LABEL", text)
 
 
-def _found(container: Container, labels: PortLabels, port: int, host_ip: str, *, labelled: bool) -> Endpoint | Problem:
+def _found(
+    container: Container, labels: PortLabels, port: int, host_ip: str, *, labelled: bool
+) -> Endpoint | Problem:
     if labels.network is not None:
         return _on_network(container, labels.network, port)
     if container.network_mode == "host":
@@ -76,17 +82,27 @@ def _on_network(container: Container, name: str, port: int) -> Endpoint | Proble
     for network in container.networks:
         if network.name == name and network.addresses:
             return Endpoint(network.addresses[0], port)
-    on = ", ".join(network.name for network in container.networks if network.addresses) or "none with an address"
-    return because("NO_NETWORK", f"SERVICE_NETWORK of {container.name}: {name!a:.80} is not one of its networks ({on})")
+    on = (
+        ", ".join(network.name for network in container.networks if network.addresses)
+        or "none with an address"
+    )
+    return because(
+        "NO_NETWORK",
+        f"SERVICE_NETWORK of {container.name}: {name!a:.80} is not one of its networks ({on})",
+    )
 
 
-def _published(container: Container, port: int, host_ip: str, *, labelled: bool) -> Endpoint | Problem:
+def _published(
+    container: Container, port: int, host_ip: str, *, labelled: bool
+) -> Endpoint | Problem:
     bindings = [binding for binding in container.bindings if binding.port == Port(port)]
     where = f"port {port} of {container.name}"
     if not bindings:
         text = f"{where} is not published; {_how(container, str(port))}"
         return because("NO_PUBLISHED_PORT", text, labelled=labelled)
-    ranked = sorted((rank, binding) for binding in bindings if (rank := _rank(binding, host_ip)) is not None)
+    ranked = sorted(
+        (rank, binding) for binding in bindings if (rank := _rank(binding, host_ip)) is not None
+    )
     if ranked:
         _, best = ranked[0]
         return Endpoint(host_ip if best.host_ip in EVERY else best.host_ip, best.host_port)
@@ -111,7 +127,10 @@ def _rank(binding: Binding, host_ip: str) -> int | None:
 def _refusal(bindings: list[Binding], host_ip: str) -> tuple[Code, str]:
     at = ", ".join(binding.host_ip for binding in bindings)
     if any(binding.host_ip in EVERY for binding in bindings):
-        return "WRONG_FAMILY", f"is published at {at} only and HOST_IP is {host_ip}: publish it on both families"
+        return (
+            "WRONG_FAMILY",
+            f"is published at {at} only and HOST_IP is {host_ip}: publish it on both families",
+        )
     return "LOOPBACK_ONLY", f"is published at {at} only, which other hosts cannot reach"
 
 

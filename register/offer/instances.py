@@ -48,9 +48,15 @@ def instances_of(container: Container, policy: Policy, *, stopping: bool = False
         refusal = why_none(container, labels)
     if refusal is not None:
         return Offer(container, (), {container.name: refusal})
-    udp = {f"{container.name}:{port}": _udp(container, labels, port.number) for port in ports if port.protocol != "tcp"}
+    udp = {
+        f"{container.name}:{port}": _udp(container, labels, port.number)
+        for port in ports
+        if port.protocol != "tcp"
+    }
     numbers = tuple(port.number for port in ports if port.protocol == "tcp")
-    state: State = "draining" if stopping or container.paused or container.health == "unhealthy" else "ready"
+    state: State = (
+        "draining" if stopping or container.paused or container.health == "unhealthy" else "ready"
+    )
     outcomes = _outcomes(container, policy, labels, numbers, state)
     return Offer(
         container,
@@ -61,7 +67,9 @@ def instances_of(container: Container, policy: Policy, *, stopping: bool = False
 
 def is_asked_to_stop(container: Container, hint: Hint) -> bool:
     """Whether the stop signal, or 9, was sent since the container started."""
-    return any(hint.signals.get(number, 0) > container.started_ns for number in (container.stop_signal, 9))
+    return any(
+        hint.signals.get(number, 0) > container.started_ns for number in (container.stop_signal, 9)
+    )
 
 
 def is_over(container: Container, hint: Hint) -> bool:
@@ -78,7 +86,11 @@ def _not_at_all(container: Container) -> Problem | None:
 
 
 def _udp(container: Container, labels: Labels, port: int) -> Problem:
-    return because("UDP_PORT", f"port {port}/udp of {container.name} is not TCP", labelled=port in labels.by_port)
+    return because(
+        "UDP_PORT",
+        f"port {port}/udp of {container.name} is not TCP",
+        labelled=port in labels.by_port,
+    )
 
 
 def _outcomes(
@@ -86,9 +98,16 @@ def _outcomes(
 ) -> Mapping[int, Instance | Problem]:
     said = {port: _said(container, policy, labels, port) for port in ports}
     # A port with a bad label still counts, or mending the label would rename the other ports' services.
-    counted = [port for port in ports if not isinstance(said[port], Problem) or _is(said[port], "BAD_LABEL")]
+    counted = [
+        port
+        for port in ports
+        if not isinstance(said[port], Problem) or _is(said[port], "BAD_LABEL")
+    ]
     names = names_of(container, labels, counted)
-    return {port: _outcome(container, policy, port, state, said[port], names.get(port)) for port in ports}
+    return {
+        port: _outcome(container, policy, port, state, said[port], names.get(port))
+        for port in ports
+    }
 
 
 def _is(outcome: object, code: str) -> bool:
@@ -117,7 +136,12 @@ def _said(container: Container, policy: Policy, labels: Labels, port: int) -> _S
 
 
 def _outcome(
-    container: Container, policy: Policy, port: int, state: State, said: _Said | Problem, name: str | Problem | None
+    container: Container,
+    policy: Policy,
+    port: int,
+    state: State,
+    said: _Said | Problem,
+    name: str | Problem | None,
 ) -> Instance | Problem:
     if isinstance(said, Problem):
         return said
@@ -129,7 +153,9 @@ def _outcome(
         return because("BAD_LABEL", f"port {port} of {container.name}: {error}")
 
 
-def _instance(container: Container, policy: Policy, port: int, state: State, said: _Said, name: str) -> Instance:
+def _instance(
+    container: Container, policy: Policy, port: int, state: State, said: _Said, name: str
+) -> Instance:
     labels = said.labels
     return Instance(
         service=name,

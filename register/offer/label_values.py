@@ -52,7 +52,9 @@ def _balance(text: str) -> str:
     return str(one_of(*get_args(Balance), "hash:<header>")(text))
 
 
-def _text_of(pattern: re.Pattern[str], right: str, spelt: Callable[[str], str] = str) -> Callable[[str], str]:
+def _text_of(
+    pattern: re.Pattern[str], right: str, spelt: Callable[[str], str] = str
+) -> Callable[[str], str]:
     def read_text(text: str) -> str:
         if not pattern.fullmatch(spelt(text)):
             raise Rejected(f"{text!a:.80} is not {right}")
@@ -86,18 +88,25 @@ SETTINGS: Mapping[str, Setting] = {
     "IGNORE": Setting("ignore", boolean),
     "PORT": Setting("port", _port),
     "MODE": Setting("mode", one_of(*get_args(Mode))),
-    "HOSTS": Setting("hosts", _texts_of(HOST_NAME, "a host name, or one with a leading *.", str.lower)),
+    "HOSTS": Setting(
+        "hosts", _texts_of(HOST_NAME, "a host name, or one with a leading *.", str.lower)
+    ),
     "PATH": Setting("paths", _texts_of(PATH_PREFIX, "the beginning of a path, such as /api")),
     "PROTO": Setting("proto", one_of(*get_args(Proto))),
     "ROLE": Setting("role", one_of(*get_args(Role))),
     "STUB_POLICY": Setting(
-        "stub_policy", _text_of(STUB_POLICY, "supersede, fallback, pin or share=N% with N from 0 to 100", str.lower)
+        "stub_policy",
+        _text_of(
+            STUB_POLICY, "supersede, fallback, pin or share=N% with N from 0 to 100", str.lower
+        ),
     ),
     "WEIGHT": Setting("weight", _whole(0, WEIGHT_MAX)),
     "CHECK_HTTP": Setting("check_path", _text_of(CHECK_PATH, "a path such as /health")),
     "CHECK_TCP": Setting("check_tcp", boolean),
     "CHECK_GRPC": Setting("check_grpc", boolean),
-    "CHECK_STATUS": Setting("check_status", _text_of(STATUS_CODES, "status codes such as 200 or 200-299,404")),
+    "CHECK_STATUS": Setting(
+        "check_status", _text_of(STATUS_CODES, "status codes such as 200 or 200-299,404")
+    ),
     "CHECK_HOST": Setting("check_host", _text_of(PLAIN_HOST_NAME, "a host name", str.lower)),
     "CHECK_INTERVAL": Setting("check_interval_ms", _duration(100)),
     "CHECK_TIMEOUT": Setting("check_timeout_ms", _duration(100)),

@@ -13,7 +13,19 @@ from types import MappingProxyType
 from typing import Any, Literal, cast
 
 from catalog.errors import Rejected
-from catalog.record import Balance, Check, CheckKind, Locality, Mode, OnAbsence, Panic, Proto, Retry, Role, Sticky
+from catalog.record import (
+    Balance,
+    Check,
+    CheckKind,
+    Locality,
+    Mode,
+    OnAbsence,
+    Panic,
+    Proto,
+    Retry,
+    Role,
+    Sticky,
+)
 from catalog.rules import ITEMS_MAX, TEXT
 from register.docker.container import Container
 from register.offer.label_values import CHECK_KINDS, SETTINGS
@@ -63,7 +75,11 @@ class PortLabels:
     def check(self) -> Check:
         """The health check that HAProxy is to make."""
         kind: CheckKind = (
-            "http" if self.check_path is not None else "tcp" if self.check_tcp or self.check_grpc else "none"
+            "http"
+            if self.check_path is not None
+            else "tcp"
+            if self.check_tcp or self.check_grpc
+            else "none"
         )
         return Check(
             kind,
@@ -116,7 +132,9 @@ class Labels:
         specific = self.specific(port)
         # The two kinds of check are one choice: a tcp check for one port beats an http check for all.
         hidden = CHECK_KINDS if CHECK_KINDS & specific.keys() else frozenset()
-        return {name: text for name, text in self.general.items() if name not in hidden} | dict(specific)
+        return {name: text for name, text in self.general.items() if name not in hidden} | dict(
+            specific
+        )
 
     def asks(self, port: int | None = None) -> bool:
         """Whether a setting of the contract, other than IGNORE, is given for this port or for all."""
@@ -138,7 +156,9 @@ def labels_of(container: Container) -> Labels:
             port = int(match[1] or 0)
             names = general if port == 0 else by_port.setdefault(port, {})
             names[match[2].upper()] = Text(key, value)
-    return Labels(container.name, general, {port: texts for port, texts in by_port.items() if port <= 65535})
+    return Labels(
+        container.name, general, {port: texts for port, texts in by_port.items() if port <= 65535}
+    )
 
 
 def read(labels: Labels, port: int) -> PortLabels:
@@ -158,8 +178,12 @@ def read(labels: Labels, port: int) -> PortLabels:
     if wrong:
         raise Rejected("; ".join(wrong))  # all at once: they are mended in one go
     if values.get("hosts") or values.get("paths"):
-        values.setdefault("mode", "http")  # who names hosts or paths, which only http has, means http
-    return PortLabels(**values, attributes=MappingProxyType(dict(sorted(attributes.items())[:ITEMS_MAX])))
+        values.setdefault(
+            "mode", "http"
+        )  # who names hosts or paths, which only http has, means http
+    return PortLabels(
+        **values, attributes=MappingProxyType(dict(sorted(attributes.items())[:ITEMS_MAX]))
+    )
 
 
 def _is_attribute(name: str, value: str) -> bool:

@@ -15,7 +15,9 @@ _MAPPED = str.maketrans("_./", "---")
 _IMAGE_ID = re.compile(r"[0-9a-f]{12}|[0-9a-f]{64}")
 
 
-def names_of(container: Container, labels: Labels, ports: Sequence[int]) -> Mapping[int, str | Problem]:
+def names_of(
+    container: Container, labels: Labels, ports: Sequence[int]
+) -> Mapping[int, str | Problem]:
     """Return each port's service, or why it has none. `ports` are all that could be offered, in order."""
     own = {port: text for port in ports if (text := labels.specific(port).get("NAME"))}
     unnamed = [port for port in ports if port not in own]
@@ -40,14 +42,23 @@ def _derived(container: Container, unnamed: Sequence[int]) -> dict[int, str | Pr
 
 
 def _shared(
-    container: Container, labels: Labels, general: Text, unnamed: Sequence[int], taken: set[str | Problem]
+    container: Container,
+    labels: Labels,
+    general: Text,
+    unnamed: Sequence[int],
+    taken: set[str | Problem],
 ) -> dict[int, str | Problem]:
     """Give the one SERVICE_NAME to the one port it can mean; two ports of a container are never one service."""
     name = _given(container, general)
-    chosen = [port for port in unnamed if labels.specific(port)] if len(unnamed) > 1 else list(unnamed)
+    chosen = (
+        [port for port in unnamed if labels.specific(port)] if len(unnamed) > 1 else list(unnamed)
+    )
     if name in taken or len(chosen) == 1:
         kept = [] if name in taken else chosen
-        return {port: name if port in kept else _not_chosen(container, general, port) for port in unnamed}
+        return {
+            port: name if port in kept else _not_chosen(container, general, port)
+            for port in unnamed
+        }
     return dict.fromkeys(unnamed, _ambiguous(container, general, chosen or unnamed))
 
 

@@ -28,13 +28,17 @@ class Offers:
         self._said: dict[str, _Said] = {}
         self._records: dict[str, _Record] = {}
 
-    def of(self, containers: Iterable[Container], hints: Hints, policy: Policy) -> tuple[Offer, ...]:
+    def of(
+        self, containers: Iterable[Container], hints: Hints, policy: Policy
+    ) -> tuple[Offer, ...]:
         """Return what each container offers; who is not among them is forgotten."""
         before, self._said = self._said, {}
         for container in containers:
             asked = (container, hints.of(container.id), policy)
             said = before.get(container.id)
-            self._said[container.id] = said if said and said.asked == asked else _Said(asked, _offer(*asked))
+            self._said[container.id] = (
+                said if said and said.asked == asked else _Said(asked, _offer(*asked))
+            )
         return tuple(said.offer for said in self._said.values())
 
     def records(self, instances: Mapping[str, Instance]) -> dict[str, bytes]:

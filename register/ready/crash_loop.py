@@ -11,7 +11,9 @@ from register.docker.container import Container
 
 FLAPS = 2  # the first time somebody is unhealthy or paused, well is believed at once
 FLAPS_WITHIN_S = 60.0
-WELL_FOR_S = 10.0  # after the second time: a return to ready is one write, and so comes once in ten seconds
+WELL_FOR_S = (
+    10.0  # after the second time: a return to ready is one write, and so comes once in ten seconds
+)
 YOUNG_S = 10.0  # who crashes before, and is restarted by its policy, must first stay up for as long
 MIN_UP_MAX_S = 60.0  # as long as Docker's own back-off between two restarts
 
@@ -42,10 +44,14 @@ def well_from_s(life: Life, now_s: float) -> float:
 
 def is_looping(container: Container, life: Life, now_s: float) -> bool:
     """Whether a container must first stay up for a while."""
-    return life.min_up_s > 0 and (container.restarting or not container.running or now_s < life.due_s)
+    return life.min_up_s > 0 and (
+        container.restarting or not container.running or now_s < life.due_s
+    )
 
 
-def followed(lives: Mapping[str, Life], containers: Iterable[Container], now_s: float) -> dict[str, Life]:
+def followed(
+    lives: Mapping[str, Life], containers: Iterable[Container], now_s: float
+) -> dict[str, Life]:
     """Return the lives after one more list; who is not in it is forgotten."""
     return {
         container.id: _felt(_next(lives.get(container.id), container, now_s), container, now_s)
@@ -75,7 +81,9 @@ def _next(life: Life | None, container: Container, now_s: float) -> Life:
         return replace(life, started_ns=started_ns, seen_s=seen_s)
     young = now_s - life.seen_s < YOUNG_S or count > life.restart_count + 1
     min_up_s = _min_up_s(life.min_up_s) if young else 0.0
-    return replace(life, started_ns=started_ns, restart_count=count, seen_s=seen_s, min_up_s=min_up_s)
+    return replace(
+        life, started_ns=started_ns, restart_count=count, seen_s=seen_s, min_up_s=min_up_s
+    )
 
 
 def _min_up_s(before_s: float) -> float:

@@ -27,7 +27,9 @@ HELD_S = 0.25  # the userland proxy closes within a few milliseconds; on a busy 
 CONNECT_S = 1.0  # a SYN that gets no answer is dropped somewhere
 BLIND_S = 3.0  # without any answer for so long the port cannot be seen from here, and is published unprobed
 PAUSE_MIN_S, PAUSE_MAX_S = 0.001, 1.0  # a refusal by a neighbour takes a tenth of a millisecond
-PAUSE_PART = 0.1  # of the time waited so far: listening is noticed at most a tenth later than it began
+PAUSE_PART = (
+    0.1  # of the time waited so far: listening is noticed at most a tenth later than it began
+)
 AT_ONCE = 64  # probes; each holds a few descriptors, of which a process has 1024
 
 Outcome = Literal["accepted", "refused", "silent"]
@@ -152,7 +154,9 @@ class Prober:
 
     def _connect(self, probe: _Probe, address: tuple[str, int], direct: bool, now_s: float) -> None:
         try:
-            sock = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET, socket.SOCK_STREAM)
+            sock = socket.socket(
+                socket.AF_INET6 if ":" in address[0] else socket.AF_INET, socket.SOCK_STREAM
+            )
         except OSError as error:
             log.debug("cannot probe %s", Details(address=address, why=error))
             return
@@ -184,7 +188,11 @@ class Prober:
             self._unregister(route)
             self._selector.register(route.sock, selectors.EVENT_READ, route)
             return
-        outcomes: Mapping[int, Outcome] = {0: "accepted", errno.ECONNREFUSED: "refused", errno.ECONNRESET: "refused"}
+        outcomes: Mapping[int, Outcome] = {
+            0: "accepted",
+            errno.ECONNREFUSED: "refused",
+            errno.ECONNRESET: "refused",
+        }
         self._finish(route, outcomes.get(number, "silent"))
 
     def _expire(self, now_s: float) -> None:
@@ -224,7 +232,11 @@ class Prober:
         if verdict == "unprobed":
             log.warning(
                 "port cannot be probed from here, publishing it without %s",
-                Details(container=started.container[:12], port=started.port, announced=probe.target.announced),
+                Details(
+                    container=started.container[:12],
+                    port=started.port,
+                    announced=probe.target.announced,
+                ),
             )
         self.verdicts = MappingProxyType({**self.verdicts, started: verdict})
         self._on_verdict()

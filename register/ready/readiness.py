@@ -39,7 +39,9 @@ class Known:
     """What was found out about containers besides their lists."""
 
     verdicts: Mapping[Started, Verdict]
-    trusted: frozenset[Started]  # published by an earlier life of this registrar, which had probed them
+    trusted: frozenset[
+        Started
+    ]  # published by an earlier life of this registrar, which had probed them
     lives: Mapping[str, Life]
 
 
@@ -65,7 +67,9 @@ class Keys:
         return key_of(self.prefix, identity(self.host, instance))
 
 
-def desired(offers: Iterable[Offer], keys: Keys, known: Known, host_ip: str, now_s: float) -> Desired:
+def desired(
+    offers: Iterable[Offer], keys: Keys, known: Known, host_ip: str, now_s: float
+) -> Desired:
     """Return what shall stand in etcd now. `now_s` is the monotonic clock's."""
     instances: dict[str, Instance] = {}
     reasons: dict[str, Problem] = {}
@@ -79,7 +83,10 @@ def desired(offers: Iterable[Offer], keys: Keys, known: Known, host_ip: str, now
             reasons[offer.container.name] = _looping(offer.container)
             due.append(life.due_s)
             continue
-        aims = {instance.container_port: target_of(offer.container, instance, host_ip) for instance in offer.instances}
+        aims = {
+            instance.container_port: target_of(offer.container, instance, host_ip)
+            for instance in offer.instances
+        }
         ready = [i for i in offer.instances if _is_ready(aims[i.container_port], known)]
         targets += [target for target in aims.values() if target is not None]
         if flapping := now_s < (well_s := well_from_s(life, now_s)):
@@ -89,9 +96,15 @@ def desired(offers: Iterable[Offer], keys: Keys, known: Known, host_ip: str, now
             if (holder := holders[instance.address, instance.port]) is not offer.container:
                 reasons.update([_taken(offer.container, instance, holder)])
             else:
-                instances[keys.of(instance)] = replace(instance, state="draining") if flapping else instance
-        reasons.update(dict(_not_listening(offer.container, i) for i in offer.instances if i not in ready))
-    return Desired(instances, reasons, tuple(targets), min((s for s in due if s > now_s), default=None))
+                instances[keys.of(instance)] = (
+                    replace(instance, state="draining") if flapping else instance
+                )
+        reasons.update(
+            dict(_not_listening(offer.container, i) for i in offer.instances if i not in ready)
+        )
+    return Desired(
+        instances, reasons, tuple(targets), min((s for s in due if s > now_s), default=None)
+    )
 
 
 def target_of(container: Container, instance: Instance, host_ip: str) -> Target | None:
@@ -109,14 +122,20 @@ def target_of(container: Container, instance: Instance, host_ip: str) -> Target 
     )
 
 
-def proven(offers: Iterable[Offer], keys: Keys, published: Mapping[str, Instance], host_ip: str) -> frozenset[Started]:
+def proven(
+    offers: Iterable[Offer], keys: Keys, published: Mapping[str, Instance], host_ip: str
+) -> frozenset[Started]:
     """Return what an earlier life of this registrar has published at the same address, and so had probed."""
     pairs = [(offer.container, instance) for offer in offers for instance in offer.instances]
-    targets = {keys.of(instance): target_of(container, instance, host_ip) for container, instance in pairs}
+    targets = {
+        keys.of(instance): target_of(container, instance, host_ip) for container, instance in pairs
+    }
     return frozenset(
         target.started
         for key, target in targets.items()
-        if target and key in published and (published[key].address, published[key].port) == target.announced
+        if target
+        and key in published
+        and (published[key].address, published[key].port) == target.announced
     )
 
 
@@ -127,7 +146,11 @@ def _holders(offers: Iterable[Offer]) -> Mapping[tuple[str, int], Container]:
     """
 
     def order(offer: Offer) -> tuple[bool, int, str]:
-        return offer.container.network_mode == "host", offer.container.started_ns, offer.container.id
+        return (
+            offer.container.network_mode == "host",
+            offer.container.started_ns,
+            offer.container.id,
+        )
 
     holders: dict[tuple[str, int], Container] = {}
     for offer in sorted(offers, key=order):

@@ -9,7 +9,9 @@ from itertools import groupby
 
 from catalog.entries import Delete, Entry, Put
 
-BATCH = 100  # changes in one transaction: etcd takes 128 operations (--max-txn-ops), its fence included
+BATCH = (
+    100  # changes in one transaction: etcd takes 128 operations (--max-txn-ops), its fence included
+)
 
 Change = Put | Delete
 
@@ -32,7 +34,11 @@ def diff(published: Mapping[str, Entry], desired: Mapping[str, bytes], lease: in
         for key, value in sorted(desired.items())
         if not _stands(published.get(key), value, lease)
     )
-    deletes = tuple(Delete(key, entry.mod_revision) for key, entry in sorted(published.items()) if key not in desired)
+    deletes = tuple(
+        Delete(key, entry.mod_revision)
+        for key, entry in sorted(published.items())
+        if key not in desired
+    )
     return Changes(puts, deletes)
 
 
@@ -74,7 +80,9 @@ def _packed(groups: Iterable[tuple[Change, ...]]) -> Iterable[tuple[Change, ...]
         yield batch
 
 
-def applied(published: Mapping[str, Entry], batch: Iterable[Change], revision: int, lease: int) -> dict[str, Entry]:
+def applied(
+    published: Mapping[str, Entry], batch: Iterable[Change], revision: int, lease: int
+) -> dict[str, Entry]:
     """Return what is published after a transaction that went through."""
     after = dict(published)
     for change in batch:

@@ -20,7 +20,9 @@ class OwnKeys:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.entries: Mapping[str, Entry] | None = None  # None: not known, read them before the next write
+        self.entries: Mapping[str, Entry] | None = (
+            None  # None: not known, read them before the next write
+        )
         self._read_at = 0  # the revision of the last list
         self._written: set[int] = set()  # the revisions of our own writes since
         self._changed: deque[float] = deque()  # revisions of changes, as watched; not judged yet
@@ -55,7 +57,9 @@ class OwnKeys:
         """Make the changes in one transaction. Raises Unavailable or Conflict, and then nothing is known any more."""
         before = self.entries or {}
         self.entries = None
-        revision = self._store.write(batch, lease=claim.lease, fence=Fence(claim.owner_key, claim.revision))
+        revision = self._store.write(
+            batch, lease=claim.lease, fence=Fence(claim.owner_key, claim.revision)
+        )
         self._written.add(revision)
         self.entries = applied(before, batch, revision, claim.lease)
 

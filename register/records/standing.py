@@ -16,7 +16,9 @@ class Claim:
     lease: int
     owner_key: str
     revision: int
-    again: bool = False  # this life had another one, whose lease is gone with everything that was published
+    again: bool = (
+        False  # this life had another one, whose lease is gone with everything that was published
+    )
 
 
 @dataclass(slots=True)
@@ -29,5 +31,7 @@ class Standing:
     drained: str | None = None  # why nothing of this host is published
     # The publisher's
     settled: Claim | None = None  # everything that is published stands under this claim
-    listed_s: float = field(default_factory=time.monotonic)  # the last good list; at first the start
+    listed_s: float = field(
+        default_factory=time.monotonic
+    )  # the last good list; at first the start
     turned_s: float = field(default_factory=time.monotonic)  # the last time its loop went round

@@ -65,7 +65,11 @@ def test_any_text_is_parsed_or_rejected(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("endpoint", "text"),
-    [(Endpoint("10.0.0.1"), "10.0.0.1:2379"), (Endpoint("fd00::5", 1), "[fd00::5]:1"), (Endpoint("a", 2, True), "a:2")],
+    [
+        (Endpoint("10.0.0.1"), "10.0.0.1:2379"),
+        (Endpoint("fd00::5", 1), "[fd00::5]:1"),
+        (Endpoint("a", 2, True), "a:2"),
+    ],
 )
 def test_endpoint_reads_like_an_address(endpoint: Endpoint, text: str) -> None:
     assert str(endpoint) == text

@@ -32,7 +32,12 @@ def etcd3_folder() -> Path:
 
 def names_used_by_etcd3() -> set[str]:
     trees = [ast.parse(path.read_text()) for path in etcd3_folder().glob("*.py")]
-    dotted = {ast.unparse(node) for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    dotted = {
+        ast.unparse(node)
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+    }
     return {name.removeprefix("etcdrpc.") for name in dotted if name.startswith("etcdrpc.")}
 
 
@@ -52,7 +57,13 @@ def messages_of(files: Iterator[Any]) -> dict[str, Any]:
 
 
 def shape(field: Any) -> tuple[Any, ...]:
-    return field.number, field.type, field.label, field.type_name.rpartition(".")[2], field.HasField("oneof_index")
+    return (
+        field.number,
+        field.type,
+        field.label,
+        field.type_name.rpartition(".")[2],
+        field.HasField("oneof_index"),
+    )
 
 
 def test_every_name_that_etcd3_uses_exists() -> None:
@@ -79,7 +90,9 @@ def test_every_message_is_etcds_field_by_field() -> None:
 
 
 def enums_of(message: Any) -> dict[str, dict[str, int]]:
-    return {enum.name: {value.name: value.number for value in enum.value} for enum in message.enum_type}
+    return {
+        enum.name: {value.name: value.number for value in enum.value} for enum in message.enum_type
+    }
 
 
 def test_every_method_is_etcds() -> None:

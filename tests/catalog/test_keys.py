@@ -42,7 +42,10 @@ GIVEN = [
     (OwnerKey("h1"), "/services/v1/hosts/h1/owner"),
     (DrainedKey("h1"), "/services/v1/hosts/h1/drained"),
     (PurgeKey("h1"), "/services/v1/hosts/h1/purge"),
-    (InstanceKey("h1", "web", CONTAINER, 80), f"/services/v1/hosts/h1/instances/web/{CONTAINER}:80"),
+    (
+        InstanceKey("h1", "web", CONTAINER, 80),
+        f"/services/v1/hosts/h1/instances/web/{CONTAINER}:80",
+    ),
     (PortKey("web"), "/services/v1/ports/web"),
 ]
 
@@ -64,7 +67,9 @@ def test_two_keys_are_never_the_same(prefix: str, some: list[Key]) -> None:
 
 
 @given(
-    prefixes, st.text(max_size=80), st.sampled_from(["", "/v1/", "/v1/hosts/", "/v1/hosts/h/instances/", "/v1/ports/"])
+    prefixes,
+    st.text(max_size=80),
+    st.sampled_from(["", "/v1/", "/v1/hosts/", "/v1/hosts/h/instances/", "/v1/ports/"]),
 )
 def test_any_text_is_a_key_or_rejected(prefix: str, text: str, below: str) -> None:
     whole = f"{prefix}{below}{text}"
@@ -129,7 +134,9 @@ def test_what_is_not_of_the_layout_is_rejected(below: str) -> None:
     assert "\n" not in str(rejected.value)
 
 
-@pytest.mark.parametrize("text", ["", "/services", "/servicesv1/ports/a", "/services/v2/ports/a", "/other/v1/ports/a"])
+@pytest.mark.parametrize(
+    "text", ["", "/services", "/servicesv1/ports/a", "/services/v2/ports/a", "/other/v1/ports/a"]
+)
 def test_other_prefix_is_rejected(text: str) -> None:
     with pytest.raises(Rejected, match="does not start with /services/v1/"):
         parse_key("/services", text)

@@ -51,7 +51,9 @@ checks = st.builds(
 instances = st.builds(
     Instance,
     service=st.from_regex(rules.SERVICE_NAME, fullmatch=True),
-    address=st.ip_addresses().filter(lambda ip: not ip.is_multicast and not ip.is_unspecified).map(str),
+    address=st.ip_addresses()
+    .filter(lambda ip: not ip.is_multicast and not ip.is_unspecified)
+    .map(str),
     port=ports,
     container=st.text("0123456789abcdef", min_size=64, max_size=64),
     container_port=ports,
@@ -116,31 +118,78 @@ def test_what_the_first_records_did_not_have_is_written_only_if_it_says_somethin
     assert not record._LATER & json.loads(encode(first)).keys()
     assert not record._LATER & json.loads(encode(first))["check"].keys()
     assert json.loads(encode(dataclasses.replace(first, maxconn=5)))["maxconn"] == 5
-    assert json.loads(encode(dataclasses.replace(first, check=Check(grpc=True))))["check"]["grpc"] is True
+    assert (
+        json.loads(encode(dataclasses.replace(first, check=Check(grpc=True))))["check"]["grpc"]
+        is True
+    )
 
 
 def test_smallest_record_gets_the_defaults() -> None:
     instance = decode(json_of())
 
-    assert (instance.mode, instance.role, instance.state, instance.weight) == ("tcp", "real", "ready", 100)
-    assert (instance.check, instance.hosts, instance.tags, dict(instance.attributes)) == (Check(), (), (), {})
+    assert (instance.mode, instance.role, instance.state, instance.weight) == (
+        "tcp",
+        "real",
+        "ready",
+        100,
+    )
+    assert (instance.check, instance.hosts, instance.tags, dict(instance.attributes)) == (
+        Check(),
+        (),
+        (),
+        {},
+    )
 
 
 def test_unknown_fields_are_ignored() -> None:
-    assert decode(json_of(colour="blue", nested={"a": [1]}, check={"kind": "tcp", "colour": 1})) == decode(json_of())
+    assert decode(
+        json_of(colour="blue", nested={"a": [1]}, check={"kind": "tcp", "colour": 1})
+    ) == decode(json_of())
 
 
 @pytest.mark.parametrize(
     ("given", "canonical"),
-    [("10.0.0.1", "10.0.0.1"), ("FD00::0005", "fd00::5"), ("0:0:0:0:0:0:0:1", "::1"), ("127.0.0.1", "127.0.0.1")],
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("FD00::0005", "fd00::5"),
+        ("0:0:0:0:0:0:0:1", "::1"),
+        ("127.0.0.1", "127.0.0.1"),
+    ],
 )
 def test_address_becomes_canonical(given: str, canonical: str) -> None:
     assert decode(json_of(address=given)).address == canonical
 
 
 HOSTILE_NAMES = [
-    *("", " ", "A", "a_b", "a.b", "-a", "a-", "a\n", "a\n  bind *:22", "a b", "a\0", "../x", "a/b", "{{7*7}}"),
-    *("{% raw %}", "${jndi:ldap://x}", "$(id)", "`id`", "a;b", "a#b", 'a"b', "a'b", "a\\b", "%[env(HOME)]", "GLOBAL"),
+    *(
+        "",
+        " ",
+        "A",
+        "a_b",
+        "a.b",
+        "-a",
+        "a-",
+        "a\n",
+        "a\n  bind *:22",
+        "a b",
+        "a\0",
+        "../x",
+        "a/b",
+        "{{7*7}}",
+    ),
+    *(
+        "{% raw %}",
+        "${jndi:ldap://x}",
+        "$(id)",
+        "`id`",
+        "a;b",
+        "a#b",
+        'a"b',
+        "a'b",
+        "a\\b",
+        "%[env(HOME)]",
+        "GLOBAL",
+    ),
     *("☃", "\U0001f600", "ａ", "é", "\ud800", "x" * 64, "x" * 5000),
 ]
 
@@ -162,15 +211,43 @@ def test_service_names(name: str) -> None:
 WRONG: list[tuple[str, Any]] = [
     *(
         ("address", value)
-        for value in ("", "localhost", "1.2.3", "1.2.3.4/24", "0.0.0.0", "::", "224.0.0.1", "ff02::1")
+        for value in (
+            "",
+            "localhost",
+            "1.2.3",
+            "1.2.3.4/24",
+            "0.0.0.0",
+            "::",
+            "224.0.0.1",
+            "ff02::1",
+        )
     ),
     *(
         ("address", value)
-        for value in ("fe80::1%eth0", "010.0.0.1", " 10.0.0.1", "10.0.0.1\n", 167772161, None, ["::1"])
+        for value in (
+            "fe80::1%eth0",
+            "010.0.0.1",
+            " 10.0.0.1",
+            "10.0.0.1\n",
+            167772161,
+            None,
+            ["::1"],
+        )
     ),
-    *((name, value) for name in ("port", "container_port", "service_port") for value in (0, -1, 65536, "80", "80;")),
-    *((name, value) for name in ("port", "container_port") for value in (80.0, True, None, [80], {"a": 1}, 10**400)),
-    *(("container", value) for value in ("", "0" * 63, "0" * 65, "G" * 64, "A" * 64, "0" * 64 + "\n", None, 1)),
+    *(
+        (name, value)
+        for name in ("port", "container_port", "service_port")
+        for value in (0, -1, 65536, "80", "80;")
+    ),
+    *(
+        (name, value)
+        for name in ("port", "container_port")
+        for value in (80.0, True, None, [80], {"a": 1}, 10**400)
+    ),
+    *(
+        ("container", value)
+        for value in ("", "0" * 63, "0" * 65, "G" * 64, "A" * 64, "0" * 64 + "\n", None, 1)
+    ),
     *(("weight", value) for value in (-1, 257, "1", None, 1.5, False)),
     *(("mode", value) for value in ("TCP", "udp", "", None, 1, ["tcp"])),
     *(("role", value) for value in ("REAL", "main", None)),
@@ -186,26 +263,64 @@ WRONG: list[tuple[str, Any]] = [
     *(("hash_header", value) for value in ("X Y", "X:", "X\n", 1, "x" * 65)),
     *(("canary", value) for value in ("X Y", "X=", "=y", "X=a b", "X=a\n", 1)),
     *(("locality", value) for value in ("rack", "", None)),
-    *((name, value) for name in ("slow_start_ms", "maxconn") for value in (0, -1, "5", True, 10**12)),
+    *(
+        (name, value)
+        for name in ("slow_start_ms", "maxconn")
+        for value in (0, -1, "5", True, 10**12)
+    ),
     *(("check", {"grpc": value}) for value in (1, "yes", None)),
     *(("check", {"status": value}) for value in ("2xx", "99", "200;", "200 ", 200, "600")),
     *(("check", {"host": value}) for value in ("*.a", "a b", "a\n", 1, "-")),
     *(("timeout_ms", value) for value in (0, -5, "5s", 10**12)),
     *(
         ("hosts", value)
-        for value in ("a.b", ["a b"], ["A.b"], ["a..b"], ["*"], ["*a.b"], ["a.*"], [""], ["-a"], [1], {})
+        for value in (
+            "a.b",
+            ["a b"],
+            ["A.b"],
+            ["a..b"],
+            ["*"],
+            ["*a.b"],
+            ["a.*"],
+            [""],
+            ["-a"],
+            [1],
+            {},
+        )
     ),
-    *(("hosts", value) for value in (["a\n"], ["x" * 64], ["é.de"], ["a}"], [".".join(["a" * 60] * 5)], ["a"] * 65)),
-    *(("tags", value) for value in ("a", [1], ["a\n"], ["a\0"], ["a" * 256], ["\x7f"], ["\x9b"], ["a"] * 65, None)),
+    *(
+        ("hosts", value)
+        for value in (["a\n"], ["x" * 64], ["é.de"], ["a}"], [".".join(["a" * 60] * 5)], ["a"] * 65)
+    ),
+    *(
+        ("tags", value)
+        for value in ("a", [1], ["a\n"], ["a\0"], ["a" * 256], ["\x7f"], ["\x9b"], ["a"] * 65, None)
+    ),
     *(("tags", value) for value in (["\ud800"], ["a\udfffb"], ["a\u2028b"], ["a\u2029"])),
     *(
         ("attributes", value)
-        for value in ([], "a", {"a": 1}, {"a": None}, {"a\n": ""}, {"a": "\r"}, {"\ud800": ""}, None)
+        for value in (
+            [],
+            "a",
+            {"a": 1},
+            {"a": None},
+            {"a\n": ""},
+            {"a": "\r"},
+            {"\ud800": ""},
+            None,
+        )
     ),
     *(("attributes", value) for value in ({str(n): "" for n in range(65)}, {"a": {"b": "c"}})),
-    *((name, value) for name in ("container_name", "image", "zone") for value in ("\n", "\x1b[0m", "a" * 256, 1, None)),
+    *(
+        (name, value)
+        for name in ("container_name", "image", "zone")
+        for value in ("\n", "\x1b[0m", "a" * 256, 1, None)
+    ),
     ("zone", "\udc80"),
-    *(("check", value) for value in (None, "tcp", [], {"kind": "script"}, {"kind": None}, {"kind": ["tcp"]})),
+    *(
+        ("check", value)
+        for value in (None, "tcp", [], {"kind": "script"}, {"kind": None}, {"kind": ["tcp"]})
+    ),
     *(
         ("check", {"path": value})
         for value in ("", "health", "/a b", "/a\n", '/"', "/$x", "/#", "/\\", "/é", "/" * 256, None)
@@ -222,10 +337,14 @@ def test_wrong_value_is_rejected_by_name(field: str, value: Any) -> None:
 
     assert len(str(rejected.value)) < 400
     assert "\n" not in str(rejected.value)
-    str(rejected.value).encode()  # a message that cannot be logged would end the process that logs it
+    str(
+        rejected.value
+    ).encode()  # a message that cannot be logged would end the process that logs it
 
 
-@pytest.mark.parametrize("field", ["service", "address", "port", "container", "container_port", "service_port"])
+@pytest.mark.parametrize(
+    "field", ["service", "address", "port", "container", "container_port", "service_port"]
+)
 def test_missing_field_is_rejected_by_name(field: str) -> None:
     document = {name: value for name, value in GOOD.items() if name != field}
 
@@ -273,7 +392,9 @@ def test_what_is_no_record_is_rejected(value: bytes) -> None:
     assert "\n" not in str(rejected.value)
 
 
-@pytest.mark.parametrize("field", ["v", "service", "address", "port", "mode", "tags", "attributes", "check", "more"])
+@pytest.mark.parametrize(
+    "field", ["v", "service", "address", "port", "mode", "tags", "attributes", "check", "more"]
+)
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"path":', "}")])
 def test_nesting_of_any_depth_ends_in_rejection(field: str, opening: str, closing: str) -> None:
     rest = json.dumps({name: value for name, value in GOOD.items() if name != field})
@@ -293,13 +414,19 @@ def test_any_bytes_are_a_record_or_rejected(value: bytes) -> None:
 
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=10),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 
 
 @given(
-    st.dictionaries(st.sampled_from([field.name for field in dataclasses.fields(Instance)]), json_values, max_size=4)
+    st.dictionaries(
+        st.sampled_from([field.name for field in dataclasses.fields(Instance)]),
+        json_values,
+        max_size=4,
+    )
 )
 def test_any_values_are_a_record_or_rejected(fields: dict[str, Any]) -> None:
     decode_or_reject(json_of(**fields))

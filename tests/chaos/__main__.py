@@ -28,7 +28,11 @@ from tests.fleet.model import Witness
 FOLDER, RESULTS = Path(".run/chaos-fleet"), Path(".run/chaos")
 TWO_AT_ONCE = 0.2  # of the rounds
 # What needs a container started or ended on a host does not go with a host or an engine that cannot.
-NOT_TOGETHER = {frozenset(("containers", "engine")), frozenset(("containers", "host")), frozenset(("engine", "host"))}
+NOT_TOGETHER = {
+    frozenset(("containers", "engine")),
+    frozenset(("containers", "host")),
+    frozenset(("engine", "host")),
+}
 NUMBERS = (("SEED", 1), ("FROM", 1), ("ROUNDS", 20))
 CALM_S = 1.0  # calls go on this long before a fault and after quiescence
 
@@ -39,7 +43,9 @@ def draw(seed: int, kinds: tuple[type[Fault], ...]) -> Iterator[list[Fault]]:
     while True:
         for kind in dice.sample(kinds, len(kinds)):
             faults = [kind.draw(dice)]
-            if dice.random() < TWO_AT_ONCE and (others := [each for each in kinds if _may_join(kind, each)]):
+            if dice.random() < TWO_AT_ONCE and (
+                others := [each for each in kinds if _may_join(kind, each)]
+            ):
                 faults.append(dice.choice(others).draw(dice))
             yield faults
 
@@ -77,11 +83,15 @@ def _break(world: World, faults: list[Fault]) -> None:
     try:
         with ThreadPoolExecutor(len(faults)) as pool:
             for struck in [pool.submit(fault.strike, world) for fault in faults]:
-                with contextlib.suppress(*[LabError] * (len(faults) > 1)):  # one may keep the other from being done
+                with contextlib.suppress(
+                    *[LabError] * (len(faults) > 1)
+                ):  # one may keep the other from being done
                     struck.result()
     finally:
         for fault in faults:
-            with contextlib.suppress(OSError, LabError):  # what it did may be gone with what the other fault did
+            with contextlib.suppress(
+                OSError, LabError
+            ):  # what it did may be gone with what the other fault did
                 fault.heal(world)
         world.mend()
         world.clear()
@@ -92,7 +102,9 @@ def run(seed: int, rounds: range, kinds: tuple[type[Fault], ...], keep_going: bo
     played: list[Round] = []
     with contextlib.ExitStack() as stack:
         world = _new_world(stack)
-        for number, faults in zip(rounds, itertools.islice(draw(seed, kinds), rounds.start - 1, None), strict=False):
+        for number, faults in zip(
+            rounds, itertools.islice(draw(seed, kinds), rounds.start - 1, None), strict=False
+        ):
             world.fleet.note(f"round {number}: {' + '.join(map(str, faults))}")
             played.append(play(world, number, faults))
             print(report.line(played[-1], world.fleet.log[-1][0]), flush=True)
@@ -127,7 +139,9 @@ def main() -> int:
     """Return 0 if nothing was broken, 1 if something was, 2 if chaos itself could not run."""
     seed, first, last = (int(os.environ.get(name) or default) for name, default in NUMBERS)
     only = os.environ.get("ONLY", "")
-    kinds = tuple(kind for kind in CATALOGUE if any(words in kind.words() for words in only.split(",")))
+    kinds = tuple(
+        kind for kind in CATALOGUE if any(words in kind.words() for words in only.split(","))
+    )
     if os.geteuid() != 0 or not kinds:
         print("tandem: chaos takes root, and ONLY has to match a fault's name", file=sys.stderr)
         return 2

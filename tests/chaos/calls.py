@@ -39,7 +39,9 @@ class Calls:
         pairs = [(host, service) for service in services for host in hosts]
         with ThreadPoolExecutor(len(pairs)) as pool:
             self._loads = list(
-                pool.map(lambda pair: (*pair, pair[0].load(pair[1].port, pair[1].name, rate=RATE)), pairs)
+                pool.map(
+                    lambda pair: (*pair, pair[0].load(pair[1].port, pair[1].name, rate=RATE)), pairs
+                )
             )
         self.seen: list[Called] = []
 

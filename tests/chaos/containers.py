@@ -68,7 +68,14 @@ def end_container(fault: ContainerStopped | ContainerKilled, world: World, verb:
 def event_s(engine: Engine, container: str, action: str, since_s: float) -> float:
     """Return when, by the monotonic clock, the engine said that something happened; a busy one takes its time."""
     window = ("--since", f"{since_s:.6f}", "--until", f"{time.time():.6f}")
-    which = ("--filter", f"container={container}", "--filter", f"event={action}", "--format", "{{.TimeNano}}")
+    which = (
+        "--filter",
+        f"container={container}",
+        "--filter",
+        f"event={action}",
+        "--format",
+        "{{.TimeNano}}",
+    )
     times = engine.docker("events", *window, *which).split()
     return time.monotonic() - (time.time() - int(times[0]) / 1e9) if times else time.monotonic()
 
@@ -85,8 +92,14 @@ class ContainerOutOfMemory(Fault):
     def strike(self, world: World) -> None:
         host, service = world.host(self.host), world.service(self.service)
         limits = ("--memory", "40m", "--memory-swap", "40m", "--entrypoint", "python3")
-        settings = {"SERVICE_NAME": service.name, "SERVICE_PORT": str(service.port), "SERVICE_MODE": service.mode}
-        container = host.engine.run(WHOAMI, "-P", *limits, command=("-IS", "-c", GREEDY), **settings)
+        settings = {
+            "SERVICE_NAME": service.name,
+            "SERVICE_PORT": str(service.port),
+            "SERVICE_MODE": service.mode,
+        }
+        container = host.engine.run(
+            WHOAMI, "-P", *limits, command=("-IS", "-c", GREEDY), **settings
+        )
         world.add(host, container)
         world.excuse(modes=["tcp"], for_s=20)
         world.measure("it is killed", 20, lambda: container not in host.engine.running())
@@ -201,12 +214,25 @@ class HealthFlaps(Fault):
 
     def strike(self, world: World) -> None:
         host, service = world.host(self.host), world.side_service()
-        check = ("--health-cmd", "python3 -IS /whoami.py check", "--health-interval", "1s", "--health-retries", "1")
+        check = (
+            "--health-cmd",
+            "python3 -IS /whoami.py check",
+            "--health-interval",
+            "1s",
+            "--health-retries",
+            "1",
+        )
         flapping = world.run(service, host, *check)
         world.measure("all hosts call it", 10, lambda: world.is_called_everywhere(flapping))
         port = int(host.engine.docker("port", flapping, "8000").splitlines()[0].rpartition(":")[2])
         for turn in range(int(self.seconds / 2)):
-            fetch(host.namespace, host.address, port, f"/health/{'on' if turn % 2 else 'off'}", method="POST")
+            fetch(
+                host.namespace,
+                host.address,
+                port,
+                f"/health/{'on' if turn % 2 else 'off'}",
+                method="POST",
+            )
             world.wait(2)
 
 
@@ -223,7 +249,11 @@ class LastInstanceStopped(Fault):
         only = world.run(service, world.host(self.host))
         world.measure("all hosts call it", 5, lambda: world.is_called_everywhere(only))
         world.host(self.host).engine.docker("kill", only)
-        world.measure("503 on each host", GONE_S, lambda: _statuses(world, service) == [503] * len(world.fleet.hosts))
+        world.measure(
+            "503 on each host",
+            GONE_S,
+            lambda: _statuses(world, service) == [503] * len(world.fleet.hosts),
+        )
 
 
 @dataclass(frozen=True)
@@ -238,8 +268,12 @@ class Deploy(Fault):
         service = world.service(self.service)
         for host in world.fleet.hosts:
             old = world.container(service.name, host.name)
-            new = host.whoami(service.name, service.port, SERVICE_MODE=service.mode, GENERATION=f"after{old[:6]}")
-            world.measure("all hosts call the new one", 1.5, partial(world.is_called_everywhere, new))
+            new = host.whoami(
+                service.name, service.port, SERVICE_MODE=service.mode, GENERATION=f"after{old[:6]}"
+            )
+            world.measure(
+                "all hosts call the new one", 1.5, partial(world.is_called_everywhere, new)
+            )
             world.ended.add(old)
             world.excuse(modes=["tcp"], for_s=COMMAND_S)
             host.engine.docker("stop", old)

@@ -48,7 +48,9 @@ class EngineEnded(Fault):
         world.wait(1)
         host.engine.start()
         host.engine.wait()
-        world.measure("their records are gone", GONE_S, lambda: not any(map(world.is_recorded, lost)))
+        world.measure(
+            "their records are gone", GONE_S, lambda: not any(map(world.is_recorded, lost))
+        )
 
 
 @dataclass(frozen=True)
@@ -64,5 +66,7 @@ class EngineHung(Fault):
     def strike(self, world: World) -> None:
         host = world.host(self.host)
         host.engine.pause()
-        world.measure("/readyz says so", TOLD_S, lambda: host.get(REGISTER_PORT, "/readyz").status != 200)
+        world.measure(
+            "/readyz says so", TOLD_S, lambda: host.get(REGISTER_PORT, "/readyz").status != 200
+        )
         world.wait(self.seconds)

@@ -27,8 +27,15 @@ class HostDied(Fault):
         world.excuse(modes=["tcp"], for_s=CUT_S)
         since_s = time.monotonic()
         host.die()
-        world.measure("no host calls it", NOTICED_S, lambda: not any(world.is_called(c, others) for c in lost), since_s)
-        world.measure("its keys are gone", host.ttl_s + 1, lambda: not _keys(world, self.host), since_s)
+        world.measure(
+            "no host calls it",
+            NOTICED_S,
+            lambda: not any(world.is_called(c, others) for c in lost),
+            since_s,
+        )
+        world.measure(
+            "its keys are gone", host.ttl_s + 1, lambda: not _keys(world, self.host), since_s
+        )
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,10 @@ from tests.chaos.fault import Fault
 from tests.chaos.world import Measure, World
 from tests.fleet.model import Witness, deleted, reloads
 
-WRITES_AT_ONCE, WRITES_EACH_S = 6, 0.2  # of one record (I6); docker-register's own bound is two in ten seconds
+WRITES_AT_ONCE, WRITES_EACH_S = (
+    6,
+    0.2,
+)  # of one record (I6); docker-register's own bound is two in ten seconds
 RELOADS_AT_ONCE, RELOADS_EACH_S = 10, 0.5  # of one HAProxy (I6)
 
 
@@ -57,7 +60,9 @@ class Judge:
         yield from self._history(done.seconds)
         yield from (f"I6: {words}" for words in self._reload_rate(done.seconds))
         if not any(fault.new_store for fault in self._faults):
-            yield from (f"I4: an applied revision went back: {words}" for words in witness.backwards())
+            yield from (
+                f"I4: an applied revision went back: {words}" for words in witness.backwards()
+            )
         left = witness.left_without_cause(excused=self._world.ended)
         yield from (f"I7: {words} went out of use without cause" for words in left)
         if len(self._faults) == 1:
@@ -70,7 +75,11 @@ class Judge:
             done.longest_ms = max(done.longest_ms, called.load.longest_ms())
             unexcused: collections.Counter[str] = collections.Counter()
             for began_ns, how in called.lost():
-                excuses = [e for e in self._world.excuses if called.host in e.hosts and called.service.mode in e.modes]
+                excuses = [
+                    e
+                    for e in self._world.excuses
+                    if called.host in e.hosts and called.service.mode in e.modes
+                ]
                 if any(excuse.since_ns <= began_ns <= excuse.until_ns for excuse in excuses):
                     done.lost += 1
                 else:
@@ -89,7 +98,11 @@ class Judge:
         history = [event for event in history if _host_of(event) in self._reloads]
         if not any(fault.loses_records for fault in self._faults):
             ended = {container[:12] for container in self._world.ended}
-            gone = [key for key in deleted(history) if not (isinstance(key, InstanceKey) and key.container in ended)]
+            gone = [
+                key
+                for key in deleted(history)
+                if not (isinstance(key, InstanceKey) and key.container in ended)
+            ]
             yield from (f"I5: deleted without cause: {key}" for key in gone)
         yield from _write_rate(history, seconds)
 
@@ -121,7 +134,10 @@ def _i2(hosts: Sequence[Host]) -> Iterator[str]:
         except LabError as error:
             yield f"I2: {host.name}: {error}"
         try:
-            written, running = _find(r"description (\S+)", file.read_text), _find(r"description: (\S+)", _info(host))
+            written, running = (
+                _find(r"description (\S+)", file.read_text),
+                _find(r"description: (\S+)", _info(host)),
+            )
         except OSError as error:
             yield f"I2: {host.name}: {error}"
             continue
@@ -141,7 +157,11 @@ def _find(pattern: str, read: Callable[[], str]) -> str:
 def _write_rate(history: Sequence[Event], seconds: float) -> Iterator[str]:
     most = WRITES_AT_ONCE + WRITES_EACH_S * seconds
     writes = collections.Counter(event.key for event in history if "/instances/" in event.key)
-    yield from (f"I6: {count} writes of {key} in {seconds:.0f} s" for key, count in writes.items() if count > most)
+    yield from (
+        f"I6: {count} writes of {key} in {seconds:.0f} s"
+        for key, count in writes.items()
+        if count > most
+    )
 
 
 def _measures(done: Round, well_s: float) -> Iterator[str]:

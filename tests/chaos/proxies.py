@@ -30,7 +30,9 @@ class HaproxyKilled(Fault):
         world.excuse(hosts=[self.host], for_s=BACK_S)
         since_s = time.monotonic()
         os.kill(pids[-1 if self.politely else 0], signal.SIGKILL)
-        world.measure("the old one is gone", BACK_S, lambda: not set(pids) & set(host.haproxy_pids()), since_s)
+        world.measure(
+            "the old one is gone", BACK_S, lambda: not set(pids) & set(host.haproxy_pids()), since_s
+        )
         world.measure("calls succeed", BACK_S, lambda: all(_answers(world, self.host)), since_s)
         world.wait(1)
 
@@ -89,11 +91,17 @@ class PortTaken(Fault):
         try:
             world.wait(0.5)
             only = world.run(service, world.others(self.host)[0])
-            world.measure("others call it", 5, lambda: world.is_called_everywhere(only, world.others(self.host)))
+            world.measure(
+                "others call it",
+                5,
+                lambda: world.is_called_everywhere(only, world.others(self.host)),
+            )
             world.wait(2)
         finally:
             other.kill()
 
 
 def _answers(world: World, host: str) -> list[bool]:
-    return [world.host(host).get(service.port, timeout_s=1).status == 200 for service in world.services]
+    return [
+        world.host(host).get(service.port, timeout_s=1).status == 200 for service in world.services
+    ]

@@ -11,7 +11,16 @@ from tests.chaos.fault import Fault
 from tests.chaos.judge import Round
 
 LOG_LINES, LOG_WIDTH = 8, 220
-HEAD = ("fault", "rows", "times", "alone", "worst bound seen (measure)", "calls lost", "slowest call", "")
+HEAD = (
+    "fault",
+    "rows",
+    "times",
+    "alone",
+    "worst bound seen (measure)",
+    "calls lost",
+    "slowest call",
+    "",
+)
 
 
 def line(done: Round, began_s: float) -> str:
@@ -24,7 +33,11 @@ def line(done: Round, began_s: float) -> str:
 def table(rounds: Sequence[Round]) -> str:
     """Return the table of all kinds that were run, as Markdown."""
     kinds = dict.fromkeys(type(fault) for done in rounds for fault in done.faults)
-    rows = [HEAD, tuple("---" for _ in HEAD), *(_row(kind, rounds) for kind in sorted(kinds, key=_order))]
+    rows = [
+        HEAD,
+        tuple("---" for _ in HEAD),
+        *(_row(kind, rounds) for kind in sorted(kinds, key=_order)),
+    ]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -45,7 +58,9 @@ def summary(rounds: Sequence[Round], seed: int) -> str:
 def write(folder: Path, rounds: Sequence[Round], seed: int) -> None:
     """Write both files of a run."""
     folder.mkdir(parents=True, exist_ok=True)
-    documents = [{**asdict(done), "faults": [str(fault) for fault in done.faults]} for done in rounds]
+    documents = [
+        {**asdict(done), "faults": [str(fault) for fault in done.faults]} for done in rounds
+    ]
     (folder / f"{seed}.json").write_text(json.dumps(documents, indent=1) + "\n")
     (folder / f"{seed}.md").write_text(f"{summary(rounds, seed)}\n\n{table(rounds)}\n")
 
@@ -57,8 +72,14 @@ def last_words(fleet: Fleet, folder: Path) -> str:
     for host in fleet.hosts:
         for process in (host.register, host.discover):
             shutil.copy(process.log_file, folder / f"{host.name}-{process.name}.log")
-            own = [words for words in process.log.splitlines() if words[:2] == "20"]  # HAProxy speaks there, too
-            said += ["", f"--- {host.name} {process.name}", *(words[:LOG_WIDTH] for words in own[-LOG_LINES:])]
+            own = [
+                words for words in process.log.splitlines() if words[:2] == "20"
+            ]  # HAProxy speaks there, too
+            said += [
+                "",
+                f"--- {host.name} {process.name}",
+                *(words[:LOG_WIDTH] for words in own[-LOG_LINES:]),
+            ]
     return "\n".join(said)
 
 
@@ -77,7 +98,11 @@ def _row(kind: type[Fault], rounds: Sequence[Round]) -> tuple[str, ...]:
         _worst(alone) or "–",
         str(sum(done.lost for done in alone)),
         f"{max((done.longest_ms for done in alone), default=0):.0f} ms",
-        "✗" if any(done.broken for done in alone) else "✗ with another" if any(d.broken for d in all_of) else "ok",
+        "✗"
+        if any(done.broken for done in alone)
+        else "✗ with another"
+        if any(d.broken for d in all_of)
+        else "ok",
     )
 
 
@@ -86,4 +111,6 @@ def _worst(rounds: Iterable[Round]) -> str:
     worst: dict[str, tuple[float, float]] = {}
     for each in (measure for done in rounds for measure in done.measures):
         worst[each.what] = max(worst.get(each.what, (0.0, 0.0)), (each.seconds, each.bound_s))
-    return "; ".join(f"{what} {seconds:.2f} s (≤ {bound:g} s)" for what, (seconds, bound) in worst.items())
+    return "; ".join(
+        f"{what} {seconds:.2f} s (≤ {bound:g} s)" for what, (seconds, bound) in worst.items()
+    )

@@ -9,7 +9,14 @@ from tests.chaos.fault import Fault
 from tests.chaos.world import World
 
 
-def starve(world: World, processes: Sequence[Process], seconds: float, *, stopped_s: float, running_s: float) -> None:
+def starve(
+    world: World,
+    processes: Sequence[Process],
+    seconds: float,
+    *,
+    stopped_s: float,
+    running_s: float,
+) -> None:
     """Let processes run for moments only."""
     for _ in range(int(seconds / (stopped_s + running_s))):
         for process in processes:

@@ -85,7 +85,9 @@ class RegistrarDoubled(Fault):
 @contextlib.contextmanager
 def second_registrar(host: Host) -> Iterator[Process]:
     """Run one more docker-register for a host meanwhile."""
-    command = [word.replace(f":{REGISTER_PORT}", f":{SECOND_PORT}") for word in host.register.command]
+    command = [
+        word.replace(f":{REGISTER_PORT}", f":{SECOND_PORT}") for word in host.register.command
+    ]
     second = Process(host.folder, "register2", command, HOUSE)
     second.log_file.unlink(missing_ok=True)
     second.start()
@@ -175,7 +177,9 @@ class TemplateEdited(Fault):
     def strike(self, world: World) -> None:
         host = world.host(self.host)
         world.write_template(host, world.template.replace(LINE, EDITED))
-        world.measure("the edit is in use", 2, lambda: EDITED in (host.state_dir / "haproxy.cfg").read_text())
+        world.measure(
+            "the edit is in use", 2, lambda: EDITED in (host.state_dir / "haproxy.cfg").read_text()
+        )
 
     def heal(self, world: World) -> None:
         world.write_template(world.host(self.host), world.template)
@@ -192,7 +196,9 @@ class TemplateEditedAgain(Fault):
     def strike(self, world: World) -> None:
         host = world.host(self.host)
         for number in range(10):
-            world.write_template(host, world.template.replace(LINE, f"timeout client-fin {40 + number}s"))
+            world.write_template(
+                host, world.template.replace(LINE, f"timeout client-fin {40 + number}s")
+            )
             world.wait(0.5)
 
     def heal(self, world: World) -> None:

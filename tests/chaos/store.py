@@ -107,7 +107,9 @@ class QuorumSilent(Fault):
     rows = (27,)
     group = "store"
     lasts_s = (5, 30)
-    loses_records = True  # a leader that wakes finds the leases over that nobody could keep alive meanwhile
+    loses_records = (
+        True  # a leader that wakes finds the leases over that nobody could keep alive meanwhile
+    )
     how_many: int
     seconds: float
 
@@ -143,7 +145,9 @@ class PrefixDeleted(Fault):
     def strike(self, world: World) -> None:
         before = set(world.fleet.instances())
         world.fleet.etcd.ctl("del", "--prefix", "/services/")
-        world.measure("all is written anew", REPAIRED_S, lambda: set(world.fleet.instances()) == before)
+        world.measure(
+            "all is written anew", REPAIRED_S, lambda: set(world.fleet.instances()) == before
+        )
 
 
 @dataclass(frozen=True)
@@ -161,7 +165,9 @@ class RecordDeleted(Fault):
         world.ended.add(container)
         keys = [key for key in world.fleet.instances() if container[:12] in key]
         world.fleet.etcd.ctl("del", keys[0])
-        world.measure("all hosts call it", COMPARED_S, lambda: world.is_called_everywhere(container))
+        world.measure(
+            "all hosts call it", COMPARED_S, lambda: world.is_called_everywhere(container)
+        )
 
 
 @dataclass(frozen=True)
@@ -175,10 +181,14 @@ class LeaseRevoked(Fault):
 
     def strike(self, world: World) -> None:
         before = set(world.fleet.instances())
-        text = world.fleet.etcd.ctl("get", f"/services/v1/hosts/{self.host}/owner", "--write-out=json")
+        text = world.fleet.etcd.ctl(
+            "get", f"/services/v1/hosts/{self.host}/owner", "--write-out=json"
+        )
         lease = json.loads(text)["kvs"][0]["lease"]
         world.fleet.etcd.ctl("lease", "revoke", f"{lease:x}")
-        world.measure("all is written anew", NOTICED_S, lambda: set(world.fleet.instances()) == before)
+        world.measure(
+            "all is written anew", NOTICED_S, lambda: set(world.fleet.instances()) == before
+        )
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,13 @@ def test_ten_thousand_services_follow_twenty_changes_a_second(tmp_path: Path) ->
     tmp_path.chmod(0o755)
     with Etcd(tmp_path / "etcd") as etcd:
         store = Store(etcd.access)
-        put_all(store, {key(one): encode(one) for one in (of_service(number, 0) for number in range(SERVICES))})
+        put_all(
+            store,
+            {
+                key(one): encode(one)
+                for one in (of_service(number, 0) for number in range(SERVICES))
+            },
+        )
         discover = Discover(folder, etcd.endpoint)
         discover.start()
         try:
@@ -39,7 +45,9 @@ def test_ten_thousand_services_follow_twenty_changes_a_second(tmp_path: Path) ->
             store.close()
 
     p50, p99 = statistics.median(took), took[len(took) * 99 // 100]
-    print(f"{len(took)} changes applied: p50 {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms; {cores:.2f} of a core")
+    print(
+        f"{len(took)} changes applied: p50 {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms; {cores:.2f} of a core"
+    )
     assert len(took) == CHANGES
     assert p99 <= APPLIED_S
     assert cores <= CORES
@@ -75,7 +83,9 @@ def toggle(store: Store, number: int, there: set[int]) -> None:
 def is_served(discover: Discover, number: int) -> bool:
     """Whether HAProxy has the second instance of a service, and calls it."""
     one = of_service(number, 1)
-    answer = discover.haproxy.adapter.ask(f"@1 show servers state {name_of(one.service, FIRST_PORT + number)}")
+    answer = discover.haproxy.adapter.ask(
+        f"@1 show servers state {name_of(one.service, FIRST_PORT + number)}"
+    )
     return any(f" {one.address} 2 0 " in row for row in answer.splitlines())
 
 
@@ -83,4 +93,6 @@ def of_service(number: int, which: int) -> Instance:
     """Return the first or the second instance of a service."""
     address = f"127.{which + 1}.{number // 250}.{number % 250 + 1}"
     port, check = FIRST_PORT + number, Check(kind="none")
-    return instance(number * 2 + which, f"s{number}", address=address, port=9000, service_port=port, check=check)
+    return instance(
+        number * 2 + which, f"s{number}", address=address, port=9000, service_port=port, check=check
+    )

@@ -15,7 +15,11 @@ COUNT, INSTANCES, TTL_S, AWAY_S = 100, 200, 15, 25
 
 
 def test_a_hundred_registrars_after_an_outage(tmp_path: Path) -> None:
-    with Etcd(tmp_path) as etcd, Herd(etcd, COUNT, INSTANCES, TTL_S) as herd, Writes(etcd, HOSTS) as writes:
+    with (
+        Etcd(tmp_path) as etcd,
+        Herd(etcd, COUNT, INSTANCES, TTL_S) as herd,
+        Writes(etcd, HOSTS) as writes,
+    ):
         wait_for(lambda: herd.settled() == COUNT, 240, "all published")
         leases = herd.leases()
         away(etcd, writes)

@@ -83,11 +83,23 @@ class World:
             host.discover.stop()
             kept = host.folder / "state.kept"
             shutil.copytree(host.state_dir, kept)
-            run("mount", "-t", "tmpfs", "-o", f"size={STATE_SIZE},mode=755", "tmpfs", str(host.state_dir))
+            run(
+                "mount",
+                "-t",
+                "tmpfs",
+                "-o",
+                f"size={STATE_SIZE},mode=755",
+                "tmpfs",
+                str(host.state_dir),
+            )
             shutil.copytree(kept, host.state_dir, dirs_exist_ok=True)
             (host.folder / "template").mkdir()
             self.write_template(host, self.template)
-            host.discover.command = [*host.discover.command, "--template", str(self._template_of(host))]
+            host.discover.command = [
+                *host.discover.command,
+                "--template",
+                str(self._template_of(host)),
+            ]
             host.discover.start()
 
     # -- who is who
@@ -114,7 +126,9 @@ class World:
 
     def run(self, service: Service, host: Host, *flags: str, **environment: str) -> str:
         """Start one more instance that this round removes; returns its full id."""
-        container = host.whoami(service.name, service.port, *flags, SERVICE_MODE=service.mode, **environment)
+        container = host.whoami(
+            service.name, service.port, *flags, SERVICE_MODE=service.mode, **environment
+        )
         return self.add(host, container)
 
     def add(self, host: Host, container: str) -> str:
@@ -125,7 +139,11 @@ class World:
 
     def run_on_port(self, service: Service, host: Host, port: int) -> str:
         """Start an instance that is published on this port of the host."""
-        settings = {"SERVICE_NAME": service.name, "SERVICE_PORT": str(service.port), "SERVICE_MODE": service.mode}
+        settings = {
+            "SERVICE_NAME": service.name,
+            "SERVICE_PORT": str(service.port),
+            "SERVICE_MODE": service.mode,
+        }
         return self.add(host, host.engine.run(WHOAMI, "-p", f"{port}:8000", **settings))
 
     def clear(self) -> None:
@@ -153,12 +171,16 @@ class World:
 
     # -- what a fault may do
 
-    def excuse(self, *, modes: Iterable[str] = ("http", "tcp"), hosts: Iterable[str] = (), for_s: float) -> None:
+    def excuse(
+        self, *, modes: Iterable[str] = ("http", "tcp"), hosts: Iterable[str] = (), for_s: float
+    ) -> None:
         """Allow calls to be lost that are under way now or begin within so many seconds; from all hosts or some."""
         now_ns = time.time_ns()
         hosts = tuple(hosts) or tuple(host.name for host in self.fleet.hosts)
         # a call that is under way began at most as long ago as callers wait
-        self.excuses.append(Excuse(hosts, tuple(modes), now_ns - 5 * 10**9, now_ns + int(for_s * 1e9)))
+        self.excuses.append(
+            Excuse(hosts, tuple(modes), now_ns - 5 * 10**9, now_ns + int(for_s * 1e9))
+        )
 
     def measure(
         self,
@@ -194,8 +216,12 @@ class World:
 
     def is_called(self, container: str, hosts: Iterable[Host] = ()) -> bool:
         """Whether any of the hosts (default: all) would send new calls to a container. Raises OSError."""
-        servers = [server for host in hosts or self.fleet.hosts for server in host.servers().values()]
-        return any(each.up and each.weight > 0 and each.name.startswith(container[:12]) for each in servers)
+        servers = [
+            server for host in hosts or self.fleet.hosts for server in host.servers().values()
+        ]
+        return any(
+            each.up and each.weight > 0 and each.name.startswith(container[:12]) for each in servers
+        )
 
     def is_called_everywhere(self, container: str, hosts: Iterable[Host] = ()) -> bool:
         return all(self.is_called(container, [host]) for host in hosts or self.fleet.hosts)

@@ -23,8 +23,12 @@ from tests.parts.records import entry, instance
 from tests.parts.wait import wait_for
 
 
-def local(number: int, port: int, service_port: int, service: str = "whoami", **changes) -> Instance:
-    return instance(number, service, address="127.0.0.1", port=port, service_port=service_port, **changes)
+def local(
+    number: int, port: int, service_port: int, service: str = "whoami", **changes
+) -> Instance:
+    return instance(
+        number, service, address="127.0.0.1", port=port, service_port=service_port, **changes
+    )
 
 
 def calls(port: int, times: int = 12, **headers: str) -> Counter[str]:
@@ -69,7 +73,9 @@ def echo(name: str) -> Iterator[int]:
 def status(discover: Discover, listener: str) -> str:
     """Return what HAProxy's page says of the one server of a listener: UP or DOWN."""
     rows = [row.split(",") for row in get(discover.stats, "/;csv")[1].splitlines()]
-    [found] = [row[17] for row in rows if row[0] == listener and row[1] not in ("FRONTEND", "BACKEND")]
+    [found] = [
+        row[17] for row in rows if row[0] == listener and row[1] not in ("FRONTEND", "BACKEND")
+    ]
     return found
 
 
@@ -100,7 +106,9 @@ class Line:
         self._socket.close()
 
 
-def test_a_real_instance_takes_over_from_a_stub_on_a_connection_that_stays(etcd: Etcd, discover: Discover) -> None:
+def test_a_real_instance_takes_over_from_a_stub_on_a_connection_that_stays(
+    etcd: Etcd, discover: Discover
+) -> None:
     port = free_port()
     with backends("stub", "real") as (stub, real):
         publish(etcd, local(1, stub, port, role="stub", mode="http"))
@@ -126,7 +134,9 @@ def test_a_real_instance_takes_over_from_a_stub_on_a_connection_that_stays(etcd:
 
 
 @pytest.mark.parametrize(("policy", "reconnects"), [("supersede", 1), ("fallback", 0)])
-def test_a_tcp_client_of_a_stub_is_told_once(etcd: Etcd, discover: Discover, policy: str, reconnects: int) -> None:
+def test_a_tcp_client_of_a_stub_is_told_once(
+    etcd: Etcd, discover: Discover, policy: str, reconnects: int
+) -> None:
     port = free_port()
     with echo("stub") as stub, echo("real") as real:
         publish(etcd, local(1, stub, port, role="stub", stub_policy=policy))
@@ -152,15 +162,24 @@ def test_stubs_beside_real_instances(etcd: Etcd, discover: Discover) -> None:
     with backends("stub", "real", "stub2", "real2") as (stub, real, stub2, real2):
         publish(etcd, local(1, stub, pinned, "pinned", role="stub", stub_policy="pin", mode="http"))
         publish(etcd, local(2, real, pinned, "pinned", mode="http"))
-        publish(etcd, local(3, stub2, shared, "shared", role="stub", stub_policy="share=25%", mode="http"))
+        publish(
+            etcd,
+            local(3, stub2, shared, "shared", role="stub", stub_policy="share=25%", mode="http"),
+        )
         publish(etcd, local(4, real2, shared, "shared", mode="http"))
         discover.wait_said("shared:" + str(shared))
 
         wait_for(lambda: calls(pinned) == {"stub": 12}, 10, "a pinned stub keeps its callers")
-        wait_for(lambda: calls(shared, 40) == {"stub2": 10, "real2": 30}, 10, "a quarter goes to the stub")
+        wait_for(
+            lambda: calls(shared, 40) == {"stub2": 10, "real2": 30},
+            10,
+            "a quarter goes to the stub",
+        )
 
 
-def test_near_instances_are_called_first_and_far_ones_when_they_are_gone(etcd: Etcd, tmp_path) -> None:
+def test_near_instances_are_called_first_and_far_ones_when_they_are_gone(
+    etcd: Etcd, tmp_path
+) -> None:
     port = free_port()
     (folder := tmp_path / "near").mkdir()
     tmp_path.chmod(0o755)
@@ -185,13 +204,25 @@ def test_near_instances_are_called_first_and_far_ones_when_they_are_gone(etcd: E
 def test_a_canary_gets_the_calls_that_ask_for_it(etcd: Etcd, discover: Discover) -> None:
     port = free_port()
     with backends("old", "new") as (old, new):
-        publish(etcd, local(1, old, port, mode="http"), local(2, new, port, mode="http", canary="X-Canary", weight=0))
-        wait_for(lambda: calls(port, 6, **{"X-Canary": "yes"}) == {"new": 6}, 10, "the canary is asked for")
+        publish(
+            etcd,
+            local(1, old, port, mode="http"),
+            local(2, new, port, mode="http", canary="X-Canary", weight=0),
+        )
+        wait_for(
+            lambda: calls(port, 6, **{"X-Canary": "yes"}) == {"new": 6},
+            10,
+            "the canary is asked for",
+        )
 
         assert calls(port) == {"old": 12}
 
-        publish(etcd, local(2, new, port, mode="http", canary="X-Canary", weight=0, state="draining"))
-        wait_for(lambda: calls(port, 6, **{"X-Canary": "yes"}) == {"old": 6}, 10, "the canary is gone")
+        publish(
+            etcd, local(2, new, port, mode="http", canary="X-Canary", weight=0, state="draining")
+        )
+        wait_for(
+            lambda: calls(port, 6, **{"X-Canary": "yes"}) == {"old": 6}, 10, "the canary is gone"
+        )
 
 
 def test_the_same_header_goes_to_the_same_instance(etcd: Etcd, discover: Discover) -> None:
@@ -199,7 +230,13 @@ def test_the_same_header_goes_to_the_same_instance(etcd: Etcd, discover: Discove
     with backends("a", "b", "c") as (a, b, c):
         for number, it in enumerate((a, b, c), start=1):
             publish(etcd, local(number, it, port, mode="http", hash_header="X-User"))
-        wait_for(lambda: len(set(chain(*(calls(port, 1, **{"X-User": f"u{n}"}) for n in range(20))))) == 3, 10, "all")
+        wait_for(
+            lambda: (
+                len(set(chain(*(calls(port, 1, **{"X-User": f"u{n}"}) for n in range(20))))) == 3
+            ),
+            10,
+            "all",
+        )
 
         assert all(len(calls(port, 5, **{"X-User": f"u{n}"})) == 1 for n in range(10))
 
@@ -229,7 +266,9 @@ def grpc_server(status: int) -> Iterator[int]:
     answer = bytes((0x08, status))  # grpc.health.v1.HealthCheckResponse: field 1, a number
     check = grpc.unary_unary_rpc_method_handler(lambda request, context: answer)
     server = grpc.server(ThreadPoolExecutor(max_workers=2))
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("grpc.health.v1.Health", {"Check": check}),))
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("grpc.health.v1.Health", {"Check": check}),)
+    )
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
@@ -243,7 +282,11 @@ def test_a_grpc_server_is_up_when_it_says_that_it_serves(etcd: Etcd, discover: D
     check = Check(grpc=True, interval_ms=100, host="whoami")
 
     with grpc_server(1) as serving, grpc_server(2) as not_serving:
-        publish(etcd, local(1, serving, up, "up", check=check), local(2, not_serving, down, "down", check=check))
+        publish(
+            etcd,
+            local(1, serving, up, "up", check=check),
+            local(2, not_serving, down, "down", check=check),
+        )
         discover.wait_said(f"down:{down}")
         discover.wait_said(f"up:{up}")
 

@@ -34,13 +34,17 @@ def free_range(size: int) -> PortRange:
     """Return so many ports that nobody uses, below those that the kernel gives out."""
     while True:
         low = random.randrange(12000, 31000)
-        with trial(Bind(f"127.0.0.{host}", port) for host in (1, 2, 3) for port in range(low, low + size)) as unusable:
+        with trial(
+            Bind(f"127.0.0.{host}", port) for host in (1, 2, 3) for port in range(low, low + size)
+        ) as unusable:
             if not unusable:
                 return PortRange(low, low + size - 1)
 
 
 @contextmanager
-def discovering(folder: Path, etcd: Etcd, *flags: str, kind: type[Discover] = Discover) -> Iterator[Discover]:
+def discovering(
+    folder: Path, etcd: Etcd, *flags: str, kind: type[Discover] = Discover
+) -> Iterator[Discover]:
     folder.mkdir()
     folder.parent.chmod(0o755)
     with kind(folder, etcd.endpoint, *flags) as it:
@@ -48,7 +52,9 @@ def discovering(folder: Path, etcd: Etcd, *flags: str, kind: type[Discover] = Di
 
 
 def auto(number: int, port: int, service: str, **changes: Any) -> Instance:
-    return instance(number, service, **{"address": "127.0.0.1", "port": port, "service_port": None, **changes})
+    return instance(
+        number, service, **{"address": "127.0.0.1", "port": port, "service_port": None, **changes}
+    )
 
 
 def listed(etcd: Etcd) -> Snapshot:
@@ -69,7 +75,9 @@ def claimed(etcd: Etcd, service: str) -> int:
 
 
 def says(port: int, name: str, within_s: float = 20, host: str = "127.0.0.1") -> None:
-    wait_for(lambda: get(port, host=host) == (200, name), within_s, f"{name} answers on {host}:{port}")
+    wait_for(
+        lambda: get(port, host=host) == (200, name), within_s, f"{name} answers on {host}:{port}"
+    )
 
 
 def explained(discover: Discover) -> dict[str, Any]:
@@ -107,7 +115,9 @@ def test_three_claim_without_a_pause_and_none_gets_a_number_twice(etcd: Etcd) ->
             store,
             PREFIX,
             it,
-            lambda known: choose(it, known, within, avoid=frozenset({10007}), usable=lambda port: port != 10008),
+            lambda known: choose(
+                it, known, within, avoid=frozenset({10007}), usable=lambda port: port != 10008
+            ),
             stop=stop,
         )
         left.append(why)
@@ -124,39 +134,65 @@ def test_three_claim_without_a_pause_and_none_gets_a_number_twice(etcd: Etcd) ->
     assert found.keys() == names
     assert len(set(found.values())) == 500
     assert set(found.values()) <= set(range(10000, 10600)) - {10007, 10008}
-    assert all(it.created == it.modified for it in listed(etcd).claims.values())  # none was ever written over
+    assert all(
+        it.created == it.modified for it in listed(etcd).claims.values()
+    )  # none was ever written over
 
 
-def test_three_hosts_claim_for_500_services_once_and_all_listen_on_the_same_ports(tmp_path: Path, etcd: Etcd) -> None:
+def test_three_hosts_claim_for_500_services_once_and_all_listen_on_the_same_ports(
+    tmp_path: Path, etcd: Etcd
+) -> None:
     within, names = free_range(600), [f"s{number}" for number in range(500)]
     with backend("here") as port, ExitStack() as stack:
         hosts = [
             stack.enter_context(
-                discovering(tmp_path / f"d{host}", etcd, "--port-range", str(within), "--bind", f"127.0.0.{host}")
+                discovering(
+                    tmp_path / f"d{host}",
+                    etcd,
+                    "--port-range",
+                    str(within),
+                    "--bind",
+                    f"127.0.0.{host}",
+                )
             )
             for host in (1, 2, 3)
         ]
         store = Store(etcd.access)
         stack.callback(store.close)
         # One server is there; the others only have to be listened for.
-        records = [entry(auto(number, port if number == 1 else number, name)) for number, name in enumerate(names, 1)]
+        records = [
+            entry(auto(number, port if number == 1 else number, name))
+            for number, name in enumerate(names, 1)
+        ]
         for at in range(0, len(records), CHANGES_MAX):
-            store.write([Put(it.key, it.value, 0) for it in records[at : at + CHANGES_MAX]], lease=0)
+            store.write(
+                [Put(it.key, it.value, 0) for it in records[at : at + CHANGES_MAX]], lease=0
+            )
 
-        found = wait_for(lambda: it if len(it := claims(etcd)) == len(names) else {}, 60, "all have a port")
+        found = wait_for(
+            lambda: it if len(it := claims(etcd)) == len(names) else {}, 60, "all have a port"
+        )
         assert len(set(found.values())) == len(names)
         wanted = {f"{service}:{service_port}" for service, service_port in found.items()}
         for host, discover in enumerate(hosts, 1):
             says(found["s0"], "here", host=f"127.0.0.{host}")
-            wait_for(lambda: set(explained(discover)["listeners"]) == wanted, 60, "all are listened for")  # noqa: B023
+            wait_listening(discover, wanted)
             assert explained(discover)["claims"] == found
             assert refused(discover) == set()
+
+
+def wait_listening(discover: Discover, wanted: set[str]) -> None:
+    wait_for(lambda: set(explained(discover)["listeners"]) == wanted, 60, "all are listened for")
 
 
 def test_a_port_stays_with_its_service(tmp_path: Path, etcd: Etcd) -> None:
     within = free_range(20)
     flags = ("--port-range", str(within))
-    with backend("one") as one, backend("two") as two, discovering(tmp_path / "d", etcd, *flags) as discover:
+    with (
+        backend("one") as one,
+        backend("two") as two,
+        discovering(tmp_path / "d", etcd, *flags) as discover,
+    ):
         first, second = auto(1, one, "one"), auto(2, two, "two")
         publish(etcd, first, second)
         port, other = claimed(etcd, "one"), claimed(etcd, "two")
@@ -198,9 +234,14 @@ def closed(port: int) -> bool:
         return True
 
 
-def test_a_range_without_a_free_port_is_said_and_a_claim_that_is_deleted_makes_room(tmp_path: Path, etcd: Etcd) -> None:
+def test_a_range_without_a_free_port_is_said_and_a_claim_that_is_deleted_makes_room(
+    tmp_path: Path, etcd: Etcd
+) -> None:
     within = free_range(2)
-    with backend("here") as port, discovering(tmp_path / "d", etcd, "--port-range", str(within)) as discover:
+    with (
+        backend("here") as port,
+        discovering(tmp_path / "d", etcd, "--port-range", str(within)) as discover,
+    ):
         etcd.ctl("put", key_of(PREFIX, PortKey("gone")), encode(within.low).decode())
         etcd.ctl("put", key_of(PREFIX, PortKey("broken")), "nonsense")
         publish(etcd, auto(1, port, "first"))
@@ -208,7 +249,10 @@ def test_a_range_without_a_free_port_is_said_and_a_claim_that_is_deleted_makes_r
 
         publish(etcd, auto(2, port, "second", address="127.0.0.2"))
         discover.wait_said(f"PORT_RANGE {within} has no free port left")
-        assert {text.partition(":")[0] for text in refused(discover)} == {"BAD_RECORD", "NO_SERVICE_PORT"}
+        assert {text.partition(":")[0] for text in refused(discover)} == {
+            "BAD_RECORD",
+            "NO_SERVICE_PORT",
+        }
 
         etcd.ctl("del", key_of(PREFIX, PortKey("gone")))
         assert claimed(etcd, "second") == within.low
@@ -217,7 +261,10 @@ def test_a_range_without_a_free_port_is_said_and_a_claim_that_is_deleted_makes_r
 
 def test_claims_of_an_etcd_that_is_wiped_are_put_again(tmp_path: Path, etcd: Etcd) -> None:
     within = free_range(20)
-    with backend("here") as port, discovering(tmp_path / "d", etcd, "--port-range", str(within)) as discover:
+    with (
+        backend("here") as port,
+        discovering(tmp_path / "d", etcd, "--port-range", str(within)) as discover,
+    ):
         etcd.ctl("put", key_of(PREFIX, PortKey("absent")), encode(within.high).decode())
         publish(etcd, auto(1, port, "web"))
         service_port = claimed(etcd, "web")
@@ -228,7 +275,11 @@ def test_claims_of_an_etcd_that_is_wiped_are_put_again(tmp_path: Path, etcd: Etc
         etcd.wipe()
         etcd.start()
 
-        wait_for(lambda: claims(etcd) == {"web": service_port, "absent": within.high}, 20, "both are back")
+        wait_for(
+            lambda: claims(etcd) == {"web": service_port, "absent": within.high},
+            20,
+            "both are back",
+        )
         says(service_port, "here")
         etcd.ctl("del", "/services", "--prefix")
         wait_for(lambda: claims(etcd).get("absent") is None, 10, "deleted")
@@ -248,7 +299,11 @@ def test_who_may_not_write_says_so_and_serves_what_others_claim(tmp_path: Path) 
         etcd.ctl_flags = ROOT
         flags = ("--port-range", str(within), *login)
         with backend("here") as port, discovering(tmp_path / "d", etcd, *flags) as discover:
-            publish(etcd, auto(1, port, "web"), auto(2, port, "fixed", service_port=within.high, address="127.0.0.2"))
+            publish(
+                etcd,
+                auto(1, port, "web"),
+                auto(2, port, "fixed", service_port=within.high, address="127.0.0.2"),
+            )
             is_told(discover, "NO_SERVICE_PORT", "permission denied")
             assert discover.ready()
 
@@ -265,9 +320,14 @@ class WithoutRight(Discover):
     program = ("-c", f"import os, sys; os.execvp('setpriv', [*{drop!r}, *sys.argv[1:]])")
 
 
-def test_a_port_below_1024_without_the_right_is_told_and_all_else_goes_on(tmp_path: Path, etcd: Etcd) -> None:
+def test_a_port_below_1024_without_the_right_is_told_and_all_else_goes_on(
+    tmp_path: Path, etcd: Etcd
+) -> None:
     flags = ("--port-range", str(free_range(20)))
-    with backend("here") as port, discovering(tmp_path / "d", etcd, *flags, kind=WithoutRight) as discover:
+    with (
+        backend("here") as port,
+        discovering(tmp_path / "d", etcd, *flags, kind=WithoutRight) as discover,
+    ):
         publish(etcd, auto(1, port + 1, "low", service_port=81), auto(2, port, "web"))
 
         says(claimed(etcd, "web"), "here")

@@ -60,7 +60,10 @@ class Site:
         """Have HAProxy reloaded by a service more, and return when the new worker serves."""
         services = yaml.safe_load(self.file.read_text())
         port = free_port()
-        services["services"][f"more-{port}"] = {"port": port, "servers": [f"127.0.0.1:{self.discover.metrics}"]}
+        services["services"][f"more-{port}"] = {
+            "port": port,
+            "servers": [f"127.0.0.1:{self.discover.metrics}"],
+        }
         self.file.write_text(yaml.safe_dump(services))
         self.discover.wait_said(f"new listen more-{port}:{port}", START_S)
 
@@ -119,7 +122,9 @@ def curl(way: tuple[str, int], path: str, *words: str) -> str:
 
 def channel_to(way: tuple[str, int]) -> grpc.Channel:
     host, port = way
-    return grpc.insecure_channel(f"127.0.0.1:{port}", [("grpc.enable_http_proxy", 0), ("grpc.default_authority", host)])
+    return grpc.insecure_channel(
+        f"127.0.0.1:{port}", [("grpc.enable_http_proxy", 0), ("grpc.default_authority", host)]
+    )
 
 
 @contextlib.contextmanager
@@ -133,11 +138,16 @@ def websocket_to(way: tuple[str, int]) -> Iterator[ClientConnection]:
 
 
 @both_ways
-@pytest.mark.parametrize(("flag", "version"), [("--http1.1", "1.1"), ("--http2-prior-knowledge", "2")])
+@pytest.mark.parametrize(
+    ("flag", "version"), [("--http1.1", "1.1"), ("--http2-prior-knowledge", "2")]
+)
 def test_curl(site: Site, way: str, flag: str, version: str):
     dialled = site.way(way, "web")
 
-    assert curl(dialled, "/a?b=c", flag, "-w", " %{http_version}") == f"GET /a?b=c {dialled[0]} {version}"
+    assert (
+        curl(dialled, "/a?b=c", flag, "-w", " %{http_version}")
+        == f"GET /a?b=c {dialled[0]} {version}"
+    )
 
 
 def test_curl_by_a_declared_host_name(site: Site):
@@ -156,7 +166,9 @@ def test_a_websocket(site: Site, way: str):
 def test_grpc(site: Site, way: str, service: str):
     with channel_to(site.way(way, service)) as channel:
         assert channel.unary_unary(f"{ECHO}Unary")(b"hello", timeout=START_S) == b"hello"
-        assert b"".join(channel.unary_stream(f"{ECHO}Stream")(b"hello", timeout=START_S)) == b"hello"
+        assert (
+            b"".join(channel.unary_stream(f"{ECHO}Stream")(b"hello", timeout=START_S)) == b"hello"
+        )
         with pytest.raises(grpc.RpcError) as refused:
             channel.unary_unary(f"{ECHO}Nothing")(b"", timeout=START_S)
         assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED, "trailers come through"
@@ -192,7 +204,9 @@ def test_psql(site: Site):
 @both_ways
 def test_server_sent_events_come_one_by_one(site: Site, way: str):
     host, port = site.way(way, "web")
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=START_S)) as connection:
+    with contextlib.closing(
+        http.client.HTTPConnection("127.0.0.1", port, timeout=START_S)
+    ) as connection:
         connection.request("GET", "/events", headers={"Host": host})
         answer = connection.getresponse()
 
@@ -204,7 +218,11 @@ def test_server_sent_events_come_one_by_one(site: Site, way: str):
 
 @pytest.mark.parametrize(
     ("way", "flag", "size"),  # HTTP/2 sends it in pieces of 16 kB, which takes longer
-    [("port", "--http1.1", GB), ("port", "--http2-prior-knowledge", GB // 4), ("door", "--http1.1", GB)],
+    [
+        ("port", "--http1.1", GB),
+        ("port", "--http2-prior-knowledge", GB // 4),
+        ("door", "--http1.1", GB),
+    ],
     ids=["port-1.1", "port-2", "door-1.1"],
 )
 def test_an_upload_of_a_gigabyte(site: Site, tmp_path: Path, way: str, flag: str, size: int):

@@ -29,10 +29,19 @@ def discover(tmp_path: Path, etcd: Etcd) -> Iterator[Discover]:
 
 
 def local(number: int, port: int, service_port: int, service: str = "whoami", **changes):
-    return instance(number, service, address="127.0.0.1", port=port, service_port=service_port, **changes)
+    return instance(
+        number, service, address="127.0.0.1", port=port, service_port=service_port, **changes
+    )
 
 
-def serve(etcd: Etcd, discover: Discover, number: int, port: int, service_port: int, service: str = "whoami") -> None:
+def serve(
+    etcd: Etcd,
+    discover: Discover,
+    number: int,
+    port: int,
+    service_port: int,
+    service: str = "whoami",
+) -> None:
     """Publish one instance, and return when it answers and discover has said so."""
     publish(etcd, local(number, port, service_port, service))
     wait_for(lambda: get(service_port)[0] == 200, 15, f"{service} answers")
@@ -111,7 +120,9 @@ def test_a_port_that_is_taken_while_haproxy_is_away_costs_only_its_own_service(e
         # A round without a new port: that of the reload, which keeps its ports reserved to its end, is over.
         publish(etcd, local(1, one, port, weight=7))
         discover.wait_said("~000000000001")
-        os.kill(discover.pid(), signal.SIGSTOP)  # so that the port is gone before anybody starts HAProxy again
+        os.kill(
+            discover.pid(), signal.SIGSTOP
+        )  # so that the port is gone before anybody starts HAProxy again
         discover.haproxy.kill()
         wait_for(lambda: not discover.haproxy.pids(), 10, "HAProxy is gone")
         # A process that is killed loses its name a moment before its sockets.
@@ -154,7 +165,11 @@ def test_a_full_disk_keeps_no_change_from_callers(etcd, discover):
         withdraw(etcd, first)
         wait_for(lambda: answers(port) == {"two"}, 10, "who left is called no more")
         publish(etcd, local(3, one, free_port(), "new"))  # a reload, which has to wait
-        wait_for(lambda: get(discover.metrics, "/readyz")[0] == 503, 10, "it says that something is wrong")
+        wait_for(
+            lambda: get(discover.metrics, "/readyz")[0] == 503,
+            10,
+            "it says that something is wrong",
+        )
         publish(etcd, first)
         wait_for(lambda: answers(port) == {"one", "two"}, 10, "changes go on")
 
@@ -208,7 +223,9 @@ def test_etcd_away_changes_nothing_and_its_return_is_noticed(etcd, discover):
         reloads = discover.reloads()
 
         etcd.kill()
-        wait_for(lambda: get(discover.metrics, "/readyz")[0] == 503, 15, "it is not ready without etcd")
+        wait_for(
+            lambda: get(discover.metrics, "/readyz")[0] == 503, 15, "it is not ready without etcd"
+        )
         assert get(port) == (200, "one")
         assert "etcd" in get(discover.metrics, "/readyz")[1]
         etcd.start()
@@ -234,7 +251,11 @@ def test_it_starts_from_its_file_when_etcd_is_away(etcd, discover):
 def test_a_bad_record_is_refused_alone_and_told(etcd, discover):
     port = free_port()
     with backend("one") as one:
-        etcd.ctl("put", "/services/v1/hosts/h1/instances/evil/00000000000a:1", '{"v":1,"service":"a\\n  bind *:22"}')
+        etcd.ctl(
+            "put",
+            "/services/v1/hosts/h1/instances/evil/00000000000a:1",
+            '{"v":1,"service":"a\\n  bind *:22"}',
+        )
         publish(etcd, local(1, one, port))
 
         wait_for(lambda: get(port)[1] == "one", 10, "the good one answers")
@@ -245,12 +266,20 @@ def test_a_bad_record_is_refused_alone_and_told(etcd, discover):
 
 def test_a_taken_port_costs_only_its_own_service(etcd, discover):
     free, other = free_port(), free_port()
-    with backend("one") as one, backend("two") as two, socket.create_server(("127.0.0.1", 0)) as held:
+    with (
+        backend("one") as one,
+        backend("two") as two,
+        socket.create_server(("127.0.0.1", 0)) as held,
+    ):
         taken = held.getsockname()[1]
-        publish(etcd, local(1, one, free), local(2, 9, taken, "late"), local(3, two, other, "other"))
+        publish(
+            etcd, local(1, one, free), local(2, 9, taken, "late"), local(3, two, other, "other")
+        )
 
         wait_for(lambda: get(other)[1] == "two", 10, "the others answer")
-        discover.wait_said(f"late not listened for on 127.0.0.1:{taken}: another program on this host holds the port")
+        discover.wait_said(
+            f"late not listened for on 127.0.0.1:{taken}: another program on this host holds the port"
+        )
         assert get(free) == (200, "one")
         assert "Paused" not in discover.log
 
@@ -261,7 +290,9 @@ def test_the_oldest_service_keeps_its_port(etcd, discover):
         serve(etcd, discover, 1, one, port)
 
         publish(etcd, local(2, two, port, "intruder"))
-        discover.wait_said(f"service port {port} belongs to whoami, which claimed or named it first")
+        discover.wait_said(
+            f"service port {port} belongs to whoami, which claimed or named it first"
+        )
         assert answers(port) == {"one"}
 
         withdraw(etcd, local(1, one, port))
@@ -305,7 +336,11 @@ def test_a_file_that_cannot_run_any_more_is_replaced_by_one_that_can(etcd, disco
 
 def test_a_port_that_was_never_ours_is_not_taken_when_its_service_leaves(etcd, discover):
     other = free_port()
-    with backend("one") as one, backend("two") as two, socket.create_server(("127.0.0.1", 0)) as held:
+    with (
+        backend("one") as one,
+        backend("two") as two,
+        socket.create_server(("127.0.0.1", 0)) as held,
+    ):
         taken = held.getsockname()[1]
         publish(etcd, local(1, one, taken, "late"))
         discover.wait_said("late not listened for")
@@ -375,7 +410,10 @@ def test_an_edit_that_is_taken_back_at_once_leaves_nothing_to_do(etcd, discover)
     [
         (b"{{ raise }}\n    description {{ marker }}", "template"),
         (b"{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "recursion"),
-        (b"global\n    description {{ marker }}\nlisten x\n    server lonely\n", "not a name and an address"),
+        (
+            b"global\n    description {{ marker }}\nlisten x\n    server lonely\n",
+            "not a name and an address",
+        ),
         (b"# caf\xe9\n", "cannot read"),
     ],
 )
@@ -427,24 +465,33 @@ def test_an_edit_of_the_template_applies_at_once(etcd, discover, save):
         line = f"timeout tunnel {number}234s"
         save(discover.template, good.replace("timeout tunnel 1h", line))
 
-        wait_for(lambda line=line: line in discover.haproxy.config.read_text(), 10, "the edit is applied")
+        wait_for(
+            lambda line=line: line in discover.haproxy.config.read_text(), 10, "the edit is applied"
+        )
 
 
 def test_an_invalid_edit_is_refused_with_its_line(etcd, discover):
     port = free_port()
     good = discover.template.read_text()
     with backend("one") as one, backend("two") as two:
-        renamed(discover.template, good.replace("timeout client {{ silence }}", "timeout client {{ listener.modus }}"))
+        renamed(
+            discover.template,
+            good.replace("timeout client {{ silence }}", "timeout client {{ listener.modus }}"),
+        )
         line = next(n for n, text in enumerate(good.splitlines(), 1) if "timeout client {{" in text)
         # refused when it is saved, though no service needs that line yet
         discover.wait_said(f"template haproxy.cfg.j2 line {line}: ")
         assert "template" in get(discover.metrics, "/readyz")[1]
         serve(etcd, discover, 1, one, port)
 
-        renamed(discover.template, good.replace("balance {{ listener.balance }}", "balance nonsense"))
+        renamed(
+            discover.template, good.replace("balance {{ listener.balance }}", "balance nonsense")
+        )
         discover.wait_said("HAProxy refuses the configuration: parsing")
         publish(etcd, local(2, two, port))
-        wait_for(lambda: answers(port) == {"one", "two"}, 10, "changes go on with the last good template")
+        wait_for(
+            lambda: answers(port) == {"one", "two"}, 10, "changes go on with the last good template"
+        )
         reloads = discover.reloads()
 
         renamed(discover.template, good)
@@ -484,8 +531,14 @@ def test_idle_costs_no_write_and_no_reload(etcd, discover):
     ("flags", "message"),
     [
         (("--bind", "everywhere"), "wrong setting: --bind: 'everywhere' is not * or IP addresses"),
-        (("--etcd-host", "10.0.0.1:99999"), "wrong setting: --etcd-host: '10.0.0.1:99999': 99999 is not a port"),
-        (("--state-dir", "/proc/nowhere"), "wrong setting: STATE_DIR: /proc/nowhere cannot be made"),
+        (
+            ("--etcd-host", "10.0.0.1:99999"),
+            "wrong setting: --etcd-host: '10.0.0.1:99999': 99999 is not a port",
+        ),
+        (
+            ("--state-dir", "/proc/nowhere"),
+            "wrong setting: STATE_DIR: /proc/nowhere cannot be made",
+        ),
         (("--no-such-flag",), "wrong setting: --no-such-flag: no such flag"),
     ],
 )

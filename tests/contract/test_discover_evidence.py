@@ -53,7 +53,10 @@ def test_a_host_that_loses_its_lease_is_called_while_it_lives(etcd, discover):
 
         suspect = explained(discover)["suspects"][host.key(local(1, one, port))]
         assert (suspect["reason"], suspect["frozen"]) == ("expired", False)
-        assert (metric(discover, "discover_suspects"), metric(discover, "discover_frozen")) == (1, 0)
+        assert (metric(discover, "discover_suspects"), metric(discover, "discover_frozen")) == (
+            1,
+            0,
+        )
 
     # Its program ends: HAProxy's check says so, and that is the evidence.
     discover.wait_said("its check fails", 15)
@@ -108,7 +111,11 @@ def test_the_opt_outs_go_with_their_lease(etcd, discover):
     dropped, unchecked = free_port(), free_port()
     with backend("one") as one, backend("two") as two:
         drop = local(1, one, dropped, "primary", on_absence="drop")
-        host = LeasedHost(etcd, "h1").claim().put(drop, local(2, two, unchecked, "mute", check=Check("none")))
+        host = (
+            LeasedHost(etcd, "h1")
+            .claim()
+            .put(drop, local(2, two, unchecked, "mute", check=Check("none")))
+        )
         serving(dropped, "one")
         serving(unchecked, "two")
 

@@ -39,7 +39,9 @@ def discover(tmp_path: Path, etcd: Etcd) -> Iterator[Discover]:
 
 
 def local(number: int, port: int, service_port: int, service: str = "whoami"):
-    return instance(number, service, address="127.0.0.1", port=port, service_port=service_port, mode="http")
+    return instance(
+        number, service, address="127.0.0.1", port=port, service_port=service_port, mode="http"
+    )
 
 
 def saved(discover: Discover, text: str) -> Path:
@@ -105,7 +107,9 @@ def test_a_port_that_another_program_took_does_not_keep_the_rest_down_without_et
             wait_for(lambda: get(port) == (200, "one"), 20, "it serves what it can")
 
 
-@pytest.mark.parametrize("how", ["cut", "flipped", "empty", "other version", "other prefix", "a folder"])
+@pytest.mark.parametrize(
+    "how", ["cut", "flipped", "empty", "other version", "other prefix", "a folder"]
+)
 def test_a_snapshot_that_is_no_good_is_ignored_with_one_line(etcd, discover, how):
     port = free_port()
     with backend("one") as one:
@@ -160,7 +164,9 @@ def test_an_empty_etcd_does_not_replace_a_good_configuration(etcd, discover):
         wait_for(lambda: get(port) == (200, "one"), 15, "HAProxy runs from its file")
         wait_for(lambda: "etcd" not in get(discover.metrics, "/readyz")[1], 15, "etcd has answered")
         end_s = time.monotonic() + 5
-        wait_for(lambda: time.monotonic() > end_s and get(port) == (200, "one"), 15, "it still does")
+        wait_for(
+            lambda: time.monotonic() > end_s and get(port) == (200, "one"), 15, "it still does"
+        )
         assert (discover.folder / "haproxy.cfg").read_bytes() == config
 
         LeasedHost(etcd, "h1").claim().put(local(1, one, port))

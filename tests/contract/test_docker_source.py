@@ -56,7 +56,9 @@ def test_a_container_is_listed_until_it_ends(engine: Engine, source: DockerSourc
     assert one.name not in names(gone)
 
 
-def test_a_change_that_the_list_shows_is_inspected_without_an_event(engine: Engine, source: DockerSource) -> None:
+def test_a_change_that_the_list_shows_is_inspected_without_an_event(
+    engine: Engine, source: DockerSource
+) -> None:
     one = run(engine)
     source.containers(Hints(), everything=False)
 
@@ -117,7 +119,9 @@ class Collected:
             self.events.append(event)
 
     def of(self, container: Container) -> list[tuple[str, str]]:
-        return [(event.action, event.signal) for event in self.events if event.container == container.id]
+        return [
+            (event.action, event.signal) for event in self.events if event.container == container.id
+        ]
 
 
 def test_events_of_a_containers_life(engine: Engine, source: DockerSource) -> None:
@@ -131,7 +135,11 @@ def test_events_of_a_containers_life(engine: Engine, source: DockerSource) -> No
 
     told = collected.of(one)
     assert told[:2] == [("connect", ""), ("start", "")]
-    assert [pair for pair in told if pair[0] in ("rename", "kill")] == [("rename", ""), ("kill", "1"), ("kill", "15")]
+    assert [pair for pair in told if pair[0] in ("rename", "kill")] == [
+        ("rename", ""),
+        ("kill", "1"),
+        ("kill", "15"),
+    ]
     assert ("die", "") in told
     assert not [action for action, _ in told if action.startswith("exec")]
 
@@ -157,7 +165,9 @@ def test_closing_a_stream_twice_is_harmless(source: DockerSource) -> None:
 def test_the_reader_goes_on_after_every_cut(engine: Engine) -> None:
     fired: list[str] = []
     with docker_proxy() as proxy:
-        reader = EventReader(DockerSource(proxy.docker_host, {}), Health(stuck_after_s=60), fired.append)
+        reader = EventReader(
+            DockerSource(proxy.docker_host, {}), Health(stuck_after_s=60), fired.append
+        )
         thread = threading.Thread(target=reader.run, name="events")
         thread.start()
         wait_for(lambda: fired.count("subscribed") == 1, 10, "subscribed")
@@ -166,7 +176,9 @@ def test_the_reader_goes_on_after_every_cut(engine: Engine) -> None:
         one = run(engine)  # maybe while nobody listens
         wait_for(lambda: fired.count("subscribed") >= 2, 10, "subscribed again")
 
-        wait_for(lambda: reader.hints.of(one.id).changes >= 2, 10, "what happened in between is told")
+        wait_for(
+            lambda: reader.hints.of(one.id).changes >= 2, 10, "what happened in between is told"
+        )
         reader.interrupt()
         thread.join(5)
         assert not thread.is_alive()
@@ -178,7 +190,15 @@ ROW = json.dumps([{"Id": "a" * 64}]).encode()
 
 @pytest.mark.parametrize(
     "answer",
-    [(200, b"[{"), (200, b"{}"), (200, b"[1]"), (200, b'[{"Id": 1}]'), (500, b"oops"), (403, b"no"), (404, b"what")],
+    [
+        (200, b"[{"),
+        (200, b"{}"),
+        (200, b"[1]"),
+        (200, b'[{"Id": 1}]'),
+        (500, b"oops"),
+        (403, b"no"),
+        (404, b"what"),
+    ],
     ids=["half", "object", "number", "no id", "error", "refused", "unknown"],
 )
 def test_an_odd_answer_is_no_list(answer: tuple[int, bytes]) -> None:
@@ -192,7 +212,9 @@ def test_an_odd_answer_is_no_list(answer: tuple[int, bytes]) -> None:
 
 
 def test_one_container_that_cannot_be_understood_is_refused_alone() -> None:
-    with scripted_engine({LIST: (200, ROW), f"/containers/{'a' * 64}/json": (200, b'{"Id": 7}')}) as docker_host:
+    with scripted_engine(
+        {LIST: (200, ROW), f"/containers/{'a' * 64}/json": (200, b'{"Id": 7}')}
+    ) as docker_host:
         source = DockerSource(docker_host, {})
 
         seen = source.containers(Hints(), everything=False)
@@ -265,6 +287,8 @@ def test_a_missing_socket_says_what_would_help(tmp_path: Path) -> None:
     with pytest.raises(Unavailable) as caught:
         source.containers(Hints(), everything=False)
 
-    assert f"unix://{tmp_path}/docker.sock: there is no such socket: mount it with" in str(caught.value)
+    assert f"unix://{tmp_path}/docker.sock: there is no such socket: mount it with" in str(
+        caught.value
+    )
     del caught
     gc.collect()

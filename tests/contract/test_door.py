@@ -28,7 +28,9 @@ def test_hosts_and_paths_lead_to_their_service(etcd, discover):
         reloads = discover.reloads()
 
         # neither has a port of its own
-        publish(etcd, web(2, "api", api, port, hosts=("shop.example",), paths=("/api", "/v1/items/")))
+        publish(
+            etcd, web(2, "api", api, port, hosts=("shop.example",), paths=("/api", "/v1/items/"))
+        )
         publish(etcd, web(3, "any", any_, port, hosts=("*.shop.example",)))
         discover.reaches("api.apps.test", "api")
         discover.reaches("x.shop.example", "any")
@@ -36,16 +38,25 @@ def test_hosts_and_paths_lead_to_their_service(etcd, discover):
         assert discover.get("shop.example") == (200, "shop")
         assert discover.get("WWW.Example:8080") == (200, "shop")
         assert discover.get("www.example.") == (200, "shop")
-        assert [discover.get("shop.example", path)[1] for path in ("/api", "/api/", "/api?x", "/api/x", "/apiary")] == [
+        assert [
+            discover.get("shop.example", path)[1]
+            for path in ("/api", "/api/", "/api?x", "/api/x", "/apiary")
+        ] == [
             *["api"] * 4,
             "shop",
         ]
-        assert [discover.get("shop.example", path)[1] for path in ("/v1/items", "/v1/items/3", "/v1")] == [
+        assert [
+            discover.get("shop.example", path)[1] for path in ("/v1/items", "/v1/items/3", "/v1")
+        ] == [
             *["api"] * 2,
             "shop",
         ]
-        assert [discover.get(host)[0] for host in ("shop.test", "y.x.shop.example", "apps.test", "")] == [404] * 4
-        assert {discover.get("shop.example", path)[1] for path in ("//api", "/%61pi")} == {"shop"}  # as it was sent
+        assert [
+            discover.get(host)[0] for host in ("shop.test", "y.x.shop.example", "apps.test", "")
+        ] == [404] * 4
+        assert {discover.get("shop.example", path)[1] for path in ("//api", "/%61pi")} == {
+            "shop"
+        }  # as it was sent
         assert discover.reloads() == reloads
 
 
@@ -58,7 +69,11 @@ def test_pages_say_what_is_known(etcd, discover):
         discover.reaches("bills.example", "bills", "/api")
 
         near = f"  http://orders.apps.test:{discover.door}\n"
-        wait_for(lambda: near in discover.get("order.apps.test")[1], 10, "there is time to look for what is near")
+        wait_for(
+            lambda: near in discover.get("order.apps.test")[1],
+            10,
+            "there is time to look for what is near",
+        )
         status, text = discover.get("order.apps.test")
         assert (status, text.splitlines()[0]) == (404, "No service is known as order.apps.test")
         assert "bills" not in text
@@ -67,16 +82,25 @@ def test_pages_say_what_is_known(etcd, discover):
         assert [each.returncode for each in shown] == [0, 0, 0], shown
         assert f"# bills.example/api/ bills:{port}:door\n" in shown[0].stdout
         assert "+# bills.example/api/" in shown[1].stdout
-        assert "-# bills.example/api/ seat-1\n" in shown[1].stdout, "a reload would give it its own name"
+        assert "-# bills.example/api/ seat-1\n" in shown[1].stdout, (
+            "a reload would give it its own name"
+        )
 
         status, text = discover.get("a<script>.test", Accept="text/html,*/*")
-        assert (status, "<script>" in text, "<h1>No service is known as a&lt;script&gt;.test</h1>" in text) == (
+        assert (
+            status,
+            "<script>" in text,
+            "<h1>No service is known as a&lt;script&gt;.test</h1>" in text,
+        ) == (
             404,
             0,
             1,
         )
         status, text = discover.get("bills.example", "/other")
-        assert (status, text) == (404, "No service has this path of bills.example\nKnown there are /api.\n")
+        assert (status, text) == (
+            404,
+            "No service has this path of bills.example\nKnown there are /api.\n",
+        )
 
         withdraw(etcd, one)
         wait_for(lambda: discover.get("orders.example")[0] == 503, 10, "it is empty")
@@ -102,10 +126,19 @@ def test_without_docker_discover_there_are_plain_pages(etcd, discover):
             503,
             "The service behind orders.apps.test has no instance that can be called now.\n",
         )
-        assert discover.get("nothing.apps.test") == (404, "No service is known as nothing.apps.test here.\n")
+        assert discover.get("nothing.apps.test") == (
+            404,
+            "No service is known as nothing.apps.test here.\n",
+        )
         assert discover.get("other.apps.test") == (200, "other")
 
         discover.start()
         discover.wait_ready()
-        wait_for(lambda: "no instance now" in discover.get("orders.apps.test")[1], 10, "it knows the service")
-        assert f"The last one was at 127.0.0.1 port {orders}," in discover.get("orders.apps.test")[1]
+        wait_for(
+            lambda: "no instance now" in discover.get("orders.apps.test")[1],
+            10,
+            "it knows the service",
+        )
+        assert (
+            f"The last one was at 127.0.0.1 port {orders}," in discover.get("orders.apps.test")[1]
+        )

@@ -53,28 +53,40 @@ def test_names_come_and_go_without_a_reload_and_files_follow(etcd, discover):
         # A restart of HAProxy begins with what it had.
         before = set(discover.haproxy.pids())
         discover.haproxy.kill(signal.SIGKILL)
-        wait_for(lambda: len(set(discover.haproxy.pids()) - before) > 1, 20, "another one is started")
+        wait_for(
+            lambda: len(set(discover.haproxy.pids()) - before) > 1, 20, "another one is started"
+        )
         discover.reaches("zwei.example", "two", within_s=20)
 
         # One of docker-discover gives names to what came meanwhile, by one reload.
         discover.kill()
         running, file = discover.maps()
-        discover.haproxy.adapter.ask(f"@1 del map {next(discover.folder.glob('door-*.map')).name} zwei.example/")
+        discover.haproxy.adapter.ask(
+            f"@1 del map {next(discover.folder.glob('door-*.map')).name} zwei.example/"
+        )
         assert discover.get("zwei.example")[0] == 404
         discover.start()
         discover.reaches("zwei.example", "two")
-        wait_for(lambda: discover.maps()[0].get("two.apps.test/") == f"two:{port}:door", 10, "its own name")
+        wait_for(
+            lambda: discover.maps()[0].get("two.apps.test/") == f"two:{port}:door",
+            10,
+            "its own name",
+        )
         assert discover.maps()[0] == discover.maps()[1]
 
         withdraw(etcd, second)
-        wait_for(lambda: "two has no instance now" in discover.get("zwei.example")[1], 10, "it is empty")
+        wait_for(
+            lambda: "two has no instance now" in discover.get("zwei.example")[1], 10, "it is empty"
+        )
 
 
 def test_one_more_of_a_thousand_takes_no_reload(etcd, discover):
     port = free_port()
     with backend("it") as it, backend("more") as more:
         store = Store(etcd.access)
-        records = [web(n, f"s{n}", 20000 + n, port, address=f"127.1.{n // 250}.1") for n in range(2, MANY)]
+        records = [
+            web(n, f"s{n}", 20000 + n, port, address=f"127.1.{n // 250}.1") for n in range(2, MANY)
+        ]
         put_all(store, {key(one): encode(one) for one in (web(1, "s1", it, port), *records)})
         store.close()
         discover.reaches("s1.apps.test", "it", within_s=60)
@@ -107,7 +119,9 @@ class Told(BaseHTTPRequestHandler):
                 self.connection.sendall(some.upper())
             self.close_connection = True
             return
-        body = "".join(f"{name.title()}: {value}\n" for name, value in self.headers.items()).encode()
+        body = "".join(
+            f"{name.title()}: {value}\n" for name, value in self.headers.items()
+        ).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -136,7 +150,12 @@ def ills() -> Iterator[tuple[int, int]]:
 
 
 def test_what_comes_through(etcd, discover):
-    with telling() as told, backend("usual") as usual, backend("canary") as canary, ills() as (ill, iller):
+    with (
+        telling() as told,
+        backend("usual") as usual,
+        backend("canary") as canary,
+        ills() as (ill, iller),
+    ):
         port = free_port()
         publish(
             etcd,
@@ -144,10 +163,16 @@ def test_what_comes_through(etcd, discover):
             web(2, "new", usual, port),
             web(3, "new", canary, port, weight=0, canary="X-Try=new"),
             web(4, "ill", ill, port, check=Check("http", "/fail", interval_ms=100)),
-            web(5, "iller", iller, port, check=Check("http", "/fail", interval_ms=100), panic="off"),
+            web(
+                5, "iller", iller, port, check=Check("http", "/fail", interval_ms=100), panic="off"
+            ),
         )
         wait_for(lambda: discover.get("told.apps.test")[0] == 200, 10, "it answers")
-        wait_for(lambda: discover.get("new.apps.test", **{"X-Try": "new"}) == (200, "canary"), 10, "canaries are there")
+        wait_for(
+            lambda: discover.get("new.apps.test", **{"X-Try": "new"}) == (200, "canary"),
+            10,
+            "canaries are there",
+        )
 
         said = discover.get("told.apps.test:99")[1]
         assert "Host: told.apps.test:99\n" in said
@@ -156,24 +181,31 @@ def test_what_comes_through(etcd, discover):
         assert "X-Forwarded-Host: told.apps.test:99\n" in said
         assert f"X-Forwarded-Port: {discover.door}\n" in said
         before = {"For": "192.0.2.1", "Proto": "https", "Host": "a.example", "Port": "443"}
-        said = discover.get("told.apps.test", **{f"X-Forwarded-{name}": value for name, value in before.items()})[1]
+        said = discover.get(
+            "told.apps.test", **{f"X-Forwarded-{name}": value for name, value in before.items()}
+        )[1]
         assert [line for line in said.splitlines() if "Forwarded" in line] == [
             *(f"X-Forwarded-{name}: {value}" for name, value in before.items()),
             "X-Forwarded-For: 127.0.0.1",
         ]
 
-        assert {discover.get("new.apps.test", **{"X-Try": "old"}) for _ in range(4)} == {(200, "usual")}
+        assert {discover.get("new.apps.test", **{"X-Try": "old"}) for _ in range(4)} == {
+            (200, "usual")
+        }
         assert {discover.get("new.apps.test") for _ in range(4)} == {(200, "usual")}
 
         # checks that all fail: one service is called all the same, as it would be at its own port, the other is not
         wait_for(lambda: discover.get("iller.apps.test")[0] == 503, 10, "its check fails")
         assert (
-            f"None of its 1 instances can be called now: 127.0.0.1 port {iller}." in discover.get("iller.apps.test")[1]
+            f"None of its 1 instances can be called now: 127.0.0.1 port {iller}."
+            in discover.get("iller.apps.test")[1]
         )
         assert discover.get("ill.apps.test") == (200, "ill")
 
         with socket.create_connection(("127.0.0.1", discover.door), timeout=5) as client:
-            client.sendall(b"GET / HTTP/1.1\r\nHost: told.apps.test\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+            client.sendall(
+                b"GET / HTTP/1.1\r\nHost: told.apps.test\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
+            )
             assert client.recv(1000).startswith(b"HTTP/1.1 101 ")
             for text in (b"hello", b"again"):
                 client.sendall(text)
@@ -224,7 +256,9 @@ def test_a_template_without_a_door_goes_on_and_it_is_said(etcd, discover):
         begin, end = text.index("{% block door %}"), text.index("# A worker that a reload made old")
         discover.template.write_text(text[:begin] + text[end:])
 
-        discover.wait_said("no http services at HTTP_BIND: the template in use lacks the block `door`", 20)
+        discover.wait_said(
+            "no http services at HTTP_BIND: the template in use lacks the block `door`", 20
+        )
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
         connection.request("GET", "/")
         assert connection.getresponse().read() == b"one"

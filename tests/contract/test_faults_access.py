@@ -52,7 +52,11 @@ def logins(etcd: Etcd) -> int:
     """Return how many logins etcd has answered, by its own count: every try that is refused begins with one."""
     with urllib.request.urlopen(f"http://{etcd.endpoint}/metrics", timeout=5) as reply:
         text = reply.read().decode()
-    found = re.findall(r'^grpc_server_handled_total\{[^}]*grpc_method="Authenticate"[^}]*\} (\S+)', text, re.MULTILINE)
+    found = re.findall(
+        r'^grpc_server_handled_total\{[^}]*grpc_method="Authenticate"[^}]*\} (\S+)',
+        text,
+        re.MULTILINE,
+    )
     return sum(int(float(count)) for count in found)
 
 
@@ -60,7 +64,9 @@ def leases(etcd: Etcd) -> str:
     return etcd.ctl("lease", "list")
 
 
-def test_a_login_that_ran_out_is_made_again_at_once(etcd: Etcd, register: Register, discover: Discover) -> None:
+def test_a_login_that_ran_out_is_made_again_at_once(
+    etcd: Etcd, register: Register, discover: Discover
+) -> None:
     before = leases(etcd)
     invalidate_tokens(etcd)
     began = time.monotonic()
@@ -82,7 +88,9 @@ def test_a_refusal_keeps_everything_and_is_no_storm(
     if fault == "role":
         etcd.ctl("user", "revoke-role", "web", "web")
     else:
-        etcd.ctl("user", "delete", "web")  # with the tokens of old; no password that it knows is right any more
+        etcd.ctl(
+            "user", "delete", "web"
+        )  # with the tokens of old; no password that it knows is right any more
     wait_for(lambda: "etcd:" in register.get("/readyz")[1], 20, "docker-register says it")
     discover.kill()  # a watch that is open outlives every change of rights: etcd asks for them when it begins
     discover.start()
@@ -97,7 +105,9 @@ def test_a_refusal_keeps_everything_and_is_no_storm(
     began = time.monotonic()
     wait_for(lambda: register.is_ready() and discover.ready(), 30, "both are ready again")
     took_s = time.monotonic() - began
-    print(f"{fault}: {tries} logins in {OBSERVED_S} s, of three loops; right again after {took_s:.1f} s")
+    print(
+        f"{fault}: {tries} logins in {OBSERVED_S} s, of three loops; right again after {took_s:.1f} s"
+    )
     assert took_s <= 2 * GAP_S + 2  # the registrar's lease first, then what it publishes
     if fault == "role":
         assert leases(etcd) == before

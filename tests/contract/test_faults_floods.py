@@ -45,7 +45,10 @@ def test_a_flood_of_bad_and_of_changing_records_is_cut_short(etcd: Etcd, tmp_pat
     tmp_path.chmod(0o755)
     ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
     store = Store(etcd.access)
-    good = [instance(n, SERVICES[n % 5], address=f"127.0.1.{n % 200 + 1}", port=9000 + n) for n in range(MANY)]
+    good = [
+        instance(n, SERVICES[n % 5], address=f"127.0.1.{n % 200 + 1}", port=9000 + n)
+        for n in range(MANY)
+    ]
     bad = {key(instance(MANY + n, f"bad-{n}")): b"\xff" for n in range(MANY)}
     discover = Discover(folder, etcd.endpoint)
     discover.start()
@@ -81,7 +84,11 @@ def own_lines(discover: Discover) -> int:
 
 
 def applied(discover: Discover) -> int:
-    found = re.search(r"^tandem_discover_catalog_revision (\S+)", get(discover.metrics, "/metrics")[1], re.MULTILINE)
+    found = re.search(
+        r"^tandem_discover_catalog_revision (\S+)",
+        get(discover.metrics, "/metrics")[1],
+        re.MULTILINE,
+    )
     return int(float(found[1])) if found else 0
 
 
@@ -110,16 +117,27 @@ def test_no_secret_is_logged_or_told(locked: Etcd, tmp_path: Path, password: str
     (folder := tmp_path / "discover").mkdir()
     tmp_path.chmod(0o755)
     login = {"ETCD_USER": "root", "ETCD_PASSWORD": password, "LOG_LEVEL": "debug"}
-    flags = [word for name, text in login.items() for word in (f"--{name.lower().replace('_', '-')}", text)]
+    flags = [
+        word
+        for name, text in login.items()
+        for word in (f"--{name.lower().replace('_', '-')}", text)
+    ]
     discover = Discover(folder, locked.endpoint, *flags)
     discover.start()
     with Engine() as engine, Register(tmp_path, locked, wait=False, **login) as register:
         try:
-            environment = ("-e", f"SERVICE_DB_PASSWORD={SECRET}", "-e", f"SERVICE_API_TOKEN={SECRET}")
+            environment = (
+                "-e",
+                f"SERVICE_DB_PASSWORD={SECRET}",
+                "-e",
+                f"SERVICE_API_TOKEN={SECRET}",
+            )
             serve(engine, "keeps-a-secret", *environment, "-e", f"DB_PASSWORD={SECRET}")
             if password == SECRET:
                 wait_for(lambda: "keeps-a-secret" in register.get("/explain")[1], 30, "published")
-                wait_for(lambda: "keeps-a-secret" in get(discover.metrics, "/explain")[1], 30, "served")
+                wait_for(
+                    lambda: "keeps-a-secret" in get(discover.metrics, "/explain")[1], 30, "served"
+                )
             else:
                 wait_for(lambda: "invalid user ID or password" in register.log, 30, "refused")
                 wait_for(lambda: "invalid user ID or password" in discover.log, 30, "refused")

@@ -62,7 +62,14 @@ def discover(tmp_path: Path, etcd: Etcd, stub: Stub) -> Iterator[Discover]:
     (folder := tmp_path / "discover").mkdir()
     tmp_path.chmod(0o755)
     shutil.copy(TEMPLATE, folder / "haproxy.cfg.j2")
-    it = Discover(folder, etcd.endpoint, "--haproxy", str(stub.path), "--template", str(folder / "haproxy.cfg.j2"))
+    it = Discover(
+        folder,
+        etcd.endpoint,
+        "--haproxy",
+        str(stub.path),
+        "--template",
+        str(folder / "haproxy.cfg.j2"),
+    )
     it.program = ("-c", WITH_A_SHORT_CHECK)
     with it:
         yield it
@@ -72,7 +79,9 @@ def answers(port: int, name: str) -> bool:
     return get(port, timeout_s=2) == (200, name)
 
 
-def test_a_check_that_fails_is_made_once_for_a_text(etcd: Etcd, discover: Discover, stub: Stub) -> None:
+def test_a_check_that_fails_is_made_once_for_a_text(
+    etcd: Etcd, discover: Discover, stub: Stub
+) -> None:
     """Row 48."""
     old, new, newer = free_ports(3)
     with backend("one") as one, backend("two") as two, backend("three") as three:
@@ -96,7 +105,9 @@ def test_a_check_that_fails_is_made_once_for_a_text(etcd: Etcd, discover: Discov
     assert tries <= 4
 
 
-def test_a_check_that_hangs_is_ended_and_made_again_later(etcd: Etcd, discover: Discover, stub: Stub) -> None:
+def test_a_check_that_hangs_is_ended_and_made_again_later(
+    etcd: Etcd, discover: Discover, stub: Stub
+) -> None:
     """Row 48: no verdict on the text, so it is tried again."""
     old, new = free_ports(2)
     with backend("one") as one, backend("two") as two, backend("three") as three:
@@ -106,9 +117,15 @@ def test_a_check_that_hangs_is_ended_and_made_again_later(etcd: Etcd, discover: 
         began = time.monotonic()
         publish(etcd, local(2, two, new, "new"))
         discover.wait_said(f"-c took more than {CHECK_S} s", 15)
-        wait_for(lambda: f"-c took more than {CHECK_S} s" in get(discover.metrics, "/readyz")[1], 5, "/readyz says it")
+        wait_for(
+            lambda: f"-c took more than {CHECK_S} s" in get(discover.metrics, "/readyz")[1],
+            5,
+            "/readyz says it",
+        )
         publish(etcd, local(3, three, old, "old"))
-        wait_for(lambda: answers(old, "three"), 3 * CHECK_S, "servers go on to come, between two tries")
+        wait_for(
+            lambda: answers(old, "three"), 3 * CHECK_S, "servers go on to come, between two tries"
+        )
         tries, took_s = stub.checks(), time.monotonic() - began
         stub.mode("works")
         wait_for(lambda: answers(new, "two"), 30, "it is taken")
@@ -117,7 +134,9 @@ def test_a_check_that_hangs_is_ended_and_made_again_later(etcd: Etcd, discover: 
     assert tries <= took_s / CHECK_S + 1
 
 
-def test_a_missing_haproxy_is_told_and_found_again(etcd: Etcd, discover: Discover, stub: Stub) -> None:
+def test_a_missing_haproxy_is_told_and_found_again(
+    etcd: Etcd, discover: Discover, stub: Stub
+) -> None:
     """Row 48."""
     old, new = free_ports(2)
     with backend("one") as one, backend("two") as two, backend("three") as three:
@@ -125,7 +144,9 @@ def test_a_missing_haproxy_is_told_and_found_again(etcd: Etcd, discover: Discove
         wait_for(lambda: answers(old, "one"), 15, "it answers")
         away = stub.path.rename(stub.path.with_name("away"))
         publish(etcd, local(2, two, new, "new"))
-        wait_for(lambda: "No such file" in get(discover.metrics, "/readyz")[1], 10, "/readyz says it")
+        wait_for(
+            lambda: "No such file" in get(discover.metrics, "/readyz")[1], 10, "/readyz says it"
+        )
         lines = discover.log.count("cannot run")
         publish(etcd, local(3, three, old, "old"))
         wait_for(lambda: answers(old, "three"), 10, "servers go on to come")
@@ -135,12 +156,15 @@ def test_a_missing_haproxy_is_told_and_found_again(etcd: Etcd, discover: Discove
     assert lines == 1
 
 
-def test_a_service_that_a_template_spoils_keeps_no_other_from_changing(etcd: Etcd, discover: Discover) -> None:
+def test_a_service_that_a_template_spoils_keeps_no_other_from_changing(
+    etcd: Etcd, discover: Discover
+) -> None:
     """Row 41: it waits until the template or its own record is mended, all others go on, new ones too."""
     good, poison, new = free_ports(3)
     discover.template.write_text(
         TEMPLATE.read_text().replace(
-            "    balance {{", "{% if listener.service == 'poison' %}\n    nonsense\n{% endif %}\n    balance {{"
+            "    balance {{",
+            "{% if listener.service == 'poison' %}\n    nonsense\n{% endif %}\n    balance {{",
         )
     )
     discover.wait_said("reloaded why=")
@@ -166,7 +190,9 @@ def test_a_service_that_a_template_spoils_keeps_no_other_from_changing(etcd: Etc
         shutil.copy(TEMPLATE, discover.template)
         wait_for(lambda: answers(poison, "two"), 15, "the template is mended")
 
-    print(f"another service's instance replaced after {took_s:.1f} s, a new service after {new_s:.1f} s")
+    print(
+        f"another service's instance replaced after {took_s:.1f} s, a new service after {new_s:.1f} s"
+    )
 
 
 def test_a_killed_haproxy_is_back_within_two_seconds(etcd: Etcd, discover: Discover) -> None:
@@ -205,17 +231,32 @@ def test_without_inotify_the_template_is_polled(tmp_path: Path, limit: str, left
     template = tmp_path / "haproxy.cfg.j2"
     template.write_text("one")
     spend = f'echo {left} >/proc/sys/user/{limit} && exec "$@"'
-    words = ["unshare", "--user", "--map-root-user", "sh", "-c", spend, "sh", sys.executable, "-c", WATCH]
+    words = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "sh",
+        "-c",
+        spend,
+        "sh",
+        sys.executable,
+        "-c",
+        WATCH,
+    ]
     with (tmp_path / "log").open("wb") as log, (tmp_path / "said").open("wb") as said:
         process = subprocess.Popen([*words, str(template)], stdout=said, stderr=log)
     try:
         seen = wait_for(lambda: (tmp_path / "said").read_text().count("template"), 20, "it watches")
         template.write_text("another text")
-        wait_for(lambda: (tmp_path / "said").read_text().count("template") > seen, 10, "the edit is seen")
+        wait_for(
+            lambda: (tmp_path / "said").read_text().count("template") > seen, 10, "the edit is seen"
+        )
         assert process.poll() is None
     finally:
         process.kill()
         process.wait()
 
     log_text = (tmp_path / "log").read_text()
-    assert (left == 1 and limit == "max_inotify_instances") or "the kernel cannot watch it" in log_text, log_text
+    assert (
+        left == 1 and limit == "max_inotify_instances"
+    ) or "the kernel cannot watch it" in log_text, log_text

@@ -43,7 +43,9 @@ def keys_of(catalog: Catalog, service: str) -> int:
     return sum(f"/{service}/" in key for key in catalog.entries())
 
 
-def test_twenty_restarts_never_give_two_keys(engine: Engine, etcd: Etcd, catalog: Catalog, tmp_path: Path) -> None:
+def test_twenty_restarts_never_give_two_keys(
+    engine: Engine, etcd: Etcd, catalog: Catalog, tmp_path: Path
+) -> None:
     """Row 6."""
     with Register(tmp_path, etcd):
         one = serve(engine, "restarts")
@@ -58,7 +60,9 @@ def test_twenty_restarts_never_give_two_keys(engine: Engine, etcd: Etcd, catalog
             events = changes.of("restarts", catalog)
 
     keys = {event.key for event in changes.events if "/restarts/" in event.key}
-    print(f"20 restarts: {len(keys)} key, {events.count('delete')} deletes; at most {max(most)} at a time")
+    print(
+        f"20 restarts: {len(keys)} key, {events.count('delete')} deletes; at most {max(most)} at a time"
+    )
     assert len(keys) == 1
     assert max(most) == 1
 
@@ -80,7 +84,11 @@ def test_a_registrar_that_was_stopped_while_events_were_lost_catches_up(
         with Changes(catalog) as changes:
             register.send(signal.SIGCONT)
             began = time.monotonic()
-            wait_for(lambda: catalog.instance("late") and not catalog.instance("gone"), 30, "no drift is left")
+            wait_for(
+                lambda: catalog.instance("late") and not catalog.instance("gone"),
+                30,
+                "no drift is left",
+            )
             took_s = time.monotonic() - began
             untouched = changes.of("stays-13", catalog)
 
@@ -114,7 +122,9 @@ def test_a_stream_that_is_cut_all_the_time_misses_nothing(
 
 def scripted(count: int = 3) -> dict[str, tuple[int, bytes]]:
     containers = [inspected(number) for number in range(1, count + 1)]
-    answers = {f"/containers/{each['Id']}/json": (200, json.dumps(each).encode()) for each in containers}
+    answers = {
+        f"/containers/{each['Id']}/json": (200, json.dumps(each).encode()) for each in containers
+    }
     answers[LIST] = (200, json.dumps([{"Id": each["Id"]} for each in containers]).encode())
     return answers
 
@@ -123,7 +133,12 @@ def scripted(count: int = 3) -> dict[str, tuple[int, bytes]]:
     "refusal",
     [
         {LIST: (403, b'{"message": "permission denied"}')},
-        {LIST: (400, b'{"message": "client version 1.41 is too new. Maximum supported API version is 1.24"}')},
+        {
+            LIST: (
+                400,
+                b'{"message": "client version 1.41 is too new. Maximum supported API version is 1.24"}',
+            )
+        },
         {LIST: (500, b"oops")},
     ],
     ids=["no right", "too old", "broken"],
@@ -156,7 +171,9 @@ def test_an_engine_that_refuses_is_asked_slowly_and_forgiven(
         assert changes.of("scripted-1", catalog) == ["put"]
 
 
-def test_an_engine_that_is_away_keeps_nothing_out_of_etcd(etcd: Etcd, catalog: Catalog, tmp_path: Path) -> None:
+def test_an_engine_that_is_away_keeps_nothing_out_of_etcd(
+    etcd: Etcd, catalog: Catalog, tmp_path: Path
+) -> None:
     """Row 19, and the lease is lost meanwhile: what was last seen is published again, without a list."""
     answers = scripted()
     with (
@@ -173,7 +190,9 @@ def test_an_engine_that_is_away_keeps_nothing_out_of_etcd(etcd: Etcd, catalog: C
         assert "docker:" in register.get("/readyz")[1]
 
 
-def test_only_another_list_confirms_a_mass_removal(etcd: Etcd, catalog: Catalog, tmp_path: Path) -> None:
+def test_only_another_list_confirms_a_mass_removal(
+    etcd: Etcd, catalog: Catalog, tmp_path: Path
+) -> None:
     """Row 19: the engine is away when the second look is due."""
     answers = scripted(5)
     with (
@@ -186,11 +205,17 @@ def test_only_another_list_confirms_a_mass_removal(etcd: Etcd, catalog: Catalog,
         wait_for(lambda: "missing from one list" in register.log, 30, "it noticed")
         answers[LIST] = (500, b"engine is loading")
         began = time.monotonic()
-        wait_for(lambda: time.monotonic() - began > SECOND_LOOK_S + 4, 30, "the second look is overdue")
-        assert [changes.of(f"scripted-{number}", catalog) for number in range(1, 6)] == [["put"]] * 5
+        wait_for(
+            lambda: time.monotonic() - began > SECOND_LOOK_S + 4, 30, "the second look is overdue"
+        )
+        assert [changes.of(f"scripted-{number}", catalog) for number in range(1, 6)] == [
+            ["put"]
+        ] * 5
 
 
-def test_a_clone_of_a_host_id_waits_and_says_so(etcd: Etcd, catalog: Catalog, tmp_path: Path) -> None:
+def test_a_clone_of_a_host_id_waits_and_says_so(
+    etcd: Etcd, catalog: Catalog, tmp_path: Path
+) -> None:
     """Row 22: another machine, which an engine of another id stands for, started from the same image."""
     mine = scripted() | {"/info": (200, b'{"ID": "E1", "Name": "a"}')}
     other = scripted(5) | {"/info": (200, b'{"ID": "E2", "Name": "b"}')}
@@ -202,14 +227,20 @@ def test_a_clone_of_a_host_id_waits_and_says_so(etcd: Etcd, catalog: Catalog, tm
         wait_for(lambda: catalog.instance("scripted-3"), 15, "published")
         before = catalog.revision()
         with Register(tmp_path, etcd, wait=False, DOCKER_HOST=two) as clone:
-            wait_for(lambda: "another machine uses the same HOST_ID" in clone.log, 15, "it says why it waits")
+            wait_for(
+                lambda: "another machine uses the same HOST_ID" in clone.log,
+                15,
+                "it says why it waits",
+            )
             wait_for(lambda: "another machine" in clone.get("/readyz")[1], 5, "also when asked")
             checks = clone.log.count("\n")
             wait_for(lambda: catalog.revision() == before, 1, "nothing was written")
             assert checks < 20
 
 
-def test_twenty_kills_change_nothing(engine: Engine, etcd: Etcd, catalog: Catalog, tmp_path: Path) -> None:
+def test_twenty_kills_change_nothing(
+    engine: Engine, etcd: Etcd, catalog: Catalog, tmp_path: Path
+) -> None:
     """Row 20. The lease outlives twenty starts of Python on a machine that has other work."""
     with Register(tmp_path, etcd, TTL="120") as register:
         one: Container = serve(engine, "stays-20")
@@ -227,7 +258,9 @@ def test_twenty_kills_change_nothing(engine: Engine, etcd: Etcd, catalog: Catalo
     assert one.id
 
 
-def test_keys_deleted_behind_its_back_are_back_within_a_second(etcd: Etcd, catalog: Catalog, tmp_path: Path) -> None:
+def test_keys_deleted_behind_its_back_are_back_within_a_second(
+    etcd: Etcd, catalog: Catalog, tmp_path: Path
+) -> None:
     """Row 23: all at once, with the defaults; test_faults_register_own_watch.py has the other ways."""
     with (
         scripted_engine(scripted()) as docker_host,

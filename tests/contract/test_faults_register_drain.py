@@ -24,7 +24,9 @@ MARK = f"{PREFIX}/v1/hosts/h1/drained"
 def register(etcd: Etcd, catalog: Catalog, tmp_path: Path) -> Iterator[Register]:
     """A registrar with three instances; the engine is scripted, as which containers there are does not matter here."""
     containers = [inspected(number) for number in (1, 2, 3)]
-    answers = {f"/containers/{each['Id']}/json": (200, json.dumps(each).encode()) for each in containers}
+    answers = {
+        f"/containers/{each['Id']}/json": (200, json.dumps(each).encode()) for each in containers
+    }
     answers["/info"] = (200, b'{"ID": "E1", "Name": "h1"}')
     answers[LIST] = (200, json.dumps([{"Id": each["Id"]} for each in containers]).encode())
     with (
@@ -40,12 +42,18 @@ def states(catalog: Catalog) -> set[str | None]:
 
 
 def command(register: Register, *flags: str) -> subprocess.CompletedProcess[str]:
-    arguments = [w for name, text in register.settings.items() for w in (f"--{name.lower().replace('_', '-')}", text)]
+    arguments = [
+        w
+        for name, text in register.settings.items()
+        for w in (f"--{name.lower().replace('_', '-')}", text)
+    ]
     words = [sys.executable, "-m", "register", *arguments, *flags]
     return subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_a_drained_host_stays_out_until_it_is_told_otherwise(etcd: Etcd, catalog: Catalog, register: Register) -> None:
+def test_a_drained_host_stays_out_until_it_is_told_otherwise(
+    etcd: Etcd, catalog: Catalog, register: Register
+) -> None:
     with Changes(catalog) as changes:
         began = time.monotonic()
         done = command(register, "--drain")
@@ -65,12 +73,18 @@ def test_a_drained_host_stays_out_until_it_is_told_otherwise(etcd: Etcd, catalog
 
         register.end(signal.SIGKILL)
         register.start(wait=False)
-        wait_for(lambda: register.log.count("HOST_DRAINED") == 2, 15, "its next life has seen it too")
+        wait_for(
+            lambda: register.log.count("HOST_DRAINED") == 2, 15, "its next life has seen it too"
+        )
         assert [changes.of(name, catalog) for name in NAMES] == [["put", "delete"]] * 3
 
     assert command(register, "--undrain").returncode == 0
     wait_for(lambda: states(catalog) == {"ready"}, 10, "published again")
-    wait_for(lambda: "owner:" not in register.get("/readyz")[1], 10, "nothing is said against it any more")
+    wait_for(
+        lambda: "owner:" not in register.get("/readyz")[1],
+        10,
+        "nothing is said against it any more",
+    )
     assert not register.explain()["drained"]
 
 
@@ -85,7 +99,9 @@ def test_signals_do_the_same(catalog: Catalog, register: Register) -> None:
     assert MARK not in catalog.entries()
 
 
-def test_what_is_asked_during_a_drain_is_done_after_it(catalog: Catalog, register: Register) -> None:
+def test_what_is_asked_during_a_drain_is_done_after_it(
+    catalog: Catalog, register: Register
+) -> None:
     register.send(signal.SIGUSR1)
     wait_for(lambda: states(catalog) == {"draining"}, 15, "draining")
 
@@ -105,7 +121,9 @@ def test_a_host_that_nobody_knows_is_not_drained(catalog: Catalog, register: Reg
     assert not [key for key in catalog.entries() if "/typo/" in key]
 
 
-def test_this_machine_is_drained_before_its_first_registrar(catalog: Catalog, register: Register) -> None:
+def test_this_machine_is_drained_before_its_first_registrar(
+    catalog: Catalog, register: Register
+) -> None:
     del register.settings["HOST_ID"]
 
     assert command(register, "--drain").returncode == 0
@@ -113,10 +131,18 @@ def test_this_machine_is_drained_before_its_first_registrar(catalog: Catalog, re
     assert [key for key in catalog.entries() if key.endswith("/drained") and key != MARK]
 
 
-def test_a_drain_that_was_killed_is_ended_by_the_registrar(catalog: Catalog, register: Register) -> None:
+def test_a_drain_that_was_killed_is_ended_by_the_registrar(
+    catalog: Catalog, register: Register
+) -> None:
     register.settings["DRAIN_WAIT"] = "600"
-    arguments = [w for name, text in register.settings.items() for w in (f"--{name.lower().replace('_', '-')}", text)]
-    process = subprocess.Popen([sys.executable, "-m", "register", *arguments, "--drain"], stderr=subprocess.DEVNULL)
+    arguments = [
+        w
+        for name, text in register.settings.items()
+        for w in (f"--{name.lower().replace('_', '-')}", text)
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "register", *arguments, "--drain"], stderr=subprocess.DEVNULL
+    )
     wait_for(lambda: states(catalog) == {"draining"}, 15, "draining")
 
     process.kill()
@@ -126,7 +152,9 @@ def test_a_drain_that_was_killed_is_ended_by_the_registrar(catalog: Catalog, reg
     wait_for(lambda: register.log.count("drained host=h1 instances=3") == 1, 5, "it says so")
 
 
-def test_a_host_whose_registrar_is_away_is_drained_too(catalog: Catalog, register: Register) -> None:
+def test_a_host_whose_registrar_is_away_is_drained_too(
+    catalog: Catalog, register: Register
+) -> None:
     register.end(signal.SIGKILL)
 
     assert command(register, "--drain").returncode == 0
@@ -134,7 +162,9 @@ def test_a_host_whose_registrar_is_away_is_drained_too(catalog: Catalog, registe
     assert list(catalog.entries()) == [MARK]
 
 
-def test_a_paused_registrar_that_wakes_after_a_drain_writes_nothing(catalog: Catalog, register: Register) -> None:
+def test_a_paused_registrar_that_wakes_after_a_drain_writes_nothing(
+    catalog: Catalog, register: Register
+) -> None:
     register.send(signal.SIGSTOP)
     assert command(register, "--drain").returncode == 0
     with Changes(catalog) as changes:

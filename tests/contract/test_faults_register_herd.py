@@ -31,7 +31,9 @@ def test_ten_registrars_after_an_outage_keep_their_leases_and_write_nothing(etcd
         wait_for(lambda: herd.settled() == COUNT, TTL_S * 2, "all hold their hosts again")
         took_s = time.monotonic() - back
 
-        print(f"converged after {took_s:.1f} s, {len(writes.puts)} puts, {len(writes.deletes)} deletes")
+        print(
+            f"converged after {took_s:.1f} s, {len(writes.puts)} puts, {len(writes.deletes)} deletes"
+        )
         assert herd.leases() == leases
         assert (writes.puts, writes.deletes) == ([], [])
         assert took_s <= TTL_S
@@ -50,13 +52,17 @@ def test_ten_registrars_that_lost_everything_come_back_slowly_enough(etcd: Etcd)
         wait_for(lambda: herd.settled() == COUNT, TTL_S * 4, "all published again")
         took_s = time.monotonic() - back
 
-        print(f"converged after {took_s:.1f} s, {len(writes.puts)} puts, at most {most_in_a_second(writes.puts)}/s")
+        print(
+            f"converged after {took_s:.1f} s, {len(writes.puts)} puts, at most {most_in_a_second(writes.puts)}/s"
+        )
         assert most_in_a_second(writes.puts) <= 2 * COUNT
         assert took_s <= 2 * TTL_S
 
 
 def keys(etcd: Etcd) -> int:
-    return etcd.ctl("get", "--prefix", "/services/v1/hosts/host-0/instances/", "--keys-only").count(":80\n")
+    return etcd.ctl("get", "--prefix", "/services/v1/hosts/host-0/instances/", "--keys-only").count(
+        ":80\n"
+    )
 
 
 def test_a_full_etcd_keeps_the_lease_and_is_not_asked_all_the_time(
@@ -84,14 +90,18 @@ def test_a_full_etcd_keeps_the_lease_and_is_not_asked_all_the_time(
         wait_for(lambda: keys(etcd) == 8, 20, "two are withdrawn all the same")
         herd.all[0].show(20)
         began = time.monotonic()
-        wait_for(lambda: time.monotonic() - began > 30, 40, "half a minute in which it might have asked")
+        wait_for(
+            lambda: time.monotonic() - began > 30, 40, "half a minute in which it might have asked"
+        )
 
         print(f"{len(tries)} tries in {time.monotonic() - tries[0]:.0f} s")
         assert len(tries) <= 1 + (time.monotonic() - tries[0]) / 10
         assert herd.leases() == lease
         assert keys(etcd) == 8
         make_room(etcd)
-        wait_for(lambda: herd.settled() == 1 and keys(etcd) == 20, 25, "all published once there is room")
+        wait_for(
+            lambda: herd.settled() == 1 and keys(etcd) == 20, 25, "all published once there is room"
+        )
 
 
 def fill(etcd: Etcd) -> bool:
@@ -112,7 +122,9 @@ def test_an_etcd_that_takes_four_seconds_for_everything_loses_no_lease(etcd: Etc
         leases = {one.lease for one in herd.all}
         writes.clear()
         began = time.monotonic()
-        for _ in range(6):  # every request waits for up to four seconds, and those that follow on it again
+        for _ in range(
+            6
+        ):  # every request waits for up to four seconds, and those that follow on it again
             etcd.pause()
             threading.Event().wait(4.0)
             etcd.resume()

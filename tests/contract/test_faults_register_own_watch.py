@@ -39,7 +39,13 @@ def watchers(etcd: Etcd) -> int:
     """Return how many watches etcd has, by its own metrics."""
     with urllib.request.urlopen(f"http://{etcd.endpoint}/metrics", timeout=5) as answer:
         lines = answer.read().decode().splitlines()
-    return int(float(next(line for line in lines if line.startswith("etcd_debugging_mvcc_watcher_total")).split()[1]))
+    return int(
+        float(
+            next(
+                line for line in lines if line.startswith("etcd_debugging_mvcc_watcher_total")
+            ).split()[1]
+        )
+    )
 
 
 def lease_of(etcd: Etcd) -> str:
@@ -53,7 +59,9 @@ def took_s(catalog: Catalog, condition: Callable[[], bool], within_s: float) -> 
 
 
 @pytest.mark.parametrize("what", ["deleted", "overwritten", "a key too many"])
-def test_a_record_is_repaired_within_a_second(etcd: Etcd, catalog: Catalog, tmp_path: Path, what: str) -> None:
+def test_a_record_is_repaired_within_a_second(
+    etcd: Etcd, catalog: Catalog, tmp_path: Path, what: str
+) -> None:
     """Row 23."""
     with registrar(etcd, catalog, tmp_path):
         before = catalog.entries()
@@ -70,7 +78,9 @@ def test_a_record_is_repaired_within_a_second(etcd: Etcd, catalog: Catalog, tmp_
     assert seconds <= 1
 
 
-def test_a_revoked_lease_is_replaced_within_a_second(etcd: Etcd, catalog: Catalog, tmp_path: Path) -> None:
+def test_a_revoked_lease_is_replaced_within_a_second(
+    etcd: Etcd, catalog: Catalog, tmp_path: Path
+) -> None:
     """Row 23."""
     with registrar(etcd, catalog, tmp_path):
         before = catalog.entries().keys()
@@ -106,15 +116,23 @@ def test_a_deleted_prefix_of_ten_hosts_is_written_anew_within_two_seconds(etcd: 
         with Writes(etcd, hosts_root(PREFIX)) as writes:
             etcd.ctl("del", "--prefix", PREFIX)
             began = time.monotonic()
-            wait_for(lambda: etcd.ctl("get", "--prefix", PREFIX, "--keys-only") == keys, 20, "all written anew")
+            wait_for(
+                lambda: etcd.ctl("get", "--prefix", PREFIX, "--keys-only") == keys,
+                20,
+                "all written anew",
+            )
             seconds = time.monotonic() - began
 
-            print(f"{keys.count(':80')} instances of ten hosts back after {seconds:.2f} s, {len(writes.puts)} puts")
+            print(
+                f"{keys.count(':80')} instances of ten hosts back after {seconds:.2f} s, {len(writes.puts)} puts"
+            )
             assert seconds <= 2
             assert len(writes.puts) <= 30  # the owner, and two transactions
 
 
-def test_own_changes_are_neither_read_nor_written_again(etcd: Etcd, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_own_changes_are_neither_read_nor_written_again(
+    etcd: Etcd, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lists: list[str] = []
     original = Store.list
 
@@ -138,7 +156,9 @@ def test_own_changes_are_neither_read_nor_written_again(etcd: Etcd, monkeypatch:
         assert lists == []
 
 
-def test_one_who_deletes_all_the_time_is_answered_once_a_second(etcd: Etcd, catalog: Catalog, tmp_path: Path) -> None:
+def test_one_who_deletes_all_the_time_is_answered_once_a_second(
+    etcd: Etcd, catalog: Catalog, tmp_path: Path
+) -> None:
     with registrar(etcd, catalog, tmp_path), Writes(etcd, HOST) as writes:
         key = next(key for key in catalog.entries() if "/scripted-2/" in key)
         began = time.monotonic()

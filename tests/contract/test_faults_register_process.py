@@ -25,13 +25,19 @@ START = "import sys; from register.__main__ import main; {0}; sys.exit(main())"
 
 
 def flags(register: Register) -> list[str]:
-    return [word for name, text in register.settings.items() for word in (f"--{name.lower().replace('_', '-')}", text)]
+    return [
+        word
+        for name, text in register.settings.items()
+        for word in (f"--{name.lower().replace('_', '-')}", text)
+    ]
 
 
 def start(register: Register, fault: str, log: Path) -> subprocess.Popen[bytes]:
     """Start a registrar with a fault built in: no outside means ends or hangs one thread of a process."""
     with log.open("ab") as sink:
-        return subprocess.Popen([sys.executable, "-c", START.format(fault), *flags(register)], stderr=sink)
+        return subprocess.Popen(
+            [sys.executable, "-c", START.format(fault), *flags(register)], stderr=sink
+        )
 
 
 @pytest.mark.parametrize(
@@ -53,19 +59,25 @@ def test_a_thread_that_dies_ends_the_process(etcd: Etcd, tmp_path: Path, fault: 
         assert process.wait(20) == 1
     finally:
         process.kill()
-    print(f"ended {time.monotonic() - began:.1f} s after the process began, all its imports included")
+    print(
+        f"ended {time.monotonic() - began:.1f} s after the process began, all its imports included"
+    )
     log = (tmp_path / "log").read_text()
     assert "ZeroDivisionError" in log
 
 
 def test_a_reader_that_hangs_ends_the_process(engine: Engine, etcd: Etcd, tmp_path: Path) -> None:
-    fault = "import threading, register.hints as m; m.Hints.after = lambda *_: threading.Event().wait()"
+    fault = (
+        "import threading, register.hints as m; m.Hints.after = lambda *_: threading.Event().wait()"
+    )
     register = Register(tmp_path, etcd, wait=False)
     process = start(register, fault, tmp_path / "log")
     try:
         wait_for(lambda: "claimed" in (tmp_path / "log").read_text(), 20, "it runs")
         began = time.monotonic()
-        serve(engine, "hang")  # its events are the first that it gets, if nothing else happens on this machine
+        serve(
+            engine, "hang"
+        )  # its events are the first that it gets, if nothing else happens on this machine
         assert process.wait(30) == 1
         took_s = time.monotonic() - began
     finally:
@@ -78,7 +90,9 @@ def test_a_reader_that_hangs_ends_the_process(engine: Engine, etcd: Etcd, tmp_pa
 def test_a_round_may_take_longer_than_a_call(etcd: Etcd, tmp_path: Path) -> None:
     """The limits are shrunk and the inspects stretched: 700 containers at 0.22 s each would take minutes."""
     containers = [inspected(number) for number in range(1, 17)]
-    answers = {f"/containers/{each['Id']}/json": (200, json.dumps(each).encode()) for each in containers}
+    answers = {
+        f"/containers/{each['Id']}/json": (200, json.dumps(each).encode()) for each in containers
+    }
     answers[LIST] = (200, json.dumps([{"Id": each["Id"]} for each in containers]).encode())
     fault = (
         "import time, register.__main__ as m, register.lease as n, register.publisher as p;"
@@ -90,7 +104,9 @@ def test_a_round_may_take_longer_than_a_call(etcd: Etcd, tmp_path: Path) -> None
         register = Register(tmp_path, etcd, wait=False, DOCKER_HOST=docker_host, RESYNC="1")
         process = start(register, fault, tmp_path / "log")
         try:
-            wait_for(lambda: lists(register) >= 2, 90, "two rounds of 8 s; the watchdog's limit is 4 s")
+            wait_for(
+                lambda: lists(register) >= 2, 90, "two rounds of 8 s; the watchdog's limit is 4 s"
+            )
             assert process.poll() is None
         finally:
             process.kill()
@@ -142,7 +158,9 @@ def post(path: str, body: dict[str, object] | None = None) -> dict[str, str]:
     connection.sock = socket.socket(socket.AF_UNIX)
     connection.sock.connect(SOCKET)
     try:
-        connection.request("POST", path, json.dumps(body or {}), {"Content-Type": "application/json"})
+        connection.request(
+            "POST", path, json.dumps(body or {}), {"Content-Type": "application/json"}
+        )
         response = connection.getresponse()
         text = response.read()
         assert response.status < 300, text
@@ -158,7 +176,9 @@ def create_ms(engine: Engine) -> float:
     return (time.monotonic() - began) * 1000
 
 
-def test_an_etcd_that_blocks_never_slows_the_engine(engine: Engine, etcd: Etcd, tmp_path: Path) -> None:
+def test_an_etcd_that_blocks_never_slows_the_engine(
+    engine: Engine, etcd: Etcd, tmp_path: Path
+) -> None:
     quiet: list[float] = []
     blocked: list[float] = []
     one = serve(engine, "churn")
@@ -174,7 +194,9 @@ def test_an_etcd_that_blocks_never_slows_the_engine(engine: Engine, etcd: Etcd, 
         over.set()
         churn.join()
         assert register.get("/healthz")[0] == 200
-    print(f"100 creates: {sum(quiet):.0f} ms, {sum(blocked):.0f} ms with etcd blocked; 20 events a second in both")
+    print(
+        f"100 creates: {sum(quiet):.0f} ms, {sum(blocked):.0f} ms with etcd blocked; 20 events a second in both"
+    )
     print(f"median {statistics.median(quiet):.1f} and {statistics.median(blocked):.1f} ms")
     assert sum(blocked) <= 2 * sum(quiet)
 

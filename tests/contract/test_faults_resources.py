@@ -35,7 +35,10 @@ def test_a_container_whose_health_flaps_costs_next_to_nothing(
     """Row 9."""
     (port,) = free_ports(1)
     health = ("--health-interval", "1s", "--health-retries", "1", "--health-cmd", FLAPS)
-    with Register(tmp_path, etcd), Writes(etcd, f"/services/v1/hosts/h1/instances/{FLAPPING}/") as writes:
+    with (
+        Register(tmp_path, etcd),
+        Writes(etcd, f"/services/v1/hosts/h1/instances/{FLAPPING}/") as writes,
+    ):
         serve(engine, FLAPPING, "-l", f"SERVICE_PORT={port}", *health)
         wait_for(lambda: catalog.instance(FLAPPING), 20, "published")
         discover.wait_said(f"{FLAPPING}:{port}", 20)
@@ -102,7 +105,9 @@ def test_a_discover_without_descriptors_damages_nothing(etcd: Etcd, discover: Di
         before = no_descriptors_left(discover.pid())
         cpu = cpu_s(discover.pid())
         publish(etcd, local(2, two, new, "new"))
-        waiting = socket.create_connection(("127.0.0.1", discover.metrics))  # whom nobody can accept
+        waiting = socket.create_connection(
+            ("127.0.0.1", discover.metrics)
+        )  # whom nobody can accept
         over = only_for(8)
         while time.monotonic() < over:
             assert get(old)[1] == "one"

@@ -26,8 +26,13 @@ def test_ten_thousand_instances_of_one_service_are_served(tmp_path: Path) -> Non
         store = Store(etcd.access)
         at = (f"127.1.{n // 250}.{n % 250 + 1}" for n in range(MANY - 1))
         shared = {"service_port": port, "check": Check(kind="none"), "weight": 0}
-        records = [instance(n, "huge", address=address, port=9000, **shared) for n, address in enumerate(at, 1)]
-        records.append(instance(MANY, "huge", address="127.0.0.1", port=there, **shared | {"weight": 100}))
+        records = [
+            instance(n, "huge", address=address, port=9000, **shared)
+            for n, address in enumerate(at, 1)
+        ]
+        records.append(
+            instance(MANY, "huge", address="127.0.0.1", port=there, **shared | {"weight": 100})
+        )
         put_all(store, {key(one): encode(one) for one in records})
         store.close()
         discover = Discover(folder, etcd.endpoint)

@@ -44,7 +44,9 @@ class Site:
     def __init__(self, haproxy: RealHAProxy) -> None:
         self.haproxy = haproxy
         self.stats = free_port()
-        self.applier = Applier(haproxy.adapter, haproxy.config, stop=haproxy.stop, metrics=Metrics())
+        self.applier = Applier(
+            haproxy.adapter, haproxy.config, stop=haproxy.stop, metrics=Metrics()
+        )
         process = Process(Bind("127.0.0.1", self.stats), str(haproxy.admin), 500, None, None)
         self.policy = Policy(process, ("127.0.0.1",), {})
         self.running: Running | None = None
@@ -81,7 +83,9 @@ def site(haproxy: RealHAProxy) -> Site:
 
 
 def local(number: int, port: int, service_port: int, service: str = "whoami", **changes):
-    return instance(number, service, address="127.0.0.1", port=port, service_port=service_port, **changes)
+    return instance(
+        number, service, address="127.0.0.1", port=port, service_port=service_port, **changes
+    )
 
 
 def test_a_first_configuration_starts_it_and_answers(site):
@@ -99,7 +103,9 @@ def test_a_reload_is_confirmed_when_the_new_worker_answers(site):
     port = free_port()
     with backend("one") as one, backend("two") as two:
         site.reload(local(1, one, port))
-        for number in range(2, 7):  # the marker is checked, so each must be what runs when replace() returns
+        for number in range(
+            2, 7
+        ):  # the marker is checked, so each must be what runs when replace() returns
             rendered = site.reload(local(number, two, port))
 
             assert site.haproxy.adapter.marker() == rendered.marker
@@ -137,7 +143,8 @@ def test_a_refused_text_changes_nothing_and_is_kept_to_be_read(site):
         bad = rendered_of(good.rendered.text.replace("balance roundrobin", "balance nonsense"))
 
         with pytest.raises(
-            Rejected, match=r"HAProxy refuses the configuration: parsing .*haproxy.cfg.candidate:\d+. : balance only"
+            Rejected,
+            match=r"HAProxy refuses the configuration: parsing .*haproxy.cfg.candidate:\d+. : balance only",
         ):
             site.applier.reload(good, bad)
 
@@ -153,7 +160,9 @@ def test_a_reload_that_fails_puts_the_last_good_file_back(site, monkeypatch):
     with backend("one") as one, socket.create_server(("127.0.0.1", 0)) as taken:
         good = site.reload(local(1, one, port))
 
-        with pytest.raises((Rejected, Unavailable)):  # HAProxy's own check does not bind, so this passes it
+        with pytest.raises(
+            (Rejected, Unavailable)
+        ):  # HAProxy's own check does not bind, so this passes it
             site.reload(local(1, one, taken.getsockname()[1]))
 
         assert site.haproxy.config.read_text() == marked(good.rendered, good.marker)
@@ -205,7 +214,9 @@ def test_nothing_runs_and_nothing_is_on_disk(site):
 def test_what_every_label_can_ask_for_passes_the_check_without_a_warning(site):
     candidate = site.applier.check(site.layout.render(sample(site.policy.process)))
 
-    done = subprocess.run([site.haproxy.binary, "-c", "-f", candidate], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [site.haproxy.binary, "-c", "-f", candidate], capture_output=True, text=True, check=True
+    )
     assert "WARNING" not in done.stderr + done.stdout
 
 

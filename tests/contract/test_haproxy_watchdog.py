@@ -53,7 +53,11 @@ class Watched:
 
     def mended_within(self, bound_s: float, broken: Callable[[], bool]) -> None:
         """Wait until it serves and answers again."""
-        wait_for(lambda: not broken() and self.serves() and self.haproxy.adapter.answers(), bound_s, "mended")
+        wait_for(
+            lambda: not broken() and self.serves() and self.haproxy.adapter.answers(),
+            bound_s,
+            "mended",
+        )
 
 
 @pytest.fixture(params=KINDS)
@@ -82,7 +86,11 @@ def test_one_that_hangs_is_ended_and_serves_again(watched: Watched, who: str):
         os.kill(pid, signal.SIGSTOP)
 
     began = time.monotonic()
-    wait_for(lambda: "does not answer" in watched.health.not_ready().get(FACT, ""), HUNG_S, "/readyz says it")
+    wait_for(
+        lambda: "does not answer" in watched.health.not_ready().get(FACT, ""),
+        HUNG_S,
+        "/readyz says it",
+    )
     watched.mended_within(HUNG_S, lambda: any(alive(pid) for pid in stopped))
 
     print(f"measured: {who} stopped, serves again after {time.monotonic() - began:.1f} s")

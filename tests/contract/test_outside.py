@@ -65,7 +65,9 @@ def test_a_file_is_served_and_its_edits_apply(site: Site):
         discover.wait_said(f"db:{port}")
         reloads = discover.reloads()
 
-        file.write_text(f"services:\n  db: {{port: {port}, servers: ['127.0.0.1:{one}', '127.0.0.1:{two}']}}\n")
+        file.write_text(
+            f"services:\n  db: {{port: {port}, servers: ['127.0.0.1:{one}', '127.0.0.1:{two}']}}\n"
+        )
         wait_for(lambda: answers(port) == {"one", "two"}, 10, "a server more")
         file.write_text(f"services:\n  db: {{port: {port}, servers: ['127.0.0.1:{two}']}}\n")
         wait_for(lambda: answers(port) == {"two"}, 10, "a server less")
@@ -79,7 +81,9 @@ def test_a_file_is_served_and_its_edits_apply(site: Site):
         wait_for(lambda: answers(other) == {"one"}, 10, "what is right of the file")
         [(where, text)] = refused(discover).items()
         assert where == "file:db server 2"
-        assert text.startswith("OUTSIDE_REFUSED services.yaml: db server 2: address: 'db.example.org' is a host name")
+        assert text.startswith(
+            "OUTSIDE_REFUSED services.yaml: db server 2: address: 'db.example.org' is a host name"
+        )
         assert answers(port) == {"two"}, "a service with a slip of the pen stays as it was"
         assert discover.ready()
 
@@ -99,7 +103,9 @@ def test_containers_and_outside_servers_are_one_service(site: Site):
     etcd, discover, file = site.etcd, site.discover, site.file
     port = free_port()
     with backend("legacy") as legacy, backend("container") as container, backend("other") as other:
-        file.write_text(f"services:\n  db: {{port: {port}, role: stub, servers: ['127.0.0.1:{legacy}']}}\n")
+        file.write_text(
+            f"services:\n  db: {{port: {port}, role: stub, servers: ['127.0.0.1:{legacy}']}}\n"
+        )
         wait_for(lambda: answers(port) == {"legacy"}, 10, "the outside stub serves")
 
         real = instance(1, "db", address="127.0.0.1", port=container, service_port=port)
@@ -123,7 +129,11 @@ def test_one_legacy_server_can_be_two_services(site: Site):
             f"  bills: {{port: {ports[1]}, servers: ['127.0.0.1:{legacy}']}}\n"
         )
 
-        wait_for(lambda: [answers(port) for port in ports] == [{"legacy"}, {"legacy"}], 10, "both are served")
+        wait_for(
+            lambda: [answers(port) for port in ports] == [{"legacy"}, {"legacy"}],
+            10,
+            "both are served",
+        )
         assert not refused(site.discover)
 
 
@@ -160,5 +170,7 @@ def test_a_port_can_be_claimed_for_an_outside_service(site: Site):
         site.file.write_text(f"services:\n  old: {{port: auto, servers: ['127.0.0.1:{legacy}']}}\n")
 
         key = "/services/v1/ports/old"
-        claim = wait_for(lambda: site.etcd.ctl("get", "--print-value-only", key).strip(), 20, "a port is claimed")
+        claim = wait_for(
+            lambda: site.etcd.ctl("get", "--print-value-only", key).strip(), 20, "a port is claimed"
+        )
         wait_for(lambda: answers(json.loads(claim)["port"]) == {"legacy"}, 10, "and served")

@@ -70,7 +70,9 @@ def test_what_runs_is_what_is_rendered(etcd: Etcd, discover: Discover, tmp_path:
     same = asked("--diff", *live)
     rendered = asked("--render", *live)
     publish(etcd, instance(2, "bills", address="192.0.2.1", service_port=port))
-    (export := tmp_path / "catalog.json").write_text(etcd.ctl("get", "--prefix", "/services", "-w", "json"))
+    (export := tmp_path / "catalog.json").write_text(
+        etcd.ctl("get", "--prefix", "/services", "-w", "json")
+    )
     withdrawn = asked("--diff", *live[:-2], "--etcd-host", "127.0.0.1:1", "--catalog", str(export))
 
     assert (same.returncode, same.stdout, same.stderr) == (0, "", "")
@@ -94,7 +96,9 @@ def test_claimed_ports_are_rendered_and_none_is_claimed(etcd: Etcd, tmp_path: Pa
     assert etcd.revision() == before
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"header": {"revision": 1}, "kvs": [{"key": "x"}]}'])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"header": {"revision": 1}, "kvs": [{"key": "x"}]}']
+)
 def test_what_is_no_export_is_said(tmp_path, text):
     (export := tmp_path / "catalog.json").write_text(text)
 
@@ -113,23 +117,36 @@ def test_each_mistake_of_a_file_of_services_is_a_line(tmp_path: Path):
     lines = asked("--check", "--services", str(services)).stderr.splitlines()
 
     claimed = "b not listened for: service port 80 belongs to a, which claimed or named it first; port: names another"
-    assert lines[0].startswith("docker-discover: --check: services.yaml: c: servers: nothing, not a list")
+    assert lines[0].startswith(
+        "docker-discover: --check: services.yaml: c: servers: nothing, not a list"
+    )
     assert lines[1:] == [f"docker-discover: --check: services.yaml: {claimed}"]
 
 
 def test_a_file_of_services_is_told_and_rendered(tmp_path: Path):
     (catalog := tmp_path / "catalog.json").write_text('{"header": {"revision": 1}}')
-    (services := tmp_path / "services.yaml").write_text("services: {db: {port: 5432, servers: [10.0.0.5:5432, x]}}")
+    (services := tmp_path / "services.yaml").write_text(
+        "services: {db: {port: 5432, servers: [10.0.0.5:5432, x]}}"
+    )
     told = f"{services.name}: db server 2: address: 'x' is a host name; servers are IP addresses, such as 10.0.0.5\n"
     state = ("--state-dir", str(tmp_path), "--services", str(services))
 
-    checked, rendered = asked("--check", *state), asked("--render", "--catalog", str(catalog), *state)
+    checked, rendered = (
+        asked("--check", *state),
+        asked("--render", "--catalog", str(catalog), *state),
+    )
 
     assert (checked.returncode, checked.stderr) == (1, f"docker-discover: --check: {told}")
-    assert (rendered.returncode, rendered.stderr) == (0, f"docker-discover: OUTSIDE_REFUSED file:db server 2: {told}")
+    assert (rendered.returncode, rendered.stderr) == (
+        0,
+        f"docker-discover: OUTSIDE_REFUSED file:db server 2: {told}",
+    )
     assert "10.0.0.5:5432" in rendered.stdout
 
     services.unlink()
     missing = asked("--render", "--catalog", str(catalog), *state)
     assert missing.returncode == 1
-    assert missing.stderr == f"docker-discover: --render: {services}: no such file; SERVICES names another, or none\n"
+    assert (
+        missing.stderr
+        == f"docker-discover: --render: {services}: no such file; SERVICES names another, or none\n"
+    )

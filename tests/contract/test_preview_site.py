@@ -31,7 +31,11 @@ def flags(site: Path) -> tuple[str, ...]:
             "",
             "template site.j2 line 3: there is no 'no.j2' ",
         ),
-        ("", "option nolinger\n\n  nonsense x\n", "HAProxy refuses snippet web.cfg line 3: unknown keyword 'nonsense'"),
+        (
+            "",
+            "option nolinger\n\n  nonsense x\n",
+            "HAProxy refuses snippet web.cfg line 3: unknown keyword 'nonsense'",
+        ),
         ("", "listen other\n", "snippet web.cfg line 1: 'listen' would begin a new section"),
     ],
 )
@@ -47,16 +51,22 @@ def test_what_a_site_wrote_is_refused_where_it_stands(site, template, snippet, w
 
 
 def test_what_a_site_wrote_is_shown(site):
-    (site / "site.j2").write_text(EXTENDS + "{% block defaults %}{{ super() }}    timeout connect 2s{% endblock %}")
+    (site / "site.j2").write_text(
+        EXTENDS + "{% block defaults %}{{ super() }}    timeout connect 2s{% endblock %}"
+    )
     (site / "snippets.d" / "web.cfg").write_text("option nolinger\n")
     it = entry(instance(1, "web", address="192.0.2.1", service_port=8000))
     texts = {"key": b64encode(it.key.encode()).decode(), "value": b64encode(it.value).decode()}
-    catalog = {"header": {"revision": 7}, "kvs": [{**texts, "create_revision": 6, "mod_revision": 7}]}
+    catalog = {
+        "header": {"revision": 7},
+        "kvs": [{**texts, "create_revision": 6, "mod_revision": 7}],
+    }
     (site / "catalog.json").write_text(json.dumps(catalog))
 
     checked = asked("--check", *flags(site))
     shown = [
-        asked(command, *flags(site), "--catalog", str(site / "catalog.json")) for command in ("--render", "--diff")
+        asked(command, *flags(site), "--catalog", str(site / "catalog.json"))
+        for command in ("--render", "--diff")
     ]
     (site / "snippets.d" / "web:8000.cfg").write_text("nonsense\n")
     refused = asked("--render", *flags(site), "--catalog", str(site / "catalog.json"))

@@ -27,7 +27,9 @@ def discover(tmp_path: Path, etcd: Etcd) -> Iterator[Discover]:
     stub = Stub(tmp_path)
     (own := tmp_path / "own").mkdir()
     (own / "site.j2").write_text(EXTENDS)
-    it = Discover(folder, etcd.endpoint, "--template", str(own / "site.j2"), "--haproxy", str(stub.path))
+    it = Discover(
+        folder, etcd.endpoint, "--template", str(own / "site.j2"), "--haproxy", str(stub.path)
+    )
     it.template, it.stub = own / "site.j2", stub
     (own / "snippets.d").mkdir()
     with it:
@@ -54,7 +56,11 @@ def test_blocks_and_files_beside_it_apply_at_once(etcd: Etcd, discover: Discover
         discover.template.write_text(EXTENDS + include)
         wait_for(lambda: "timeout connect 2s" in config.read_text(), 10, "a block applies")
         more.write_text("    timeout connect 3s\n")
-        wait_for(lambda: "timeout connect 3s" in config.read_text(), 10, "an edit of an included file applies")
+        wait_for(
+            lambda: "timeout connect 3s" in config.read_text(),
+            10,
+            "an edit of an included file applies",
+        )
         more.write_text("\n    timeout {{ nope }}\n")
         discover.wait_said("template more.j2 line 2: 'nope' is undefined")
         more.write_text("    timeout nonsense 3s\n")
@@ -73,13 +79,25 @@ def test_blocks_and_files_beside_it_apply_at_once(etcd: Etcd, discover: Discover
 def test_a_bad_snippet_holds_its_service_alone(etcd: Etcd, discover: Discover) -> None:
     """Row 41."""
     good, bad, new = free_ports(3)
-    with backend("one") as one, backend("two") as two, backend("three") as three, backend("four") as four:
-        first, second = local(1, one, bad, "bad", mode="http"), local(2, two, bad, "bad", mode="http")
+    with (
+        backend("one") as one,
+        backend("two") as two,
+        backend("three") as three,
+        backend("four") as four,
+    ):
+        first, second = (
+            local(1, one, bad, "bad", mode="http"),
+            local(2, two, bad, "bad", mode="http"),
+        )
         publish(etcd, first)
         wait_for(lambda: answers(bad, "one"), 15, "it answers")
         snippet(discover, "bad", "# no tea\n" + DENY)
         wait_for(lambda: get(bad, "/tea")[0] == 429, 10, "a snippet applies at once")
-        wait_for(lambda: '"snippet bad.cfg line 2"' in get(discover.metrics, "/explain")[1], 5, "/explain names it")
+        wait_for(
+            lambda: '"snippet bad.cfg line 2"' in get(discover.metrics, "/explain")[1],
+            5,
+            "/explain names it",
+        )
         assert "deny_status" not in get(discover.metrics, "/explain")[1]  # it may be a secret
 
         snippet(discover, "bad", DENY + "\n  nonsense here\n")
@@ -108,7 +126,11 @@ def test_a_bad_snippet_holds_its_service_alone(etcd: Etcd, discover: Discover) -
         discover.kill()
         discover.start()
         discover.wait_ready()
-        wait_for(lambda: sorted(refused(discover)) == sorted([f"bad:{bad}", f"new:{new}"]), 10, "the same two")
+        wait_for(
+            lambda: sorted(refused(discover)) == sorted([f"bad:{bad}", f"new:{new}"]),
+            10,
+            "the same two",
+        )
         assert get(bad, "/tea")[0] == 429
 
         snippet(discover, f"new:{new}", "")

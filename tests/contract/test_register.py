@@ -26,10 +26,21 @@ while (1) { my $c = $s->accept or next; print $c "hi\n"; close $c }
 """
 
 
-def serve(engine: Engine, service: str, *flags: str, delay: str = "0", linger: str = "0") -> Container:
-    ours = ("--name", engine.name(service), "--label", f"{LABEL}={engine.session}", "-l", f"SERVICE_NAME={service}")
+def serve(
+    engine: Engine, service: str, *flags: str, delay: str = "0", linger: str = "0"
+) -> Container:
+    ours = (
+        "--name",
+        engine.name(service),
+        "--label",
+        f"{LABEL}={engine.session}",
+        "-l",
+        f"SERVICE_NAME={service}",
+    )
     where = ("-P", "--expose", PORT, "-e", f"DELAY={delay}", "-e", f"LINGER={linger}")
-    return Container(docker("run", "-d", *ours, *where, *flags, IMAGE, "perl", "-e", SERVE), engine.name(service))
+    return Container(
+        docker("run", "-d", *ours, *where, *flags, IMAGE, "perl", "-e", SERVE), engine.name(service)
+    )
 
 
 class Changes:
@@ -53,7 +64,11 @@ class Changes:
                 self.events += self._reader.batch(0.5).events
             except AssertionError:
                 break
-        return ["put" if event.entry else "delete" for event in self.events if f"/{service}/" in event.key]
+        return [
+            "put" if event.entry else "delete"
+            for event in self.events
+            if f"/{service}/" in event.key
+        ]
 
 
 def test_a_container_is_published_drained_and_withdrawn(
@@ -65,12 +80,21 @@ def test_a_container_is_published_drained_and_withdrawn(
         stopping = threading.Thread(target=one.do, args=("stop", "-t", "8"))
         stopping.start()
 
-        wait_for(lambda: catalog.state(service) == "draining", 1.5, "draining while its program still ends")
+        wait_for(
+            lambda: catalog.state(service) == "draining",
+            1.5,
+            "draining while its program still ends",
+        )
         wait_for(lambda: catalog.instance(service) is None, 10, "withdrawn")
         stopping.join()
 
     assert (found.address, found.port) == ("127.0.0.1", found.port)
-    assert (found.container, found.container_port, found.service_port, found.state) == (one.id, 8000, 8000, "ready")
+    assert (found.container, found.container_port, found.service_port, found.state) == (
+        one.id,
+        8000,
+        8000,
+        "ready",
+    )
 
 
 def test_a_program_that_listens_late_is_not_published_before(
@@ -80,15 +104,26 @@ def test_a_program_that_listens_late_is_not_published_before(
         began = time.monotonic()
         one = serve(engine, service, delay="3")
 
-        refused = wait_for(lambda: register.explain()["refused"].get(f"{one.name}:8000"), 3, "a reason")
+        refused = wait_for(
+            lambda: register.explain()["refused"].get(f"{one.name}:8000"), 3, "a reason"
+        )
         wait_for(lambda: catalog.instance(service), 10, "published")
 
         assert refused["code"] == "NOT_LISTENING"
         assert time.monotonic() - began >= 3
 
 
-def test_pause_rename_and_health(engine: Engine, etcd: Etcd, catalog: Catalog, service: str, tmp_path: Path) -> None:
-    health = ("--health-cmd", "test ! -e /tmp/sick", "--health-interval", "1s", "--health-retries", "1")
+def test_pause_rename_and_health(
+    engine: Engine, etcd: Etcd, catalog: Catalog, service: str, tmp_path: Path
+) -> None:
+    health = (
+        "--health-cmd",
+        "test ! -e /tmp/sick",
+        "--health-interval",
+        "1s",
+        "--health-retries",
+        "1",
+    )
     with Register(tmp_path, etcd) as register:
         one = serve(engine, service, *health)
         wait_for(lambda: catalog.state(service) == "ready", 15, "healthy, so published")
@@ -99,7 +134,9 @@ def test_pause_rename_and_health(engine: Engine, etcd: Etcd, catalog: Catalog, s
         one.exec("touch", "/tmp/sick")
         wait_for(lambda: catalog.state(service) == "draining", 15, "unhealthy, so draining")
         docker("rename", one.id, f"{one.name}-new")
-        wait_for(lambda: catalog.instance(service).container_name == f"{one.name}-new", 5, "renamed")  # type: ignore[union-attr]
+        wait_for(
+            lambda: catalog.instance(service).container_name == f"{one.name}-new", 5, "renamed"
+        )  # type: ignore[union-attr]
 
         assert register.log.count(f"published service={service} ") == 2
 
@@ -148,7 +185,9 @@ def test_another_ttl_moves_everything_under_a_new_lease_without_a_delete(
             register.end()
             register.settings["TTL"] = "9"
             register.start()
-            wait_for(lambda: etcd.ctl("lease", "list").count("\n") == 2, 15, "the old lease is gone")
+            wait_for(
+                lambda: etcd.ctl("lease", "list").count("\n") == 2, 15, "the old lease is gone"
+            )
 
             assert changes.of(service, catalog) == ["put"]
         assert register.explain()["lease"] != before
@@ -165,10 +204,16 @@ def test_what_is_gone_while_nobody_watched_is_withdrawn(
 
         register.start()
 
-        wait_for(lambda: catalog.instance(service) is None, 4, "withdrawn, and not by the end of the lease")
+        wait_for(
+            lambda: catalog.instance(service) is None,
+            4,
+            "withdrawn, and not by the end of the lease",
+        )
 
 
-def test_idle_writes_nothing(engine: Engine, etcd: Etcd, catalog: Catalog, service: str, tmp_path: Path) -> None:
+def test_idle_writes_nothing(
+    engine: Engine, etcd: Etcd, catalog: Catalog, service: str, tmp_path: Path
+) -> None:
     with Register(tmp_path, etcd, RESYNC="1") as register:
         serve(engine, service)
         wait_for(lambda: catalog.instance(service), 10, "published")
@@ -183,7 +228,9 @@ def test_idle_writes_nothing(engine: Engine, etcd: Etcd, catalog: Catalog, servi
 def lists(register: Register) -> float:
     lines = register.get("/metrics")[1].splitlines()
     return sum(
-        float(line.split()[-1]) for line in lines if line.startswith('tandem_register_lists_total{outcome="good"')
+        float(line.split()[-1])
+        for line in lines
+        if line.startswith('tandem_register_lists_total{outcome="good"')
     )
 
 
@@ -230,7 +277,11 @@ def test_a_second_registrar_of_one_host_waits_and_takes_over(
     with Register(tmp_path, etcd) as first, Register(tmp_path, etcd, wait=False) as second:
         serve(engine, service)
         wait_for(lambda: catalog.instance(service), 10, "published")
-        wait_for(lambda: "this one waits until it is gone" in second.log, 10, "the second says that it waits")
+        wait_for(
+            lambda: "this one waits until it is gone" in second.log,
+            10,
+            "the second says that it waits",
+        )
         with Changes(catalog) as changes:
             first.end(signal.SIGKILL)
             wait_for(second.is_ready, 10, "the second has taken over")
@@ -252,7 +303,11 @@ def test_a_paused_registrar_that_lost_its_host_writes_nothing_stale(
             wait_for(lambda: catalog.instance(service) is None, 10, "withdrawn by the other")
             with Changes(catalog) as changes:
                 first.send(signal.SIGCONT)
-                wait_for(lambda: "this one waits until it is gone" in first.log, 15, "the first has seen the other")
+                wait_for(
+                    lambda: "this one waits until it is gone" in first.log,
+                    15,
+                    "the first has seen the other",
+                )
 
                 assert changes.of(service, catalog) == []
 
@@ -260,7 +315,10 @@ def test_a_paused_registrar_that_lost_its_host_writes_nothing_stale(
 def test_a_stream_that_is_cut_and_an_engine_that_is_away(
     engine: Engine, etcd: Etcd, catalog: Catalog, service: str, tmp_path: Path
 ) -> None:
-    with docker_proxy() as proxy, Register(tmp_path, etcd, DOCKER_HOST=proxy.docker_host) as register:
+    with (
+        docker_proxy() as proxy,
+        Register(tmp_path, etcd, DOCKER_HOST=proxy.docker_host) as register,
+    ):
         proxy.cut()
         serve(engine, service)
         wait_for(lambda: catalog.instance(service), 10, "published")
@@ -268,7 +326,11 @@ def test_a_stream_that_is_cut_and_an_engine_that_is_away(
             proxy.close()
             away = time.monotonic()
             wait_for(lambda: register.get("/readyz")[0] == 503, 15, "not ready")
-            wait_for(lambda: time.monotonic() - away > 7, 8, "longer than the lease would live unrefreshed")
+            wait_for(
+                lambda: time.monotonic() - away > 7,
+                8,
+                "longer than the lease would live unrefreshed",
+            )
 
             assert changes.of(service, catalog) == []
         assert catalog.state(service) == "ready"
@@ -283,16 +345,26 @@ def inspected(number: int) -> dict[str, object]:
     return {
         "Id": f"{number:064x}",
         "Name": f"/scripted-{number}",
-        "State": {"Running": True, "StartedAt": "2026-01-01T00:00:00Z", "Health": {"Status": "healthy"}},
+        "State": {
+            "Running": True,
+            "StartedAt": "2026-01-01T00:00:00Z",
+            "Health": {"Status": "healthy"},
+        },
         "Config": {"Image": "scripted", "Labels": {"SERVICE_NAME": f"scripted-{number}"}},
-        "NetworkSettings": {"Ports": {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": str(20000 + number)}]}},
+        "NetworkSettings": {
+            "Ports": {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": str(20000 + number)}]}
+        },
     }
 
 
-def test_one_empty_list_removes_nothing_and_a_lasting_one_does(etcd: Etcd, catalog: Catalog, tmp_path: Path) -> None:
+def test_one_empty_list_removes_nothing_and_a_lasting_one_does(
+    etcd: Etcd, catalog: Catalog, tmp_path: Path
+) -> None:
     containers = [inspected(number) for number in range(1, 6)]
     full = json.dumps([{"Id": each["Id"]} for each in containers]).encode()
-    answers = {f"/containers/{each['Id']}/json": (200, json.dumps(each).encode()) for each in containers}
+    answers = {
+        f"/containers/{each['Id']}/json": (200, json.dumps(each).encode()) for each in containers
+    }
     answers[LIST] = (200, full)
     with scripted_engine(answers) as docker_host:
         register = Register(tmp_path, etcd, wait=False, DOCKER_HOST=docker_host, RESYNC="1")
@@ -316,7 +388,10 @@ def test_one_empty_list_removes_nothing_and_a_lasting_one_does(etcd: Etcd, catal
     ("settings", "said"),
     [
         ({"TTL": "1", "REGISTER": "all"}, ["--ttl: '1' is not", "--register: 'all' is not"]),
-        ({"HOST_IP": "127.0.0.1", "ETCD_HOST": "192.0.2.77:2379"}, ["HOST_IP: 127.0.0.1 is loopback, but etcd is on"]),
+        (
+            {"HOST_IP": "127.0.0.1", "ETCD_HOST": "192.0.2.77:2379"},
+            ["HOST_IP: 127.0.0.1 is loopback, but etcd is on"],
+        ),
     ],
 )
 def test_wrong_settings_end_it_with_status_2(

@@ -42,7 +42,10 @@ def test_list_is_sorted_and_tells_revision_and_cluster(store: Store) -> None:
 
     assert listing.revision == last
     assert listing.cluster == store.list("/nothing").cluster != 0
-    assert listing.entries == (Entry("/p/a", b"x", last, last, 0), Entry("/p/b", b"x", last - 1, last - 1, 0))
+    assert listing.entries == (
+        Entry("/p/a", b"x", last, last, 0),
+        Entry("/p/b", b"x", last - 1, last - 1, 0),
+    )
 
 
 def test_empty_prefix_lists_every_key(store: Store) -> None:
@@ -58,7 +61,11 @@ def test_prefix_bounds_what_is_listed(store: Store, prefix: str) -> None:
     if following != prefix:
         put_all(store, [following])
 
-    assert [entry.key for entry in store.list(prefix).entries] == [prefix, f"{prefix}\x01", f"{prefix}\U0010ffff"]
+    assert [entry.key for entry in store.list(prefix).entries] == [
+        prefix,
+        f"{prefix}\x01",
+        f"{prefix}\U0010ffff",
+    ]
 
 
 def test_list_without_values_still_tells_revisions(store: Store) -> None:
@@ -90,15 +97,21 @@ def test_all_pages_show_one_revision(etcd: Etcd, store: Store) -> None:
     stop.set()
     writer.join()
     paging.close()
-    assert len({listing.revision for listing in listings}) > 10, "the writer was too slow to disturb"
+    assert len({listing.revision for listing in listings}) > 10, (
+        "the writer was too slow to disturb"
+    )
     assert all(len({entry.value for entry in listing.entries}) == 1 for listing in listings)
-    assert all(entry.mod_revision <= listing.revision for listing in listings for entry in listing.entries)
+    assert all(
+        entry.mod_revision <= listing.revision for listing in listings for entry in listing.entries
+    )
 
 
 def rewrite_all(store: Store, keys: list[str], stop: threading.Event) -> None:
     revision = store.list("/p/").revision
     while not stop.is_set():
-        revision = store.write([Put(key, str(revision).encode(), revision) for key in keys], lease=0)
+        revision = store.write(
+            [Put(key, str(revision).encode(), revision) for key in keys], lease=0
+        )
 
 
 def test_key_that_is_not_utf8_is_listed_escaped(etcd: Etcd, store: Store) -> None:
@@ -143,7 +156,9 @@ def test_write_is_one_transaction(store: Store) -> None:
         (Delete("/p/away", expected=7), "/p/away has mod_revision 0, expected 7"),
     ],
 )
-def test_other_revision_than_expected_writes_nothing(store: Store, change: Put | Delete, seen: str) -> None:
+def test_other_revision_than_expected_writes_nothing(
+    store: Store, change: Put | Delete, seen: str
+) -> None:
     here = put_all(store, ["/p/here"])
 
     with pytest.raises(Conflict) as conflict:
@@ -165,7 +180,9 @@ def test_write_behind_a_good_fence_happens(store: Store) -> None:
 def test_write_behind_a_lost_fence_conflicts(store: Store, owner: str) -> None:
     fence = Fence("/owner", put_all(store, ["/owner"]))
     change = (
-        Put("/owner", b"other", fence.mod_revision) if owner == "replaced" else Delete("/owner", fence.mod_revision)
+        Put("/owner", b"other", fence.mod_revision)
+        if owner == "replaced"
+        else Delete("/owner", fence.mod_revision)
     )
     store.write([change], lease=0)
 
@@ -182,9 +199,16 @@ def test_write_while_nothing_was_put_under_a_prefix_happens(store: Store) -> Non
     store.write([Delete("/q/a", listed.entries[0].mod_revision)], lease=0)  # frees only
 
     store.write([Put("/q/c", b"x", 0)], lease=0, fence=Unchanged("/q/", listed.revision))
-    store.write([Put("/r/a", b"x", 0)], lease=0, fence=Unchanged("/r/", listed.revision))  # nothing is there at all
+    store.write(
+        [Put("/r/a", b"x", 0)], lease=0, fence=Unchanged("/r/", listed.revision)
+    )  # nothing is there at all
 
-    assert [entry.key for entry in store.list("").entries] == ["/p/elsewhere", "/q/b", "/q/c", "/r/a"]
+    assert [entry.key for entry in store.list("").entries] == [
+        "/p/elsewhere",
+        "/q/b",
+        "/q/c",
+        "/r/a",
+    ]
 
 
 @pytest.mark.parametrize("other", ["new", "written again", "replaced"])
@@ -208,7 +232,11 @@ def test_write_after_something_was_put_under_a_prefix_conflicts(store: Store, ot
 def test_owner_deletes_its_own_fence(store: Store) -> None:
     revision = put_all(store, ["/owner", "/p/a"])
 
-    store.write([Delete("/p/a", revision), Delete("/owner", revision)], lease=0, fence=Fence("/owner", revision))
+    store.write(
+        [Delete("/p/a", revision), Delete("/owner", revision)],
+        lease=0,
+        fence=Fence("/owner", revision),
+    )
 
     assert store.list("").entries == ()
 
@@ -216,9 +244,13 @@ def test_owner_deletes_its_own_fence(store: Store) -> None:
 def test_largest_write_fits_with_a_fence(store: Store) -> None:
     fence = Fence("/owner", put_all(store, ["/owner"]))
 
-    store.write([Put(f"/p/{number}", b"x", 0) for number in range(CHANGES_MAX)], lease=0, fence=fence)
+    store.write(
+        [Put(f"/p/{number}", b"x", 0) for number in range(CHANGES_MAX)], lease=0, fence=fence
+    )
     unchanged = Unchanged("/q/", store.list("/q/").revision)
-    store.write([Put(f"/q/{number}", b"x", 0) for number in range(CHANGES_MAX)], lease=0, fence=unchanged)
+    store.write(
+        [Put(f"/q/{number}", b"x", 0) for number in range(CHANGES_MAX)], lease=0, fence=unchanged
+    )
 
     assert len(store.list("/p/").entries) == CHANGES_MAX
 
@@ -289,4 +321,6 @@ def test_expired_lease_is_one_batch(etcd: Etcd, store: Store) -> None:
         batch = reader.batch(within_s=15)
 
     assert batch.revision == revision + 1
-    assert sorted(batch.events, key=lambda event: event.key) == [Event(key, None, revision + 1) for key in keys]
+    assert sorted(batch.events, key=lambda event: event.key) == [
+        Event(key, None, revision + 1) for key in keys
+    ]

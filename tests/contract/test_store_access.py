@@ -159,17 +159,46 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an authority `ca`, its `server` and `client`, and a `stranger` that signed itself."""
     folder = tmp_path_factory.mktemp("certificates")
     for name in ("ca", "stranger"):
-        openssl(folder, "req", "-x509", *new_key(name), "-subj", f"/CN={name}", "-days", "2", "-out", f"{name}.crt")
+        openssl(
+            folder,
+            "req",
+            "-x509",
+            *new_key(name),
+            "-subj",
+            f"/CN={name}",
+            "-days",
+            "2",
+            "-out",
+            f"{name}.crt",
+        )
     for name in ("server", "client"):
         openssl(folder, "req", *new_key(name), "-subj", f"/CN={name}", "-out", f"{name}.csr")
         (folder / f"{name}.ext").write_text("subjectAltName=IP:127.0.0.1\n")
-        signing = ("-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", f"{name}.ext", "-days", "2")
+        signing = (
+            "-CA",
+            "ca.crt",
+            "-CAkey",
+            "ca.key",
+            "-CAcreateserial",
+            "-extfile",
+            f"{name}.ext",
+            "-days",
+            "2",
+        )
         openssl(folder, "x509", "-req", "-in", f"{name}.csr", *signing, "-out", f"{name}.crt")
     return folder
 
 
 def new_key(name: str) -> tuple[str, ...]:
-    return ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", f"{name}.key")
+    return (
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-keyout",
+        f"{name}.key",
+    )
 
 
 def openssl(folder: Path, *arguments: str) -> None:
@@ -180,10 +209,24 @@ def openssl(folder: Path, *arguments: str) -> None:
 def etcd_tls(certificates: Path) -> Iterator[Etcd]:
     """An etcd that shows a certificate and asks for one."""
     files = {
-        name: str(certificates / name) for name in ("ca.crt", "server.crt", "server.key", "client.crt", "client.key")
+        name: str(certificates / name)
+        for name in ("ca.crt", "server.crt", "server.key", "client.crt", "client.key")
     }
-    server = ("--cert-file", files["server.crt"], "--key-file", files["server.key"], "--client-cert-auth")
-    client = ("--cacert", files["ca.crt"], "--cert", files["client.crt"], "--key", files["client.key"])
+    server = (
+        "--cert-file",
+        files["server.crt"],
+        "--key-file",
+        files["server.key"],
+        "--client-cert-auth",
+    )
+    client = (
+        "--cacert",
+        files["ca.crt"],
+        "--cert",
+        files["client.crt"],
+        "--key",
+        files["client.key"],
+    )
     flags = (*server, "--trusted-ca-file", files["ca.crt"])
     with Etcd(certificates, scheme="https", flags=flags, ctl_flags=client) as running:
         yield running
@@ -240,9 +283,15 @@ def test_wrong_certificates_are_unavailable(
 
 
 @pytest.mark.parametrize("address", ["https://{}", "{}"])
-def test_wish_for_tls_never_ends_in_plain_text(tmp_path: Path, certificates: Path, address: str) -> None:
+def test_wish_for_tls_never_ends_in_plain_text(
+    tmp_path: Path, certificates: Path, address: str
+) -> None:
     with Etcd(tmp_path) as plain:
-        files = {} if "https" in address else {"cert": certificates / "client.crt", "key": certificates / "client.key"}
+        files = (
+            {}
+            if "https" in address
+            else {"cert": certificates / "client.crt", "key": certificates / "client.key"}
+        )
         store = Store(Access(parse_endpoints(address.format(plain.endpoint)), **files))  # type: ignore[arg-type]
 
         with pytest.raises(Unavailable):

@@ -50,7 +50,9 @@ def test_nobody_listens() -> None:
 
 def test_silent_server_costs_the_deadline_and_no_more() -> None:
     with silent_server() as server:
-        store = Store(Access(parse_endpoints(f"127.0.0.1:{server.getsockname()[1]}")), deadline_s=0.3)
+        store = Store(
+            Access(parse_endpoints(f"127.0.0.1:{server.getsockname()[1]}")), deadline_s=0.3
+        )
         started = time.monotonic()
 
         with pytest.raises(Unavailable):
@@ -74,7 +76,9 @@ def test_first_member_that_answers_is_taken(etcd: Etcd) -> None:
 
 def test_close_ends_a_call_that_waits() -> None:
     with silent_server() as server:
-        store = Store(Access(parse_endpoints(f"127.0.0.1:{server.getsockname()[1]}")), deadline_s=60)
+        store = Store(
+            Access(parse_endpoints(f"127.0.0.1:{server.getsockname()[1]}")), deadline_s=60
+        )
         errors: list[Exception] = []
         caller = threading.Thread(target=lambda: errors.append(error_of(store)))
         caller.start()
@@ -149,7 +153,10 @@ def test_write_that_timed_out_never_undoes_a_later_one(etcd: Etcd, store: Store)
         after = store.get("/p/a")
         assert after is not None
         assert after.mod_revision == written
-        store.write([Delete("/p/a", after.mod_revision), Delete("/p/marker", store.list("/p/").revision)], lease=0)
+        store.write(
+            [Delete("/p/a", after.mod_revision), Delete("/p/marker", store.list("/p/").revision)],
+            lease=0,
+        )
     impatient.close()
 
 

@@ -35,11 +35,21 @@ def leader(members: list[Etcd]) -> Etcd:
 def connected(members: list[Etcd]) -> Etcd:
     """The member that this process has a connection to."""
     # grpc's sockets are of the IPv6 kind, also to an IPv4 address.
-    table = [row for kind in ("tcp", "tcp6") for row in Path(f"/proc/self/net/{kind}").read_text().splitlines()[1:]]
-    sockets = {link.readlink().name for link in Path("/proc/self/fd").iterdir() if link.is_symlink()}
+    table = [
+        row
+        for kind in ("tcp", "tcp6")
+        for row in Path(f"/proc/self/net/{kind}").read_text().splitlines()[1:]
+    ]
+    sockets = {
+        link.readlink().name for link in Path("/proc/self/fd").iterdir() if link.is_symlink()
+    }
     rows = [row.split() for row in table]
     # proc(5), net/tcp: 2 remote address:port, 3 state (01: established), 9 inode
-    ports = {int(row[2].rpartition(":")[2], 16) for row in rows if row[3] == "01" and f"socket:[{row[9]}]" in sockets}
+    ports = {
+        int(row[2].rpartition(":")[2], 16)
+        for row in rows
+        if row[3] == "01" and f"socket:[{row[9]}]" in sockets
+    }
     return next(member for member in members if member.port in ports)
 
 
@@ -89,7 +99,9 @@ def test_member_that_falls_silent(members: list[Etcd], store: Store) -> None:
     with Reader(store.watch("/p/", before)) as reader:
         victim.pause()
 
-        other = Store(Access(parse_endpoints(",".join(m.endpoint for m in members if m is not victim))))
+        other = Store(
+            Access(parse_endpoints(",".join(m.endpoint for m in members if m is not victim)))
+        )
         put_somehow(other, "/p/silent")
         other.close()
 

@@ -29,10 +29,20 @@ class Script:
         self._pool = ThreadPoolExecutor(8)
         self._server = grpc.server(self._pool)
         for service, method, handler in (
-            ("KV", "Range", self._handler(grpc.unary_unary_rpc_method_handler, "Range", self._range)),
-            ("Watch", "Watch", self._handler(grpc.stream_stream_rpc_method_handler, "Watch", self._watch)),
+            (
+                "KV",
+                "Range",
+                self._handler(grpc.unary_unary_rpc_method_handler, "Range", self._range),
+            ),
+            (
+                "Watch",
+                "Watch",
+                self._handler(grpc.stream_stream_rpc_method_handler, "Watch", self._watch),
+            ),
         ):
-            generic = grpc.method_handlers_generic_handler(f"etcdserverpb.{service}", {method: handler})
+            generic = grpc.method_handlers_generic_handler(
+                f"etcdserverpb.{service}", {method: handler}
+            )
             self._server.add_generic_rpc_handlers((generic,))
         self.port = self._server.add_insecure_port("127.0.0.1:0")
         self._server.start()
@@ -44,7 +54,11 @@ class Script:
 
     def _handler(self, kind: Any, name: str, method: Any) -> Any:
         request, response = getattr(etcdrpc, f"{name}Request"), getattr(etcdrpc, f"{name}Response")
-        return kind(method, request_deserializer=request.FromString, response_serializer=response.SerializeToString)
+        return kind(
+            method,
+            request_deserializer=request.FromString,
+            response_serializer=response.SerializeToString,
+        )
 
     def _range(self, request: Any, context: Any) -> Any:
         self.metadata.append(dict(context.invocation_metadata()))
@@ -80,7 +94,10 @@ def store(script: Script) -> Iterator[Store]:
 def response(*events: tuple[str, int], header: int = 0, **fields: Any) -> Any:
     return etcdrpc.WatchResponse(
         header=etcdrpc.ResponseHeader(revision=header),
-        events=[etcdrpc.Event(kv=etcdrpc.KeyValue(key=key.encode(), mod_revision=rev)) for key, rev in events],
+        events=[
+            etcdrpc.Event(kv=etcdrpc.KeyValue(key=key.encode(), mod_revision=rev))
+            for key, rev in events
+        ],
         **fields,
     )
 
@@ -102,7 +119,11 @@ def test_fragments_are_one_batch(script: Script, store: Store) -> None:
 
         batch = reader.batch()
 
-    assert [(event.key, event.revision) for event in batch.events] == [("/a", 5), ("/b", 5), ("/c", 6)]
+    assert [(event.key, event.revision) for event in batch.events] == [
+        ("/a", 5),
+        ("/b", 5),
+        ("/c", 6),
+    ]
     assert batch.revision == 6
 
 
@@ -149,12 +170,16 @@ def test_watch_that_etcd_ends_is_lost(script: Script, store: Store, said: Any, s
     assert list(watch) == []
 
 
-def test_unanswered_question_is_no_loss_while_the_member_answers_reads(script: Script, store: Store) -> None:
+def test_unanswered_question_is_no_loss_while_the_member_answers_reads(
+    script: Script, store: Store
+) -> None:
     # etcd 3.4.25-3.4.30 and 3.5.8-3.5.12: issue 17507
     with Reader(store.watch("/", 4)) as reader:
         script.heard.get(timeout=5)
         assert script.heard.get(timeout=ASK_AFTER_S + 1).HasField("progress_request")
-        until(lambda: len(script.metadata) == 3)  # the race, the watch, and now a read in place of the answer
+        until(
+            lambda: len(script.metadata) == 3
+        )  # the race, the watch, and now a read in place of the answer
 
         script.say.put(response(("/a", 5)))
         assert reader.batch().revision == 5
@@ -185,12 +210,16 @@ def test_every_call_asks_for_a_member_with_a_leader(script: Script, store: Store
     assert all(metadata["hasleader"] == "true" for metadata in script.metadata)
 
 
-@pytest.mark.parametrize("code", ["UNKNOWN", "INTERNAL", "RESOURCE_EXHAUSTED", "ABORTED", "UNIMPLEMENTED"])
+@pytest.mark.parametrize(
+    "code", ["UNKNOWN", "INTERNAL", "RESOURCE_EXHAUSTED", "ABORTED", "UNIMPLEMENTED"]
+)
 def test_whatever_else_etcd_answers_is_unavailable(script: Script, store: Store, code: str) -> None:
     store.get("/a")
     script.range = refuse(grpc.StatusCode[code], "etcdserver: not a primary lessor")
 
-    with pytest.raises(Unavailable, match=rf"get '/a' on 127.0.0.1:\d+: {code}: etcdserver: not a primary lessor"):
+    with pytest.raises(
+        Unavailable, match=rf"get '/a' on 127.0.0.1:\d+: {code}: etcdserver: not a primary lessor"
+    ):
         store.get("/a")
 
 
@@ -203,7 +232,9 @@ def test_list_begins_again_when_its_revision_was_compacted(script: Script, store
     assert listing.revision == 13
 
 
-def test_list_that_is_always_overtaken_by_compaction_is_unavailable(script: Script, store: Store) -> None:
+def test_list_that_is_always_overtaken_by_compaction_is_unavailable(
+    script: Script, store: Store
+) -> None:
     script.range = compacting(times=3)
 
     with pytest.raises(Unavailable, match="compacted, 3 times in a row"):
@@ -224,7 +255,10 @@ def compacting(times: int) -> Callable[[Any, Any], Any]:
             header = etcdrpc.ResponseHeader(revision=10 + lists)
             return etcdrpc.RangeResponse(header=header, kvs=keys, more=True)
         if lists <= times:
-            context.abort(grpc.StatusCode.OUT_OF_RANGE, "etcdserver: mvcc: required revision has been compacted")
+            context.abort(
+                grpc.StatusCode.OUT_OF_RANGE,
+                "etcdserver: mvcc: required revision has been compacted",
+            )
         assert (request.key, request.revision) == (b"/2\0", 10 + lists)
         return etcdrpc.RangeResponse(kvs=[etcdrpc.KeyValue(key=b"/3")])
 

@@ -32,7 +32,9 @@ def put(store: Store, key: str, value: bytes = b"x") -> int:
 def test_changes_come_as_one_batch_for_each_transaction(store: Store) -> None:
     before = store.list("/p/").revision
     with Reader(store.watch("/p/", before)) as reader:
-        first = store.write([Put("/p/a", b"1", 0), Put("/p/b", b"2", 0), Put("/q", b"3", 0)], lease=0)
+        first = store.write(
+            [Put("/p/a", b"1", 0), Put("/p/b", b"2", 0), Put("/q", b"3", 0)], lease=0
+        )
         assert reader.batch() == Batch(
             first,
             (
@@ -51,7 +53,9 @@ def test_watch_begins_after_the_listed_revision(store: Store) -> None:
     missed = put(store, "/p/between")
 
     with Reader(store.watch("/p/", listed)) as reader:
-        assert [(event.key, event.revision) for event in reader.batch().events] == [("/p/between", missed)]
+        assert [(event.key, event.revision) for event in reader.batch().events] == [
+            ("/p/between", missed)
+        ]
 
 
 @pytest.mark.parametrize("prefix", ["", "/ÿ", "/a\U0010ffff", "/p"])
@@ -81,7 +85,9 @@ def test_long_history_comes_complete(store: Store) -> None:
     with Reader(store.watch("/p/", before)) as reader:
         events = reader.events(1500)
 
-    assert len(store.list("/p/").entries) == 1500, "6 MB in one page, more than grpc takes by default"
+    assert len(store.list("/p/").entries) == 1500, (
+        "6 MB in one page, more than grpc takes by default"
+    )
     assert [event.key for event in events] == [f"/p/{number:04}" for number in range(1500)]
     assert [event.revision for event in events] == list(range(before + 1, before + 1501))
 

@@ -17,13 +17,23 @@ def stubs(discover):
 
 
 def metric(discover, name):
-    return float(re.search(rf"^{name} (\S+)$", get(discover.metrics, "/metrics")[1], re.MULTILINE)[1])
+    return float(
+        re.search(rf"^{name} (\S+)$", get(discover.metrics, "/metrics")[1], re.MULTILINE)[1]
+    )
 
 
 def test_the_debt_is_told_with_its_calls_over_reloads_and_restarts(discover, etcd):
     with backend("stub") as stub_port, backend("real") as real_port, backend("other") as other_port:
         port, other = free_port(), free_port()
-        stub = instance(1, "orders", address="127.0.0.1", port=stub_port, service_port=port, mode="http", role="stub")
+        stub = instance(
+            1,
+            "orders",
+            address="127.0.0.1",
+            port=stub_port,
+            service_port=port,
+            mode="http",
+            role="stub",
+        )
         real = replace(stub, port=real_port, role="real", container="b" * 64)
         publish(etcd, stub)
         wait_for(lambda: get(port) == (200, "stub"), 10, "the stub answers")

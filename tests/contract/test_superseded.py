@@ -13,8 +13,15 @@ from tests.parts.wait import wait_for
 def test_a_tcp_client_of_an_old_worker_is_told_once(etcd: Etcd, discover: Discover) -> None:
     """And one of another service in that worker is not."""
     port, near, later = free_port(), free_port(), free_port()
-    with echo("stub") as stub, echo("real") as real, echo("steady") as steady, backends("later") as (other,):
-        publish(etcd, local(1, stub, port, role="stub"), local(2, steady, near, "steady", role="stub"))
+    with (
+        echo("stub") as stub,
+        echo("real") as real,
+        echo("steady") as steady,
+        backends("later") as (other,),
+    ):
+        publish(
+            etcd, local(1, stub, port, role="stub"), local(2, steady, near, "steady", role="stub")
+        )
         discover.wait_said(f"steady:{near}")
         wait_for(lambda: asked(port) == "stub", 10, "the stub answers")
         client, neighbour = Line(port), Line(near)
@@ -35,7 +42,9 @@ def test_a_tcp_client_of_an_old_worker_is_told_once(etcd: Etcd, discover: Discov
         neighbour.close()
 
 
-def test_a_tunnel_of_an_old_worker_ends_where_the_service_is_http_now(etcd: Etcd, discover: Discover) -> None:
+def test_a_tunnel_of_an_old_worker_ends_where_the_service_is_http_now(
+    etcd: Etcd, discover: Discover
+) -> None:
     """And a request that is on its way in another old worker, in http, is answered."""
     port, later = free_port(), free_port()
     with backends("stub", "real", "later") as (stub, real, other):
@@ -53,7 +62,9 @@ def test_a_tunnel_of_an_old_worker_ends_where_the_service_is_http_now(etcd: Etcd
         slow.putheader("Content-Length", "2")
         slow.endheaders(b"1")
         wait_for(
-            lambda: f"srv={local(1, stub, port).container[:12]}" in sessions(discover), 5, "the call is on its way"
+            lambda: f"srv={local(1, stub, port).container[:12]}" in sessions(discover),
+            5,
+            "the call is on its way",
         )
         publish(etcd, local(2, other, later, "later"))
         discover.wait_said(f"new listen later:{later}")

@@ -36,7 +36,9 @@ class Service:
         """Start one more container of it, published on a port that Docker chooses."""
         settings = {"SERVICE_NAME": self.name, "PORTS": str(self.port), **environment}
         settings = {key: value for key, value in settings.items() if value}
-        container = self.pair.engine.run("tandem-whoami", "-p", str(self.port), *flags, name=name, **settings)
+        container = self.pair.engine.run(
+            "tandem-whoami", "-p", str(self.port), *flags, name=name, **settings
+        )
         self._ran.append(container)
         return container
 
@@ -52,21 +54,32 @@ class Service:
     def wait_answered_by(self, *containers: Container, within_s: float = 15) -> None:
         """Return when these and only these answer."""
         wanted = {container.short for container in containers}
-        wait_for(lambda: self.answered_by() == wanted, within_s, f"{self.name} is answered by {wanted}")
+        wait_for(
+            lambda: self.answered_by() == wanted, within_s, f"{self.name} is answered by {wanted}"
+        )
 
     def keys(self) -> list[str]:
         """Return the last part of each instance key of this service."""
-        return [key.rpartition("/")[2] for key in self.pair.keys() if f"/instances/{self.name}/" in key]
+        return [
+            key.rpartition("/")[2] for key in self.pair.keys() if f"/instances/{self.name}/" in key
+        ]
 
     def wait_keys(self, *containers: Container, within_s: float = 15) -> None:
         wanted = sorted(f"{container.short}:{self.port}" for container in containers)
-        wait_for(lambda: sorted(self.keys()) == wanted, within_s, f"keys of {self.name} are {wanted}")
+        wait_for(
+            lambda: sorted(self.keys()) == wanted, within_s, f"keys of {self.name} are {wanted}"
+        )
 
     def states(self) -> set[str]:
         """Return the states that its records have now."""
         found = self.pair.etcdctl("get", "--prefix", "/services/", "--print-value-only")
         records = [line for line in found.splitlines() if f'"service":"{self.name}"' in line]
-        return {state for record in records for state in ("ready", "draining") if f'"state":"{state}"' in record}
+        return {
+            state
+            for record in records
+            for state in ("ready", "draining")
+            if f'"state":"{state}"' in record
+        }
 
     def remove(self) -> None:
         for container in self._ran:

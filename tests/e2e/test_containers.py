@@ -39,7 +39,9 @@ def test_docker_stop_drains_first_and_withdraws_at_the_end(service):
 
     leaving.do("kill", "-s", "TERM")
 
-    wait_for(lambda: service.states() == {"ready", "draining"}, 10, "the one with the stop signal drains")
+    wait_for(
+        lambda: service.states() == {"ready", "draining"}, 10, "the one with the stop signal drains"
+    )
     service.wait_answered_by(staying, within_s=3)
     assert leaving.state()["Running"]
     service.wait_keys(staying)
@@ -101,7 +103,14 @@ def test_pause_drains_and_unpause_returns(service):
     service.wait_answered_by(one, two)
 
 
-HEALTH = ("--health-cmd", "python3 -IS /whoami.py check", "--health-interval", "1s", "--health-retries", "1")
+HEALTH = (
+    "--health-cmd",
+    "python3 -IS /whoami.py check",
+    "--health-interval",
+    "1s",
+    "--health-retries",
+    "1",
+)
 
 
 def set_health(container, port: int, state: str) -> None:
@@ -154,7 +163,11 @@ def test_rename_keeps_the_instance(service):
 
     docker("rename", one.id, f"{one.name}-renamed")
 
-    wait_for(lambda: f"{one.name}-renamed" in service.pair.etcdctl("get", "--prefix", "/services/"), 10, "the new name")
+    wait_for(
+        lambda: f"{one.name}-renamed" in service.pair.etcdctl("get", "--prefix", "/services/"),
+        10,
+        "the new name",
+    )
     service.wait_keys(one)
     assert service.answered_by() == {one.short}
 
@@ -165,7 +178,10 @@ def test_several_ports_are_several_services(pair, service):
         *("-p", str(second)),
         SERVICE_NAME="",
         PORTS=f"{service.port},{second}",
-        **{f"SERVICE_{service.port}_NAME": service.name, f"SERVICE_{second}_NAME": f"{service.name}-admin"},
+        **{
+            f"SERVICE_{service.port}_NAME": service.name,
+            f"SERVICE_{second}_NAME": f"{service.name}-admin",
+        },
     )
 
     wait_for(lambda: service.call() == one.short, 15, "the first port answers")
@@ -212,11 +228,17 @@ def test_a_port_that_the_host_holds_is_said_and_costs_nobody_else(pair, service)
     """A program in the host's network that names no other port holds its own service port on every address."""
     held = service.port + 700
     one = pair.engine.run(
-        "tandem-whoami", "--net", "host", PORTS=str(held), **{f"SERVICE_{held}_NAME": f"{service.name}-h"}
+        "tandem-whoami",
+        "--net",
+        "host",
+        PORTS=str(held),
+        **{f"SERVICE_{held}_NAME": f"{service.name}-h"},
     )
     good = service.run()
 
-    wait_for(lambda: f"{service.name}-h not listened for" in pair.discover.logs(), 15, "discover says so")
+    wait_for(
+        lambda: f"{service.name}-h not listened for" in pair.discover.logs(), 15, "discover says so"
+    )
     service.wait_answered_by(good)
     container_gone(one)
 
@@ -304,7 +326,9 @@ def test_a_crash_loop_costs_two_writes_in_ten_seconds_and_no_reload(pair, servic
     steady = service.run()
     service.wait_answered_by(steady)
     # The new worker may answer before the reload is told.
-    reloads = wait_for(lambda: reloads_for(pair, service), 10, "the reload for a new service is told")
+    reloads = wait_for(
+        lambda: reloads_for(pair, service), 10, "the reload for a new service is told"
+    )
     looping = pair.engine.run(
         *("tandem-whoami", "--restart", "always", "-p", str(service.port), "--entrypoint", "sh"),
         PORTS=str(service.port),
@@ -312,10 +336,21 @@ def test_a_crash_loop_costs_two_writes_in_ten_seconds_and_no_reload(pair, servic
         command=("-c", CRASHING),
     )
 
-    watching = ("timeout", "20", "etcdctl", "watch", "--prefix", "/services/v1/hosts/", "--rev", revision(pair))
+    watching = (
+        "timeout",
+        "20",
+        "etcdctl",
+        "watch",
+        "--prefix",
+        "/services/v1/hosts/",
+        "--rev",
+        revision(pair),
+    )
     seen = docker("exec", pair.etcd.id, *watching, check=False)
 
-    of_it = [line for line in seen.splitlines() if line.endswith(f"/{looping.short}:{service.port}")]
+    of_it = [
+        line for line in seen.splitlines() if line.endswith(f"/{looping.short}:{service.port}")
+    ]
     assert 1 <= len(of_it) <= 4, "two writes in each ten seconds"
     assert looping.inspect()["RestartCount"] >= 3
     assert reloads_for(pair, service) == reloads

@@ -16,7 +16,13 @@ ELSEWHERE = "elsewhere"  # another host, played by records under its own keys
 
 def put_elsewhere(pair, service, one: Container) -> None:
     """Announce a container that this host's registrar leaves alone as an instance of another host."""
-    record = instance(1, service.name, address="127.0.0.1", port=one.host_port(service.port), service_port=service.port)
+    record = instance(
+        1,
+        service.name,
+        address="127.0.0.1",
+        port=one.host_port(service.port),
+        service_port=service.port,
+    )
     key = InstanceKey(ELSEWHERE, service.name, record.container[:12], record.container_port)
     pair.etcdctl("put", key_of(PREFIX, OwnerKey(ELSEWHERE)), "{}")
     pair.etcdctl("put", key_of(PREFIX, key), encode(record).decode())
@@ -44,14 +50,22 @@ def test_a_host_is_drained_under_load_and_comes_back(pair, service, how):
         else:
             pair.register.do("kill", "-s", "USR1")
             wait_for(lambda: service.states() == {"draining", "ready"}, 5, "draining")
-        wait_for(lambda: service.keys() == ["000000000001:8000"], 30, "only the other host's instance is left")
+        wait_for(
+            lambda: service.keys() == ["000000000001:8000"],
+            30,
+            "only the other host's instance is left",
+        )
         assert service.answered_by() == {other.short}
         for one in here:
             one.do("kill")  # whatever work was planned
         calls.wait_for_more()
         wait_for(lambda: drained(pair), 10, "the registrar says so")
         one = service.run()
-        wait_for(lambda one=one: refusal(pair, one, service) == "HOST_DRAINED", 10, "a new one is not published")
+        wait_for(
+            lambda one=one: refusal(pair, one, service) == "HOST_DRAINED",
+            10,
+            "a new one is not published",
+        )
         assert service.answered_by() == {other.short}
         if how == "command":
             pair.register.exec("undrain")
@@ -66,9 +80,18 @@ def test_a_host_is_drained_under_load_and_comes_back(pair, service, how):
 
 
 def test_a_container_is_drained_with_the_flags_that_it_was_run_with(pair):
-    flags = ("--etcd-host", f"{pair.address}:2379", "--host-id", "flagged", "--host-ip", pair.address)
+    flags = (
+        "--etcd-host",
+        f"{pair.address}:2379",
+        "--host-id",
+        "flagged",
+        "--host-ip",
+        pair.address,
+    )
     ours = ("--net", "host", "-v", "/var/run/docker.sock:/var/run/docker.sock", "-e", "METRICS=off")
-    one = pair.engine.run("docker-register", *ours, command=(*flags, "--register", "labelled", "--zone", "two words"))
+    one = pair.engine.run(
+        "docker-register", *ours, command=(*flags, "--register", "labelled", "--zone", "two words")
+    )
     root = f"{PREFIX}/v1/hosts/flagged"
     wait_for(lambda: f"{root}/owner" in pair.etcdctl("get", "--prefix", root), 30, "claimed")
 

@@ -16,7 +16,11 @@ OURS = "label=com.docker.compose.project=tandem"
 def stack(verb: str) -> str:
     """Do what `make up` or `make down` does with the images that are there."""
     done = subprocess.run(
-        [ROOT / "images" / "stack.sh", verb], capture_output=True, text=True, timeout=300, check=False
+        [ROOT / "images" / "stack.sh", verb],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

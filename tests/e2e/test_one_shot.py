@@ -29,7 +29,11 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def etcd_alone() -> Iterator[str]:
     with Engine() as engine:
         one = engine.run("tandem-etcd")
-        wait_for(lambda: "is healthy" in one.exec("etcdctl", "endpoint", "health", check=False), 30, "etcd")
+        wait_for(
+            lambda: "is healthy" in one.exec("etcdctl", "endpoint", "health", check=False),
+            30,
+            "etcd",
+        )
         yield one.id
 
 
@@ -60,7 +64,14 @@ def test_a_template_is_checked_once(tmp_path, text, status, said):
     ],
 )
 def test_what_asks_etcd_is_done_once(etcd_alone, image, command, said):
-    network = ("--network", f"container:{etcd_alone}", "-e", "ETCD_HOST=127.0.0.1:4001", "-e", "HOST_ID=none")
+    network = (
+        "--network",
+        f"container:{etcd_alone}",
+        "-e",
+        "ETCD_HOST=127.0.0.1:4001",
+        "-e",
+        "HOST_ID=none",
+    )
 
     done = run(*network, image, command)
 

@@ -25,7 +25,11 @@ def original() -> Iterator[None]:
     docker("rm", "-f", "-v", *NAMES, check=False)
     done = subprocess.run(
         ["bash", "-ec", COMMANDS],
-        env={"HOST_IP": host_ip, "ETCD_HOST": f"{host_ip}:4001", "PATH": "/usr/local/bin:/usr/bin:/bin"},
+        env={
+            "HOST_IP": host_ip,
+            "ETCD_HOST": f"{host_ip}:4001",
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -41,4 +45,6 @@ def test_any_container_with_a_published_port_answers_on_the_port_it_exposes(orig
     short = docker("inspect", "-f", "{{.Id}}", "tandem-original")[:12]
     wait_for(lambda: fetch("localhost", 8000).text.split()[1] == short, 40, "curl localhost:8000")
     wait_for(lambda: fetch("127.0.0.1", 1936).status == 200, 10, "the stats page")
-    wait_for(lambda: fetch(bridge_gateway() or "", 8000).text.split()[1] == short, 10, "from a container")
+    wait_for(
+        lambda: fetch(bridge_gateway() or "", 8000).text.split()[1] == short, 10, "from a container"
+    )

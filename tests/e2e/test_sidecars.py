@@ -48,7 +48,9 @@ class Calls:
 def revisions(pair: Pair, service) -> str:
     """Return the instance keys of a service with the revisions at which they were made and last changed."""
     found = pair.etcdctl("get", "--prefix", "/services/", "-w", "fields").splitlines()
-    rows = [line for line in found if line.startswith(('"Key"', '"CreateRevision"', '"ModRevision"'))]
+    rows = [
+        line for line in found if line.startswith(('"Key"', '"CreateRevision"', '"ModRevision"'))
+    ]
     entries = ["".join(rows[i : i + 3]) for i in range(0, len(rows), 3)]
     return "\n".join(sorted(entry for entry in entries if f"/{service.name}/" in entry))
 
@@ -74,7 +76,9 @@ def test_a_killed_registrar_is_back_and_removes_nothing(pair, service):
     with Calls(service) as calls:
         for _ in range(3):
             old = kill(pair.register, REGISTER)
-            wait_for(lambda old=old: set(pair.register.pids(REGISTER)) - set(old), 15, "a new process")
+            wait_for(
+                lambda old=old: set(pair.register.pids(REGISTER)) - set(old), 15, "a new process"
+            )
             pair.wait_until_ready()
         calls.wait_for_more()
 
@@ -92,7 +96,9 @@ def test_a_registrar_that_is_replaced_adopts_what_is_there(pair, service):
         assert pair.register.state()["ExitCode"] == 0
         assert revisions(pair, service) == before
         pair.register.do("rm", "-v")
-        pair.register = pair.run("docker-register", "-v", "/var/run/docker.sock:/var/run/docker.sock")
+        pair.register = pair.run(
+            "docker-register", "-v", "/var/run/docker.sock:/var/run/docker.sock"
+        )
         pair.wait_until_ready()
         two = service.run()
         service.wait_answered_by(one, two)
@@ -121,7 +127,9 @@ def test_a_killed_discover_leaves_haproxy_serving_and_finds_it_again(pair, servi
     with Calls(service) as calls:
         for _ in range(3):
             old = kill(pair.discover, DISCOVER)
-            wait_for(lambda old=old: set(pair.discover.pids(DISCOVER)) - set(old), 15, "a new process")
+            wait_for(
+                lambda old=old: set(pair.discover.pids(DISCOVER)) - set(old), 15, "a new process"
+            )
         two = service.run()
         service.wait_answered_by(one, two)
 
@@ -148,7 +156,9 @@ def test_etcd_restarts_and_nobody_notices(pair, service):
 
     with Calls(service) as calls:
         pair.etcd.do("kill")
-        wait_for(lambda: fetch(pair.address, 9302, "/readyz").status == 503, 20, "discover misses etcd")
+        wait_for(
+            lambda: fetch(pair.address, 9302, "/readyz").status == 503, 20, "discover misses etcd"
+        )
         calls.wait_for_more()
         pair.etcd.do("start")
         pair.wait_until_ready()
@@ -165,7 +175,11 @@ def test_keys_deleted_by_hand_come_back(pair, service):
 
     pair.etcdctl("del", "--prefix", "/services/v1/hosts/")
 
-    wait_for(lambda: service.keys() == [f"{one.short}:{service.port}"], 45, "its key is back at the next resync")
+    wait_for(
+        lambda: service.keys() == [f"{one.short}:{service.port}"],
+        45,
+        "its key is back at the next resync",
+    )
     service.wait_answered_by(one)
 
 
@@ -175,9 +189,14 @@ def test_a_second_registrar_waits_and_says_why(pair, service):
     before = revisions(pair, service)
 
     second = pair.run(
-        *("docker-register", "-v", "/var/run/docker.sock:/var/run/docker.sock"), METRICS=f"{pair.address}:9399"
+        *("docker-register", "-v", "/var/run/docker.sock:/var/run/docker.sock"),
+        METRICS=f"{pair.address}:9399",
     )
-    wait_for(lambda: fetch(pair.address, 9399, "/readyz").status == 503, 20, "the second answers, not ready")
+    wait_for(
+        lambda: fetch(pair.address, 9399, "/readyz").status == 503,
+        20,
+        "the second answers, not ready",
+    )
     wait_for(lambda: "owner" in fetch(pair.address, 9399, "/readyz").text, 10, "it names the owner")
     assert revisions(pair, service) == before
 
@@ -234,9 +253,21 @@ def test_a_host_that_dies_is_gone_after_its_ttl(mortal):
     ("image", "setting", "message"),
     [
         ("docker-register", {"TTL": "soon"}, "docker-register: wrong setting: TTL: 'soon' is not"),
-        ("docker-register", {"HOST_IP": "example"}, "docker-register: wrong setting: HOST_IP: 'example'"),
-        ("docker-discover", {"BIND": "everywhere"}, "docker-discover: wrong setting: BIND: 'everywhere' is not"),
-        ("docker-discover", {"METRICS": "9302"}, "docker-discover: wrong setting: METRICS: '9302' is not"),
+        (
+            "docker-register",
+            {"HOST_IP": "example"},
+            "docker-register: wrong setting: HOST_IP: 'example'",
+        ),
+        (
+            "docker-discover",
+            {"BIND": "everywhere"},
+            "docker-discover: wrong setting: BIND: 'everywhere' is not",
+        ),
+        (
+            "docker-discover",
+            {"METRICS": "9302"},
+            "docker-discover: wrong setting: METRICS: '9302' is not",
+        ),
     ],
 )
 def test_wrong_settings_end_the_container_with_status_2(pair, image, setting, message):
@@ -249,5 +280,9 @@ def test_wrong_settings_end_the_container_with_status_2(pair, image, setting, me
 
 def test_both_images_say_that_they_are_healthy(pair):
     for container in (pair.register, pair.discover):
-        wait_for(lambda container=container: container.state()["Health"]["Status"] == "healthy", 60, container.name)
+        wait_for(
+            lambda container=container: container.state()["Health"]["Status"] == "healthy",
+            60,
+            container.name,
+        )
     assert fetch(pair.address, REGISTER_METRICS, "/healthz").status == 200

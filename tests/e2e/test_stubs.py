@@ -44,7 +44,9 @@ def test_the_debt_is_a_table(switched):
 
     assert head.split() == ["SERVICE", "SINCE", "STUBS", "CALLS"]
     for service in switched.stubbed.values():
-        [(since, stubs, calls)] = [row.split()[1:] for row in rows if row.split()[0] == service.labels["SERVICE_NAME"]]
+        [(since, stubs, calls)] = [
+            row.split()[1:] for row in rows if row.split()[0] == service.labels["SERVICE_NAME"]
+        ]
         assert since.endswith("Z")
         assert (stubs, int(calls) > 0) == ("1", True)
 
@@ -76,7 +78,9 @@ def test_the_image_is_a_stub_by_itself_and_ends_at_once(switched, tmp_path):
     one = pair.engine.run("docker-stub", "-P", *labels, "-v", f"{tmp_path}:/stub")
 
     wait_for(lambda: pair.get(9710, "/orders").text == '["one"]', 15, "it answers through HAProxy")
-    assert '"role":"stub"' in pair.etcdctl("get", "--prefix", "/services/v1/hosts/", "--print-value-only")
+    assert '"role":"stub"' in pair.etcdctl(
+        "get", "--prefix", "/services/v1/hosts/", "--print-value-only"
+    )
     (tmp_path / "orders.json").write_text('["two"]')
     wait_for(lambda: pair.get(9710, "/orders").text == '["two"]', 5, "an edit applies")
     assert pair.get(9710, "/orders?stub-status=503").status == 503

@@ -48,9 +48,16 @@ class Host:
         fast = ("-v", f"{folder}:/fast", "--entrypoint", "haproxy", "--no-healthcheck")
         engine.run("docker-discover", *self._net, *fast, command=("-f", "/fast/fast.cfg"))
         etcd = engine.run("tandem-etcd", *self._net)
-        wait_for(lambda: "healthy" in etcd.exec("etcdctl", "endpoint", "health", check=False), 20, "etcd")
+        wait_for(
+            lambda: "healthy" in etcd.exec("etcdctl", "endpoint", "health", check=False), 20, "etcd"
+        )
         for number, (mode, port) in enumerate((("http", HTTP), ("tcp", TCP))):
-            where = {"address": "127.0.0.1", "port": 7701 + number, "service_port": port, "mode": mode}
+            where = {
+                "address": "127.0.0.1",
+                "port": 7701 + number,
+                "service_port": port,
+                "mode": mode,
+            }
             record = entry(instance(number, f"fast-{mode}", **where))
             etcd.exec("etcdctl", "put", record.key, record.value.decode())
 
@@ -89,14 +96,18 @@ class Host:
         """Run the body while both services are called; no call may fail."""
         for port in (HTTP, TCP):
             wait_for(lambda port=port: self.answers(port), 20, "it answers")  # type: ignore[misc]
-        loads = [Load(self.address, port, "fast", close=2, keep=1, rate=RATE) for port in (HTTP, TCP)]
+        loads = [
+            Load(self.address, port, "fast", close=2, keep=1, rate=RATE) for port in (HTTP, TCP)
+        ]
         try:
             yield
         finally:
             for load in loads:
                 load.end()
         connections = sum(load.done("close") / load.seconds for load in loads)
-        print(f"measured: {sum(load.done() for load in loads)} calls, {connections:.0f} new connections a second")
+        print(
+            f"measured: {sum(load.done() for load in loads)} calls, {connections:.0f} new connections a second"
+        )
         assert [load.lost() for load in loads] == [{}, {}]
 
 
@@ -122,7 +133,9 @@ def test_a_new_discover_beside_the_old_one_takes_over(host: Host, volume: str):
             leave(discover)
             discover = new
 
-    wait_for(lambda: fetch(host.address, 9302, "/readyz").status == 200, 5, "METRICS is the new one's")
+    wait_for(
+        lambda: fetch(host.address, 9302, "/readyz").status == 200, 5, "METRICS is the new one's"
+    )
 
 
 def test_a_third_discover_with_the_same_volume_is_refused(host: Host):
@@ -159,7 +172,9 @@ def test_haproxy_apart_is_replaced_by_one_beside_it(host: Host):
             leave(haproxy)
             haproxy = new
 
-    wait_for(lambda: discover.exec("ready", check=False) == "ok", 10, "docker-discover goes on with it")
+    wait_for(
+        lambda: discover.exec("ready", check=False) == "ok", 10, "docker-discover goes on with it"
+    )
 
 
 @pytest.mark.parametrize("form", ["one container", "apart"])

@@ -13,21 +13,45 @@ REPLACED = 3
 def test_a_new_registrar_beside_the_old_one_takes_over(pair: Pair, service: Service):
     one = service.run()
     service.wait_answered_by(one)
-    revision = pair.etcdctl("get", "/services/v1/hosts/", "-w", "fields").split('"Revision" : ')[1].split()[0]
+    revision = (
+        pair.etcdctl("get", "/services/v1/hosts/", "-w", "fields")
+        .split('"Revision" : ')[1]
+        .split()[0]
+    )
 
     for _ in range(REPLACED):
         old = pair.register
-        pair.register = pair.run("docker-register", "-v", "/var/run/docker.sock:/var/run/docker.sock")
-        wait_for(lambda: "owner" in pair.register.exec("ready", check=False), 30, "the new one waits for the owner")
+        pair.register = pair.run(
+            "docker-register", "-v", "/var/run/docker.sock:/var/run/docker.sock"
+        )
+        wait_for(
+            lambda: "owner" in pair.register.exec("ready", check=False),
+            30,
+            "the new one waits for the owner",
+        )
         old.do("stop")
-        wait_for(lambda: pair.register.exec("ready", check=False) == "ok", 30, "the new one is ready")
+        wait_for(
+            lambda: pair.register.exec("ready", check=False) == "ok", 30, "the new one is ready"
+        )
         old.do("rm", "-v")
 
     two = service.run()
     service.wait_answered_by(one, two)
     # All that happened since, from etcd's own history: the kind of each event, its key, its value.
-    watched = ["docker", "exec", pair.etcd.id, "timeout", "2", "etcdctl", "watch", "--prefix", "/services/"]
-    seen = subprocess.run([*watched, "--rev", str(int(revision) + 1)], capture_output=True, text=True, check=False)
+    watched = [
+        "docker",
+        "exec",
+        pair.etcd.id,
+        "timeout",
+        "2",
+        "etcdctl",
+        "watch",
+        "--prefix",
+        "/services/",
+    ]
+    seen = subprocess.run(
+        [*watched, "--rev", str(int(revision) + 1)], capture_output=True, text=True, check=False
+    )
     events = itertools.pairwise(seen.stdout.splitlines())
     assert {kind for kind, key in events if f"/{service.name}/" in key} == {"PUT"}
 
@@ -38,7 +62,9 @@ def test_records_of_newer_registrars_are_served_or_skipped(pair: Pair, service: 
     found = pair.etcdctl("get", "--prefix", "/services/v1/hosts/", "--print-value-only")
     value = next(line for line in found.splitlines() if f'"service":"{service.name}"' in line)
     newer, newest = "fade" * 3, "beef" * 3
-    unknown_fields = value.replace('"v":1', '"v":1,"colour":{"of":["the","future"]}').replace(one.short, newer)
+    unknown_fields = value.replace('"v":1', '"v":1,"colour":{"of":["the","future"]}').replace(
+        one.short, newer
+    )
     root = f"/services/v1/hosts/newer/instances/{service.name}"
 
     pair.etcdctl("put", f"{root}/{newest}:{service.port}", '{"v":99}')

@@ -23,7 +23,9 @@ LAST_LINES = 15
 
 @pytest.fixture(scope="session")
 def standing() -> Iterator[Fleet]:
-    assert os.geteuid() == 0, "tests of the fleet make network namespaces and engines: run them as root"
+    assert os.geteuid() == 0, (
+        "tests of the fleet make network namespaces and engines: run them as root"
+    )
     with Fleet(FOLDER, say=print) as fleet:
         yield fleet
 
@@ -73,7 +75,9 @@ class Service:
             raise OSError(f"{host.name}: {reply}")
         return reply.words[1]
 
-    def wait_answered_by(self, *ids: str, hosts: list[Host] | None = None, within_s: float = CALLED_S) -> None:
+    def wait_answered_by(
+        self, *ids: str, hosts: list[Host] | None = None, within_s: float = CALLED_S
+    ) -> None:
         """Return when these and only these answer, on all hosts."""
         wanted = {each[:CONTAINER_SHORT] for each in ids}
         for host in hosts or self.fleet.hosts:
@@ -87,7 +91,9 @@ class Service:
     def load(self, *hosts: Host, rate: float = 40) -> Iterator[list[Load]]:
         """Call it from these hosts meanwhile, on new connections and on kept ones."""
         with contextlib.ExitStack() as stack:
-            yield [stack.enter_context(host.load(self.port, self.name, rate=rate)) for host in hosts]
+            yield [
+                stack.enter_context(host.load(self.port, self.name, rate=rate)) for host in hosts
+            ]
 
 
 @pytest.fixture

@@ -49,7 +49,11 @@ def drift(fleet: Fleet) -> str:
     docker, etcd = in_docker(fleet), in_etcd(fleet)
     said = [_difference("etcd", etcd, docker)]
     wanted = {(key.service, key.name) for key in etcd}
-    said += [_difference(f"HAProxy of {h.name}", in_haproxy(h), wanted) for h in fleet.hosts if h.discover.alive]
+    said += [
+        _difference(f"HAProxy of {h.name}", in_haproxy(h), wanted)
+        for h in fleet.hosts
+        if h.discover.alive
+    ]
     return "; ".join(words for words in said if words)
 
 
@@ -81,14 +85,20 @@ def _of_engine(host: Host) -> set[InstanceKey]:
         for port, bindings in (container["NetworkSettings"]["Ports"] or {}).items():
             if bindings and (service := variables.get("SERVICE_NAME")):
                 number = int(port.partition("/")[0])
-                found.add(InstanceKey(host.name, service, container["Id"][:CONTAINER_SHORT], number))
+                found.add(
+                    InstanceKey(host.name, service, container["Id"][:CONTAINER_SHORT], number)
+                )
     return found
 
 
 def _difference(what: str, seen: Collection[object], wanted: Collection[object]) -> str:
     more = sorted(map(str, set(seen) - set(wanted)))
     less = sorted(map(str, set(wanted) - set(seen)))
-    return f"{what} has {more or 'nothing'} too much and lacks {less or 'nothing'}" if more or less else ""
+    return (
+        f"{what} has {more or 'nothing'} too much and lacks {less or 'nothing'}"
+        if more or less
+        else ""
+    )
 
 
 # -- I5: what was deleted, from etcd's own memory
@@ -109,8 +119,12 @@ class Seen:
 
     revisions: list[int] = field(default_factory=list)  # applied by docker-discover; only changes
     servers: dict[str, bool] = field(default_factory=dict)  # of the last look: name -> up
-    left: list[tuple[float, str]] = field(default_factory=list)  # when and which server went out of use
-    down: list[tuple[float, str]] = field(default_factory=list)  # when and which server's check began to fail
+    left: list[tuple[float, str]] = field(
+        default_factory=list
+    )  # when and which server went out of use
+    down: list[tuple[float, str]] = field(
+        default_factory=list
+    )  # when and which server's check began to fail
 
 
 class Witness:
@@ -127,7 +141,12 @@ class Witness:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self._stop.set()
         self._thread.join()
         if self.error and not error:
@@ -136,13 +155,20 @@ class Witness:
     def backwards(self) -> list[str]:
         """I4: return every step of an applied revision that went back."""
         steps = [(name, seen.revisions) for name, seen in self.seen.items()]
-        return [f"{name}: {a} -> {b}" for name, revs in steps for a, b in itertools.pairwise(revs) if b < a]
+        return [
+            f"{name}: {a} -> {b}"
+            for name, revs in steps
+            for a, b in itertools.pairwise(revs)
+            if b < a
+        ]
 
     def left_without_cause(self, excused: Collection[str] = ()) -> list[str]:
         """I7: return servers that went out of use though nobody stopped their container; `excused` are ids."""
         short = {container[:CONTAINER_SHORT] for container in excused}
         left = [(name, server) for name, seen in self.seen.items() for _, server in seen.left]
-        return [f"{server} on {name}" for name, server in left if server.partition(":")[0] not in short]
+        return [
+            f"{server} on {name}" for name, server in left if server.partition(":")[0] not in short
+        ]
 
     def _run(self) -> None:
         try:
@@ -159,9 +185,14 @@ class Witness:
             if revision is not None and seen.revisions[-1:] != [revision]:
                 seen.revisions.append(revision)
         with contextlib.suppress(OSError, ValueError):  # HAProxy is gone, or restarts
-            now, servers = time.monotonic(), {name: server.up for name, server in host.servers().items()}
+            now, servers = (
+                time.monotonic(),
+                {name: server.up for name, server in host.servers().items()},
+            )
             seen.left += [(now, name) for name in seen.servers if name not in servers]
-            seen.down += [(now, name) for name, up in servers.items() if not up and seen.servers.get(name)]
+            seen.down += [
+                (now, name) for name, up in servers.items() if not up and seen.servers.get(name)
+            ]
             seen.servers = servers
 
 

@@ -45,7 +45,9 @@ def test_an_engine_that_restarts_with_live_restore_changes_nothing(
 
 # Row 16
 @each_end
-def test_an_engine_that_restarts_without_its_containers_is_believed(fleet: Fleet, service: Service, end: End) -> None:
+def test_an_engine_that_restarts_without_its_containers_is_believed(
+    fleet: Fleet, service: Service, end: End
+) -> None:
     _, kept = service.run_on(fleet.h1, fleet.h2)
 
     with service.load(fleet.h2, fleet.h3) as loads:
@@ -53,7 +55,9 @@ def test_an_engine_that_restarts_without_its_containers_is_believed(fleet: Fleet
         fleet.h1.engine.start()
         fleet.h1.engine.wait()
         back_s = time.monotonic()
-        wait_for(lambda: {key.host for key in in_etcd(fleet)} == {"h2"}, 30, "h1's instances are gone")
+        wait_for(
+            lambda: {key.host for key in in_etcd(fleet)} == {"h2"}, 30, "h1's instances are gone"
+        )
         took_s = time.monotonic() - back_s
         service.wait_answered_by(kept)
         settle(fleet)
@@ -64,7 +68,9 @@ def test_an_engine_that_restarts_without_its_containers_is_believed(fleet: Fleet
 
 
 # Row 18, twenty seconds instead of two minutes
-def test_an_engine_that_hangs_changes_nothing(fleet: Fleet, service: Service, witness: Witness) -> None:
+def test_an_engine_that_hangs_changes_nothing(
+    fleet: Fleet, service: Service, witness: Witness
+) -> None:
     service.run_on(fleet.h1, fleet.h2)
     before = fleet.etcd.revision()
 
@@ -85,7 +91,11 @@ def test_an_engine_that_hangs_changes_nothing(fleet: Fleet, service: Service, wi
 def test_an_engine_that_hangs_is_told(fleet: Fleet) -> None:
     fleet.h1.engine.pause()
 
-    wait_for(lambda: "docker" in not_ready(fleet), TOLD_S, "docker-register says that the engine is silent")
+    wait_for(
+        lambda: "docker" in not_ready(fleet),
+        TOLD_S,
+        "docker-register says that the engine is silent",
+    )
 
 
 def not_ready(fleet: Fleet) -> str:
@@ -95,7 +105,9 @@ def not_ready(fleet: Fleet) -> str:
 
 
 # Row 20, five times instead of a hundred
-def test_a_registrar_killed_again_and_again_deletes_nothing(fleet: Fleet, service: Service, witness: Witness) -> None:
+def test_a_registrar_killed_again_and_again_deletes_nothing(
+    fleet: Fleet, service: Service, witness: Witness
+) -> None:
     service.run_on(fleet.h1, fleet.h2)
     before = fleet.etcd.revision()
     reloaded = [reloads(host) for host in fleet.hosts]

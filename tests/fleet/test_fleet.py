@@ -8,7 +8,9 @@ from tests.fleet.conftest import FOLDER, Service
 from tests.fleet.model import Witness, deleted, settle
 
 
-def test_a_container_on_one_host_is_called_from_all(fleet: Fleet, service: Service, witness: Witness) -> None:
+def test_a_container_on_one_host_is_called_from_all(
+    fleet: Fleet, service: Service, witness: Witness
+) -> None:
     one = service.run(fleet.h1)
 
     service.wait_answered_by(one)
@@ -23,7 +25,9 @@ def test_containers_of_all_hosts_share_the_calls(fleet: Fleet, service: Service)
     settle(fleet)
 
 
-def test_a_stopped_container_drains_and_leaves_everywhere(fleet: Fleet, service: Service, witness: Witness) -> None:
+def test_a_stopped_container_drains_and_leaves_everywhere(
+    fleet: Fleet, service: Service, witness: Witness
+) -> None:
     one, other = service.run_on(fleet.h1, fleet.h2, DRAIN_S="1")
     before = fleet.etcd.revision()
 
@@ -40,7 +44,9 @@ def test_a_stopped_container_drains_and_leaves_everywhere(fleet: Fleet, service:
     assert not witness.backwards()
 
 
-def test_a_real_instance_takes_over_from_a_stub_on_every_host(fleet: Fleet, service: Service) -> None:
+def test_a_real_instance_takes_over_from_a_stub_on_every_host(
+    fleet: Fleet, service: Service
+) -> None:
     stub = service.run(fleet.h1, SERVICE_ROLE="stub")
     service.wait_answered_by(stub)
 

@@ -9,11 +9,15 @@ from tests.fleet.conftest import Service
 
 SLOW_S = 1
 CALLS = 4
-GIVEN_UP_S = 4.5  # after four seconds without an answer to a keepalive probe; with five chaos lost a call
+GIVEN_UP_S = (
+    4.5  # after four seconds without an answer to a keepalive probe; with five chaos lost a call
+)
 
 
 # Row 61. Seed 2, round 16: the request was acknowledged, so no timeout for what is not acknowledged ever ended it.
-def test_a_call_that_a_dying_host_has_and_never_answers_goes_elsewhere(fleet: Fleet, service: Service) -> None:
+def test_a_call_that_a_dying_host_has_and_never_answers_goes_elsewhere(
+    fleet: Fleet, service: Service
+) -> None:
     service.run_on(fleet.h2, fleet.h3)
 
     def call(_: int) -> Reply:
@@ -31,4 +35,6 @@ def test_a_call_that_a_dying_host_has_and_never_answers_goes_elsewhere(fleet: Fl
 def _under_way(fleet: Fleet, service: Service) -> int:
     """Return how many calls wait for an instance of the service in h1's HAProxy."""
     rows = [line.split(",") for line in fleet.h1.ask_haproxy("show stat").splitlines()]
-    return sum(int(row[4] or 0) for row in rows if row[0].startswith(f"{service.name}:") and ":" in row[1])
+    return sum(
+        int(row[4] or 0) for row in rows if row[0].startswith(f"{service.name}:") and ":" in row[1]
+    )

@@ -16,16 +16,25 @@ MOMENT_NS = 100_000_000  # a call that began this long before a cut may still be
 
 def slow_after(loads: list[Load], moment_ns: int) -> list[float]:
     """Return when calls began, in seconds after a moment, that took more than half a second."""
-    return [(began - moment_ns) / 1e9 for load in loads for began, _ in load.slow_moments() if began > moment_ns]
+    return [
+        (began - moment_ns) / 1e9
+        for load in loads
+        for began, _ in load.slow_moments()
+        if began > moment_ns
+    ]
 
 
 def is_called(host: Host, container: str) -> bool:
     """Whether a host's HAProxy would call a container."""
-    return any(server.up for name, server in host.servers().items() if name.startswith(container[:12]))
+    return any(
+        server.up for name, server in host.servers().items() if name.startswith(container[:12])
+    )
 
 
 # Row 61
-def test_a_host_that_dies_is_called_no_more_and_leaves(fleet: Fleet, service: Service, witness: Witness) -> None:
+def test_a_host_that_dies_is_called_no_more_and_leaves(
+    fleet: Fleet, service: Service, witness: Witness
+) -> None:
     dead, _, _ = service.run_on(*fleet.hosts)
 
     with service.load(fleet.h2, fleet.h3) as loads:
@@ -34,7 +43,11 @@ def test_a_host_that_dies_is_called_no_more_and_leaves(fleet: Fleet, service: Se
         for host in (fleet.h2, fleet.h3):
             wait_for(lambda at=host: not is_called(at, dead), 20, f"{host.name} calls h1 no more")  # type: ignore[misc]
         noticed_s = time.monotonic() - died_s
-        wait_for(lambda: not any("/hosts/h1/" in key for key in fleet.etcd.entries()), 40, "h1's keys are gone")
+        wait_for(
+            lambda: not any("/hosts/h1/" in key for key in fleet.etcd.entries()),
+            40,
+            "h1's keys are gone",
+        )
         gone_s = time.monotonic() - died_s
 
     fleet.note(f"noticed after {noticed_s:.2f} s, record gone after {gone_s:.2f} s")
@@ -51,7 +64,9 @@ def test_a_host_that_dies_is_called_no_more_and_leaves(fleet: Fleet, service: Se
 
 
 # Row 60
-def test_hosts_that_cannot_reach_each_other_use_what_they_reach(fleet: Fleet, service: Service) -> None:
+def test_hosts_that_cannot_reach_each_other_use_what_they_reach(
+    fleet: Fleet, service: Service
+) -> None:
     service.run_on(fleet.h1, fleet.h2)
 
     with service.load(*fleet.hosts) as loads:
@@ -68,14 +83,23 @@ def test_hosts_that_cannot_reach_each_other_use_what_they_reach(fleet: Fleet, se
     # A request that is sent in the very moment of the cut, on a connection that was just made, is neither answered nor
     # refused, and TCP's keep-alive is silent while a packet is on its way (docs/faults.md). Nothing later is lost.
     lost = [moment for load in loads for moment in load.moments()]
-    assert [moment for moment in lost if not cut_ns - MOMENT_NS < moment[0] < apart_ns] == [], (cut_ns, apart_ns)
+    assert [moment for moment in lost if not cut_ns - MOMENT_NS < moment[0] < apart_ns] == [], (
+        cut_ns,
+        apart_ns,
+    )
     assert len(lost) <= 1, (cut_ns, apart_ns, lost)
-    assert [after for after in slow_after(loads, cut_ns) if NOTICED_S < after < (mended_ns - cut_ns) / 1e9] == []
+    assert [
+        after
+        for after in slow_after(loads, cut_ns)
+        if NOTICED_S < after < (mended_ns - cut_ns) / 1e9
+    ] == []
     assert deleted(fleet.etcd.history(before)) == []
 
 
 # Row 59
-def test_a_host_without_etcd_is_called_and_calls(fleet: Fleet, service: Service, witness: Witness) -> None:
+def test_a_host_without_etcd_is_called_and_calls(
+    fleet: Fleet, service: Service, witness: Witness
+) -> None:
     away, reachable = service.run_on(fleet.h1, fleet.h2)
     alone = Service(fleet)
     alone.run_on(fleet.h1)

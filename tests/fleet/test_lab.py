@@ -23,7 +23,11 @@ os.kill(os.getpid(), signal.SIGKILL)
 def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
     folder = tmp_path / "fleet"
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(folder)], cwd=HOUSE, env=ENVIRONMENT, timeout=120, check=False
+        [sys.executable, "-c", KILLED, str(folder)],
+        cwd=HOUSE,
+        env=ENVIRONMENT,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == -9
     fleet = Fleet(folder)

@@ -30,7 +30,9 @@ def back(member: Member) -> None:
 
 # Row 25
 @each_end
-def test_one_member_less_is_not_noticed(fleet: Fleet, service: Service, witness: Witness, end: End) -> None:
+def test_one_member_less_is_not_noticed(
+    fleet: Fleet, service: Service, witness: Witness, end: End
+) -> None:
     kept = service.run_on(fleet.h1, fleet.h2)
     before = fleet.etcd.revision()
 
@@ -56,7 +58,9 @@ def test_one_member_less_is_not_noticed(fleet: Fleet, service: Service, witness:
 
 
 # Row 26, three times instead of thirty
-def test_a_leader_that_dies_again_and_again_costs_no_lease(fleet: Fleet, service: Service, witness: Witness) -> None:
+def test_a_leader_that_dies_again_and_again_costs_no_lease(
+    fleet: Fleet, service: Service, witness: Witness
+) -> None:
     service.run_on(fleet.h1, fleet.h2)
     before = fleet.etcd.revision()
 
@@ -65,7 +69,9 @@ def test_a_leader_that_dies_again_and_again_costs_no_lease(fleet: Fleet, service
             leader = wait_for(fleet.etcd.leader, 20, "there is a leader")
             leader.kill()
             fleet.note(f"the leader {leader.name} was killed")
-            wait_for(lambda old=leader: fleet.etcd.leader() is not old, 20, "there is another leader")  # type: ignore[misc]
+            wait_for(
+                lambda old=leader: fleet.etcd.leader() is not old, 20, "there is another leader"
+            )  # type: ignore[misc]
             leader.start()
             fleet.etcd.wait()
         settle(fleet)
@@ -78,7 +84,9 @@ def test_a_leader_that_dies_again_and_again_costs_no_lease(fleet: Fleet, service
 
 # Row 27, twenty seconds; the catalogue's ten minutes are asked for by AWAY_S=600
 @each_end
-def test_without_a_quorum_nothing_changes(fleet: Fleet, service: Service, witness: Witness, end: End) -> None:
+def test_without_a_quorum_nothing_changes(
+    fleet: Fleet, service: Service, witness: Witness, end: End
+) -> None:
     kept = service.run_on(fleet.h1, fleet.h2)
     before = fleet.etcd.revision()
     reloaded = [reloads(host) for host in fleet.hosts]
@@ -94,7 +102,11 @@ def test_without_a_quorum_nothing_changes(fleet: Fleet, service: Service, witnes
         assert [host.servers() for host in fleet.hosts] == servers
         for member in fleet.etcd.members[:2]:
             back(member)
-        wait_for(lambda: fleet.etcd.ctl("get", "health", "--command-timeout=2s") or True, 30, "there is a quorum")
+        wait_for(
+            lambda: fleet.etcd.ctl("get", "health", "--command-timeout=2s") or True,
+            30,
+            "there is a quorum",
+        )
         quorum_s = time.monotonic()
         service.wait_answered_by(*kept, missed, within_s=30)
         for host in fleet.hosts:

@@ -34,7 +34,9 @@ def backend(name: str) -> Iterator[int]:
 
     server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name=f"backend-{name}")
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}, name=f"backend-{name}"
+    )
     thread.start()
     try:
         yield server.server_address[1]

@@ -20,7 +20,12 @@ class Caller:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self._stop.set()
         self._thread.join()
 
@@ -31,4 +36,6 @@ class Caller:
             except OSError as error:
                 self.failed.append(repr(error))
             else:
-                (self.replies if status == 200 else self.failed).append(body if status == 200 else str(status))
+                (self.replies if status == 200 else self.failed).append(
+                    body if status == 200 else str(status)
+                )

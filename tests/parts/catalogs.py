@@ -54,7 +54,9 @@ class FakeEtcd:
     def expire(self, host: str) -> "FakeEtcd":
         below = key_of(PREFIX, OwnerKey(host)).removesuffix("owner")
         marks = {below + "drained", below + "purge"}  # under no lease
-        return self._commit({k: None for k in self.entries if k.startswith(below) and k not in marks})
+        return self._commit(
+            {k: None for k in self.entries if k.startswith(below) and k not in marks}
+        )
 
     def wipe(self) -> "FakeEtcd":
         """Delete the whole prefix in one transaction."""
@@ -73,7 +75,9 @@ class FakeEtcd:
 
     def relist(self) -> tuple[Snapshot, Departures]:
         before = self.seen
-        self.seen = snapshot_of(PREFIX, Listing(self.cluster, self.revision, tuple(self.entries.values())))
+        self.seen = snapshot_of(
+            PREFIX, Listing(self.cluster, self.revision, tuple(self.entries.values()))
+        )
         self._events = []
         return self.seen, in_listing(before, self.seen)
 

@@ -45,14 +45,21 @@ class Discover:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         if error is not None:
             print(self.log)
         self.end()
 
     def start(self) -> None:
         """Start it, and do not wait."""
-        self._lives += 1  # a log for each: HAProxy goes on writing to that of the life that started it
+        self._lives += (
+            1  # a log for each: HAProxy goes on writing to that of the life that started it
+        )
         with (self.folder / f"discover-{self._lives}.log").open("wb") as log:
             command = [sys.executable, *self.program, *self.flags]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -82,7 +89,9 @@ class Discover:
 
     @property
     def log(self) -> str:
-        return "".join((self.folder / f"discover-{n}.log").read_text() for n in range(1, self._lives + 1))
+        return "".join(
+            (self.folder / f"discover-{n}.log").read_text() for n in range(1, self._lives + 1)
+        )
 
     def reloads(self) -> int:
         """Return how often it said that it reloaded HAProxy."""

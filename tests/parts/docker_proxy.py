@@ -88,7 +88,9 @@ def scripted_engine(answers: Mapping[str, tuple[int, bytes]]) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path = self.path.partition("?")[0].removeprefix("/v1.41")
-            status, body = {"/version": (200, VERSION), **answers}.get(path, (404, b'{"message": "no such thing"}'))
+            status, body = {"/version": (200, VERSION), **answers}.get(
+                path, (404, b'{"message": "no such thing"}')
+            )
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -21,7 +21,9 @@ class Door(Discover):
     def __init__(self, folder: Path, etcd: Etcd) -> None:
         self.door = free_port()
         flags = ("--http-bind", f"127.0.0.1:{self.door}", "--domain", "apps.test")
-        super().__init__(folder, etcd.endpoint, *flags, "--template", str(folder / "haproxy.cfg.j2"))
+        super().__init__(
+            folder, etcd.endpoint, *flags, "--template", str(folder / "haproxy.cfg.j2")
+        )
         self.template.write_text(TEMPLATE.read_text())
         folder.chmod(0o700)  # as RUN_DIR is in the image
 
@@ -35,7 +37,11 @@ class Door(Discover):
 
     def reaches(self, host: str, name: str, path: str = "/", within_s: float = 10) -> None:
         """Return when calls for this host are answered so."""
-        wait_for(lambda: self.get(host, path) == (200, name), within_s, f"{host}{path} is answered by {name}")
+        wait_for(
+            lambda: self.get(host, path) == (200, name),
+            within_s,
+            f"{host}{path} is answered by {name}",
+        )
 
     def maps(self) -> tuple[dict[str, str], dict[str, str]]:
         """Return the map that HAProxy has, and the one in the file that it would begin with."""

@@ -51,7 +51,13 @@ class Reply:
 
 
 def fetch(
-    host: str, port: int, path: str = "/", *, method: str = "GET", timeout_s: float = 5.0, host_header: str = ""
+    host: str,
+    port: int,
+    path: str = "/",
+    *,
+    method: str = "GET",
+    timeout_s: float = 5.0,
+    host_header: str = "",
 ) -> Reply:
     """Make one request on a connection of its own. A refusal or a cut connection raises OSError."""
     connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
@@ -120,7 +126,12 @@ class Engine:
         docker("version")
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         ours = f"label={LABEL}={self.session}"
         if ids := docker("ps", "-aq", "--filter", ours).split():
             docker("rm", "-f", "-v", *ids)
@@ -129,13 +140,23 @@ class Engine:
                 docker(kind_of, "rm", *names)
 
     def run(
-        self, image: str, *flags: str, name: str = "", command: tuple[str, ...] = (), **environment: str
+        self,
+        image: str,
+        *flags: str,
+        name: str = "",
+        command: tuple[str, ...] = (),
+        **environment: str,
     ) -> Container:
         """`docker run -d FLAGS IMAGE COMMAND`; the other keywords become its environment."""
         full_name = self.name(name or uuid.uuid4().hex[:8])
-        variables = [word for key, value in environment.items() for word in ("-e", f"{key}={value}")]
+        variables = [
+            word for key, value in environment.items() for word in ("-e", f"{key}={value}")
+        ]
         ours = ("--name", full_name, "--label", f"{LABEL}={self.session}")
-        return Container(docker("run", "-d", *ours, *variables, *flags, image, *command).splitlines()[-1], full_name)
+        return Container(
+            docker("run", "-d", *ours, *variables, *flags, image, *command).splitlines()[-1],
+            full_name,
+        )
 
     def name(self, name: str) -> str:
         """A name that no other session uses."""
@@ -192,17 +213,26 @@ class Pair:
 
     def __enter__(self) -> "Pair":
         self.etcd = self.engine.run("tandem-etcd", "-p", f"{self.address}:2379:2379")
-        self.register = self.run("docker-register", "-v", "/var/run/docker.sock:/var/run/docker.sock")
+        self.register = self.run(
+            "docker-register", "-v", "/var/run/docker.sock:/var/run/docker.sock"
+        )
         volumes = ["-v", f"{self.engine.volume(f'state-{self.address}')}:/var/lib/tandem"]
         if self._split:
             volumes += ["-v", f"{self.engine.volume(f'sockets-{self.address}')}:{SOCKETS}"]
             self.settings["docker-discover"] |= {"RUN_DIR": SOCKETS, "HAPROXY_SUPERVISED": "true"}
-            self.haproxy = self.run("docker-discover", *volumes, "--entrypoint", "init", command=("haproxy",))
+            self.haproxy = self.run(
+                "docker-discover", *volumes, "--entrypoint", "init", command=("haproxy",)
+            )
         self.discover = self.run("docker-discover", *volumes)
         self.wait_until_ready()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         all_ = (self.discover, self.haproxy, self.register, self.etcd)
         ids = [container.id for container in all_ if container.id]
         if error:
@@ -213,7 +243,9 @@ class Pair:
     def run(self, image: str, *flags: str, command: tuple[str, ...] = (), **more: str) -> Container:
         """Start one of the two; also a second one beside it, or a new one after the old one was removed."""
         settings = {"ETCD_HOST": f"{self.address}:2379", **self.settings[image], **more}
-        return self.engine.run(f"{image}{self.tag}", "--net", "host", *flags, name="", command=command, **settings)
+        return self.engine.run(
+            f"{image}{self.tag}", "--net", "host", *flags, name="", command=command, **settings
+        )
 
     def wait_until_ready(self) -> None:
         """Return when both say so."""
@@ -235,4 +267,6 @@ class Pair:
 
     def keys(self) -> list[str]:
         """Every key in etcd, in order."""
-        return [key for key in self.etcdctl("get", "--prefix", "", "--keys-only").splitlines() if key]
+        return [
+            key for key in self.etcdctl("get", "--prefix", "", "--keys-only").splitlines() if key
+        ]

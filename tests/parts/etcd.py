@@ -67,7 +67,12 @@ class Etcd:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -92,7 +97,9 @@ class Etcd:
             *self.flags,
         ]
         with (self.folder / "etcd.log").open("ab") as log:
-            self._process = subprocess.Popen(["etcd", *arguments], stdout=log, stderr=log, env=_environment())
+            self._process = subprocess.Popen(
+                ["etcd", *arguments], stdout=log, stderr=log, env=_environment()
+            )
         self._paused = False
 
     def wait_until_it_answers(self) -> None:
@@ -103,7 +110,9 @@ class Etcd:
             # With authentication on, being refused is an answer.
             if "permission denied" in probe.stderr or "user name is empty" in probe.stderr:
                 return
-            assert time.monotonic() < deadline, f"etcd does not answer: {probe.stderr}\n{self.log()[-2000:]}"
+            assert time.monotonic() < deadline, (
+                f"etcd does not answer: {probe.stderr}\n{self.log()[-2000:]}"
+            )
             time.sleep(_POLL_S)
 
     def stop(self) -> None:
@@ -151,15 +160,29 @@ class Etcd:
         return int(line.partition(":")[2])
 
     def is_leader(self) -> bool:
-        row = self.ctl("endpoint", "status").split(", ")  # endpoint, id, version, size, is leader, ...
+        row = self.ctl("endpoint", "status").split(
+            ", "
+        )  # endpoint, id, version, size, is leader, ...
         return row[4] == "true"
 
     def log(self) -> str:
         return (self.folder / "etcd.log").read_text(errors="replace")
 
     def _ctl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = ["etcdctl", f"--endpoints={self.scheme}://{self.endpoint}", *self.ctl_flags, *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=START_S, check=False, env=_environment())
+        command = [
+            "etcdctl",
+            f"--endpoints={self.scheme}://{self.endpoint}",
+            *self.ctl_flags,
+            *arguments,
+        ]
+        return subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=START_S,
+            check=False,
+            env=_environment(),
+        )
 
     def _end(self, number: signal.Signals) -> None:
         if self._process is None:
@@ -191,7 +214,11 @@ def etcd_cluster(folder: Path, *, size: int = 3) -> Iterator[list[Etcd]]:
 
 def _environment() -> dict[str, str]:
     """The environment without settings of etcd that may stand in the caller's."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ETCD_", "ETCDCTL_"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("ETCD_", "ETCDCTL_"))
+    }
     return kept | {"ETCDCTL_API": "3"}
 
 
@@ -208,7 +235,12 @@ class Reader:
     def __enter__(self) -> "Reader":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self.watch.cancel()
         assert self.ends_within(10), "the watch does not end after cancel"
 
@@ -217,7 +249,9 @@ class Reader:
         try:
             return self._batches.get(timeout=within_s)
         except queue.Empty:
-            raise AssertionError(f"no batch within {within_s} s; the watch ended with {self.error!r}") from None
+            raise AssertionError(
+                f"no batch within {within_s} s; the watch ended with {self.error!r}"
+            ) from None
 
     def events(self, count: int, within_s: float = 10.0) -> list[Event]:
         """Return the events of the next batches, at least so many."""

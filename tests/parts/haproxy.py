@@ -43,7 +43,9 @@ class RealHAProxy:
         self.admin = folder / "admin.sock"
         self.binary = binary_of(kind, folder)
         self.pid_file = folder / "haproxy.pid"
-        self.adapter = HAProxy(Paths(self.config, self.master, self.pid_file), binary=self.binary, supervised=False)
+        self.adapter = HAProxy(
+            Paths(self.config, self.master, self.pid_file), binary=self.binary, supervised=False
+        )
         self.stop = threading.Event()
 
     def start(self, text: str) -> None:
@@ -59,7 +61,10 @@ class RealHAProxy:
             if entry.name.isdigit():
                 with contextlib.suppress(OSError):
                     line = (entry / "cmdline").read_bytes().split(b"\0")
-                    if Path(line[0].decode()).name == "haproxy" and str(self.config).encode() in line:
+                    if (
+                        Path(line[0].decode()).name == "haproxy"
+                        and str(self.config).encode() in line
+                    ):
                         # proc_pid_stat(5): field 22, counted from the third. Not by number: those begin anew some day.
                         started = int((entry / "stat").read_text().rpartition(")")[2].split()[19])
                         found.append((started, int(entry.name)))
@@ -95,7 +100,9 @@ def running(folder: Path, kind: str) -> Iterator[RealHAProxy]:
         haproxy.end()
 
 
-def get(port: int, path: str = "/", host: str = "127.0.0.1", timeout_s: float = 5.0) -> tuple[int, str]:
+def get(
+    port: int, path: str = "/", host: str = "127.0.0.1", timeout_s: float = 5.0
+) -> tuple[int, str]:
     """Return status and body of a GET over a connection of its own."""
     connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
     try:
@@ -108,4 +115,6 @@ def get(port: int, path: str = "/", host: str = "127.0.0.1", timeout_s: float = 
 
 def version_of(binary: str) -> str:
     """Return what the program says it is."""
-    return subprocess.run([binary, "-v"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
+    return subprocess.run(
+        [binary, "-v"], capture_output=True, text=True, check=True
+    ).stdout.splitlines()[0]

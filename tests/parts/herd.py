@@ -31,9 +31,15 @@ def inspected(number: int) -> dict[str, object]:
     return {
         "Id": f"{number:064x}",
         "Name": f"/scripted-{number}",
-        "State": {"Running": True, "StartedAt": "2026-01-01T00:00:00Z", "Health": {"Status": "healthy"}},
+        "State": {
+            "Running": True,
+            "StartedAt": "2026-01-01T00:00:00Z",
+            "Health": {"Status": "healthy"},
+        },
         "Config": {"Image": "scripted", "Labels": {"SERVICE_NAME": f"scripted-{number}"}},
-        "NetworkSettings": {"Ports": {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": str(20000 + number)}]}},
+        "NetworkSettings": {
+            "Ports": {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": str(20000 + number)}]}
+        },
     }
 
 
@@ -45,9 +51,13 @@ class _Source(DockerSource):
         self.show(count)
 
     def show(self, count: int) -> None:
-        self._seen = Seen(tuple(parse_inspect(inspected(number)) for number in range(1, count + 1)), {})
+        self._seen = Seen(
+            tuple(parse_inspect(inspected(number)) for number in range(1, count + 1)), {}
+        )
 
-    def containers(self, hints: Hints, *, everything: bool, turned: Callable[[], None] = lambda: None) -> Seen:
+    def containers(
+        self, hints: Hints, *, everything: bool, turned: Callable[[], None] = lambda: None
+    ) -> Seen:
         return self._seen
 
 
@@ -67,11 +77,15 @@ class One:
         self.standing, self.health, self.trigger = Standing(), Health(stuck_after_s=60), Trigger()
         trigger = self.trigger
         host = Host(f"host-{number}", f"10.1.{number // 250}.{number % 250 + 1}", "e1")
-        me = this_life(str(uuid.uuid4()), "", host, Surroundings(None, False, None, host.id), Path("/proc"))
+        me = this_life(
+            str(uuid.uuid4()), "", host, Surroundings(None, False, None, host.id), Path("/proc")
+        )
         self.keeper = LeaseKeeper(
             Store(etcd.access, deadline_s=ttl_s / KEEPALIVES_PER_TTL),
             self.standing,
-            identify=lambda: Registrar(host, me, lambda other: "over" if other.life == me.life else "alive"),
+            identify=lambda: Registrar(
+                host, me, lambda other: "over" if other.life == me.life else "alive"
+            ),
             prefix=PREFIX,
             ttl_s=ttl_s,
             drain_wait_s=1,
@@ -90,7 +104,9 @@ class One:
         )
         rules = Rules(PREFIX, "published", "", 30, ttl_s / 3)
         self.source = _Source(instances)
-        events = EventReader(self.source, self.health, lambda _action: None)  # never runs: no event comes
+        events = EventReader(
+            self.source, self.health, lambda _action: None
+        )  # never runs: no event comes
         around = Around(events, _Prober(), self.standing, self.keeper.look)
         telling = Telling(self.standing, self.health, Metrics())
         self.publisher = Publisher(self.source, self.own_keys, around, rules, trigger, telling)
@@ -115,7 +131,11 @@ class One:
     def settled(self) -> bool:
         """Whether all it has stands in etcd under the claim that it holds."""
         claim = self.standing.claim
-        return claim is not None and self.standing.settled == claim and "catalog" not in self.health.not_ready()
+        return (
+            claim is not None
+            and self.standing.settled == claim
+            and "catalog" not in self.health.not_ready()
+        )
 
 
 class Herd:

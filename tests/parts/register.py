@@ -22,7 +22,9 @@ PREFIX = "/services"
 class Register:
     """One docker-register; only containers that ask are published, so that others of this machine stay outside."""
 
-    def __init__(self, folder: Path, etcd: Etcd, host: str = "h1", *, wait: bool = True, **settings: str) -> None:
+    def __init__(
+        self, folder: Path, etcd: Etcd, host: str = "h1", *, wait: bool = True, **settings: str
+    ) -> None:
         self._wait = wait
         self.metrics = free_ports(1)[0]
         self.settings = {
@@ -40,15 +42,26 @@ class Register:
         self.start(wait=self._wait)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self.end(signal.SIGKILL)
         if error:
             print(self.log)
 
     def start(self, *, wait: bool = True) -> None:
-        flags = [word for name, text in self.settings.items() for word in (f"--{name.lower().replace('_', '-')}", text)]
+        flags = [
+            word
+            for name, text in self.settings.items()
+            for word in (f"--{name.lower().replace('_', '-')}", text)
+        ]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen([sys.executable, "-m", "register", *flags], stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "register", *flags], stdout=log, stderr=log
+            )
         if wait:
             wait_for(self.is_ready, 20, "docker-register is ready")
 

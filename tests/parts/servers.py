@@ -122,10 +122,14 @@ def grpc_server() -> Iterator[int]:
         "Stream": grpc.unary_stream_rpc_method_handler(stream),
     }
     with ThreadPoolExecutor(2) as pool:
-        all_here = threading.Barrier(2)  # its threads begin now, or a test would seem to leave one behind
+        all_here = threading.Barrier(
+            2
+        )  # its threads begin now, or a test would seem to leave one behind
         list(pool.map(lambda _: all_here.wait(START_S), range(2)))
         server = grpc.server(pool)
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(ECHO.strip("/"), handlers),))
+        server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(ECHO.strip("/"), handlers),)
+        )
         port = server.add_insecure_port("127.0.0.1:0")
         server.start()
         try:
@@ -138,7 +142,17 @@ def grpc_server() -> Iterator[int]:
 def redis_server() -> Iterator[int]:
     """Run redis-server without a file of its own."""
     port = free_port()
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    command = [
+        "redis-server",
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+    ]
     with _process(command, port):
         yield port
 
@@ -147,7 +161,9 @@ def redis_server() -> Iterator[int]:
 def postgres_server() -> Iterator[int]:
     """Run a new PostgreSQL, as its own user where we are root: it refuses root. Everybody on loopback may log in."""
     user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    found = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name)
+    )
     assert found, "no PostgreSQL on this machine: make test installs it"
     folder, port = Path(tempfile.mkdtemp(prefix="tandem-pg-")), free_port()
     try:
@@ -155,7 +171,17 @@ def postgres_server() -> Iterator[int]:
         words = ("-U", "postgres", "-A", "trust", "--locale=C", "--no-sync")
         init = [str(found[-1] / "initdb"), "-D", f"{folder}/data", *words]
         subprocess.run(init, check=True, capture_output=True, timeout=60, cwd=folder, **_as(user))
-        flags = ("-D", f"{folder}/data", "-p", str(port), "-h", "127.0.0.1", "-k", str(folder), "-F")
+        flags = (
+            "-D",
+            f"{folder}/data",
+            "-p",
+            str(port),
+            "-h",
+            "127.0.0.1",
+            "-k",
+            str(folder),
+            "-F",
+        )
         with _process([str(found[-1] / "postgres"), *flags], port, user=user, folder=folder):
             yield port
     finally:
@@ -167,10 +193,14 @@ def _as(user: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _process(command: list[str], port: int, user: str = "", folder: Path | None = None) -> Iterator[None]:
+def _process(
+    command: list[str], port: int, user: str = "", folder: Path | None = None
+) -> Iterator[None]:
     """Run a program until the block ends; the block begins when its port accepts."""
     quiet = subprocess.DEVNULL
-    process = subprocess.Popen(command, stdout=quiet, stderr=quiet, cwd=folder, **_as(user) if user else {})
+    process = subprocess.Popen(
+        command, stdout=quiet, stderr=quiet, cwd=folder, **_as(user) if user else {}
+    )
     try:
         wait_for(lambda: _accepts(port), START_S, f"{command[0]} listens")
         yield

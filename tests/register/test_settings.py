@@ -11,7 +11,12 @@ from sidecar.options import WrongSettings
 def test_the_defaults_are_the_contracts() -> None:
     settings = settings_of([], {})
 
-    assert (settings.ttl_s, settings.register, settings.resync_s, settings.zone) == (15, "published", 30, "")
+    assert (settings.ttl_s, settings.register, settings.resync_s, settings.zone) == (
+        15,
+        "published",
+        30,
+        "",
+    )
     assert settings.docker_host == "unix:///var/run/docker.sock"
     assert settings.metrics == ("127.0.0.1", 9301)
     assert (settings.host_ip, settings.host_id) == (None, None)
@@ -61,4 +66,7 @@ def test_the_settings_are_shown_without_secrets(tmp_path: Path) -> None:
 def test_docker_gets_only_its_own_variables() -> None:
     environ = {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/certs", "PATH": "/bin"}
 
-    assert settings_of([], environ).docker_environ == {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/certs"}
+    assert settings_of([], environ).docker_environ == {
+        "DOCKER_TLS_VERIFY": "1",
+        "DOCKER_CERT_PATH": "/certs",
+    }

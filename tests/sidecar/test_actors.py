@@ -54,7 +54,9 @@ def test_an_actor_that_just_ends_is_an_error_too():
 
 def test_a_signal_stops_all_and_is_no_error():
     other = Waiting()
-    sender = Actor("sender", lambda: os.kill(os.getpid(), signal.SIGTERM) or other.ended.wait(10), lambda: None)
+    sender = Actor(
+        "sender", lambda: os.kill(os.getpid(), signal.SIGTERM) or other.ended.wait(10), lambda: None
+    )
 
     run_group([other.actor(), sender])
 
@@ -114,4 +116,7 @@ def run():
     threading.Event().wait(30)
 run_group([Actor("stubborn", run, asked.set)], join_s=30)
 """
-    assert subprocess.run([sys.executable, "-c", program], timeout=20, check=False).returncode == 128 + signal.SIGTERM
+    assert (
+        subprocess.run([sys.executable, "-c", program], timeout=20, check=False).returncode
+        == 128 + signal.SIGTERM
+    )

@@ -59,10 +59,18 @@ def test_a_second_one_answers_elsewhere_and_moves_when_the_first_leaves(tmp_path
 
 def test_an_address_that_is_not_ours_is_a_wrong_setting(tmp_path):
     with pytest.raises(WrongSettings, match=r"METRICS: 192\.0\.2\.1:9302"):
-        server(("192.0.2.1", 9302), Health(stuck_after_s=60), Metrics(), str, place=tmp_path / "metrics")
+        server(
+            ("192.0.2.1", 9302),
+            Health(stuck_after_s=60),
+            Metrics(),
+            str,
+            place=tmp_path / "metrics",
+        )
 
 
-def test_a_client_that_does_not_wait_is_no_error_and_a_mistake_of_ours_is(address, caplog, tmp_path):
+def test_a_client_that_does_not_wait_is_no_error_and_a_mistake_of_ours_is(
+    address, caplog, tmp_path
+):
     asks, left = [], threading.Event()
 
     def explain() -> str:
@@ -89,4 +97,6 @@ def test_a_client_that_does_not_wait_is_no_error_and_a_mistake_of_ours_is(addres
 
 
 def answerers() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if "process_request_thread" in thread.name]
+    return [
+        thread.name for thread in threading.enumerate() if "process_request_thread" in thread.name
+    ]

@@ -85,22 +85,30 @@ def test_settings_that_do_not_fit_together(environ, message):
 def test_access_has_all_endpoints():
     access = access_of(read(environ={"ETCD_HOST": "10.0.0.1, [fd00::1]:4001,etcd.local"}))
 
-    assert access == Access((Endpoint("10.0.0.1"), Endpoint("fd00::1", 4001), Endpoint("etcd.local")))
+    assert access == Access(
+        (Endpoint("10.0.0.1"), Endpoint("fd00::1", 4001), Endpoint("etcd.local"))
+    )
 
 
-@pytest.mark.parametrize(("text", "expected"), [("true", True), ("0", False), ("No", False), (" on ", True)])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("true", True), ("0", False), ("No", False), (" on ", True)]
+)
 def test_boolean(text, expected):
     assert boolean(text) is expected
 
 
-@pytest.mark.parametrize(("text", "expected"), [("127.0.0.1:80", ("127.0.0.1", 80)), ("[::1]:80", ("::1", 80))])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("127.0.0.1:80", ("127.0.0.1", 80)), ("[::1]:80", ("::1", 80))]
+)
 def test_address(text, expected):
     assert address(text) == expected
     assert address_or_off(text) == expected
     assert address_or_off("off") is None
 
 
-@pytest.mark.parametrize("text", ["localhost:80", "127.0.0.1", "127.0.0.1:0", "::1:80", "127.0.0.1:http", ":80", ""])
+@pytest.mark.parametrize(
+    "text", ["localhost:80", "127.0.0.1", "127.0.0.1:0", "::1:80", "127.0.0.1:http", ":80", ""]
+)
 def test_a_bad_address_is_refused(text):
     with pytest.raises(Exception, match="is not ip:port"):
         address(text)

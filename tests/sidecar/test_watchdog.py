@@ -30,7 +30,9 @@ def test_time_that_passed_while_the_process_was_stopped_does_not_count() -> None
 def test_the_actor_ends_the_process() -> None:
     ended = threading.Event()
     statuses: list[int] = []
-    actor = watchdog({"a": 0}, lambda: {"a": 1.0}, lambda status: (statuses.append(status), ended.set()))
+    actor = watchdog(
+        {"a": 0}, lambda: {"a": 1.0}, lambda status: (statuses.append(status), ended.set())
+    )
     thread = threading.Thread(target=actor.run)
     thread.start()
 

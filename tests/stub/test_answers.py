@@ -10,7 +10,17 @@ def answer(first, last=None, body=b"", example=""):
 
 
 def test_exact_paths_are_tried_first():
-    templates = ["/{a}", "/o/{id}", "/o/{id}.json", "/o/new", "/o", "/", "/{a}/new", "/o/{id}/{b}", "/o/{id}/x"]
+    templates = [
+        "/{a}",
+        "/o/{id}",
+        "/o/{id}.json",
+        "/o/new",
+        "/o",
+        "/",
+        "/{a}/new",
+        "/o/{id}/{b}",
+        "/o/{id}/x",
+    ]
 
     table = table_of(Entry("GET", template, answer(200)) for template in templates)
 
@@ -30,7 +40,13 @@ def test_exact_paths_are_tried_first():
 def test_placeholders_of_other_names_are_one_path_and_the_first_of_two_counts():
     one, two, post = answer(200, body=b"1"), answer(200, body=b"2"), answer(201)
 
-    table = table_of([Entry("GET", "/o/{id}", one), Entry("GET", "/o/{order}", two), Entry("POST", "/o/{x}", post)])
+    table = table_of(
+        [
+            Entry("GET", "/o/{id}", one),
+            Entry("GET", "/o/{order}", two),
+            Entry("POST", "/o/{x}", post),
+        ]
+    )
 
     assert [(path.template, path.answers) for path in table.paths] == [
         ("/o/{id}", {"GET": (one, two), "POST": (post,)})
@@ -38,7 +54,12 @@ def test_placeholders_of_other_names_are_one_path_and_the_first_of_two_counts():
     assert choose(table.paths[0].answers["GET"]) == (200, one)
 
 
-MANY = (answer(404), answer(201, body=b"a", example="a"), answer(201, body=b"b", example="b"), answer(200, 599))
+MANY = (
+    answer(404),
+    answer(201, body=b"a", example="a"),
+    answer(201, body=b"b", example="b"),
+    answer(200, 599),
+)
 CHOICES = [
     (MANY, None, "", (201, MANY[1])),
     (MANY, None, "b", (201, MANY[2])),
@@ -71,7 +92,9 @@ def test_the_list_names_each_path_once_with_its_status_codes():
     assert lines_of(table_of(entries)) == ["GET /o 200 503", "POST /o 4XX default"]
 
 
-@pytest.mark.parametrize(("text", "expected"), [("500ms", 0.5), ("2s", 2), ("0.5", 0.5), (3, 3), ("1m", 60)])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("500ms", 0.5), ("2s", 2), ("0.5", 0.5), (3, 3), ("1m", 60)]
+)
 def test_durations(text, expected):
     assert duration_s(text) == expected
 

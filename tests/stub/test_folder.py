@@ -61,13 +61,24 @@ def test_a_yaml_file_describes_its_answer():
     [entry] = entries_of("POST/orders.yaml", DESCRIBED)
 
     answer = entry.answer
-    assert (entry.method, entry.template, answer.status, answer.delay_s) == ("POST", "/orders", 202, 1.5)
-    assert answer.headers == (("content-type", "application/json"), ("Location", "/orders/7"), ("Retry-After", "3"))
+    assert (entry.method, entry.template, answer.status, answer.delay_s) == (
+        "POST",
+        "/orders",
+        202,
+        1.5,
+    )
+    assert answer.headers == (
+        ("content-type", "application/json"),
+        ("Location", "/orders/7"),
+        ("Retry-After", "3"),
+    )
     assert answer.body == b'{\n  "born": "2024-01-31",\n  "country": "no"\n}\n'
 
 
 def test_a_described_text_is_text_and_no_body_is_none():
-    assert entries_of("a.yaml", b"body: hello")[0].answer.headers == (("content-type", "text/plain; charset=utf-8"),)
+    assert entries_of("a.yaml", b"body: hello")[0].answer.headers == (
+        ("content-type", "text/plain; charset=utf-8"),
+    )
     assert entries_of("a.204.yaml", b"delay: 10ms")[0].answer.body == b""
 
 
@@ -77,15 +88,27 @@ BAD = [
     ("a.json", b'"\xff"', "no JSON"),
     ("a.yaml", b"status: [", "line 2, column 1: no YAML"),
     ("a.yaml", b"", "None: a YAML file describes an answer by status, headers, delay, body"),
-    ("a.yaml", b"stauts: 200", "stauts: a YAML file describes an answer by status, headers, delay, body"),
+    (
+        "a.yaml",
+        b"stauts: 200",
+        "stauts: a YAML file describes an answer by status, headers, delay, body",
+    ),
     ("a.yaml", b"status: 99", "status: 99 is no status; a number from 200 to 599 is"),
     ("a.yaml", b"status: ok", "status: 'ok' is no status"),
-    ("a.yaml", b"delay: 2 hours", "delay: '2 hours' is no duration up to an hour; 500ms, 2s and 1m are"),
+    (
+        "a.yaml",
+        b"delay: 2 hours",
+        "delay: '2 hours' is no duration up to an hour; 500ms, 2s and 1m are",
+    ),
     ("a.yaml", b"delay: 61m", "delay: '61m' is no duration"),
     ("a.yaml", b"headers: [a]", "headers: ['a'] is no mapping"),
     ("a.yaml", b'headers: {"a b": c}', "headers: 'a b': 'c' is no header"),
     ("a.yaml", b'headers: {"a": "c\\nd: e"}', "headers: 'a': 'c\\nd: e' is no header"),
-    ("a.yaml", b"headers: {Content-Length: 7}", "headers: 'Content-Length' is the server's own affair"),
+    (
+        "a.yaml",
+        b"headers: {Content-Length: 7}",
+        "headers: 'Content-Length' is the server's own affair",
+    ),
     ("a.yaml", b"a: &x [*x]\nb: !!python/object:os.system {}", "no YAML"),
 ]
 
@@ -100,7 +123,8 @@ def test_a_bad_file_is_one_line_with_the_place(name, content, said):
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("a.json", True), (".git/config", False), ("a/.b.json", False), ("a.json~", False)]
+    ("name", "expected"),
+    [("a.json", True), (".git/config", False), ("a/.b.json", False), ("a.json~", False)],
 )
 def test_hidden_files_and_copies_of_editors_are_no_answers(name, expected):
     assert is_served(name) is expected

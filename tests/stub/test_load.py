@@ -3,9 +3,7 @@
 from stub.answers import choose
 from stub.load import Answers
 
-ONE_PATH = (
-    "openapi: 3.0.0\npaths: {/orders: {get: {responses: {200: {content: {text/plain: {example: api}}}, 404: {}}}}}"
-)
+ONE_PATH = "openapi: 3.0.0\npaths: {/orders: {get: {responses: {200: {content: {text/plain: {example: api}}}, 404: {}}}}}"
 
 
 class Clock:
@@ -17,7 +15,11 @@ class Clock:
 
 
 def bodies(answers):
-    return {path.template: choose(path.answers["GET"])[1].body for path in answers.table().paths if not path.alias}
+    return {
+        path.template: choose(path.answers["GET"])[1].body
+        for path in answers.table().paths
+        if not path.alias
+    }
 
 
 def test_a_file_for_the_same_path_goes_before_an_openapi_document(tmp_path):

@@ -80,7 +80,9 @@ BAD = [
     (operation(b"[]"), ["api.yaml: paths./a.post.responses: [] where a mapping belongs"]),
     (
         operation(b"{2000: {}}"),
-        ["api.yaml: paths./a.post.responses.2000: is no status; 200 to 599, 2XX to 5XX and default are"],
+        [
+            "api.yaml: paths./a.post.responses.2000: is no status; 200 to 599, 2XX to 5XX and default are"
+        ],
     ),
     (
         operation(b"{200: {$ref: '#/no'}}"),
@@ -127,7 +129,12 @@ WORDS = [
     "value",
 ]
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["#/a", "object"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["#/a", "object"]),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
@@ -145,7 +152,11 @@ def test_whatever_a_document_holds_the_rest_of_it_is_served(responses, anything)
     document = {
         "openapi": "3.1.0",
         "a": anything,
-        "paths": {"/good": {"get": {"responses": {200: {}}}}, "/odd": {"get": {"responses": responses}}, "x": anything},
+        "paths": {
+            "/good": {"get": {"responses": {200: {}}}},
+            "/odd": {"get": {"responses": responses}},
+            "x": anything,
+        },
     }
 
     entries, problems = entries_of(document, "api.yaml")
@@ -154,6 +165,8 @@ def test_whatever_a_document_holds_the_rest_of_it_is_served(responses, anything)
     assert all(line.startswith("api.yaml: paths.") for line in problems)
 
 
-@pytest.mark.parametrize(("document", "expected"), [({"openapi": "3"}, True), ({"swagger": 2}, True), ([], False)])
+@pytest.mark.parametrize(
+    ("document", "expected"), [({"openapi": "3"}, True), ({"swagger": 2}, True), ([], False)]
+)
 def test_a_document_says_that_it_is_one(document, expected):
     assert is_openapi(document) is expected

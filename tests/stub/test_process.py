@@ -57,7 +57,9 @@ class Stub:
 
 def exchange(connection, method, path, body=None, **headers):
     """Return status, X-Stub and body."""
-    connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+    connection.request(
+        method, path, body, {name.replace("_", "-"): value for name, value in headers.items()}
+    )
     response = connection.getresponse()
     return response.status, response.headers["X-Stub"], response.read().decode()
 
@@ -125,13 +127,18 @@ def test_another_method_is_405(stub):
     with stub.connection() as connection:
         connection.request("PUT", "/orders")
         response = connection.getresponse()
-        assert (response.status, set(response.headers["Allow"].split(", "))) == (405, {"GET", "HEAD", "POST"})
+        assert (response.status, set(response.headers["Allow"].split(", "))) == (
+            405,
+            {"GET", "HEAD", "POST"},
+        )
 
 
 def test_a_hundred_slow_answers_take_as_long_as_one(stub):
     began = time.monotonic()
     with ThreadPoolExecutor(100) as pool:
-        replies = list(pool.map(lambda _: stub.ask("GET", "/orders", X_Stub_Delay="1s"), range(100)))
+        replies = list(
+            pool.map(lambda _: stub.ask("GET", "/orders", X_Stub_Delay="1s"), range(100))
+        )
 
     assert {status for status, _, _ in replies} == {200}
     assert 1 <= time.monotonic() - began < 10
@@ -157,9 +164,17 @@ def test_an_edit_applies_to_the_next_request_of_a_kept_connection(stub):
         socket = connection.sock
 
         new.write_text('{"a":')
-        wait_for(lambda: "new.json" in exchange(connection, "GET", "/new")[2], 5, "it says that it is bad")
+        wait_for(
+            lambda: "new.json" in exchange(connection, "GET", "/new")[2],
+            5,
+            "it says that it is bad",
+        )
         new.write_text('{"a": 1}')
-        wait_for(lambda: exchange(connection, "GET", "/new") == (200, "new.json", '{"a": 1}'), 5, "it is served")
+        wait_for(
+            lambda: exchange(connection, "GET", "/new") == (200, "new.json", '{"a": 1}'),
+            5,
+            "it is served",
+        )
         new.unlink()
         wait_for(lambda: exchange(connection, "GET", "/new")[0] == 404, 5, "it is gone")
 
@@ -186,6 +201,10 @@ def test_a_single_file_can_be_mounted_and_sigterm_ends_it_at_once(tmp_path):
 def test_an_empty_folder_is_said(tmp_path):
     one = Stub(tmp_path)
     try:
-        wait_for(lambda: "no files; mount a folder" in one.ask("GET", "/")[2], 20, "it says what is missing")
+        wait_for(
+            lambda: "no files; mount a folder" in one.ask("GET", "/")[2],
+            20,
+            "it says what is missing",
+        )
     finally:
         one.end()

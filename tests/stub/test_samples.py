@@ -46,9 +46,15 @@ TABLE = [
     ({"items": TEXT, "minItems": 2}, ["string", "string"]),
     ({"type": "array", "items": TEXT, "maxItems": 0}, []),
     ({"type": "array"}, [{}]),
-    ({"type": "object", "properties": {"a": TEXT, "b": {"type": "string", "writeOnly": True}}}, {"a": "string"}),
+    (
+        {"type": "object", "properties": {"a": TEXT, "b": {"type": "string", "writeOnly": True}}},
+        {"a": "string"},
+    ),
     ({"properties": {"a": {"type": "null"}}}, {"a": None}),
-    ({"allOf": [{"properties": {"a": TEXT}}], "properties": {"b": TEXT}}, {"a": "string", "b": "string"}),
+    (
+        {"allOf": [{"properties": {"a": TEXT}}], "properties": {"b": TEXT}},
+        {"a": "string", "b": "string"},
+    ),
     ({"allOf": [{"$ref": "#/schemas/Id"}], "description": "an id"}, 7),
     ({"oneOf": [{"type": "null"}, TEXT]}, "string"),
     ({"anyOf": [{"$ref": "#/schemas/Id"}, TEXT]}, 7),

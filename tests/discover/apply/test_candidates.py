@@ -27,7 +27,9 @@ listen {{ listener.name }}
 {% endfor %}
 {% endfor %}
 """
-LISTENERS = config_of(snapshot(*(instance(n, f"s{n}", service_port=n) for n in range(1, 21)))).listeners
+LISTENERS = config_of(
+    snapshot(*(instance(n, f"s{n}", service_port=n) for n in range(1, 21)))
+).listeners
 
 
 class Applied:
@@ -52,7 +54,9 @@ class Applied:
 
     def round(self, snippets: Snippets | None = None) -> dict[str, str]:
         self.checks = 0
-        problems = self._fitting.lay_out(Given(snippets or {}, self.good, self.proxies), self._apply)
+        problems = self._fitting.lay_out(
+            Given(snippets or {}, self.good, self.proxies), self._apply
+        )
         return {where: problem.code for where, problem in problems.items()}
 
     def _apply(self, layout: Layout) -> None:

@@ -43,7 +43,9 @@ def test_since_when_a_service_is_empty_is_known_over_a_restart(tmp_path):
     before.update(ProxyConfig(PROCESS, (listener,)), ProxyConfig(PROCESS, ()), began_s - 100)
 
     after = Idle()
-    after.begin([replace(listener, servers=())], began_s + 50, ListenedFile(tmp_path / "listeners").noted())
+    after.begin(
+        [replace(listener, servers=())], began_s + 50, ListenedFile(tmp_path / "listeners").noted()
+    )
 
     found = after.since(listener)
     assert found

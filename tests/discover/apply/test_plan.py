@@ -13,7 +13,8 @@ from tests.parts.records import instance, snapshot
 
 LAYOUT = Layout(TEMPLATE.read_text(), "haproxy.cfg.j2")
 INHERITING = Layout(
-    TEMPLATE.read_text().replace("    retries 3\n", "    retries 3\n    default-server inter 1s\n"), "t"
+    TEMPLATE.read_text().replace("    retries 3\n", "    retries 3\n    default-server inter 1s\n"),
+    "t",
 )
 OTHER = Layout(TEMPLATE.read_text().replace("retries 3", "retries 4"), "t")
 
@@ -37,7 +38,9 @@ def test_a_comment_needs_nothing():
 
 
 def test_what_is_read_from_a_file_is_the_same():
-    text = LAYOUT.render(config_of(snapshot(instance(1), instance(2)))).text.replace("0" * 12, "abcdef012345")
+    text = LAYOUT.render(config_of(snapshot(instance(1), instance(2)))).text.replace(
+        "0" * 12, "abcdef012345"
+    )
 
     assert plan(rendered_of(text).sections, BASE) == Noop()
 
@@ -63,7 +66,11 @@ def test_servers_alone_are_a_runtime_update(wanted, why):
     ("running", "wanted", "why"),
     [
         (None, BASE, "nothing known is running"),
-        (BASE, sections(instance(1), instance(2), instance(3, "db", service_port=5432)), "new listen db:5432"),
+        (
+            BASE,
+            sections(instance(1), instance(2), instance(3, "db", service_port=5432)),
+            "new listen db:5432",
+        ),
         (BASE, sections(), "no more listen whoami:8000"),
         (BASE, sections(instance(1, mode="http"), instance(2)), "changed listen whoami:8000"),
         (BASE, sections(instance(1), instance(2, role="stub")), "changed listen whoami:8000"),
@@ -81,7 +88,11 @@ def test_anything_else_is_a_reload_that_says_why(running, wanted, why):
 
 
 def test_a_default_server_of_another_section_is_nobody_elses():
-    own = Layout(TEMPLATE.read_text() + "\nbackend legacy\n    default-server inter 1s\n    server a 10.9.9.9:1\n", "t")
+    own = Layout(
+        TEMPLATE.read_text()
+        + "\nbackend legacy\n    default-server inter 1s\n    server a 10.9.9.9:1\n",
+        "t",
+    )
     running = rendered_of(own.render(config_of(snapshot(instance(1)))).text).sections
 
     step = plan(running, sections(instance(1), instance(2), layout=own))
@@ -102,22 +113,32 @@ def test_many_reasons_are_cut_short():
 def test_servers_change_before_the_structure_does():
     """What takes no reload of a change that takes one: so that old workers still hear of it."""
     running = config_of(snapshot(instance(1), instance(2), instance(4, "db", service_port=5432)))
-    wanted = config_of(snapshot(instance(1, state="draining"), instance(3), instance(5, "new", service_port=9000)))
+    wanted = config_of(
+        snapshot(instance(1, state="draining"), instance(3), instance(5, "new", service_port=9000))
+    )
 
     kept = keeping_structure(running, wanted)
 
     step = plan(LAYOUT.render(running).sections, LAYOUT.render(kept).sections)
     assert isinstance(step, RuntimeUpdate)
-    assert step.why == "whoami:8000 ~000000000001:8000, whoami:8000 -000000000002:8000, whoami:8000 +000000000003:8000"
+    assert (
+        step.why
+        == "whoami:8000 ~000000000001:8000, whoami:8000 -000000000002:8000, whoami:8000 +000000000003:8000"
+    )
 
 
 def test_a_service_that_loses_its_last_instance_keeps_its_listener():
     before = config_of(snapshot(instance(1), instance(2, "db", service_port=5432)))
     after = config_of(snapshot(instance(2, "db", service_port=5432)))
 
-    idle = with_idle(after, [listener for listener in before.listeners if listener.service == "whoami"])
+    idle = with_idle(
+        after, [listener for listener in before.listeners if listener.service == "whoami"]
+    )
 
-    assert plan(LAYOUT.render(before).sections, LAYOUT.render(idle).sections).why == "whoami:8000 -000000000001:8000"
+    assert (
+        plan(LAYOUT.render(before).sections, LAYOUT.render(idle).sections).why
+        == "whoami:8000 -000000000001:8000"
+    )
 
 
 def test_an_idle_listener_gives_way_to_another_service_on_its_port():

@@ -11,7 +11,9 @@ from tests.parts.records import instance, snapshot
 
 WEB, DB = config_of(
     snapshot(
-        instance(1, "web", service_port=80), instance(2, "web", service_port=80), instance(3, "db", service_port=90)
+        instance(1, "web", service_port=80),
+        instance(2, "web", service_port=80),
+        instance(3, "db", service_port=90),
     )
 ).listeners[::-1]
 LINE = Verbatim("nonsense here")
@@ -48,13 +50,21 @@ def config(*listeners: Listener) -> ProxyConfig:
         ),
         (f"parsing [{FILE}:4] : bad mode", {"web:80": "bad mode [mode tcp]"}),
         (f"parsing [{FILE}:8] : bad mode", {"web:80": "bad mode [mode tcp]"}),
-        (f"[{FILE}:10] : 'server db:90/x' : invalid port", {"db:90": "'server db:90/x' : invalid port [mode tcp]"}),
+        (
+            f"[{FILE}:10] : 'server db:90/x' : invalid port",
+            {"db:90": "'server db:90/x' : invalid port [mode tcp]"},
+        ),
         ("config : proxy 'db:90' has no mode", {"db:90": "config : proxy 'db:90' has no mode"}),
         ("config : 'server web:80/a' : bad", {"web:80": "config : 'server web:80/a' : bad"}),
-        ("config : backend 'web:80:panic': bad", {"web:80": "config : backend 'web:80:panic': bad"}),
+        (
+            "config : backend 'web:80:panic': bad",
+            {"web:80": "config : backend 'web:80:panic': bad"},
+        ),
         (
             "config : Proxy 'web:80': unable to find required use_backend: 'here'.",
-            {"web:80": "snippet web.cfg line 7: config : Proxy 'web:80': unable to find required use_backend: 'here'."},
+            {
+                "web:80": "snippet web.cfg line 7: config : Proxy 'web:80': unable to find required use_backend: 'here'."
+            },
         ),
         (f"parsing [{FILE}:2] : bad", {}),
         (f"parsing [{FILE}:12] : bad", {}),
@@ -129,7 +139,13 @@ def test_who_runs_as_it_is_cannot_be_held():
         (EXACT, replace(BAD, servers=()), False),
         (EXACT, replace(BAD, snippet=()), True),
         (EXACT, replace(BAD, mode="http"), True),
-        (ANY, replace(BAD, servers=(replace(BAD.servers[0], weight=0, draining=True), BAD.servers[1])), False),
+        (
+            ANY,
+            replace(
+                BAD, servers=(replace(BAD.servers[0], weight=0, draining=True), BAD.servers[1])
+            ),
+            False,
+        ),
         (ANY, replace(BAD, servers=BAD.servers[:1]), True),
     ],
 )

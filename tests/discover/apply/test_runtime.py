@@ -34,7 +34,11 @@ def change(before, after, name="a:80"):
             {},
             ("add server web:80/a:80 [fd00::1]:80 weight 0", "enable server web:80/a:80"),
         ),
-        (change(LINE, None), {"a:80": Row("10.0.0.1:80", 100, 0)}, ("set server web:80/a:80 state maint",)),
+        (
+            change(LINE, None),
+            {"a:80": Row("10.0.0.1:80", 100, 0)},
+            ("set server web:80/a:80 state maint",),
+        ),
         (change(LINE, None), {"a:80": Row("10.0.0.1:80", 100, 1)}, ()),
         (change(LINE, None), {}, ()),
         (
@@ -81,7 +85,9 @@ def test_states_are_read():
     }
 
 
-@pytest.mark.parametrize("answer", ["", "Can't find backend.\n\n", "1\n# srv_name\nx\n", ANSWER.replace("100", "many")])
+@pytest.mark.parametrize(
+    "answer", ["", "Can't find backend.\n\n", "1\n# srv_name\nx\n", ANSWER.replace("100", "many")]
+)
 def test_an_answer_that_is_none_is_a_mismatch(answer):
     with pytest.raises(Mismatch):
         states_of(answer)

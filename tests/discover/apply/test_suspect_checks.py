@@ -11,7 +11,10 @@ HEAD = (
     "bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr "
     "srv_agent_addr srv_agent_port\n"
 )
-SUSPECTS = {key: Suspect(record, "expired", 0.0) for key, record in snapshot(instance(1), instance(2)).records.items()}
+SUSPECTS = {
+    key: Suspect(record, "expired", 0.0)
+    for key, record in snapshot(instance(1), instance(2)).records.items()
+}
 FIRST, SECOND = SUSPECTS
 
 
@@ -24,7 +27,12 @@ def test_each_listener_is_asked_for_once():
 
 
 def test_down_and_up():
-    answer = HEAD + row(1, "0 0 1 1 2 8 2 0 6") + row(2, "2 0 0 0 2 6 3 4 6") + row(3, "0 0 1 1 2 8 2 0 6")
+    answer = (
+        HEAD
+        + row(1, "0 0 1 1 2 8 2 0 6")
+        + row(2, "2 0 0 0 2 6 3 4 6")
+        + row(3, "0 0 1 1 2 8 2 0 6")
+    )
 
     assert verdicts_of(answer, SUSPECTS, {}) == {FIRST: "failing", SECOND: "passing"}
 
@@ -35,7 +43,8 @@ def test_without_a_check_nothing_vouches():
 
 def test_what_proves_nothing():
     not_yet, once, at_rest = (
-        row(1, numbers) for numbers in ("2 0 1 1 2 1 0 2 6", "2 0 1 1 2 8 2 3 6", "0 1 1 1 2 8 2 0 6")
+        row(1, numbers)
+        for numbers in ("2 0 1 1 2 1 0 2 6", "2 0 1 1 2 8 2 3 6", "0 1 1 1 2 8 2 0 6")
     )
 
     for answer in (
@@ -52,12 +61,15 @@ def test_what_proves_nothing():
 
 def test_without_a_port_of_its_own_it_is_behind_its_claim_or_its_host_name():
     auto = {
-        key: Suspect(record, "expired", 0.0) for key, record in snapshot(instance(1, service_port=None)).records.items()
+        key: Suspect(record, "expired", 0.0)
+        for key, record in snapshot(instance(1, service_port=None)).records.items()
     }
 
     assert list(questions(auto, {"whoami": Claim(10007, 5)})) == ["show servers state whoami:10007"]
     assert list(questions(auto, {})) == ["show servers state whoami:0"]
-    assert verdicts_of(HEAD + row(1, "2 0 0 0 2 6 3 4 6"), auto, {"whoami": Claim(8000, 5)}) == {FIRST: "passing"}
+    assert verdicts_of(HEAD + row(1, "2 0 0 0 2 6 3 4 6"), auto, {"whoami": Claim(8000, 5)}) == {
+        FIRST: "passing"
+    }
 
 
 def test_what_only_the_door_leads_to_is_asked_for_by_the_name_that_it_has_now():

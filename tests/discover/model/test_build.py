@@ -53,9 +53,15 @@ def test_the_order_of_records_does_not_matter():
 
 
 def test_each_service_port_is_a_listener_of_its_own():
-    given = snapshot(instance(1), instance(2, service_port=8001), instance(3, "other", service_port=9000))
+    given = snapshot(
+        instance(1), instance(2, service_port=8001), instance(3, "other", service_port=9000)
+    )
 
-    assert [item.name for item in config_of(given).listeners] == ["other:9000", "whoami:8000", "whoami:8001"]
+    assert [item.name for item in config_of(given).listeners] == [
+        "other:9000",
+        "whoami:8000",
+        "whoami:8001",
+    ]
 
 
 def test_an_ipv6_address_stands_in_brackets():
@@ -76,7 +82,9 @@ def test_a_stub_is_backup_and_a_draining_instance_drains():
 
 def test_the_oldest_real_instance_speaks_for_the_service():
     stub = instance(1, role="stub", mode="tcp", timeout_ms=1)
-    old = instance(2, mode="http", balance="leastconn", timeout_ms=2, check=Check("http", "/health"))
+    old = instance(
+        2, mode="http", balance="leastconn", timeout_ms=2, check=Check("http", "/health")
+    )
     new = instance(3, mode="tcp", balance="random", timeout_ms=3)
 
     [listener] = config_of(snapshot(stub, old, new)).listeners
@@ -133,7 +141,9 @@ def test_what_only_http_has_is_said_to_have_no_effect_in_tcp(asked: dict[str, st
         (Check("tcp", grpc=True, status="404", host="a.example"), "SERVICE_CHECK_STATUS"),
     ],
 )
-def test_what_only_an_http_check_looks_at_is_said_to_have_no_effect_on_another(check: Check, label: str):
+def test_what_only_an_http_check_looks_at_is_said_to_have_no_effect_on_another(
+    check: Check, label: str
+):
     [problem] = build(snapshot(instance(1, mode="http", check=check)), POLICY)[1].values()
 
     assert problem.code == "NO_EFFECT"
@@ -141,11 +151,16 @@ def test_what_only_an_http_check_looks_at_is_said_to_have_no_effect_on_another(c
         f"whoami whoami-1 asks for {label}, which only an http check looks at: "
         "set SERVICE_CHECK_HTTP=<path> if it has a page for that"
     )
-    assert codes(snapshot(instance(1, check=Check("http", "/up", status="404", host="a.example")))) == {}
+    assert (
+        codes(snapshot(instance(1, check=Check("http", "/up", status="404", host="a.example"))))
+        == {}
+    )
 
 
 def test_all_that_has_no_effect_is_said_at_once():
-    [problem] = build(snapshot(instance(1, sticky="cookie", check=Check("tcp", status="404"))), POLICY)[1].values()
+    [problem] = build(
+        snapshot(instance(1, sticky="cookie", check=Check("tcp", status="404"))), POLICY
+    )[1].values()
 
     assert "; and for SERVICE_CHECK_STATUS, which only an http check looks at" in problem.text
     assert problem.text.startswith("whoami whoami-1 asks for SERVICE_STICKY, which only http has: ")
@@ -154,7 +169,10 @@ def test_all_that_has_no_effect_is_said_at_once():
 @pytest.mark.parametrize(
     ("asked", "text"),
     [
-        ({"sticky": "cookie"}, "sticky:, which only http has: set mode: http if that is what it speaks"),
+        (
+            {"sticky": "cookie"},
+            "sticky:, which only http has: set mode: http if that is what it speaks",
+        ),
         (
             {"check": Check("none", status="404", host="a.example")},
             "check.status:, check.host:, which only an http check looks at: "
@@ -162,7 +180,9 @@ def test_all_that_has_no_effect_is_said_at_once():
         ),
     ],
 )
-def test_what_has_no_effect_is_said_in_the_words_of_the_file_that_it_stands_in(asked: dict[str, Any], text: str):
+def test_what_has_no_effect_is_said_in_the_words_of_the_file_that_it_stands_in(
+    asked: dict[str, Any], text: str
+):
     from_file = snapshot_of(PREFIX, Listing(1, 100, (entry(instance(1, **asked), created=OLDEST),)))
 
     [problem] = build(from_file, POLICY)[1].values()
@@ -170,7 +190,10 @@ def test_what_has_no_effect_is_said_in_the_words_of_the_file_that_it_stands_in(a
 
 
 def test_a_cookie_is_a_hash_and_only_for_http():
-    http, tcp = instance(1, mode="http", sticky="cookie"), instance(2, "db", sticky="cookie", service_port=5432)
+    http, tcp = (
+        instance(1, mode="http", sticky="cookie"),
+        instance(2, "db", sticky="cookie", service_port=5432),
+    )
 
     db, web = config_of(snapshot(http, tcp)).listeners
 
@@ -193,7 +216,10 @@ def test_a_service_port_belongs_to_the_service_that_named_it_first():
 
 
 def test_an_address_belongs_to_the_newest_record():
-    old, new = instance(1, "old", service_port=7000), instance(2, "new", service_port=7001, port=32001)
+    old, new = (
+        instance(1, "old", service_port=7000),
+        instance(2, "new", service_port=7001, port=32001),
+    )
 
     config, problems = build(snapshot(old, new), POLICY)
 
@@ -217,13 +243,20 @@ def test_a_service_keeps_the_port_it_has_while_it_rolls():
     given = snapshot(instance(1, "squatter"), instance(2, "whoami"))
 
     assert [item.service for item in build(given, POLICY)[0].listeners] == ["squatter"]
-    assert [i.service for i in build(given, POLICY, listening=Listening({8000: "whoami"}))[0].listeners] == ["whoami"]
-    assert [i.service for i in build(given, POLICY, listening=Listening({8000: "gone"}))[0].listeners] == ["squatter"]
+    assert [
+        i.service for i in build(given, POLICY, listening=Listening({8000: "whoami"}))[0].listeners
+    ] == ["whoami"]
+    assert [
+        i.service for i in build(given, POLICY, listening=Listening({8000: "gone"}))[0].listeners
+    ] == ["squatter"]
 
 
 def test_of_one_container_under_two_hosts_the_newer_counts():
     old, new = snapshot(instance(1)), snapshot(instance(1, port=99), host="h2")
-    records = {**old.records, **{key: replace(record, created=99) for key, record in new.records.items()}}
+    records = {
+        **old.records,
+        **{key: replace(record, created=99) for key, record in new.records.items()},
+    }
 
     config, problems = build(replace(old, services={"whoami": Service.of(records)}), POLICY)
 
@@ -287,7 +320,8 @@ def test_what_cannot_be_listened_for_has_a_reason(record, code):
 )
 def test_more_servers_than_roundrobin_can_have_are_balanced_by_leastconn(asked, servers, given):
     records = [
-        instance(n, address=f"10.1.{n // 250}.{n % 250 + 1}", port=9000, balance=asked) for n in range(1, servers + 1)
+        instance(n, address=f"10.1.{n // 250}.{n % 250 + 1}", port=9000, balance=asked)
+        for n in range(1, servers + 1)
     ]
 
     config, problems = build(snapshot(*records), POLICY)

@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 
 from catalog.record import Check
 from discover.model.build import Known, build
-from discover.model.check_interval import HOSTS_AT_INTERVAL, INTERVAL_MAX_MS, INTERVAL_MS, interval_ms
+from discover.model.check_interval import (
+    HOSTS_AT_INTERVAL,
+    INTERVAL_MAX_MS,
+    INTERVAL_MS,
+    interval_ms,
+)
 from discover.snapshot.snapshot import Owner
 from tests.discover.model.test_build import POLICY
 from tests.parts.records import instance, snapshot
@@ -32,7 +37,9 @@ def test_it_grows_with_the_hosts_and_shrinks_late(before: int, hosts: int, after
 
 
 @given(st.lists(st.integers(0, 300), min_size=1))
-def test_no_instance_is_checked_more_than_ten_times_a_second_up_to_three_hundred_hosts(counts: list[int]):
+def test_no_instance_is_checked_more_than_ten_times_a_second_up_to_three_hundred_hosts(
+    counts: list[int],
+):
     interval = INTERVAL_MS
     for hosts in counts:
         interval = interval_ms(interval, hosts)

@@ -5,7 +5,13 @@ from dataclasses import replace
 import pytest
 
 from catalog.record import Check
-from discover.apply.plan import RouteChange, RuntimeUpdate, keeping_structure, route_changes, step_to
+from discover.apply.plan import (
+    RouteChange,
+    RuntimeUpdate,
+    keeping_structure,
+    route_changes,
+    step_to,
+)
 from discover.apply.runtime import Mismatch, route_commands, routes_in
 from discover.model.build import build
 from discover.model.config import Bind, Door, ProxyConfig, with_idle
@@ -36,7 +42,10 @@ def routes(*records):
 
 
 def codes(*records):
-    return {where.rpartition("/")[2]: problem.code for where, problem in build(snapshot(*records), AT_DOOR)[1].items()}
+    return {
+        where.rpartition("/")[2]: problem.code
+        for where, problem in build(snapshot(*records), AT_DOOR)[1].items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -55,7 +64,10 @@ def test_a_record_leads_from_its_hosts_and_paths(hosts, paths, keys):
 
 
 def test_a_service_is_known_by_its_name_unless_it_only_wants_paths_of_it():
-    assert routes(web(hosts=("shop.example",))) == {"shop.example/": "shop:8000", "shop.apps.test/": "shop:8000"}
+    assert routes(web(hosts=("shop.example",))) == {
+        "shop.example/": "shop:8000",
+        "shop.apps.test/": "shop:8000",
+    }
     assert routes(web(paths=("/api",))) == {"shop.apps.test/api/": "shop:8000"}
 
 
@@ -66,7 +78,10 @@ def test_the_first_port_of_a_service_has_its_name():
 
 
 def test_the_oldest_record_keeps_a_host():
-    old, new = web(1, "old", hosts=("a.example",)), web(2, "new", hosts=("a.example", "b.example"), service_port=9000)
+    old, new = (
+        web(1, "old", hosts=("a.example",)),
+        web(2, "new", hosts=("a.example", "b.example"), service_port=9000),
+    )
 
     assert routes(old, new) == {
         "a.example/": "old:8000",
@@ -78,7 +93,9 @@ def test_the_oldest_record_keeps_a_host():
 
 
 def test_hosts_need_http():
-    assert codes(instance(1, "db", hosts=("db.example",))) == {"000000000001:8000 hosts": "HOSTS_NEED_HTTP"}
+    assert codes(instance(1, "db", hosts=("db.example",))) == {
+        "000000000001:8000 hosts": "HOSTS_NEED_HTTP"
+    }
     assert routes(instance(1, "db", hosts=("db.example",))) == {}
 
 
@@ -126,7 +143,12 @@ def test_settings(flags, bind, domain):
 
 @pytest.mark.parametrize(
     "flags",
-    [("--http-bind", "0"), ("--http-bind", "x:80"), ("--domain", "a.b"), ("--http-bind", "1", "--domain", "a_b")],
+    [
+        ("--http-bind", "0"),
+        ("--http-bind", "x:80"),
+        ("--domain", "a.b"),
+        ("--http-bind", "1", "--domain", "a_b"),
+    ],
 )
 def test_wrong_settings(flags):
     with pytest.raises(WrongSettings):
@@ -174,7 +196,11 @@ def test_a_service_that_comes_takes_an_empty_backend_and_keeps_it():
     assert names(later) == {"first": "first:8000", "second": "seat-1", "third": "seat-2"}
     assert map_of(later)["second.apps.test/"] == "seat-1"
     assert {each.name for each in later.listeners} == {each.name for each in running.listeners}
-    assert names(unseated(later)) == {"first": "first:8000", "second": "second:8000:door", "third": "third:8000:door"}
+    assert names(unseated(later)) == {
+        "first": "first:8000",
+        "second": "second:8000:door",
+        "third": "third:8000:door",
+    }
     assert keeping_structure(running, later) == later
 
 
@@ -192,13 +218,19 @@ def test_what_did_not_change_in_a_seat_is_the_same_object():
 def test_a_service_with_wishes_of_its_own_takes_none():
     running = with_seats(built(web(1, "first")))
 
-    assert names(seated(built(web(1, "first"), web(2, "second", balance="leastconn")), running))["second"] == (
-        "second:8000:door"
-    )
+    assert names(seated(built(web(1, "first"), web(2, "second", balance="leastconn")), running))[
+        "second"
+    ] == ("second:8000:door")
 
 
 @pytest.mark.parametrize(
-    "asked", [{"proto": "h2c"}, {"check": Check("none")}, {"check": Check("tcp", interval_ms=500)}, {"maxconn": 5}]
+    "asked",
+    [
+        {"proto": "h2c"},
+        {"check": Check("none")},
+        {"check": Check("tcp", interval_ms=500)},
+        {"maxconn": 5},
+    ],
 )
 def test_what_only_its_servers_have_is_no_wish(asked):
     running = with_seats(built(web(1, "first")))
@@ -209,19 +241,30 @@ def test_what_only_its_servers_have_is_no_wish(asked):
 
 
 @pytest.mark.parametrize(
-    "asked", [{"sticky": "cookie"}, {"check": Check("http")}, {"timeout_ms": 500}, {"check": Check(timeout_ms=500)}]
+    "asked",
+    [
+        {"sticky": "cookie"},
+        {"check": Check("http")},
+        {"timeout_ms": 500},
+        {"check": Check(timeout_ms=500)},
+    ],
 )
 def test_what_its_backend_has_is_one(asked):
     running = with_seats(built(web(1, "first")))
 
-    assert names(seated(built(web(1, "first"), web(2, "second", **asked)), running))["second"] == "second:8000:door"
+    assert (
+        names(seated(built(web(1, "first"), web(2, "second", **asked)), running))["second"]
+        == "second:8000:door"
+    )
 
 
 def test_a_service_that_comes_to_want_more_stays_until_the_reload():
     running = seated(built(web(1, "first"), web(2, "second")), with_seats(built(web(1, "first"))))
     changed = seated(built(web(1, "first"), web(2, "second", balance="leastconn")), running)
 
-    assert {"seat-1", "second:8000:door"} <= {each.name for each in changed.listeners if each.service}
+    assert {"seat-1", "second:8000:door"} <= {
+        each.name for each in changed.listeners if each.service
+    }
     assert keeping_structure(running, changed) == running
 
 
@@ -272,7 +315,13 @@ def test_the_host_that_was_asked_for(header, host):
     assert host_of(header) == host
 
 
-HOSTS = ("orders.apps.test", "order.example", "bills.apps.test", "*.apps.test", "my-orders.apps.test")
+HOSTS = (
+    "orders.apps.test",
+    "order.example",
+    "bills.apps.test",
+    "*.apps.test",
+    "my-orders.apps.test",
+)
 
 
 def test_what_is_near():
@@ -293,7 +342,9 @@ def test_a_page_shows_what_was_asked_for_as_text_only():
 
 
 def test_who_runs_in_tcp_mode_is_told_apart_from_who_is_not_known():
-    page = unknown("whoami.apps.example", "", ["bill.apps.example/"], lambda: True, ["db", "whoami"])
+    page = unknown(
+        "whoami.apps.example", "", ["bill.apps.example/"], lambda: True, ["db", "whoami"]
+    )
 
     assert page.status == 404
     assert "whoami runs, but in tcp mode" in page.text()
@@ -319,7 +370,9 @@ def test_an_empty_service_says_since_when_and_where_it_was():
     assert empty("x", gone, since="now", last=gone).lines == (
         "There was none any more when docker-discover was started, now.",
     )
-    assert empty("x", gone, since=None, last=None).lines == ("There is none for longer than is known here.",)
+    assert empty("x", gone, since=None, last=None).lines == (
+        "There is none for longer than is known here.",
+    )
     assert "10.0.0.1 port 32001" in empty("x", listener, since=None, last=None).lines[0]
 
 

@@ -19,19 +19,31 @@ from tests.parts.records import PREFIX, entry, instance
 # Few of each, so that they get in each other's way.
 SERVICES, PORTS = st.sampled_from("abc"), st.sampled_from([8000, 8001, None])
 RECORDS = st.builds(
-    lambda number, service, port, at, more: instance(number, service, service_port=port, port=at, **more),
+    lambda number, service, port, at, more: instance(
+        number, service, service_port=port, port=at, **more
+    ),
     number=st.integers(1, 6),
     service=SERVICES,
     port=PORTS,
     at=st.integers(9000, 9009),
-    more=st.sampled_from([{}, {"mode": "http"}, {"role": "stub"}, {"mode": "http", "hosts": ("x.example",)}]),
+    more=st.sampled_from(
+        [{}, {"mode": "http"}, {"role": "stub"}, {"mode": "http", "hosts": ("x.example",)}]
+    ),
 )
-ENTRIES = st.builds(entry, record=RECORDS, created=st.sampled_from([0, 1, 2, 3]), host=st.sampled_from(["h1", "h2"]))
+ENTRIES = st.builds(
+    entry, record=RECORDS, created=st.sampled_from([0, 1, 2, 3]), host=st.sampled_from(["h1", "h2"])
+)
 DOOR = Door((Bind("127.0.0.1", 80),), "example", "/run/tandem/pages.sock")
 POLICIES: list[Policy] = [
     POLICY,
-    replace(POLICY, unusable={Bind("127.0.0.1", 8000): "another program on this host holds the port"}),
-    replace(POLICY, unusable={Bind("127.0.0.1", 8000): "this host has no such address"}, unclaimed={"b": "why"}),
+    replace(
+        POLICY, unusable={Bind("127.0.0.1", 8000): "another program on this host holds the port"}
+    ),
+    replace(
+        POLICY,
+        unusable={Bind("127.0.0.1", 8000): "this host has no such address"},
+        unclaimed={"b": "why"},
+    ),
     replace(POLICY, process=replace(PROCESS, door=DOOR)),
 ]
 LISTENINGS = [
@@ -62,7 +74,8 @@ STEPS = st.tuples(
     st.sampled_from([*[None] * 8, *LISTENINGS]),
 )
 FIRST = [
-    _put(entry(instance(10 + n, name, service_port=8000 + n % 2, port=9020 + n), 1)) for n, name in enumerate("abc")
+    _put(entry(instance(10 + n, name, service_port=8000 + n % 2, port=9020 + n), 1))
+    for n, name in enumerate("abc")
 ]
 
 
@@ -72,7 +85,9 @@ def _changed(before: Snapshot, changes: list[tuple[str, Any]]) -> Snapshot:
 
 
 @settings(max_examples=300)
-@given(st.lists(STEPS, min_size=2, max_size=12), st.sampled_from(POLICIES), st.sampled_from(LISTENINGS))
+@given(
+    st.lists(STEPS, min_size=2, max_size=12), st.sampled_from(POLICIES), st.sampled_from(LISTENINGS)
+)
 def test_what_is_known_changes_nothing(steps: list[Any], policy: Policy, listening: Listening):
     known, now = Known(), _changed(EMPTY, FIRST)
     for changes, other_policy, other_listening in steps:

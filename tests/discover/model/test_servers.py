@@ -25,7 +25,9 @@ def record(number: int, host: str = "h1", **changes) -> Record:
     return Record(identity(host, it), it, created=number)
 
 
-def servers(*group: Record, locality: str = "any", sticky: str = "none", site: Site = HERE) -> dict[int, Server]:
+def servers(
+    *group: Record, locality: str = "any", sticky: str = "none", site: Site = HERE
+) -> dict[int, Server]:
     found = servers_of(group, stub_policy(group), locality, sticky, site)
     return {int(server.name.partition(":")[0], 16): server for server in found}
 
@@ -39,7 +41,8 @@ def spares(found: dict[int, Server]) -> set[int]:
 
 
 @pytest.mark.parametrize(
-    ("policy", "spare"), [("supersede", {1}), ("fallback", {1}), ("pin", {2, 3}), ("share=10%", set())]
+    ("policy", "spare"),
+    [("supersede", {1}), ("fallback", {1}), ("pin", {2, 3}), ("share=10%", set())],
 )
 def test_who_waits_for_whom(policy, spare):
     stub, real, other = record(1, role="stub", stub_policy=policy), record(2), record(3)
@@ -48,7 +51,10 @@ def test_who_waits_for_whom(policy, spare):
 
 
 def test_the_oldest_stub_says_how_stubs_stand_to_real_ones():
-    old, new = record(1, role="stub", stub_policy="pin"), record(2, role="stub", stub_policy="share=1%")
+    old, new = (
+        record(1, role="stub", stub_policy="pin"),
+        record(2, role="stub", stub_policy="share=1%"),
+    )
 
     assert stub_policy([new, old, record(3, stub_policy="fallback")]) == "pin"
     assert stub_policy([record(3, stub_policy="pin")]) == "supersede"
@@ -62,7 +68,9 @@ def test_the_oldest_stub_says_how_stubs_stand_to_real_ones():
 def test_stubs_get_the_share_they_are_given(percent, real, stubs):
     group = [record(n, weight=weight) for n, weight in enumerate(real, start=1)]
     policy = f"share={percent}%"
-    group += [record(n, role="stub", stub_policy=policy, weight=w) for n, w in enumerate(stubs, start=100)]
+    group += [
+        record(n, role="stub", stub_policy=policy, weight=w) for n, w in enumerate(stubs, start=100)
+    ]
 
     found = weights(servers(*group))
 
@@ -77,7 +85,11 @@ def test_a_share_is_of_what_can_be_called():
     stub = record(1, role="stub", stub_policy="share=50%", weight=10)
 
     assert weights(servers(stub, record(2, weight=30, state="draining"))) == {1: 10, 2: 30}
-    assert weights(servers(stub, record(2, weight=30), record(3, state="draining"))) == {1: 256, 2: 256, 3: 100}
+    assert weights(servers(stub, record(2, weight=30), record(3, state="draining"))) == {
+        1: 256,
+        2: 256,
+        3: 100,
+    }
 
 
 @pytest.mark.parametrize(
@@ -89,13 +101,17 @@ def test_a_share_is_of_what_can_be_called():
     ],
 )
 def test_near_instances_come_first(locality, spare, weight):
-    found = servers(record(1), record(2, "h2", zone="a"), record(3, "h3", zone="b"), locality=locality)
+    found = servers(
+        record(1), record(2, "h2", zone="a"), record(3, "h3", zone="b"), locality=locality
+    )
 
     assert (spares(found), weights(found)) == (spare, weight)
 
 
 def test_without_a_zone_nothing_is_in_the_same_one():
-    found = servers(record(1, "h2"), record(2, "h3"), locality="zone", site=Site(frozenset({"h1"}), ""))
+    found = servers(
+        record(1, "h2"), record(2, "h3"), locality="zone", site=Site(frozenset({"h1"}), "")
+    )
 
     assert spares(found) == {1, 2}
 
@@ -104,7 +120,11 @@ def test_far_instances_come_before_stubs():
     stub, far = record(1, role="stub"), record(2, "h2", zone="b")
 
     assert weights(servers(stub, far, locality="zone")) == {1: 0, 2: 100}
-    assert weights(servers(stub, replace(far, instance=replace(far.instance, state="draining")), locality="zone")) == {
+    assert weights(
+        servers(
+            stub, replace(far, instance=replace(far.instance, state="draining")), locality="zone"
+        )
+    ) == {
         1: 100,
         2: 100,
     }
@@ -120,7 +140,9 @@ def test_a_spare_has_no_cookie_that_would_keep_clients_when_the_others_are_back(
 def test_the_order_is_the_hosts_own_and_always_the_same(numbers, host):
     site = Site(frozenset({host}))
 
-    assert list(servers(*map(record, numbers), site=site)) == list(servers(*map(record, range(1, 9)), site=site))
+    assert list(servers(*map(record, numbers), site=site)) == list(
+        servers(*map(record, range(1, 9)), site=site)
+    )
 
 
 def test_hosts_begin_with_different_servers():
@@ -136,7 +158,10 @@ def test_hosts_begin_with_different_servers():
     [
         ({"mode": "http", "hash_header": "X-User"}, "balance hdr(X-User)"),
         ({"mode": "tcp", "hash_header": "X-User"}, "balance roundrobin"),
-        ({"mode": "http", "check": Check("http", status="200,404")}, "http-check expect status 200,404"),
+        (
+            {"mode": "http", "check": Check("http", status="200,404")},
+            "http-check expect status 200,404",
+        ),
         (
             {"mode": "http", "check": Check("http", host="up.example")},
             "http-check send meth GET uri / ver HTTP/1.1 hdr Host up.example",
@@ -162,11 +187,15 @@ def test_what_a_service_asks_for_is_laid_out(changes, line):
     ],
 )
 def test_what_an_instance_asks_for_is_said_of_its_server(changes, words):
-    assert section(config_of(snapshot(instance(1, **changes))), "listen whoami:8000")[-1].endswith(words)
+    assert section(config_of(snapshot(instance(1, **changes))), "listen whoami:8000")[-1].endswith(
+        words
+    )
 
 
 def test_a_canary_has_a_backend_of_its_own_beside_its_share():
-    given = snapshot(instance(1, mode="http"), instance(2, mode="http", canary="X-Canary", weight=0))
+    given = snapshot(
+        instance(1, mode="http"), instance(2, mode="http", canary="X-Canary", weight=0)
+    )
 
     [listener] = config_of(given).listeners
     canary = section(config_of(given), "backend whoami:8000:canary")
@@ -179,7 +208,9 @@ def test_a_canary_has_a_backend_of_its_own_beside_its_share():
 
 def test_a_stub_comes_and_goes_without_another_word_for_real_ones():
     def listener(*records) -> Listener:
-        [found] = build(snapshot(*records), Policy(PROCESS, POLICY.hosts, {}, site=HERE))[0].listeners
+        [found] = build(snapshot(*records), Policy(PROCESS, POLICY.hosts, {}, site=HERE))[
+            0
+        ].listeners
         return replace(found, servers=tuple(s for s in found.servers if not s.backup))
 
     assert listener(instance(1)) == listener(instance(1), instance(2, role="stub"))

@@ -59,13 +59,18 @@ def test_a_template_that_only_extends_is_the_shipped_one(folder):
 def test_a_block_gets_lines_of_its_own(folder, block, body, where, form):
     plain = section(laid_out(folder, EXTENDS), where)
 
-    text = laid_out(folder, EXTENDS + "{% block " + block + " %}" + form % body + "{% endblock %}\n")
+    text = laid_out(
+        folder, EXTENDS + "{% block " + block + " %}" + form % body + "{% endblock %}\n"
+    )
 
     assert sorted(section(text, where)) == sorted([*plain, body.strip()])
 
 
 def test_a_block_sees_its_listener_and_values_stay_checked(folder):
-    choose = EXTENDS + "{% block listener_extra %}{% if listener.service == 'db' %}    # {{ VALUE }}\n{% endif %}"
+    choose = (
+        EXTENDS
+        + "{% block listener_extra %}{% if listener.service == 'db' %}    # {{ VALUE }}\n{% endif %}"
+    )
 
     text = laid_out(folder, choose.replace("VALUE", "listener.name") + "{% endblock %}")
 
@@ -73,13 +78,17 @@ def test_a_block_sees_its_listener_and_values_stay_checked(folder):
     with pytest.raises(Rejected, match="has a character that no value may have"):
         laid_out(folder, choose.replace("VALUE", "'two words'") + "{% endblock %}")
     with pytest.raises(Rejected, match="has a character that no value may have"):
-        laid_out(folder, choose.replace("VALUE", "super() ~ 'x'").replace("extra", "backend") + "{% endblock %}")
+        laid_out(
+            folder,
+            choose.replace("VALUE", "super() ~ 'x'").replace("extra", "backend") + "{% endblock %}",
+        )
 
 
 def test_sections_and_server_options_can_be_added(folder):
     text = laid_out(
         folder,
-        EXTENDS + "{% block sections %}\nuserlist people\n    user a insecure-password b\n{% endblock %}\n"
+        EXTENDS
+        + "{% block sections %}\nuserlist people\n    user a insecure-password b\n{% endblock %}\n"
         "{% block server_options %} send-proxy-v2{% endblock %}\n",
     )
 
@@ -88,7 +97,9 @@ def test_sections_and_server_options_can_be_added(folder):
 
 
 def test_with_blocks_it_is_still_laid_out_by_parts(folder):
-    (folder / "t.j2").write_text(EXTENDS + "{% block listener_extra %}    timeout connect 3s{% endblock %}")
+    (folder / "t.j2").write_text(
+        EXTENDS + "{% block listener_extra %}    timeout connect 3s{% endblock %}"
+    )
     layout = layout_of(folder / "t.j2")
 
     layout.render(CONFIG)
@@ -112,8 +123,14 @@ def test_files_beside_it_are_included_and_macros_are_imported(folder):
 @pytest.mark.parametrize(
     ("template", "message"),
     [
-        ("{% block defaults %}\n{{ nope }}{% endblock %}", "template haproxy.cfg.j2 line 3: 'nope' is undefined"),
-        ("{% block defaults %}{% include 'bad.j2' %}{% endblock %}", "template bad.j2 line 2: 'nope' is undefined"),
+        (
+            "{% block defaults %}\n{{ nope }}{% endblock %}",
+            "template haproxy.cfg.j2 line 3: 'nope' is undefined",
+        ),
+        (
+            "{% block defaults %}{% include 'bad.j2' %}{% endblock %}",
+            "template bad.j2 line 2: 'nope' is undefined",
+        ),
         (
             "{% block defaults %}\n{% include 'worse.j2' %}{% endblock %}",
             "template worse.j2 line 3: Encountered unknown",
@@ -126,9 +143,18 @@ def test_files_beside_it_are_included_and_macros_are_imported(folder):
             "{% block defaults %}{% include '../secret' %}{% endblock %}",
             "template haproxy.cfg.j2 line 2: '../secret' is",
         ),
-        ("{% block defaults %}{% include 'sub/x' %}{% endblock %}", "template haproxy.cfg.j2 line 2: 'sub/x' is no"),
-        ("{% block defaults %}{% include 'link' %}{% endblock %}", "template haproxy.cfg.j2 line 2: 'link' leads out"),
-        ("{% block defaults %}{% include 'sub' %}{% endblock %}", "template haproxy.cfg.j2 line 2: there is no 'sub'"),
+        (
+            "{% block defaults %}{% include 'sub/x' %}{% endblock %}",
+            "template haproxy.cfg.j2 line 2: 'sub/x' is no",
+        ),
+        (
+            "{% block defaults %}{% include 'link' %}{% endblock %}",
+            "template haproxy.cfg.j2 line 2: 'link' leads out",
+        ),
+        (
+            "{% block defaults %}{% include 'sub' %}{% endblock %}",
+            "template haproxy.cfg.j2 line 2: there is no 'sub'",
+        ),
         ("{% set listeners = [1] %}", "template haproxy.cfg.j2 (shipped) line "),
     ],
 )
@@ -154,7 +180,9 @@ def test_a_config_map_of_links_is_one_folder(tmp_path):
 
 def test_an_edit_of_any_file_makes_another_template(folder):
     templates = Templates(folder / "t.j2", folder / "good.json")
-    (folder / "t.j2").write_text(EXTENDS + "{% block defaults %}{{ super() }}{% include 'p.j2' %}{% endblock %}")
+    (folder / "t.j2").write_text(
+        EXTENDS + "{% block defaults %}{{ super() }}{% include 'p.j2' %}{% endblock %}"
+    )
     (folder / "p.j2").write_text("    timeout connect 2s\n")
     first, _ = templates.candidates()
     first.render(CONFIG)
@@ -179,14 +207,18 @@ def test_a_template_that_nobody_touched_for_a_while_is_not_read_again(folder, mo
     first.render(CONFIG)
     templates.accept(first)
     reads: list[Path] = []
-    monkeypatch.setattr("discover.operator.templates.read", lambda path: reads.append(path) or read(path))
+    monkeypatch.setattr(
+        "discover.operator.templates.read", lambda path: reads.append(path) or read(path)
+    )
 
     assert list(templates.candidates()) == list(templates.candidates()) == [first, first]
     assert len(reads) == 2, "it is too young: a second edit might leave the same time of change"
     monkeypatch.setattr("discover.operator.templates.SETTLED_S", -1)
     assert [next(templates.candidates()) for _ in range(3)] == [first] * 3
     assert len(reads) == 3
-    (folder / "t.j2").write_text(TEMPLATE.read_text().replace("timeout connect 1s", "timeout connect 2s"))
+    (folder / "t.j2").write_text(
+        TEMPLATE.read_text().replace("timeout connect 1s", "timeout connect 2s")
+    )
     assert next(templates.candidates()) is not first
     (folder / "t.j2").unlink()
     assert isinstance(next(templates.candidates()), Rejected)
@@ -194,7 +226,9 @@ def test_a_template_that_nobody_touched_for_a_while_is_not_read_again(folder, mo
 
 def test_a_later_life_has_all_files_of_the_last_good_template(folder):
     templates = Templates(folder / "t.j2", folder / "good.json")
-    (folder / "t.j2").write_text(EXTENDS + "{% block defaults %}{{ super() }}{% include 'p.j2' %}{% endblock %}")
+    (folder / "t.j2").write_text(
+        EXTENDS + "{% block defaults %}{{ super() }}{% include 'p.j2' %}{% endblock %}"
+    )
     (folder / "p.j2").write_text("    timeout connect 2s\n")
     first, _ = templates.candidates()
     text = first.render(CONFIG).text
@@ -208,7 +242,9 @@ def test_a_later_life_has_all_files_of_the_last_good_template(folder):
     assert good.render(CONFIG).text == text
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"name": 1, "text": 2, "others": 3}', "global\n"])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[1]", '{"name": 1, "text": 2, "others": 3}', "global\n"]
+)
 def test_a_copy_that_is_none_is_no_template(folder, text):
     (folder / "good.json").write_text(text)
 
@@ -228,13 +264,13 @@ def test_a_block_that_the_shipped_template_does_not_have_is_refused(folder):
 
 def test_a_file_beside_it_may_not_misspell_a_block_either(folder):
     with pytest.raises(Rejected, match=r"^template base\.j2 line 2: no block 'defalts'"):
-        laid_out(folder, '{% extends "base.j2" %}', base=EXTENDS + "{% block defalts %}x{% endblock %}")
+        laid_out(
+            folder, '{% extends "base.j2" %}', base=EXTENDS + "{% block defalts %}x{% endblock %}"
+        )
 
 
 def test_a_block_in_a_block_or_called_by_name_is_ones_own(folder):
-    inner = (
-        "{% block defaults %}{{ super() }}{% block mine %}    maxconn 7{% endblock %}{{ self.other() }}{% endblock %}"
-    )
+    inner = "{% block defaults %}{{ super() }}{% block mine %}    maxconn 7{% endblock %}{{ self.other() }}{% endblock %}"
 
     text = laid_out(folder, EXTENDS + inner + "{% block other %}    retries 2{% endblock %}")
 

@@ -68,14 +68,23 @@ def test_without_a_port_callers_dial_the_servers_own():
         ("", {"mode": "tcp", "role": "real", "weight": 100, "check": Check()}),
         ("mode: http", {"mode": "http"}),
         ("check: {http: /health}", {"check": Check("http", "/health")}),
-        ("check: {http: /, status: 204, host: a.example}", {"check": Check("http", status="204", host="a.example")}),
-        ("check: {interval: 5s, timeout: 500ms}", {"check": Check(interval_ms=5000, timeout_ms=500)}),
+        (
+            "check: {http: /, status: 204, host: a.example}",
+            {"check": Check("http", status="204", host="a.example")},
+        ),
+        (
+            "check: {interval: 5s, timeout: 500ms}",
+            {"check": Check(interval_ms=5000, timeout_ms=500)},
+        ),
         ("check: {grpc: true}", {"check": Check(grpc=True)}),
         ("check: {tcp: false}", {"check": Check("none")}),
         ("check: false", {"check": Check("none")}),
         ("balance: leastconn", {"balance": "leastconn", "hash_header": ""}),
         ("balance: 'hash:X-User'", {"balance": None, "hash_header": "X-User"}),
-        ("timeout: 1h, retry: all, sticky: cookie", {"timeout_ms": 3_600_000, "retry": "all", "sticky": "cookie"}),
+        (
+            "timeout: 1h, retry: all, sticky: cookie",
+            {"timeout_ms": 3_600_000, "retry": "all", "sticky": "cookie"},
+        ),
         ("panic: off", {"panic": "off"}),
         ("panic: 'on'", {"panic": "on"}),
         ("role: stub, stub_policy: share=5%", {"role": "stub", "stub_policy": "share=5%"}),
@@ -83,7 +92,10 @@ def test_without_a_port_callers_dial_the_servers_own():
         ("hosts: [shop.example, '*.shop.example']", {"hosts": ("shop.example", "*.shop.example")}),
         ("path: [/api], mode: tcp", {"paths": ("/api",), "mode": "tcp"}),
         ("proto: h2c, mode: http", {"proto": "h2c"}),
-        ("slow_start: 10s, maxconn: 50, canary: X-New=1", {"slow_start_ms": 10000, "maxconn": 50, "canary": "X-New=1"}),
+        (
+            "slow_start: 10s, maxconn: 50, canary: X-New=1",
+            {"slow_start_ms": 10000, "maxconn": 50, "canary": "X-New=1"},
+        ),
         ("zone: b, locality: zone, weight: 7", {"zone": "b", "locality": "zone", "weight": 7}),
         ("tags: [legacy]", {"tags": ("legacy",)}),
         ("port: auto", {"service_port": None}),
@@ -105,7 +117,10 @@ def test_a_server_has_words_of_its_own():
 
 
 def test_names_stay_whatever_else_changes_and_differ_between_services():
-    before, after = one("{servers: [10.0.0.5:80]}"), one("{port: 81, weight: 3, servers: [10.0.0.5:80]}")
+    before, after = (
+        one("{servers: [10.0.0.5:80]}"),
+        one("{port: 81, weight: 3, servers: [10.0.0.5:80]}"),
+    )
     [other] = read("{servers: [10.0.0.5:80]}", "other").services["other"].records.values()
 
     assert before.container == after.container
@@ -129,25 +144,57 @@ def test_names_stay_whatever_else_changes_and_differ_between_services():
         ("{servers: [10.0.0.5:80, 10.0.0.5:80]}", "db server 2", "10.0.0.5:80 stands there twice"),
         ("{servers: ['2001:db8::5:80']}", "db server 1", "or [2001:db8::5]:5432"),
         ("{servers: ['[10.0.0.5']}", "db server 1", "is not an IP address"),
-        ("{servers: ['10.0.0.5:8o']}", "db server 1", "is not an address and a port, such as 10.0.0.5:5432"),
+        (
+            "{servers: ['10.0.0.5:8o']}",
+            "db server 1",
+            "is not an address and a port, such as 10.0.0.5:5432",
+        ),
         ("{servers: [10.0.0.5]}", "db server 1", "names no port"),
         ("{servers: [0.0.0.0:80]}", "db server 1", "is not the address of one machine"),
         ("{servers: [80]}", "db server 1", "80 is not an address and a port"),
         ("{servers: [{port: 80}]}", "db server 1", "address: nothing is not an IP address"),
-        ("{servers: [{address: 10.0.0.5, port: '80'}]}", "db server 1", "'80' is not a whole number"),
-        ("{servers: [{address: 10.0.0.5, port: 80, mode: http}]}", "db server 1", "'mode' is no word of this place"),
-        ("{servers: [{address: 10.0.0.5, port: 80, weight: 257}]}", "db server 1", "weight: 257 is not a whole"),
+        (
+            "{servers: [{address: 10.0.0.5, port: '80'}]}",
+            "db server 1",
+            "'80' is not a whole number",
+        ),
+        (
+            "{servers: [{address: 10.0.0.5, port: 80, mode: http}]}",
+            "db server 1",
+            "'mode' is no word of this place",
+        ),
+        (
+            "{servers: [{address: 10.0.0.5, port: 80, weight: 257}]}",
+            "db server 1",
+            "weight: 257 is not a whole",
+        ),
         (f"{{mode: udp, servers: {TWO_V}}}", "db", "mode: 'udp' is not one of tcp, http"),
         (f"{{prot: 80, servers: {TWO_V}}}", "db", "role, servers, slow_start, "),
         (f"{{port: 0, servers: {TWO_V}}}", "db", "port: 0 is not a whole number from 1 to 65535"),
         (f"{{timeout: 5, servers: {TWO_V}}}", "db", "timeout: '5' is not a duration such as 500ms"),
         (f"{{zone: 5, servers: {TWO_V}}}", "db", "zone: 5 is not a text; quotes make it one"),
         (f"{{check: /health, servers: {TWO_V}}}", "db", "check: '/health' is not {http: /health}"),
-        (f"{{check: {{http: health}}, servers: {TWO_V}}}", "db", "check.path: 'health' is not a path such as /health"),
-        (f"{{check: {{htpp: /}}, servers: {TWO_V}}}", "db", "check: 'htpp' is no word of this place"),
+        (
+            f"{{check: {{http: health}}, servers: {TWO_V}}}",
+            "db",
+            "check.path: 'health' is not a path such as /health",
+        ),
+        (
+            f"{{check: {{htpp: /}}, servers: {TWO_V}}}",
+            "db",
+            "check: 'htpp' is no word of this place",
+        ),
         (f'{{canary: "a\\n b", servers: {TWO_V}}}', "db", "is not the name of a header"),
-        (f"{{weight: 0x{'f' * 5000}, servers: {TWO_V}}}", "db", "weight: a int is not a whole number"),
-        (f"{{check: {{http: /, status: 0x{'f' * 5000}}}, servers: {TWO_V}}}", "db", "status: a int is not a text"),
+        (
+            f"{{weight: 0x{'f' * 5000}, servers: {TWO_V}}}",
+            "db",
+            "weight: a int is not a whole number",
+        ),
+        (
+            f"{{check: {{http: /, status: 0x{'f' * 5000}}}, servers: {TWO_V}}}",
+            "db",
+            "status: a int is not a text",
+        ),
         ("&a [*a]", "db", "a list of 1 is not servers:"),
         ("{port: 80}", "db", "servers: nothing, not a list of addresses and ports"),
         ("[10.0.0.5:80]", "db", "a list of 1 is not servers:"),
@@ -155,7 +202,9 @@ def test_names_stay_whatever_else_changes_and_differ_between_services():
     ],
 )
 def test_a_bad_entry_is_one_line_and_leaves_the_rest(entry, where, text):
-    outside = outside_of("services.yaml", f"services:\n  db: {entry}\n  web: {{servers: [10.0.0.9:80]}}\n")
+    outside = outside_of(
+        "services.yaml", f"services:\n  db: {entry}\n  web: {{servers: [10.0.0.9:80]}}\n"
+    )
 
     assert list(outside.problems) == [f"file:{where}"]
     [problem] = outside.problems.values()
@@ -171,9 +220,15 @@ def test_a_bad_entry_is_one_line_and_leaves_the_rest(entry, where, text):
     ("text", "why"),
     [
         ("services: [a", "no YAML: line "),
-        ("services:\n  a: {servers: []}\n  a: {servers: []}\n", "no YAML: line 3: 'a' stands there twice"),
+        (
+            "services:\n  a: {servers: []}\n  a: {servers: []}\n",
+            "no YAML: line 3: 'a' stands there twice",
+        ),
         ("services: {}\n--- \nservices: {}", "no YAML: line 2"),
-        ("services: !!python/object/apply:os.system [id]", "no YAML: line 1: could not determine a constructor"),
+        (
+            "services: !!python/object/apply:os.system [id]",
+            "no YAML: line 1: could not determine a constructor",
+        ),
         ("", "is empty; right would be `services:`"),
         ("db: {servers: []}", "names 'db'; right would be `services:`"),
         ("services:", "names 'services'; right would be"),
@@ -208,21 +263,30 @@ def test_none_are_none():
 
 
 def test_a_service_with_a_slip_of_the_pen_stays_as_it_was():
-    good = outside_of("f", "services: {db: {servers: [10.0.0.5:80, 10.0.0.6:80]}, web: {servers: [10.0.0.9:80]}}")
-    slip = outside_of("f", "services: {db: {servers: [10.0.0.5:8o]}, new: {servers: [10.0.0.7:80, x]}}")
+    good = outside_of(
+        "f", "services: {db: {servers: [10.0.0.5:80, 10.0.0.6:80]}, web: {servers: [10.0.0.9:80]}}"
+    )
+    slip = outside_of(
+        "f", "services: {db: {servers: [10.0.0.5:8o]}, new: {servers: [10.0.0.7:80, x]}}"
+    )
 
     now = with_last_good(slip, good.services)
 
     assert now.services["db"] is good.services["db"]
     assert now.services.keys() == {"db", "new"}
-    assert [text.endswith("; until then the service stays as it was") for text in texts(now)] == [True, False]
+    assert [text.endswith("; until then the service stays as it was") for text in texts(now)] == [
+        True,
+        False,
+    ]
 
 
 def test_what_did_not_change_is_the_same_object():
     text = "services: {db: {servers: [10.0.0.5:80]}}"
     good = outside_of("f", text)
 
-    assert with_last_good(outside_of("f", text), good.services).services["db"] is good.services["db"]
+    assert (
+        with_last_good(outside_of("f", text), good.services).services["db"] is good.services["db"]
+    )
 
 
 def test_what_was_kept_is_what_was_read():
@@ -247,20 +311,44 @@ def test_containers_and_outside_servers_are_one_service():
 
 
 WORDS = st.sampled_from(
-    ["servers", "port", "mode", "check", "hosts", "path", "balance", "timeout", "weight", "http", "address", "tags"]
+    [
+        "servers",
+        "port",
+        "mode",
+        "check",
+        "hosts",
+        "path",
+        "balance",
+        "timeout",
+        "weight",
+        "http",
+        "address",
+        "tags",
+    ]
 )
 SCALARS = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.dates(), st.binary(max_size=4), WORDS
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=8),
+    st.dates(),
+    st.binary(max_size=4),
+    WORDS,
 )
 VALUES = st.recursive(
     SCALARS,
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.one_of(WORDS, SCALARS), inner, max_size=4)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.one_of(WORDS, SCALARS), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.one_of(st.text(max_size=60), VALUES.map(lambda it: yaml.safe_dump({"services": {"db": it}}))))
+@given(
+    st.one_of(st.text(max_size=60), VALUES.map(lambda it: yaml.safe_dump({"services": {"db": it}})))
+)
 def test_whatever_stands_there_is_read_or_refused_in_lines(text):
     try:
         outside = outside_of("services.yaml", text)
@@ -275,11 +363,18 @@ def test_without_a_file_nothing_of_it_is_loaded():
     absent = "{'yaml', 'discover.operator.services'}"
     seen = f"import sys, discover.__main__, discover.commands; print({absent} & sys.modules.keys())"
 
-    assert subprocess.run([sys.executable, "-c", seen], capture_output=True, text=True, check=True).stdout == "set()\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", seen], capture_output=True, text=True, check=True
+        ).stdout
+        == "set()\n"
+    )
 
 
 def test_the_example_in_the_readme_is_good():
-    section = (Path(__file__).parents[3] / "README.md").read_text().partition("## Servers that are no")[2]
+    section = (
+        (Path(__file__).parents[3] / "README.md").read_text().partition("## Servers that are no")[2]
+    )
     example = section[section.index("    services:") :].partition("\n\n")[0]
 
     outside = outside_of("README.md", textwrap.dedent(example))
@@ -293,4 +388,8 @@ def test_every_label_has_its_word():
     checks = {name.removeprefix("check_") for name in labels if name.startswith("check_")}
 
     assert checks == OF_CHECK.keys()
-    assert {name for name in labels if not name.startswith("check_")} | {"check", "zone", "state"} == OF_SERVICE.keys()
+    assert {name for name in labels if not name.startswith("check_")} | {
+        "check",
+        "zone",
+        "state",
+    } == OF_SERVICE.keys()

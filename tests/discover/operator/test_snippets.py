@@ -12,7 +12,9 @@ from tests.discover.model.test_build import config_of
 from tests.parts.records import instance, snapshot
 
 CONFIG = config_of(
-    snapshot(instance(1, "web", service_port=80), instance(2, "web", service_port=81), instance(3, "db"))
+    snapshot(
+        instance(1, "web", service_port=80), instance(2, "web", service_port=81), instance(3, "db")
+    )
 )
 
 
@@ -23,19 +25,30 @@ def snippets(folder, **texts):
 
 
 def test_a_file_is_for_all_ports_of_a_service_or_for_one(tmp_path):
-    found = snippets(tmp_path, web="# why\n\n  option a 'x # y'\n", web__81="option b\n", other="option c")
+    found = snippets(
+        tmp_path, web="# why\n\n  option a 'x # y'\n", web__81="option b\n", other="option c"
+    )
     (tmp_path / "db.txt").write_text("option d")
 
     config, refused = Inserted().into(CONFIG, found)
 
     lines = {listener.name: listener.snippet for listener in config.listeners}
-    assert lines == {"db:8000": (), "web:80": ("option a 'x # y'",), "web:81": ("option a 'x # y'", "option b")}
-    assert [line.origin for line in lines["web:81"]] == ["snippet web.cfg line 3", "snippet web:81.cfg line 1"]
+    assert lines == {
+        "db:8000": (),
+        "web:80": ("option a 'x # y'",),
+        "web:81": ("option a 'x # y'", "option b"),
+    }
+    assert [line.origin for line in lines["web:81"]] == [
+        "snippet web.cfg line 3",
+        "snippet web:81.cfg line 1",
+    ]
     assert refused == {}
 
 
 def test_its_lines_are_printed_as_they_stand_before_the_servers(tmp_path):
-    config, _ = Inserted().into(CONFIG, snippets(tmp_path, db="tcp-request content reject if { src 'x' \"#\" }\n"))
+    config, _ = Inserted().into(
+        CONFIG, snippets(tmp_path, db="tcp-request content reject if { src 'x' \"#\" }\n")
+    )
     layout = Layout(TEMPLATE.read_text(), "t")
     layout._by_parts = False  # to find that out costs most of a second
 
@@ -49,7 +62,9 @@ def test_its_lines_are_printed_as_they_stand_before_the_servers(tmp_path):
 def test_a_service_that_only_the_door_leads_to_has_its_own_too(tmp_path):
     behind = replace(CONFIG.listeners[0], name=behind_door("db", 8000), binds=())
 
-    config, _ = Inserted().into(replace(CONFIG, listeners=(behind,)), snippets(tmp_path, db__8000="option a"))
+    config, _ = Inserted().into(
+        replace(CONFIG, listeners=(behind,)), snippets(tmp_path, db__8000="option a")
+    )
 
     assert config.listeners[0].snippet == ("option a",)
 
@@ -80,7 +95,10 @@ def test_the_same_snippet_makes_the_same_object_and_none_takes_it_away(tmp_path)
         ("  peers x\n", "snippet f.cfg line 1: 'peers' would begin"),
         ("no listen x", "snippet f.cfg line 1: 'listen' would begin"),
         ("bind *:22", "snippet f.cfg line 1: 'bind': addresses and servers"),
-        ("disabled", "snippet f.cfg line 1: 'disabled': it would leave the service's port to anybody"),
+        (
+            "disabled",
+            "snippet f.cfg line 1: 'disabled': it would leave the service's port to anybody",
+        ),
         ("server a 10.0.0.1:80", "snippet f.cfg line 1: 'server': addresses and servers"),
         ("'listen' x", "snippet f.cfg line 1: \"'listen'\": the first word has to be"),
         ("lis\\ten x", "snippet f.cfg line 1: 'lis\\\\ten': the first word has to be"),

@@ -10,7 +10,11 @@ from tests.parts.records import PREFIX, instance
 
 
 def listing(etcd: FakeEtcd) -> Listing:
-    return Listing(etcd.cluster, etcd.revision, tuple(replace(entry, value=b"") for entry in etcd.entries.values()))
+    return Listing(
+        etcd.cluster,
+        etcd.revision,
+        tuple(replace(entry, value=b"") for entry in etcd.entries.values()),
+    )
 
 
 def a_store() -> FakeEtcd:

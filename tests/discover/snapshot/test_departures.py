@@ -69,7 +69,10 @@ def test_owners_of_two_hosts_in_one_revision_are_no_leases(etcd):
 
 
 def test_two_leases_that_end_in_one_batch_are(etcd):
-    assert etcd.expire("h1").expire("h2").step()[1] == {key("h1", ONE): "expired", key("h2", TWO): "expired"}
+    assert etcd.expire("h1").expire("h2").step()[1] == {
+        key("h1", ONE): "expired",
+        key("h2", TWO): "expired",
+    }
 
 
 def test_another_cluster_and_an_older_revision_prove_nothing(etcd):
@@ -82,7 +85,9 @@ def test_another_cluster_and_an_older_revision_prove_nothing(etcd):
 
 def test_a_record_under_no_lease_only_goes_by_hand(etcd, look):
     for name, entry in etcd.entries.items():
-        etcd.entries[name] = type(entry)(entry.key, entry.value, entry.create_revision, entry.mod_revision, 0)
+        etcd.entries[name] = type(entry)(
+            entry.key, entry.value, entry.create_revision, entry.mod_revision, 0
+        )
     etcd.relist()
 
     assert look(etcd.expire("h1")) == {key("h1", ONE): "deleted"}

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from catalog.errors import Rejected
 from discover.model.build import build
 from discover.model.ownership import Listening
-from discover.snapshot.port_claims import Claimed, PortRange, Wanted, choose, named_ports, port_range, wanted
+from discover.snapshot.port_claims import (
+    Claimed,
+    PortRange,
+    Wanted,
+    choose,
+    named_ports,
+    port_range,
+    wanted,
+)
 from discover.snapshot.saved_format import Place, Saved, Texts, decode, encode
 from discover.snapshot.snapshot import EMPTY, Claim
 from discover.snapshot.suspects import State, learn, started
@@ -29,13 +37,17 @@ def chosen(lost=(), portless=(), claims=(), avoid=(), unusable=(), within=TEN):
     return choose(it, known, within, avoid=set(avoid), usable=lambda port: port not in unusable)
 
 
-@pytest.mark.parametrize(("text", "low", "high"), [("10000-10999", 10000, 10999), ("80 - 80", 80, 80)])
+@pytest.mark.parametrize(
+    ("text", "low", "high"), [("10000-10999", 10000, 10999), ("80 - 80", 80, 80)]
+)
 def test_a_range_is_read(text, low, high):
     assert (port_range(text), len(port_range(text))) == (PortRange(low, high), high - low + 1)
     assert str(PortRange(low, high)) == text.replace(" ", "")
 
 
-@pytest.mark.parametrize("text", ["", "10000", "10000-", "-1-5", "a-b", "20-10", "0-10", "1-65536", "1-2-3", "²-³"])
+@pytest.mark.parametrize(
+    "text", ["", "10000", "10000-", "-1-5", "a-b", "20-10", "0-10", "1-65536", "1-2-3", "²-³"]
+)
 def test_what_is_no_range_is_refused(text):
     with pytest.raises(Rejected, match="is not a range of ports"):
         port_range(text)
@@ -70,7 +82,9 @@ def test_a_range_that_is_too_small_gives_what_it_has():
 
 def test_a_lost_number_is_put_again_whatever_speaks_against_it_and_before_new_ones():
     port = next(TEN.tried_by("a"))
-    found = chosen(lost={"z": port, "far": 30000}, portless=["a"], avoid=[port, 30000], unusable=[30000])
+    found = chosen(
+        lost={"z": port, "far": 30000}, portless=["a"], avoid=[port, 30000], unusable=[30000]
+    )
 
     assert (found["z"], found["far"]) == (port, 30000)
     assert found["a"] not in (port, 30000)
@@ -96,7 +110,12 @@ PORTS = st.integers(9998, 10012)
 
 
 @settings(deadline=None)
-@given(st.dictionaries(NAMES, PORTS), st.frozensets(NAMES), st.dictionaries(NAMES, PORTS), st.sets(PORTS))
+@given(
+    st.dictionaries(NAMES, PORTS),
+    st.frozensets(NAMES),
+    st.dictionaries(NAMES, PORTS),
+    st.sets(PORTS),
+)
 def test_no_number_is_ever_given_twice(lost, portless, claims, avoid):
     found = chosen(lost, portless, claims, avoid)
 
@@ -169,7 +188,9 @@ def test_claims_of_a_store_that_lost_all_count_on_and_are_put_again(how):
 def test_what_the_store_says_beats_what_it_lost():
     etcd, state = fleet()
 
-    state = learn(state, *etcd.replace().claim("h1").port("auto", 10005).port("new", 10002).relist(), 1.0)
+    state = learn(
+        state, *etcd.replace().claim("h1").port("auto", 10005).port("new", 10002).relist(), 1.0
+    )
 
     assert claims_of(state) == {"auto": 10005, "new": 10002}
 
@@ -230,9 +251,13 @@ def test_ports_that_records_name_are_not_drawn():
 # What HAProxy listens for
 
 
-def built(state: State, holders: Mapping[int, str] | None = None) -> tuple[list[str], dict[str, tuple[str, bool]]]:
+def built(
+    state: State, holders: Mapping[int, str] | None = None
+) -> tuple[list[str], dict[str, tuple[str, bool]]]:
     config, problems = build(state.view, POLICY, listening=Listening(holders or {}))
-    reasons = {where.split("/")[-2]: (f"{it.code} {it.text}", it.quiet) for where, it in problems.items()}
+    reasons = {
+        where.split("/")[-2]: (f"{it.code} {it.text}", it.quiet) for where, it in problems.items()
+    }
     return [listener.name for listener in config.listeners], reasons
 
 
@@ -245,8 +270,16 @@ def test_a_service_that_is_being_claimed_for_is_not_worth_a_line_in_the_log():
     [problem] = build(state.view, stuck)[1].values()
 
     assert listeners == []
-    assert reasons == {"auto": ("NO_SERVICE_PORT auto has no service port: one is being claimed from PORT_RANGE", True)}
-    assert (problem.text, problem.quiet) == ("auto has no service port: PORT_RANGE 1-2 is full", False)
+    assert reasons == {
+        "auto": (
+            "NO_SERVICE_PORT auto has no service port: one is being claimed from PORT_RANGE",
+            True,
+        )
+    }
+    assert (problem.text, problem.quiet) == (
+        "auto has no service port: PORT_RANGE 1-2 is full",
+        False,
+    )
 
 
 @pytest.mark.parametrize("present", [True, False])
@@ -259,12 +292,16 @@ def test_a_claim_keeps_its_port_from_a_newcomer_also_while_its_service_is_away(p
 
     owner = "auto" if present else ABSENT
     assert listeners == ["auto:10001"]
-    assert reasons["newcomer"][0].startswith("PORT_CLAIMED newcomer not listened for: service port 1000")
+    assert reasons["newcomer"][0].startswith(
+        "PORT_CLAIMED newcomer not listened for: service port 1000"
+    )
     assert f"belongs to {owner}, which claimed or named it first" in reasons["newcomer"][0]
 
 
 def test_a_record_that_is_older_than_a_claim_keeps_its_port_and_so_does_who_has_it():
-    etcd = FakeEtcd().claim("h1").put("h1", instance(2, "older", service_port=10001)).put("h1", AUTO)
+    etcd = (
+        FakeEtcd().claim("h1").put("h1", instance(2, "older", service_port=10001)).put("h1", AUTO)
+    )
     state = learn(started(EMPTY, {}), *etcd.port("auto", 10001).relist(), 0.0)
 
     assert built(state)[0] == ["older:10001"]

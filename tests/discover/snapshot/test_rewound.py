@@ -10,7 +10,9 @@ from tests.parts.records import instance
 class Restored(Lab):
     """yyy has the address that xxx has in the backup, which is what etcd is restored from."""
 
-    XXX, YYY = (instance(n, name, address="10.0.0.1", port=4711) for n, name in ((61, "xxx"), (62, "yyy")))
+    XXX, YYY = (
+        instance(n, name, address="10.0.0.1", port=4711) for n, name in ((61, "xxx"), (62, "yyy"))
+    )
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,7 +31,11 @@ class Restored(Lab):
 
     @property
     def weights(self) -> list[int]:
-        return [r.instance.weight for r in self.state.view.records.values() if r.key.container == f"{7:012x}"]
+        return [
+            r.instance.weight
+            for r in self.state.view.records.values()
+            if r.key.container == f"{7:012x}"
+        ]
 
 
 def test_an_old_record_of_a_restored_backup_takes_no_address_from_who_is_known_there():

@@ -19,7 +19,13 @@ HERE = Place("me", PREFIX, ("e1:2379", "e2:2379"))
 
 
 def known() -> State:
-    etcd = FakeEtcd(cluster=77).claim("h1", "h2", "h3").put("h1", instance(1)).put("h2", instance(2)).purge("h9")
+    etcd = (
+        FakeEtcd(cluster=77)
+        .claim("h1", "h2", "h3")
+        .put("h1", instance(1))
+        .put("h2", instance(2))
+        .purge("h9")
+    )
     etcd.put("h3", instance(3, "other", port=9, tags=("a b", "ü\u2028"[:1])))
     state = learn(started(EMPTY, {}), *etcd.relist(), 100.0)
     state = learn(state, *etcd.expire("h1").expire("h2").expire("h3").step(), 200.0)
@@ -47,21 +53,34 @@ def test_times_outlive_a_boot():
     assert {suspect.since_s for suspect in saved.suspects.values()} == {250.0}
 
 
-@pytest.mark.parametrize(("behind_s", "expected"), [(500.0, 0.0), (1e9, 0.0), (-300.0, 301.5), (-1e9, 40.0)])
-def test_a_wall_clock_that_is_wrong_makes_nobody_a_suspect_for_ever_or_for_too_long(behind_s, expected):
+@pytest.mark.parametrize(
+    ("behind_s", "expected"), [(500.0, 0.0), (1e9, 0.0), (-300.0, 301.5), (-1e9, 40.0)]
+)
+def test_a_wall_clock_that_is_wrong_makes_nobody_a_suspect_for_ever_or_for_too_long(
+    behind_s, expected
+):
     now_s = 201.5
     saved = sane(decode(text_of(known()).encode(), HERE, AHEAD_S - behind_s), now_s, age_s=40.0)
 
     assert {now_s - s.since_s for s in saved.suspects.values()} == {expected}
-    assert all(s.since_s <= s.failing_s <= now_s for s in saved.suspects.values() if s.failing_s is not None)
+    assert all(
+        s.since_s <= s.failing_s <= now_s
+        for s in saved.suspects.values()
+        if s.failing_s is not None
+    )
 
 
 def test_what_another_host_wrote_stays_its_own_until_etcd_was_asked():
     other = Place("another", HERE.prefix, HERE.etcd)
     saved = decode(text_of(known()).encode(), other, AHEAD_S)
 
-    again = encode(Saved(saved.catalog, saved.suspects, saved.catalog.origin), other, AHEAD_S, Texts())
-    assert (saved.catalog.origin, decode(again.encode(), other, AHEAD_S).catalog.origin) == ("me", "me")
+    again = encode(
+        Saved(saved.catalog, saved.suspects, saved.catalog.origin), other, AHEAD_S, Texts()
+    )
+    assert (saved.catalog.origin, decode(again.encode(), other, AHEAD_S).catalog.origin) == (
+        "me",
+        "me",
+    )
     assert decode(text_of(known()).encode(), HERE, AHEAD_S).catalog.origin == ""
 
 
@@ -112,7 +131,13 @@ def test_another_etcd_is_rejected_but_not_a_member_more_or_less():
     "line",
     [
         ["record", "/services/v1/hosts/h1/owner", 1, True, value_of(instance(1)).decode()],
-        ["record", "/services/v1/hosts/h1/instances/other/000000000001:8000", 1, True, value_of(instance(1)).decode()],
+        [
+            "record",
+            "/services/v1/hosts/h1/instances/other/000000000001:8000",
+            1,
+            True,
+            value_of(instance(1)).decode(),
+        ],
         ["record", "/services/v1/hosts/h1/instances/whoami/000000000001:8000", 1, True, "{}"],
         ["suspect", "/services/v1/hosts/h1/instances/whoami/000000000001:8000"],
         ["something"],

@@ -39,7 +39,10 @@ def test_events_that_are_in_the_snapshot_already_change_nothing():
 
 
 def test_owners_and_claimed_ports_are_no_records():
-    said = {key_of(PREFIX, OwnerKey("h1")): b"{}", key_of(PREFIX, PortKey("whoami")): claim_of(10007)}
+    said = {
+        key_of(PREFIX, OwnerKey("h1")): b"{}",
+        key_of(PREFIX, PortKey("whoami")): claim_of(10007),
+    }
     listing = Listing(1, 5, tuple(Entry(key, value, 3, 4, 0) for key, value in said.items()))
 
     snapshot = snapshot_of(PREFIX, listing)

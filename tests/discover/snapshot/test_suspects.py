@@ -30,7 +30,9 @@ class Lab:
     """A state, the etcd it follows, and a clock."""
 
     def __init__(self, hosts: int = 5, **changes: object) -> None:
-        self.records = {h: instance(int(h[1:]), address=r.address, **changes) for h, r in RECORDS.items()}
+        self.records = {
+            h: instance(int(h[1:]), address=r.address, **changes) for h, r in RECORDS.items()
+        }
         self.hosts = list(self.records)[:hosts]
         self.etcd = FakeEtcd().claim(*self.hosts)
         for host in self.hosts:
@@ -75,7 +77,13 @@ def test_an_expired_host_is_called_while_its_check_passes():
 
     assert lab.called == ["h1", "h2", "h3", "h4", "h5"]
     assert lab.state.frozen == 0
-    assert lab.judged("h1", verdict="passing", after_s=GRACE_S - 1).called == ["h1", "h2", "h3", "h4", "h5"]
+    assert lab.judged("h1", verdict="passing", after_s=GRACE_S - 1).called == [
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+    ]
     assert lab.judged("h1", verdict="passing", after_s=2).called == ["h2", "h3", "h4", "h5"]
 
 
@@ -337,7 +345,9 @@ class AnyOrder(RuleBasedStateMachine):
         self.lab.etcd.delete(host, self.lab.records[host])
         self.learned("step")
         if owned and there:
-            assert self.lab.key(host) not in self.lab.state.view.records, "an explicit delete is honoured at once"
+            assert self.lab.key(host) not in self.lab.state.view.records, (
+                "an explicit delete is honoured at once"
+            )
 
     @rule(host=hosts)
     def returns(self, host: str) -> None:
@@ -358,7 +368,11 @@ class AnyOrder(RuleBasedStateMachine):
         if how == "replace" or many:
             assert self.lab.called == called, "a lost store removes nothing"
 
-    @rule(hosts=st.sets(hosts), verdict=st.sampled_from(["passing", "failing"]), after_s=st.floats(0, 1000))
+    @rule(
+        hosts=st.sets(hosts),
+        verdict=st.sampled_from(["passing", "failing"]),
+        after_s=st.floats(0, 1000),
+    )
     def judges(self, hosts: set[str], verdict: str, after_s: float) -> None:
         before = self.lab.state
         self.lab.judged(*hosts, verdict=verdict, after_s=after_s)
@@ -368,7 +382,9 @@ class AnyOrder(RuleBasedStateMachine):
     def has_evidence(self, before: State, name: str) -> bool:
         suspect, now_s = before.suspects[name], self.lab.now_s
         failing = self.lab.state.dropped[name] == "its check fails"
-        return failing or now_s >= min(suspect.since_s + GRACE_S, (suspect.returned_s or now_s) + RETURN_S)
+        return failing or now_s >= min(
+            suspect.since_s + GRACE_S, (suspect.returned_s or now_s) + RETURN_S
+        )
 
     @invariant()
     def keeps_nothing_for_ever(self) -> None:

@@ -28,11 +28,17 @@ TABLE = [
     ("the stub drains too", (replace(STUB, draining=True), replace(REAL, draining=True)), False),
     ("pin", (replace(STUB, backup=False), replace(REAL, backup=True)), True),
     ("share", (replace(STUB, backup=False, weight=5), REAL), False),
-    ("real ones far away are spares too", (replace(STUB, weight=0), replace(REAL, backup=True)), False),
+    (
+        "real ones far away are spares too",
+        (replace(STUB, weight=0), replace(REAL, backup=True)),
+        False,
+    ),
 ]
 
 
-@pytest.mark.parametrize(("servers", "expected"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+@pytest.mark.parametrize(
+    ("servers", "expected"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
+)
 def test_a_service_is_stubbed_while_nobody_else_is_called(servers, expected):
     assert Looked().stubbed(config(*servers)) == ({"a": ("a:80/stub:80",)} if expected else {})
 
@@ -42,7 +48,9 @@ def test_two_ports_of_a_service_are_one_debt_and_the_same_listener_is_not_looked
     looked = Looked()
 
     for _ in range(2):
-        assert looked.stubbed(ProxyConfig(PROCESS, (one, two))) == {"a": ("a:80/stub:80", "a:81/stub:80")}
+        assert looked.stubbed(ProxyConfig(PROCESS, (one, two))) == {
+            "a": ("a:80/stub:80", "a:81/stub:80")
+        }
     assert looked.stubbed(config(REAL)) == {}
 
 
@@ -71,9 +79,7 @@ def test_haproxy_is_asked_for_each_proxy_once():
 
 
 def test_sessions_are_read_from_show_stat():
-    answer = (
-        "# pxname,svname,qcur,stot,bin,\na:80,stub:80,0,12,5,\na:80,BACKEND,0,,5,\n\n# pxname,svname,stot,\nb:1,x,3,\n"
-    )
+    answer = "# pxname,svname,qcur,stot,bin,\na:80,stub:80,0,12,5,\na:80,BACKEND,0,,5,\n\n# pxname,svname,stot,\nb:1,x,3,\n"
 
     assert counts_of(answer) == {"a:80/stub:80": 12, "b:1/x": 3}
     assert counts_of("No such proxy.\n\n") == {}

@@ -19,17 +19,29 @@ def sections(*servers, name="a:80"):
 TABLE = [
     ("the first real one comes", sections(STUB), sections(STUB, REAL.format(100)), ("a:80/stub",)),
     ("with a reload", {}, sections(STUB, REAL.format(100)), ("a:80/stub",)),
-    ("it is called again", sections(STUB, REAL.format(0)), sections(STUB, REAL.format(100)), ("a:80/stub",)),
+    (
+        "it is called again",
+        sections(STUB, REAL.format(0)),
+        sections(STUB, REAL.format(100)),
+        ("a:80/stub",),
+    ),
     ("it comes, but drains", sections(STUB), sections(STUB, REAL.format(0)), ()),
     ("a second one comes", sections(STUB, OTHER), sections(STUB, OTHER, REAL.format(100)), ()),
     ("a stub comes beside it", sections(OTHER), sections(STUB, OTHER), ()),
     ("it goes", sections(STUB, OTHER), sections(STUB), ()),
     ("there is no stub", sections(), sections(OTHER), ()),
-    ("fallback: open ones stay", sections(STUB), sections(STUB, "server real 10.0.0.2:80 weight 100 check"), ()),
+    (
+        "fallback: open ones stay",
+        sections(STUB),
+        sections(STUB, "server real 10.0.0.2:80 weight 100 check"),
+        (),
+    ),
 ]
 
 
-@pytest.mark.parametrize(("before", "after", "ended"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+@pytest.mark.parametrize(
+    ("before", "after", "ended"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
+)
 def test_connections_to_stubs_end_when_the_first_real_one_can_be_called(before, after, ended):
     assert superseded(before, after) == ended
 

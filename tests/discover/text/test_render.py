@@ -72,12 +72,18 @@ def test_a_tcp_service_is_laid_out():
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"weight": 7}, f"server 000000000001:8000 10.0.0.1:32001 weight 7 check inter 2000ms {CHECK} {TAKES_OVER}"),
+        (
+            {"weight": 7},
+            f"server 000000000001:8000 10.0.0.1:32001 weight 7 check inter 2000ms {CHECK} {TAKES_OVER}",
+        ),
         (
             {"state": "draining"},
             f"server 000000000001:8000 10.0.0.1:32001 weight 0 check inter 2000ms {CHECK} {TAKES_OVER}",
         ),
-        ({"role": "stub"}, f"server 000000000001:8000 10.0.0.1:32001 weight 100 check inter 2000ms {CHECK} backup"),
+        (
+            {"role": "stub"},
+            f"server 000000000001:8000 10.0.0.1:32001 weight 100 check inter 2000ms {CHECK} backup",
+        ),
         ({"check": Check("none")}, "server 000000000001:8000 10.0.0.1:32001 weight 100"),
         (
             {"check": Check(interval_ms=500)},
@@ -104,7 +110,9 @@ def test_what_an_instance_asks_for_is_laid_out(changes, line):
 
 def test_only_idempotent_requests_are_replayed_unless_the_service_says_so():
     by_default = section(config_of(snapshot(instance(1, mode="http"))), "listen whoami:8000")
-    asked_for = section(config_of(snapshot(instance(1, mode="http", retry="all"))), "listen whoami:8000")
+    asked_for = section(
+        config_of(snapshot(instance(1, mode="http", retry="all"))), "listen whoami:8000"
+    )
 
     assert any("disable-l7-retry" in line for line in by_default)
     assert not any("disable-l7-retry" in line for line in asked_for)
@@ -124,7 +132,10 @@ def test_without_a_stats_address_there_is_no_stats_page():
         (MARKER + "{{ listeners[0].nope }}\n", "template t line 3: "),
         (MARKER + "{{ 1 // 0 }}\n", "template t line 3: "),
         (MARKER + "{{ process.user.upper() }}\n", "template t line 3: "),
-        (MARKER + "{{ 'two words' }}\n", "template t line 3: 'two words' has a character that no value may have"),
+        (
+            MARKER + "{{ 'two words' }}\n",
+            "template t line 3: 'two words' has a character that no value may have",
+        ),
         (MARKER + "{{ ().__class__.__mro__ }}\n", "template t line 3: "),
         (MARKER + "{% include '/etc/passwd' %}\n", "template t line 3: "),
         ("global\n", "template t: the marker is missing"),

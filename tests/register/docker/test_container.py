@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import Rejected
-from register.docker.container import Binding, Network, Port, parse_inspect, parse_signal, parse_time
+from register.docker.container import (
+    Binding,
+    Network,
+    Port,
+    parse_inspect,
+    parse_signal,
+    parse_time,
+)
 from tests.parts.containers import INSPECT, recorded, recorded_container
 
 NAMES = sorted(path.stem for path in INSPECT.glob("*.json"))
@@ -30,7 +37,10 @@ def test_what_a_published_container_says() -> None:
     assert container.labels == {"SERVICE_NAME": "whoami"}
     assert container.networks == (Network("bridge", "172.17.0.2"),)
     assert container.exposed == (Port(8000),)
-    assert container.bindings == (Binding(Port(8000), "0.0.0.0", 32768), Binding(Port(8000), "::", 32768))
+    assert container.bindings == (
+        Binding(Port(8000), "0.0.0.0", 32768),
+        Binding(Port(8000), "::", 32768),
+    )
     assert (container.running, container.paused, container.health) == (True, False, None)
 
 
@@ -55,7 +65,12 @@ def test_missing_parts_read_as_empty() -> None:
 
     container = parse_inspect(document)
 
-    assert (container.name, container.image, container.bindings, container.running) == ("a" * 12, "", (), False)
+    assert (container.name, container.image, container.bindings, container.running) == (
+        "a" * 12,
+        "",
+        (),
+        False,
+    )
 
 
 def test_a_hostile_name_is_made_printable() -> None:
@@ -99,7 +114,10 @@ json_values = st.recursive(
 )
 
 
-@given(part=st.sampled_from(["Id", "State", "Config", "NetworkSettings", "HostConfig", "Name"]), value=json_values)
+@given(
+    part=st.sampled_from(["Id", "State", "Config", "NetworkSettings", "HostConfig", "Name"]),
+    value=json_values,
+)
 def test_any_json_is_read_or_rejected(part: str, value: object) -> None:
     document = recorded("bridge_published") | {part: value}
 
@@ -126,8 +144,22 @@ def test_times_are_nanoseconds(text: str, ns: int) -> None:
 @pytest.mark.parametrize(
     ("text", "number"),
     [
-        *[("15", 15), ("SIGTERM", 15), ("term", 15), ("SIGQUIT", 3), ("SIGRTMIN+3", 37), ("RTMAX-1", 63)],
-        *[("", None), ("0", None), ("999", None), ("SIGNOTHING", None), ("_DFL", None), ("9" * 5000, None)],
+        *[
+            ("15", 15),
+            ("SIGTERM", 15),
+            ("term", 15),
+            ("SIGQUIT", 3),
+            ("SIGRTMIN+3", 37),
+            ("RTMAX-1", 63),
+        ],
+        *[
+            ("", None),
+            ("0", None),
+            ("999", None),
+            ("SIGNOTHING", None),
+            ("_DFL", None),
+            ("9" * 5000, None),
+        ],
     ],
 )
 def test_signals_by_name_and_number(text: str, number: int | None) -> None:

@@ -15,7 +15,12 @@ def after(*events: DockerEvent) -> Hints:
 
 
 def test_the_last_time_of_each_signal_is_kept() -> None:
-    hints = after(event("kill", 1, "15"), event("kill", 3, "15"), event("kill", 2, "9"), event("kill", 4, "HUP"))
+    hints = after(
+        event("kill", 1, "15"),
+        event("kill", 3, "15"),
+        event("kill", 2, "9"),
+        event("kill", 4, "HUP"),
+    )
 
     assert hints.of("a").signals == {15: 3, 9: 2, 1: 4}
     assert hints.last_ns == 4
@@ -23,7 +28,11 @@ def test_the_last_time_of_each_signal_is_kept() -> None:
 
 def test_events_that_change_a_container_are_counted() -> None:
     hints = after(
-        event("start"), event("kill", signal="15"), event("rename"), event("die"), event("start", container="b")
+        event("start"),
+        event("kill", signal="15"),
+        event("rename"),
+        event("die"),
+        event("start", container="b"),
     )
 
     assert [hints.of(name).changes for name in "abc"] == [2, 1, 0]
@@ -41,7 +50,10 @@ def test_a_signal_that_cannot_be_read_is_none() -> None:
 
 
 def test_the_oldest_is_forgotten_at_last() -> None:
-    hints = after(*(event("start", container=str(number)) for number in range(KEPT)), event("die", container="0"))
+    hints = after(
+        *(event("start", container=str(number)) for number in range(KEPT)),
+        event("die", container="0"),
+    )
     hints = hints.after(event("start", container="new"))
 
     assert len(hints.by_container) == KEPT

@@ -12,6 +12,8 @@ import charset_normalizer
 
 
 def test_no_tables_of_encodings_and_no_warning_of_that() -> None:
-    done = subprocess.run([sys.executable, "-W", "error", "-c", PROGRAM], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PROGRAM], capture_output=True, text=True, check=False
+    )
 
     assert (done.stdout, done.stderr) == ("docker\n", "")

@@ -40,7 +40,9 @@ INSIDE = Surroundings(ID, True, None, "abababababab")
 
 
 def test_a_containers_own_id_is_told_from_its_mounts() -> None:
-    podman = "1 2 0:1 /x/overlay-containers/" + ID + "/userdata/hostname /etc/hostname rw - tmpfs t rw"
+    podman = (
+        "1 2 0:1 /x/overlay-containers/" + ID + "/userdata/hostname /etc/hostname rw - tmpfs t rw"
+    )
 
     assert own_container(IN_DOCKER) == ID
     assert own_container(podman) == ID
@@ -62,7 +64,9 @@ def test_what_a_process_sees_of_itself(
     machine_id = tmp_path / "machine-id"
     machine_id.write_text("m1\n")
     (tmp_path / "self").mkdir()
-    (tmp_path / "self/mountinfo").write_text(mounts.replace(" /etc/machine-id ro", f" {machine_id} ro"))
+    (tmp_path / "self/mountinfo").write_text(
+        mounts.replace(" /etc/machine-id ro", f" {machine_id} ro")
+    )
 
     around = surroundings(tmp_path, machine_id)
 
@@ -78,7 +82,9 @@ def test_what_a_process_sees_of_itself(
         (None, OUTSIDE, Engine(None, None), "h1"),
     ],
 )
-def test_the_hosts_id(explicit: str | None, around: Surroundings, engine: Engine, expected: str) -> None:
+def test_the_hosts_id(
+    explicit: str | None, around: Surroundings, engine: Engine, expected: str
+) -> None:
     assert host_id(explicit, around, engine) == expected
 
 
@@ -98,7 +104,9 @@ def test_the_address_is_the_one_given_or_the_routes() -> None:
 
 
 def test_a_containers_address_is_not_announced_unasked() -> None:
-    with pytest.raises(WrongSettings, match=r"172\.17\.0\.2, which is container web-1; set HOST_IP"):
+    with pytest.raises(
+        WrongSettings, match=r"172\.17\.0\.2, which is container web-1; set HOST_IP"
+    ):
         host_ip(None, "172.17.0.2", [neighbour()])
 
 

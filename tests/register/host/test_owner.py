@@ -54,7 +54,9 @@ def test_an_owner_survives_the_way_through_etcd() -> None:
     assert decode(encode(bare)) == bare
 
 
-@pytest.mark.parametrize("value", [b"", b"{}", b"[]", b'{"v":2}', b"\xff", encode(MINE).replace(b"10,", b'"x",')])
+@pytest.mark.parametrize(
+    "value", [b"", b"{}", b"[]", b'{"v":2}', b"\xff", encode(MINE).replace(b"10,", b'"x",')]
+)
 def test_a_record_of_another_kind_is_rejected(value: bytes) -> None:
     with pytest.raises(Rejected):
         decode(value)

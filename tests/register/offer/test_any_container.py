@@ -10,19 +10,58 @@ from register.offer.label_values import SETTINGS
 from tests.parts.containers import container
 
 PORTS = st.sampled_from([80, 443, 8000])
-GOOD = ["true", "false", "web", "auto", "8080", "http", "tcp", "stub", "10", "/health", "2s", "random", "cookie", "a,b"]
-BAD = ["", "300", "two words", "a\nb", "${x}", "{{7*7}}", "é", "\x00", "x" * 300, "-", "99999999999", "0"]
+GOOD = [
+    "true",
+    "false",
+    "web",
+    "auto",
+    "8080",
+    "http",
+    "tcp",
+    "stub",
+    "10",
+    "/health",
+    "2s",
+    "random",
+    "cookie",
+    "a,b",
+]
+BAD = [
+    "",
+    "300",
+    "two words",
+    "a\nb",
+    "${x}",
+    "{{7*7}}",
+    "é",
+    "\x00",
+    "x" * 300,
+    "-",
+    "99999999999",
+    "0",
+]
 VALUES = st.sampled_from(GOOD + BAD) | st.text(max_size=20)
 NAMES = st.sampled_from([*SETTINGS, "NAME", "NOTE", "A B"])
-KEYS = st.builds("SERVICE_{}".format, NAMES) | st.builds("SERVICE_{}_{}".format, PORTS, NAMES) | st.text(max_size=12)
+KEYS = (
+    st.builds("SERVICE_{}".format, NAMES)
+    | st.builds("SERVICE_{}_{}".format, PORTS, NAMES)
+    | st.text(max_size=12)
+)
 GIVEN = st.dictionaries(KEYS, VALUES, max_size=6)
 EXPOSED = st.lists(st.builds(Port, PORTS, st.sampled_from(["tcp", "udp"])), max_size=3)
 HOST_IPS = st.sampled_from(["", "0.0.0.0", "::", "127.0.0.1", "192.0.2.7", "fd00::7"])
 BINDINGS = st.lists(
-    st.builds(Binding, st.builds(Port, PORTS, st.sampled_from(["tcp", "udp"])), HOST_IPS, st.integers(1, 65535)),
+    st.builds(
+        Binding,
+        st.builds(Port, PORTS, st.sampled_from(["tcp", "udp"])),
+        HOST_IPS,
+        st.integers(1, 65535),
+    ),
     max_size=4,
 )
-NETWORKS = st.lists(st.builds(Network, st.sampled_from(["bridge", "web"]), st.just("172.18.0.2")), max_size=2)
+NETWORKS = st.lists(
+    st.builds(Network, st.sampled_from(["bridge", "web"]), st.just("172.18.0.2")), max_size=2
+)
 CONTAINERS = st.builds(
     container,
     labels=GIVEN,
@@ -36,7 +75,9 @@ CONTAINERS = st.builds(
     running=st.booleans(),
 )
 POLICIES = st.builds(
-    Policy, st.sampled_from(["10.0.0.1", "127.0.0.1", "fd00::1"]), st.sampled_from(["published", "labelled"])
+    Policy,
+    st.sampled_from(["10.0.0.1", "127.0.0.1", "fd00::1"]),
+    st.sampled_from(["published", "labelled"]),
 )
 
 

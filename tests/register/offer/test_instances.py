@@ -15,7 +15,9 @@ POLICY = Policy("10.0.0.1")
 def offered(policy: Policy = POLICY, **changes: Any) -> dict[str, str]:
     """Return `service: address:port` for what is offered, and `where: CODE` for the rest."""
     offer = instances_of(container(**changes), policy)
-    found = {instance.service: f"{instance.address} {instance.port}" for instance in offer.instances}
+    found = {
+        instance.service: f"{instance.address} {instance.port}" for instance in offer.instances
+    }
     return found | {where: problem.code for where, problem in offer.reasons.items()}
 
 
@@ -26,7 +28,10 @@ def offered(policy: Policy = POLICY, **changes: Any) -> dict[str, str]:
         ("bridge_fixed", {"debian": ("10.0.0.1", 18123, 8000, "ready")}),
         (
             "bridge_several",
-            {"web": ("10.0.0.1", 32770, 8000, "ready"), "debian": ("10.0.0.1", 32769, 9000, "ready")},
+            {
+                "web": ("10.0.0.1", 32770, 8000, "ready"),
+                "debian": ("10.0.0.1", 32769, 9000, "ready"),
+            },
         ),
         ("bridge_unpublished", "NO_PUBLISHED_PORT"),
         ("bridge_loopback", "LOOPBACK_ONLY"),
@@ -51,7 +56,9 @@ def test_recorded_containers(name: str, expected: object) -> None:
         assert offer.instances == ()
         assert [problem.code for problem in offer.reasons.values()] == [expected]
     else:
-        assert {i.service: (i.address, i.port, i.service_port, i.state) for i in offer.instances} == expected
+        assert {
+            i.service: (i.address, i.port, i.service_port, i.state) for i in offer.instances
+        } == expected
 
 
 @pytest.mark.parametrize(
@@ -89,12 +96,32 @@ def test_which_published_address_is_announced(
         ((80,), {}, {"whoami": "80"}),
         ((80, 81), {}, {"whoami-80": "80", "whoami-81": "81"}),
         ((80,), {"SERVICE_NAME": "web"}, {"web": "80"}),
-        ((80, 81), {"SERVICE_NAME": "web"}, {"web-1:80": "AMBIGUOUS_PORT", "web-1:81": "AMBIGUOUS_PORT"}),
+        (
+            (80, 81),
+            {"SERVICE_NAME": "web"},
+            {"web-1:80": "AMBIGUOUS_PORT", "web-1:81": "AMBIGUOUS_PORT"},
+        ),
         ((80, 81), {"SERVICE_80_NAME": "a", "SERVICE_81_NAME": "b"}, {"a": "80", "b": "81"}),
-        ((80, 81), {"SERVICE_NAME": "web", "SERVICE_81_NAME": "admin"}, {"web": "80", "admin": "81"}),
-        ((80, 81), {"SERVICE_NAME": "web", "SERVICE_80_NAME": "web"}, {"web": "80", "web-1:81": "NOT_CHOSEN"}),
-        ((80, 81), {"SERVICE_NAME": "web", "SERVICE_81_IGNORE": "true"}, {"web": "80", "web-1:81": "IGNORED"}),
-        ((80, 81), {"SERVICE_NAME": "web", "SERVICE_80_PORT": "8080"}, {"web": "80", "web-1:81": "NOT_CHOSEN"}),
+        (
+            (80, 81),
+            {"SERVICE_NAME": "web", "SERVICE_81_NAME": "admin"},
+            {"web": "80", "admin": "81"},
+        ),
+        (
+            (80, 81),
+            {"SERVICE_NAME": "web", "SERVICE_80_NAME": "web"},
+            {"web": "80", "web-1:81": "NOT_CHOSEN"},
+        ),
+        (
+            (80, 81),
+            {"SERVICE_NAME": "web", "SERVICE_81_IGNORE": "true"},
+            {"web": "80", "web-1:81": "IGNORED"},
+        ),
+        (
+            (80, 81),
+            {"SERVICE_NAME": "web", "SERVICE_80_PORT": "8080"},
+            {"web": "80", "web-1:81": "NOT_CHOSEN"},
+        ),
         ((80, 81), {"SERVICE_81_NAME": "admin"}, {"whoami": "80", "admin": "81"}),
         ((80,), {"SERVICE_NAME": "My_Web.App/v1"}, {"my-web-app-v1": "80"}),
         ((80,), {"SERVICE_NAME": "-web"}, {"web-1:80": "BAD_NAME"}),
@@ -113,7 +140,9 @@ def test_names(ports: tuple[int, ...], labels: dict[str, str], expected: dict[st
 
 
 def test_an_ambiguous_port_says_the_line_to_add() -> None:
-    offer = instances_of(container(bindings=published(80, 81), labels={"SERVICE_NAME": "web"}), POLICY)
+    offer = instances_of(
+        container(bindings=published(80, 81), labels={"SERVICE_NAME": "web"}), POLICY
+    )
 
     assert offer.reasons["web-1:80"].text == (
         "web-1 offers ports 80, 81 and one SERVICE_NAME: choose with the label SERVICE_80_NAME=web"
@@ -141,7 +170,10 @@ def test_the_name_that_an_image_gives(image: str, expected: str | None) -> None:
     [
         ({"network_mode": "host", "bindings": ()}, {"web-1": "HOST_PORT_UNKNOWN"}),
         ({"labels": {"SERVICE_NETWORK": "front"}}, {"web-1": "HOST_PORT_UNKNOWN"}),
-        ({"labels": {"SERVICE_NETWORK": "front"}, "exposed": (Port(8000),)}, {"web-1:8000": "NO_NETWORK"}),
+        (
+            {"labels": {"SERVICE_NETWORK": "front"}, "exposed": (Port(8000),)},
+            {"web-1:8000": "NO_NETWORK"},
+        ),
         (
             {
                 "labels": {"SERVICE_NETWORK": "front", "SERVICE_9000_NAME": "admin"},
@@ -188,7 +220,9 @@ def test_no_network_lists_those_it_is_on() -> None:
         ({"SERVICE_MODE": "http"}, {}, {"whoami": "10.0.0.1 38000"}),
     ],
 )
-def test_labelled_means_only_those_that_ask(labels: dict[str, str], env: dict[str, str], expected: object) -> None:
+def test_labelled_means_only_those_that_ask(
+    labels: dict[str, str], env: dict[str, str], expected: object
+) -> None:
     assert offered(Policy("10.0.0.1", "labelled"), labels=labels, env=env) == expected
 
 
@@ -237,6 +271,8 @@ def test_a_death_ends_only_the_start_before_it() -> None:
 def test_the_service_port_is_the_containers_own_unless_given() -> None:
     given = [{}, {"SERVICE_PORT": "80"}, {"SERVICE_PORT": "auto"}]
 
-    found = [instances_of(container(labels=labels), POLICY).instances[0].service_port for labels in given]
+    found = [
+        instances_of(container(labels=labels), POLICY).instances[0].service_port for labels in given
+    ]
 
     assert found == [8000, 80, None]

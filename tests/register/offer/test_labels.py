@@ -55,7 +55,9 @@ def said(labels: dict[str, str], env: dict[str, str] | None = None, port: int = 
         ("REGION", "eu-1", "attributes", {"region": "eu-1"}),
     ],
 )
-def test_each_label_container_wide_and_for_one_port(name: str, text: str, field: str, value: object) -> None:
+def test_each_label_container_wide_and_for_one_port(
+    name: str, text: str, field: str, value: object
+) -> None:
     assert getattr(said({f"SERVICE_{name}": text}), field) == value
     assert getattr(said({f"SERVICE_8000_{name}": text}), field) == value
     assert getattr(said({f"SERVICE_9000_{name}": text}), field) == getattr(PortLabels(), field)
@@ -77,7 +79,11 @@ def test_which_one_wins(labels: dict[str, str], env: dict[str, str], weight: int
 
 
 def test_a_tcp_check_of_one_port_beats_an_http_check_of_all() -> None:
-    labels = {"SERVICE_CHECK_HTTP": "/up", "SERVICE_5432_CHECK_TCP": "true", "SERVICE_CHECK_INTERVAL": "5s"}
+    labels = {
+        "SERVICE_CHECK_HTTP": "/up",
+        "SERVICE_5432_CHECK_TCP": "true",
+        "SERVICE_CHECK_INTERVAL": "5s",
+    }
 
     assert said(labels, port=5432).check == Check("tcp", interval_ms=5000)
     assert said(labels, port=8000).check == Check("http", "/up", interval_ms=5000)
@@ -85,7 +91,9 @@ def test_a_tcp_check_of_one_port_beats_an_http_check_of_all() -> None:
 
 def test_virtual_host_is_read_unless_there_are_hosts() -> None:
     assert said({}, {"VIRTUAL_HOST": "a.example"}).hosts == ("a.example",)
-    assert said({"SERVICE_HOSTS": "b.example"}, {"VIRTUAL_HOST": "a.example"}).hosts == ("b.example",)
+    assert said({"SERVICE_HOSTS": "b.example"}, {"VIRTUAL_HOST": "a.example"}).hosts == (
+        "b.example",
+    )
 
 
 def test_who_names_hosts_or_paths_means_http() -> None:
@@ -104,7 +112,12 @@ def test_what_an_http_check_expects_is_published_with_any_check() -> None:
 
 
 def test_what_looks_secret_is_no_attribute() -> None:
-    env = {"SERVICE_DB_PASSWORD": "x", "SERVICE_API_TOKEN": "x", "SERVICE_API_KEY": "x", "SERVICE_KEYSPACE": "k"}
+    env = {
+        "SERVICE_DB_PASSWORD": "x",
+        "SERVICE_API_TOKEN": "x",
+        "SERVICE_API_KEY": "x",
+        "SERVICE_KEYSPACE": "k",
+    }
     env["SERVICE_DB_URL"] = "postgres://app:hunter2@db/x"
 
     assert said({}, env).attributes == {"keyspace": "k"}
@@ -126,29 +139,69 @@ def test_what_is_no_setting_of_ours_never_keeps_a_container_out() -> None:
 @pytest.mark.parametrize(
     ("key", "text", "message"),
     [
-        ("SERVICE_8000_WEIGHT", "300", "SERVICE_8000_WEIGHT of web-1: '300' is not a whole number from 0 to 256"),
-        ("SERVICE_WEIGHT", "-1", "SERVICE_WEIGHT of web-1: '-1' is not a whole number from 0 to 256"),
-        ("SERVICE_WEIGHT", "1" * 200, f"SERVICE_WEIGHT of web-1: '{'1' * 79} is not a whole number from 0 to 256"),
-        ("SERVICE_PORT", "0", "SERVICE_PORT of web-1: '0' is not a whole number from 1 to 65535, or auto"),
+        (
+            "SERVICE_8000_WEIGHT",
+            "300",
+            "SERVICE_8000_WEIGHT of web-1: '300' is not a whole number from 0 to 256",
+        ),
+        (
+            "SERVICE_WEIGHT",
+            "-1",
+            "SERVICE_WEIGHT of web-1: '-1' is not a whole number from 0 to 256",
+        ),
+        (
+            "SERVICE_WEIGHT",
+            "1" * 200,
+            f"SERVICE_WEIGHT of web-1: '{'1' * 79} is not a whole number from 0 to 256",
+        ),
+        (
+            "SERVICE_PORT",
+            "0",
+            "SERVICE_PORT of web-1: '0' is not a whole number from 1 to 65535, or auto",
+        ),
         ("SERVICE_MODE", "udp", "SERVICE_MODE of web-1: 'udp' is not one of tcp, http"),
         ("SERVICE_IGNORE", "maybe", "SERVICE_IGNORE of web-1: 'maybe' is neither true nor false"),
-        ("SERVICE_HOSTS", "a b/c", "SERVICE_HOSTS of web-1: 'b/c' is not a host name, or one with a leading *."),
-        ("VIRTUAL_HOST", "~^x", "VIRTUAL_HOST of web-1: '~^x' is not a host name, or one with a leading *."),
-        ("SERVICE_CHECK_HTTP", "health", "SERVICE_CHECK_HTTP of web-1: 'health' is not a path such as /health"),
+        (
+            "SERVICE_HOSTS",
+            "a b/c",
+            "SERVICE_HOSTS of web-1: 'b/c' is not a host name, or one with a leading *.",
+        ),
+        (
+            "VIRTUAL_HOST",
+            "~^x",
+            "VIRTUAL_HOST of web-1: '~^x' is not a host name, or one with a leading *.",
+        ),
+        (
+            "SERVICE_CHECK_HTTP",
+            "health",
+            "SERVICE_CHECK_HTTP of web-1: 'health' is not a path such as /health",
+        ),
         (
             "SERVICE_STUB_POLICY",
             "share=200%",
             "SERVICE_STUB_POLICY of web-1: 'share=200%' is not supersede, fallback, pin or share=N% "
             "with N from 0 to 100",
         ),
-        ("SERVICE_BALANCE", "hash", "SERVICE_BALANCE of web-1: 'hash' is not hash:<header> with the name of a header"),
+        (
+            "SERVICE_BALANCE",
+            "hash",
+            "SERVICE_BALANCE of web-1: 'hash' is not hash:<header> with the name of a header",
+        ),
         (
             "SERVICE_BALANCE",
             "uri",
             "SERVICE_BALANCE of web-1: 'uri' is not one of roundrobin, leastconn, random, source, hash:<header>",
         ),
-        ("SERVICE_PATH", "api", "SERVICE_PATH of web-1: 'api' is not the beginning of a path, such as /api"),
-        ("SERVICE_CANARY", "a b", "SERVICE_CANARY of web-1: 'a b' is not the name of a header, or name=value"),
+        (
+            "SERVICE_PATH",
+            "api",
+            "SERVICE_PATH of web-1: 'api' is not the beginning of a path, such as /api",
+        ),
+        (
+            "SERVICE_CANARY",
+            "a b",
+            "SERVICE_CANARY of web-1: 'a b' is not the name of a header, or name=value",
+        ),
         (
             "SERVICE_CHECK_STATUS",
             "2xx",
@@ -166,7 +219,9 @@ def test_what_is_no_setting_of_ours_never_keeps_a_container_out() -> None:
         ),
     ],
 )
-def test_a_bad_value_names_container_label_and_what_would_be_right(key: str, text: str, message: str) -> None:
+def test_a_bad_value_names_container_label_and_what_would_be_right(
+    key: str, text: str, message: str
+) -> None:
     with pytest.raises(Rejected) as caught:
         said({key: text})
 
@@ -179,7 +234,9 @@ def test_a_bad_value_refuses_only_its_own_port() -> None:
     offer = instances_of(two, Policy("10.0.0.1"))
 
     assert [instance.service for instance in offer.instances] == ["whoami-80"]
-    assert {where: problem.code for where, problem in offer.reasons.items()} == {"web-1:8000": "BAD_LABEL"}
+    assert {where: problem.code for where, problem in offer.reasons.items()} == {
+        "web-1:8000": "BAD_LABEL"
+    }
 
 
 names = st.sampled_from(
@@ -198,11 +255,17 @@ names = st.sampled_from(
     ]
 )
 keys = st.builds(
-    lambda port, name: f"SERVICE_{port}{name}", st.sampled_from(["", "80_", "8000_", "99999_"]), names | st.text()
+    lambda port, name: f"SERVICE_{port}{name}",
+    st.sampled_from(["", "80_", "8000_", "99999_"]),
+    names | st.text(),
 )
 
 
-@given(labels=st.dictionaries(keys | st.text(), st.text() | st.sampled_from(["web", "auto", "/x"]), max_size=6))
+@given(
+    labels=st.dictionaries(
+        keys | st.text(), st.text() | st.sampled_from(["web", "auto", "/x"]), max_size=6
+    )
+)
 def test_no_label_whatever_makes_it_fail(labels: dict[str, str]) -> None:
     two = container(bindings=published(80, 8000), labels=labels)
 

@@ -19,7 +19,9 @@ def event(action: str, time_ns: int = 2_000_000_000) -> DockerEvent:
     return DockerEvent(ID, action, "15" if action == "kill" else "", time_ns)
 
 
-def asked(offers: Offers, first: Container, hints: Hints | None = None, policy: Policy = POLICY) -> tuple[Offer, Offer]:
+def asked(
+    offers: Offers, first: Container, hints: Hints | None = None, policy: Policy = POLICY
+) -> tuple[Offer, Offer]:
     one, two = offers.of((first, OTHER), hints or Hints(), policy)
     return one, two
 
@@ -35,7 +37,13 @@ def test_what_did_not_change_is_not_worked_out_again() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"name": "web-2"}, {"labels": {"SERVICE_NAME": "x"}}, {"paused": True}, {"bindings": ()}, {"started_ns": 5}],
+    [
+        {"name": "web-2"},
+        {"labels": {"SERVICE_NAME": "x"}},
+        {"paused": True},
+        {"bindings": ()},
+        {"started_ns": 5},
+    ],
 )
 def test_a_changed_container_is_and_the_others_are_not(changes: dict[str, Any]) -> None:
     offers = Offers()
@@ -47,7 +55,9 @@ def test_a_changed_container_is_and_the_others_are_not(changes: dict[str, Any]) 
     assert after[1] is before[1]
 
 
-@pytest.mark.parametrize(("action", "states"), [("kill", ["draining"]), ("die", []), ("rename", ["ready"])])
+@pytest.mark.parametrize(
+    ("action", "states"), [("kill", ["draining"]), ("die", []), ("rename", ["ready"])]
+)
 def test_an_event_counts_at_once(action: str, states: list[str]) -> None:
     offers = Offers()
     asked(offers, container())

@@ -77,7 +77,10 @@ def test_a_container_first_seen_is_trusted_and_a_gone_one_forgotten() -> None:
 
 def feeling(*times: float) -> Life:
     """Return the life of a container that turns sick at the first time, well at the second, and so on."""
-    states = [container(health="unhealthy" if number % 2 == 0 else "healthy") for number in range(len(times))]
+    states = [
+        container(health="unhealthy" if number % 2 == 0 else "healthy")
+        for number in range(len(times))
+    ]
     return seen((0.0, container(health="healthy")), *zip(times, states, strict=True))[ID]
 
 

@@ -82,7 +82,9 @@ class Running:
         assert not self._thread.is_alive()
 
 
-def target(direct: tuple[str, int] | None, announced: tuple[str, int], started_ns: int = 1) -> Target:
+def target(
+    direct: tuple[str, int] | None, announced: tuple[str, int], started_ns: int = 1
+) -> Target:
     return Target(Started("a", started_ns, 80), (direct,) if direct else (), announced)
 
 
@@ -142,7 +144,9 @@ def test_a_program_that_greets_through_the_announced_address_counts_at_once() ->
             assert running.decided.wait(probe.HELD_S)
 
 
-def test_what_cannot_be_seen_is_published_unprobed_after_a_while(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_cannot_be_seen_is_published_unprobed_after_a_while(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with Running(BLIND_S) as running, silent() as address:
         began = time.monotonic()
 
@@ -161,7 +165,11 @@ def test_a_verdict_lives_as_long_as_its_target() -> None:
 
         running.prober.aim((target(address, address, started_ns=2),))
 
-        wait_for(lambda: list(running.prober.verdicts) == [Started("a", 2, 80)], 5, "the verdict of the new start")
+        wait_for(
+            lambda: list(running.prober.verdicts) == [Started("a", 2, 80)],
+            5,
+            "the verdict of the new start",
+        )
 
 
 def test_many_at_once() -> None:

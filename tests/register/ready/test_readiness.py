@@ -37,7 +37,9 @@ def test_a_port_that_nothing_accepted_on_is_not() -> None:
     found = desired([offer()], KEYS, known(), HOST_IP, 0.0)
 
     assert not found.instances
-    assert {where: problem.code for where, problem in found.reasons.items()} == {"web-1:8000": "NOT_LISTENING"}
+    assert {where: problem.code for where, problem in found.reasons.items()} == {
+        "web-1:8000": "NOT_LISTENING"
+    }
 
 
 def test_a_verdict_holds_for_one_start_only() -> None:
@@ -63,7 +65,10 @@ def test_what_docker_judges_needs_no_probe(changes: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("changes", "direct"),
     [
-        ({"networks": (Network("a", "172.17.0.2", "fd00::2"),)}, (("172.17.0.2", 8000), ("fd00::2", 8000))),
+        (
+            {"networks": (Network("a", "172.17.0.2", "fd00::2"),)},
+            (("172.17.0.2", 8000), ("fd00::2", 8000)),
+        ),
         ({}, ()),
     ],
 )
@@ -76,13 +81,17 @@ def test_what_is_probed(changes: dict[str, Any], direct: tuple[tuple[str, int], 
 def test_on_the_hosts_network_the_host_is_asked() -> None:
     labels = {"SERVICE_8000_NAME": "web"}
 
-    found = desired([offer(network_mode="host", bindings=(), labels=labels)], KEYS, known(), HOST_IP, 0.0)
+    found = desired(
+        [offer(network_mode="host", bindings=(), labels=labels)], KEYS, known(), HOST_IP, 0.0
+    )
 
     assert found.targets == (Target(STARTED, ((HOST_IP, 8000),), (HOST_IP, 8000)),)
 
 
 def test_a_crash_loop_is_neither_published_nor_probed_until_it_is_up_for_a_while() -> None:
-    lives = followed(followed({}, [container()], 0.0), [container(restart_count=3, started_ns=5)], 1.0)
+    lives = followed(
+        followed({}, [container()], 0.0), [container(restart_count=3, started_ns=5)], 1.0
+    )
     looping = offer(restart_count=3, started_ns=5, health="healthy")
 
     now = desired([looping], KEYS, known(lives=lives), HOST_IP, 2.0)
@@ -137,7 +146,13 @@ def test_a_published_port_is_not_taken_over_by_a_guess_on_the_hosts_network() ->
     published = offer(health="healthy")
     labels = {"SERVICE_38000_NAME": "other"}
     other = container(
-        id="aa" * 32, name="x", network_mode="host", bindings=(), labels=labels, health="healthy", started_ns=1
+        id="aa" * 32,
+        name="x",
+        network_mode="host",
+        bindings=(),
+        labels=labels,
+        health="healthy",
+        started_ns=1,
     )
     guess = instances_of(other, Policy(HOST_IP))
     lives = followed({}, [container(), other], 0.0)

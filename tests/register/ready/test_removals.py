@@ -9,7 +9,16 @@ KEYS = [f"k{number}" for number in range(10)]
 
 @pytest.mark.parametrize(
     ("missing", "published", "held"),
-    [(0, 10, 0), (3, 3, 0), (3, 10, 0), (4, 10, 0), (5, 10, 0), (6, 10, 6), (4, 4, 4), (10, 10, 10)],
+    [
+        (0, 10, 0),
+        (3, 3, 0),
+        (3, 10, 0),
+        (4, 10, 0),
+        (5, 10, 0),
+        (6, 10, 6),
+        (4, 4, 4),
+        (10, 10, 10),
+    ],
 )
 def test_more_than_three_and_more_than_half(missing: int, published: int, held: int) -> None:
     assert len(held_back(Held(), KEYS[:missing], published, 100.0).keys) == held

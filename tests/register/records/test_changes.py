@@ -18,12 +18,18 @@ def key(container: str = "a", port: int = 80, service: str = "web") -> str:
 
 
 def test_what_is_new_changed_or_gone() -> None:
-    published = {key("a"): entry(key("a")), key("b"): entry(key("b")), key("c"): entry(key("c"), revision=9)}
+    published = {
+        key("a"): entry(key("a")),
+        key("b"): entry(key("b")),
+        key("c"): entry(key("c"), revision=9),
+    }
     desired = {key("a"): b"1", key("b"): b"2", key("d"): b"3"}
 
     changes = diff(published, desired, LEASE)
 
-    assert changes == Changes((Put(key("b"), b"2", 5), Put(key("d"), b"3", 0)), (Delete(key("c"), 9),))
+    assert changes == Changes(
+        (Put(key("b"), b"2", 5), Put(key("d"), b"3", 0)), (Delete(key("c"), 9),)
+    )
 
 
 def test_a_key_under_another_lease_is_put_again() -> None:

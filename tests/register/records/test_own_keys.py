@@ -16,7 +16,9 @@ def own_keys(*, listed: int = 10, writes: tuple[int, ...] = ()) -> OwnKeys:
     revisions = iter(writes)
     entry = Entry(KEY, b"{}", 5, 5, 7)
     store = SimpleNamespace(
-        list=lambda root: Listing(1, listed, (entry,)), write=lambda *_, **__: next(revisions), close=lambda: None
+        list=lambda root: Listing(1, listed, (entry,)),
+        write=lambda *_, **__: next(revisions),
+        close=lambda: None,
     )
     keys = OwnKeys(store)  # type: ignore[arg-type]
     keys.known(ROOT)

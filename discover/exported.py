@@ -19,10 +19,18 @@ def listing_of(text: str) -> Listing:
         entries = tuple(map(_entry, found))
         return Listing(int(header.get("cluster_id", 0)), int(header["revision"]), entries)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        raise Rejected(f"is not what `etcdctl get --prefix /services -w json` prints: {error!r:.80}") from error
+        raise Rejected(
+            f"is not what `etcdctl get --prefix /services -w json` prints: {error!r:.80}"
+        ) from error
 
 
 def _entry(found: dict[str, Any]) -> Entry:
     key = base64.b64decode(found["key"], validate=True).decode()
     value = base64.b64decode(found.get("value", ""), validate=True)
-    return Entry(key, value, int(found["create_revision"]), int(found["mod_revision"]), int(found.get("lease", 0)))
+    return Entry(
+        key,
+        value,
+        int(found["create_revision"]),
+        int(found["mod_revision"]),
+        int(found.get("lease", 0)),
+    )
