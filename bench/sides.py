@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench.bare import BACKEND, CONFIG
@@ -67,9 +68,7 @@ def arena() -> Iterator[Arena]:
         first.start()
         with bare_loop(pair, label, f"{gateway()}:{first.host_port()}"):
             for side in (tandem, bare):
-                wait_for(
-                    lambda side=side: call(side.address, side.port), 20, f"{side.name} answers"
-                )  # type: ignore[misc]
+                wait_for(partial(call, side.address, side.port), 20, f"{side.name} answers")
             yield Arena((tandem, bare), stamps, pair, maker)
 
 

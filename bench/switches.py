@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -225,9 +226,8 @@ def world(modes: tuple[str, ...] = tuple(PORTS)) -> Iterator[World]:
         everyone = (*kinds[0].values(), *kinds[1].values())
         # All listen before any client connects: a reload is another subject.
         for service in everyone:
-            wait_for(
-                lambda one=service: pair.get(one.port).status == 200, 20, f"{service.port} answers"
-            )  # type: ignore[misc]
+            get = partial(pair.get, service.port)
+            wait_for(lambda get=get: get().status == 200, 20, f"{service.port} answers")  # type: ignore[misc]
         for service in kinds[0].values():
             stack.enter_context(service.client)
         yield World(pair, *kinds, metric(pair, "tandem_discover_reloads_total"))

@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -126,9 +127,8 @@ class Cluster:
     def wait(self, within_s: float = START_S) -> None:
         """Return when each member answers by itself that it is healthy."""
         for member in self.members:
-            wait_for(
-                lambda one=member: self.answers(one), within_s, f"etcd member {member.name} answers"
-            )  # type: ignore[misc]
+            answers = partial(self.answers, member)
+            wait_for(answers, within_s, f"etcd member {member.name} answers")
 
     def answers(self, member: Member) -> bool:
         """Whether a member can read what a quorum agrees on."""

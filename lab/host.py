@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +78,8 @@ class Host:
     def wait(self, within_s: float = READY_S) -> None:
         """Return when both say that they are ready."""
         for port in (REGISTER_PORT, DISCOVER_PORT):
-            wait_for(
-                lambda at=port: self.is_ready(at), within_s, f"{self.name}: /readyz of port {port}"
-            )  # type: ignore[misc]
+            is_ready = partial(self.is_ready, port)
+            wait_for(is_ready, within_s, f"{self.name}: /readyz of port {port}")
 
     def is_ready(self, port: int) -> bool:
         """Whether docker-register (9301) or docker-discover (9302) says so. Raises OSError."""
