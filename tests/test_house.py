@@ -317,7 +317,7 @@ def test_nothing_depends_on_one_machine() -> None:
 
 def _is_ours(path: Path) -> bool:
     unread = (
-        {"wheels", "__pycache__"} & set(path.parts)
+        {"wheels", "__pycache__", ".git"} & set(path.parts)
         or path.suffix == ".lock"
         or path == Path(__file__)
     )
