@@ -10,7 +10,7 @@ from catalog.entries import Delete, Put
 from catalog.record import Check, Instance, encode
 from catalog.store import Store
 from discover.model.config import name_of
-from tests.contract.test_faults_floods import key, put_all
+from tests.contract.faults.test_floods import key, put_all
 from tests.parts.discover import Discover
 from tests.parts.etcd import Etcd
 from tests.parts.records import instance

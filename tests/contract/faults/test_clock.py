@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.test_register import serve
+from tests.contract.register.test_lifecycle import serve
 from tests.parts.engine import Engine
 from tests.parts.etcd import Etcd
 from tests.parts.register import Catalog, Register

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.test_preview import asked
+from tests.contract.discover.test_commands import asked
 from tests.parts.records import entry, instance
 
 EXTENDS = '{% extends "haproxy.cfg.j2" %}\n'

@@ -6,8 +6,8 @@ import socket
 import time
 from pathlib import Path
 
-from tests.contract.test_discover import local
-from tests.contract.test_register import serve
+from tests.contract.discover.test_lifecycle import local
+from tests.contract.register.test_lifecycle import serve
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, publish
 from tests.parts.engine import Engine, Pair

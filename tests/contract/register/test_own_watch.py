@@ -11,7 +11,7 @@ import pytest
 
 from catalog.keys import hosts_root
 from catalog.store import Store
-from tests.contract.test_faults_register import scripted
+from tests.contract.faults.test_host import scripted
 from tests.parts.docker_proxy import scripted_engine
 from tests.parts.etcd import Etcd
 from tests.parts.herd import Herd

@@ -12,7 +12,7 @@ import pytest
 from catalog.keys import identity, key_of
 from catalog.record import Check, Instance, encode
 from catalog.store import CHANGES_MAX, Put, Store
-from tests.contract.test_register import serve
+from tests.contract.register.test_lifecycle import serve
 from tests.parts.discover import Discover
 from tests.parts.engine import Engine
 from tests.parts.etcd import Etcd

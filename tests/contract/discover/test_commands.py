@@ -11,7 +11,7 @@ from tests.parts.etcd import Etcd
 from tests.parts.ports import free_port
 from tests.parts.records import instance
 
-TEMPLATE = Path(__file__).parent.parent.parent / "templates" / "haproxy.cfg.j2"
+TEMPLATE = Path(__file__).parents[3] / "templates" / "haproxy.cfg.j2"
 
 
 def asked(*flags: str) -> subprocess.CompletedProcess[str]:

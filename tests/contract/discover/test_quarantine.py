@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.test_discover import local
-from tests.contract.test_faults_floods import applied
-from tests.contract.test_faults_haproxy import Stub, answers
+from tests.contract.discover.test_lifecycle import local
+from tests.contract.faults.test_floods import applied
+from tests.contract.faults.test_haproxy import Stub, answers
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, publish, withdraw
 from tests.parts.etcd import Etcd

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from register.ready.removals import SECOND_LOOK_S
-from tests.contract.test_faults_register_process import post
-from tests.contract.test_register import LIST, Changes, inspected, serve
+from tests.contract.faults.test_process import post
+from tests.contract.register.test_lifecycle import LIST, Changes, inspected, serve
 from tests.parts.docker_proxy import docker_proxy, scripted_engine
 from tests.parts.engine import Container, Engine
 from tests.parts.etcd import Etcd
@@ -261,7 +261,7 @@ def test_twenty_kills_change_nothing(
 def test_keys_deleted_behind_its_back_are_back_within_a_second(
     etcd: Etcd, catalog: Catalog, tmp_path: Path
 ) -> None:
-    """Row 23: all at once, with the defaults; test_faults_register_own_watch.py has the other ways."""
+    """Row 23: all at once, with the defaults; tests/contract/register/test_own_watch.py has the other ways."""
     with (
         scripted_engine(scripted()) as docker_host,
         Register(tmp_path, etcd, wait=False, DOCKER_HOST=docker_host, TTL="15"),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.contract.test_preview import asked
+from tests.contract.discover.test_commands import asked
 from tests.parts.backend import backend
 from tests.parts.discover import publish, withdraw
 from tests.parts.door import Door, opened, web

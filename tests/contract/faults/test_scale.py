@@ -5,7 +5,7 @@ from pathlib import Path
 
 from catalog.record import Check, encode
 from catalog.store import Store
-from tests.contract.test_faults_floods import key, put_all
+from tests.contract.faults.test_floods import key, put_all
 from tests.parts.backend import backend
 from tests.parts.discover import Discover
 from tests.parts.etcd import Etcd

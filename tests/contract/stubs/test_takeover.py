@@ -2,7 +2,7 @@
 
 from http.client import HTTPConnection, RemoteDisconnected
 
-from tests.contract.test_choosing import Line, backends, echo, local
+from tests.contract.haproxy.test_choosing import Line, backends, echo, local
 from tests.parts.discover import Discover, publish, withdraw
 from tests.parts.etcd import Etcd
 from tests.parts.haproxy import get

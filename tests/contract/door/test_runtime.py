@@ -14,7 +14,7 @@ import pytest
 
 from catalog.record import Check, encode
 from catalog.store import Store
-from tests.contract.test_faults_floods import key, put_all
+from tests.contract.faults.test_floods import key, put_all
 from tests.parts.backend import backend
 from tests.parts.discover import publish, withdraw
 from tests.parts.door import Door, opened, web

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.test_register import LIST, Changes, inspected
+from tests.contract.register.test_lifecycle import LIST, Changes, inspected
 from tests.parts.docker_proxy import scripted_engine
 from tests.parts.etcd import Etcd
 from tests.parts.register import PREFIX, Catalog, Register

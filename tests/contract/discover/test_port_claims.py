@@ -21,7 +21,7 @@ from discover.model.config import Bind
 from discover.snapshot.port_claimer import claim
 from discover.snapshot.port_claims import PortRange, Wanted, choose
 from discover.snapshot.snapshot import Snapshot, snapshot_of
-from tests.contract.test_store_access import ROOT
+from tests.contract.store.test_access import ROOT
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, publish, withdraw
 from tests.parts.etcd import Etcd

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.contract.test_discover import local
+from tests.contract.discover.test_lifecycle import local
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, publish
 from tests.parts.etcd import Etcd

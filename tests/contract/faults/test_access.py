@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.test_store_access import ROOT, invalidate_tokens
+from tests.contract.store.test_access import ROOT, invalidate_tokens
 from tests.parts.discover import Discover
 from tests.parts.etcd import Etcd
 from tests.parts.haproxy import get

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.test_register import IMAGE, LIST, inspected, lists, serve
+from tests.contract.register.test_lifecycle import IMAGE, LIST, inspected, lists, serve
 from tests.parts.docker_proxy import SOCKET, scripted_engine
 from tests.parts.engine import LABEL, Engine
 from tests.parts.etcd import Etcd
