@@ -14,9 +14,10 @@ from catalog.errors import Rejected
 from discover.apply.applier import Applier
 from discover.apply.quarantine import Blame, Quarantine, blamed, culprit
 from discover.haproxy.process import Refusal
-from discover.model.config import Listener, ProxyConfig, because
+from discover.model.config import Listener, ProxyConfig
 from discover.operator.snippets import Inserted, Snippets
 from discover.operator.templates import Templates
+from discover.reasons import because
 from discover.text.render import Layout, Unlaid
 from discover.text.sample import sample
 from sidecar.problems import Problem

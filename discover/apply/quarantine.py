@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
-from discover.model.config import Listener, ProxyConfig, Server, because
+from discover.model.config import Listener, ProxyConfig, Server
+from discover.reasons import because
 from discover.text.sections import SECTIONS
 from sidecar.problems import Problem
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from discover.model.check_interval import INTERVAL_MS, interval_ms
-from discover.model.config import Bind, Door, Listener, Policy, Process, ProxyConfig, Site, because
+from discover.model.config import Bind, Door, Listener, Policy, Process, ProxyConfig, Site
 from discover.model.http_routes import NO_PORT, Place, Wished, granted, url_of
 from discover.model.listener import group_of, listener_of, odd_in
 from discover.model.ownership import NOTHING, OLDEST, Listening, Ownership, Problems, Services
+from discover.reasons import because
 from discover.snapshot.port_claims import Claimed
 from discover.snapshot.snapshot import Service, Snapshot
 from sidecar.problems import Problem

@@ -3,39 +3,11 @@
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
-from typing import Literal, get_args
 
 from catalog.record import Balance, Check, Mode, Retry, Sticky
-from sidecar.problems import Problem
 
 OPEN_MARKER = "0" * 12  # stands in a text for the marker that it will have
 MAP_NAME = "door-{}.map"  # of the file with the door's map, by the marker of the text that uses it
-
-# Why something is left out: docs/reasons.md explains each.
-Code = Literal[
-    "BAD_RECORD",
-    "OUTSIDE_REFUSED",
-    "NO_SERVICE_PORT",
-    "ADDRESS_REUSED",
-    "OWN_ADDRESS",
-    "PORT_CLAIMED",
-    "PORT_RESERVED",
-    "PORT_IN_USE",
-    "HOST_CLAIMED",
-    "HOSTS_NEED_HTTP",
-    "MODE_DIFFERS",
-    "NO_EFFECT",
-    "NO_DOOR",
-    "TEMPLATE_REFUSED",
-    "CONFIGURATION_REFUSED",
-    "QUARANTINED",
-]
-CODES: tuple[Code, ...] = get_args(Code)
-
-
-def because(code: Code, text: str) -> Problem:
-    """Return why something is left out."""
-    return Problem(code, text)
 
 
 class Verbatim(str):

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from catalog.record import Instance
-from discover.model.config import Door, ProxyConfig, because
+from discover.model.config import Door, ProxyConfig
 from discover.model.ownership import Problems
+from discover.reasons import because
 from discover.snapshot.snapshot import Record, Service
 from sidecar.problems import Problem
 

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from catalog.record import Balance, Check, Instance, Sticky
-from discover.model.config import Bind, Header, Listener, Site, because, behind_door, name_of
+from discover.model.config import Bind, Header, Listener, Site, behind_door, name_of
 from discover.model.grpc_check import asked
 from discover.model.http_routes import NO_PORT
 from discover.model.ownership import OLDEST, Problems
 from discover.model.servers import servers_of, stub_policy
+from discover.reasons import because
 from discover.snapshot.snapshot import Record, Service
 from sidecar.problems import Problem
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from discover.model.config import Bind, because
+from discover.model.config import Bind
+from discover.reasons import because
 from discover.snapshot.snapshot import Claim, Record, Service
 from sidecar.problems import Problem
 

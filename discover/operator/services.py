@@ -14,7 +14,6 @@ from catalog.errors import Rejected
 from catalog.keys import InstanceKey
 from catalog.record import Instance
 from catalog.rules import SERVICE_NAME, matches
-from discover.model.config import because
 from discover.model.ownership import OLDEST
 from discover.operator.services_words import (
     ADDRESS,
@@ -29,6 +28,7 @@ from discover.operator.services_words import (
     said,
     wrong,
 )
+from discover.reasons import because
 from discover.snapshot.snapshot import Record, Service, Snapshot
 from sidecar.problems import Problem
 

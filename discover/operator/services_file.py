@@ -12,7 +12,6 @@ from pathlib import Path
 
 from catalog.errors import Rejected, Unavailable
 from catalog.record import decode, encode
-from discover.model.config import because
 from discover.operator.file_watch import FileWatch
 from discover.operator.services import (
     PLACE,
@@ -22,6 +21,7 @@ from discover.operator.services import (
     services_of,
     with_last_good,
 )
+from discover.reasons import because
 from discover.snapshot.snapshot import Service, Snapshot
 from sidecar.actors import Actor
 from sidecar.atomic_files import read, write
