@@ -43,10 +43,10 @@ def start(register: Register, fault: str, log: Path) -> subprocess.Popen[bytes]:
 @pytest.mark.parametrize(
     "fault",
     [
-        "import register.lease as m; m.LeaseKeeper._keep = lambda *_: 1 / 0",
+        "import register.host.lease as m; m.LeaseKeeper._keep = lambda *_: 1 / 0",
         "import register.publisher as m; m.Publisher._publish = lambda *_: 1 / 0",
-        "import register.events as m; m.EventReader._session = lambda *_: 1 / 0",
-        "import register.probe as m; m.Prober._retarget = lambda *_: 1 / 0",
+        "import register.docker.events as m; m.EventReader._session = lambda *_: 1 / 0",
+        "import register.ready.probe as m; m.Prober._retarget = lambda *_: 1 / 0",
         "import sidecar.watchdog as m; m.Watch.look = lambda *_: 1 / 0",
     ],
     ids=["lease", "publisher", "events", "probe", "watchdog"],
@@ -67,9 +67,7 @@ def test_a_thread_that_dies_ends_the_process(etcd: Etcd, tmp_path: Path, fault: 
 
 
 def test_a_reader_that_hangs_ends_the_process(engine: Engine, etcd: Etcd, tmp_path: Path) -> None:
-    fault = (
-        "import threading, register.hints as m; m.Hints.after = lambda *_: threading.Event().wait()"
-    )
+    fault = "import threading, register.docker.hints as m; m.Hints.after = lambda *_: threading.Event().wait()"
     register = Register(tmp_path, etcd, wait=False)
     process = start(register, fault, tmp_path / "log")
     try:
@@ -95,7 +93,7 @@ def test_a_round_may_take_longer_than_a_call(etcd: Etcd, tmp_path: Path) -> None
     }
     answers[LIST] = (200, json.dumps([{"Id": each["Id"]} for each in containers]).encode())
     fault = (
-        "import time, register.__main__ as m, register.lease as n, register.publisher as p;"
+        "import time, register.__main__ as m, register.host.lease as n, register.publisher as p;"
         "from register.docker.source import DockerSource as d;"
         "m.TURNED_WITHIN_S, n.TURNED_WITHIN_S, p.TURN_S, p.INSPECT_ALL_S, real = 2, 4, 1, 1, d._inspect;"
         "d._inspect = lambda *a: (time.sleep(0.5), real(*a))"
