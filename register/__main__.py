@@ -12,7 +12,6 @@ from register import commands as planned
 from register.docker.events import LOOP, STUCK_S, EventReader
 from register.docker.source import DockerSource
 from register.host.host import (
-    Host,
     Surroundings,
     host_id,
     host_ip,
@@ -27,7 +26,7 @@ from register.host.owner import Owner, Verdict, judge
 from register.publisher import WATCHED, Around, Publisher, Rules
 from register.ready.probe import Prober
 from register.records.own_keys import OwnKeys
-from register.records.standing import Standing
+from register.records.standing import Host, Standing
 from register.report import Telling
 from register.settings import RegisterSettings, settings_of
 from sidecar import health, log, program

@@ -13,9 +13,9 @@ from catalog.keys import DrainedKey, OwnerKey, instances_root, key_of
 from catalog.store import Store
 from register.docker.source import DockerSource, Engine
 from register.host.drain import Drain, Plan, undrain
-from register.host.host import Host, Surroundings, host_id, this_life
+from register.host.host import Surroundings, host_id, this_life
 from register.host.owner import Owner
-from register.records.standing import Asked
+from register.records.standing import Asked, Host
 from register.settings import RegisterSettings
 from sidecar.options import WrongSettings
 from sidecar.retry import keep_running

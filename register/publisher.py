@@ -12,7 +12,6 @@ from register.docker.events import EventReader
 from register.docker.hints import Hints
 from register.docker.source import DockerSource, Seen
 from register.host.drain import set_aside
-from register.host.host import Host
 from register.host.lease import LISTED_WITHIN_S
 from register.offer.instances import Policy, Register
 from register.offer.offers import Offers
@@ -23,7 +22,7 @@ from register.ready.readiness import Desired, Keys, Known, Started, desired, pro
 from register.ready.removals import Held, held_back
 from register.records.changes import Change, Changes, batches, diff
 from register.records.own_keys import OwnKeys, instances_in
-from register.records.standing import Claim, Standing
+from register.records.standing import Claim, Host, Standing
 from register.report import Telling
 from sidecar.actors import Actor
 from sidecar.retry import jitter, keep_running

@@ -51,8 +51,6 @@ FOR_ALL = {"reasons"}
 NOT_YET = {
     ("discover.stubs.calls", "discover.apply.runtime"),
     ("discover.operator.templates", "discover.settings"),
-    ("register.docker.source", "register.offer.instances"),
-    ("register.records.standing", "register.host.host"),
     ("register.host.lease", "register.pace"),
 }
 # Each outside library is imported where this says, and nowhere else.

@@ -1,10 +1,11 @@
 """What Docker's events say and its lists do not: a stop signal was sent, a container died, look again. No I/O."""
 
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from register.docker.container import parse_signal
+from register.docker.container import Container, parse_signal
 
 KEPT = 4096  # containers that events spoke of; more than any engine runs, and no reason to grow for ever
 _DEATHS = ("die", "destroy")
@@ -68,3 +69,14 @@ class Hints:
         if len(hints) > KEPT:
             del hints[next(iter(hints))]
         return Hints(MappingProxyType(hints), max(self.last_ns, event.time_ns))
+
+
+def is_asked_to_stop(container: Container, hint: Hint) -> bool:
+    """Whether the container's stop signal, or SIGKILL, was sent since it started."""
+    ending = (container.stop_signal, signal.SIGKILL)
+    return any(hint.signals.get(number, 0) > container.started_ns for number in ending)
+
+
+def has_ended(container: Container, hint: Hint) -> bool:
+    """Whether this start of the container has ended, whatever a list of that moment says."""
+    return hint.died_ns > container.started_ns

@@ -14,9 +14,8 @@ from typing import Any, TypeVar
 
 from catalog.errors import Rejected, Unavailable
 from register.docker.container import Container, Neighbour, parse_inspect, parse_row
-from register.docker.hints import DockerEvent, Hints
+from register.docker.hints import DockerEvent, Hints, has_ended
 from register.docker.library import CancellableStream, docker, kwargs_from_env
-from register.offer.instances import is_over
 from register.reasons import because
 from sidecar.problems import Problem
 
@@ -98,7 +97,7 @@ class DockerSource:
             if (
                 everything
                 or known is None
-                or (known.form != form and not is_over(known.container, hints.of(id_)))
+                or (known.form != form and not has_ended(known.container, hints.of(id_)))
             ):
                 self._inspect(id_, form, refused)
                 turned()

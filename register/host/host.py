@@ -14,6 +14,7 @@ from catalog.keys import HOST_ID
 from register.docker.container import Neighbour
 from register.docker.source import Engine
 from register.host.owner import Owner, Signs
+from register.records.standing import Host
 from sidecar.options import WrongSettings
 
 PROC = Path("/proc")
@@ -22,15 +23,6 @@ MACHINE_ID = Path(
 )  # machine-id(5): 32 hexadecimal digits, the same for the life of an installation
 # Docker mounts these from the container's own directory; podman puts one directory more between.
 _OWN = re.compile(r"containers/([0-9a-f]{64})/(?:userdata/)?(?:hostname|hosts|resolv\.conf)")
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """This host, for as long as the process lives."""
-
-    id: str
-    ip: str
-    engine: str | None
 
 
 @dataclass(frozen=True, slots=True)

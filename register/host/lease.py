@@ -13,10 +13,9 @@ from catalog.keys import DrainedKey, OwnerKey, key_of
 from catalog.store import Store
 from register.host.claiming import take
 from register.host.drain import Drain, Plan, undrain, why_drained
-from register.host.host import Host
 from register.host.owner import WAITING, Owner, Verdict, decode
 from register.pace import Pace
-from register.records.standing import Asked, Claim, Standing
+from register.records.standing import Asked, Claim, Host, Standing
 from sidecar.actors import Actor
 from sidecar.health import Health
 from sidecar.log import Details

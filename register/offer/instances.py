@@ -7,7 +7,6 @@ from typing import Literal
 from catalog.errors import Rejected
 from catalog.record import Instance, State
 from register.docker.container import Container
-from register.docker.hints import Hint
 from register.offer.addresses import Endpoint, candidates, endpoint, why_none
 from register.offer.labels import Labels, PortLabels, labels_of, read
 from register.offer.naming import names_of
@@ -63,18 +62,6 @@ def instances_of(container: Container, policy: Policy, *, stopping: bool = False
         tuple(outcome for outcome in outcomes.values() if isinstance(outcome, Instance)),
         udp | {f"{container.name}:{n}": o for n, o in outcomes.items() if isinstance(o, Problem)},
     )
-
-
-def is_asked_to_stop(container: Container, hint: Hint) -> bool:
-    """Whether the stop signal, or 9, was sent since the container started."""
-    return any(
-        hint.signals.get(number, 0) > container.started_ns for number in (container.stop_signal, 9)
-    )
-
-
-def is_over(container: Container, hint: Hint) -> bool:
-    """Whether this very start of the container has ended, whatever a list of that moment says."""
-    return hint.died_ns > container.started_ns
 
 
 def _not_at_all(container: Container) -> Problem | None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from catalog.record import Instance, encode
 from register.docker.container import Container
-from register.docker.hints import Hint, Hints
-from register.offer.instances import Offer, Policy, instances_of, is_asked_to_stop, is_over
+from register.docker.hints import Hint, Hints, has_ended, is_asked_to_stop
+from register.offer.instances import Offer, Policy, instances_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,6 @@ class Offers:
 
 
 def _offer(container: Container, hint: Hint, policy: Policy) -> Offer:
-    if is_over(container, hint):
+    if has_ended(container, hint):
         container = replace(container, running=False)
     return instances_of(container, policy, stopping=is_asked_to_stop(container, hint))

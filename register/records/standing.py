@@ -4,9 +4,16 @@ import time
 from dataclasses import dataclass, field
 from typing import Literal
 
-from register.host.host import Host
-
 Asked = Literal["drain", "undrain"]  # of a registrar, about its whole host
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """This host, for as long as the process lives."""
+
+    id: str
+    ip: str
+    engine: str | None
 
 
 @dataclass(frozen=True, slots=True)

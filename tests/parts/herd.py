@@ -10,14 +10,14 @@ from register.docker.container import parse_inspect
 from register.docker.events import EventReader
 from register.docker.hints import Hints
 from register.docker.source import DockerSource, Seen
-from register.host.host import Host, Surroundings, this_life
+from register.host.host import Surroundings, this_life
 from register.host.lease import KEEPALIVES_PER_TTL, LeaseKeeper, Registrar
 from register.host.own_watch import OwnWatch
 from register.publisher import WATCHED, Around, Publisher, Rules
 from register.ready.probe import Prober
 from register.ready.readiness import Target
 from register.records.own_keys import OwnKeys
-from register.records.standing import Standing
+from register.records.standing import Host, Standing
 from register.report import Telling
 from sidecar.health import Health
 from sidecar.metrics import Metrics

@@ -1,6 +1,16 @@
 """What events leave behind."""
 
-from register.docker.hints import KEPT, DockerEvent, Hint, Hints
+import pytest
+
+from register.docker.hints import (
+    KEPT,
+    DockerEvent,
+    Hint,
+    Hints,
+    has_ended,
+    is_asked_to_stop,
+)
+from tests.parts.containers import container
 
 
 def event(action: str, time_ns: int = 1, signal: str = "", container: str = "a") -> DockerEvent:
@@ -59,3 +69,29 @@ def test_the_oldest_is_forgotten_at_last() -> None:
     assert len(hints.by_container) == KEPT
     assert hints.of("0").died_ns
     assert hints.of("1") == Hint()
+
+
+@pytest.mark.parametrize(
+    ("signals", "expected"),
+    [
+        ({}, False),
+        ({15: 2_000_000_000}, True),
+        ({15: 500_000_000}, False),  # of an earlier start
+        ({9: 2_000_000_000}, True),
+        ({1: 2_000_000_000}, False),  # a reload of its configuration
+        ({3: 2_000_000_000}, False),
+    ],
+)
+def test_who_is_asked_to_stop(signals: dict[int, int], expected: bool) -> None:
+    assert is_asked_to_stop(container(), Hint(signals=signals)) is expected
+
+
+def test_the_stop_signal_is_the_containers_own() -> None:
+    assert is_asked_to_stop(container(stop_signal=3), Hint(signals={3: 2_000_000_000}))
+    assert not is_asked_to_stop(container(stop_signal=3), Hint(signals={15: 2_000_000_000}))
+
+
+def test_a_death_ends_only_the_start_before_it() -> None:
+    assert has_ended(container(), Hint(died_ns=2_000_000_000))
+    assert not has_ended(container(), Hint(died_ns=500_000_000))
+    assert not has_ended(container(), Hint())

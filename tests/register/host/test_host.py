@@ -11,7 +11,6 @@ from catalog.errors import Unavailable
 from register.docker.container import Neighbour
 from register.docker.source import Engine
 from register.host.host import (
-    Host,
     Surroundings,
     host_id,
     host_ip,
@@ -21,6 +20,7 @@ from register.host.host import (
     surroundings,
     this_life,
 )
+from register.records.standing import Host
 from sidecar.options import WrongSettings
 
 ID = "ab" * 32

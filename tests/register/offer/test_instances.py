@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from register.docker.container import Binding, Network, Port
-from register.docker.hints import Hint
-from register.offer.instances import Policy, instances_of, is_asked_to_stop, is_over
+from register.offer.instances import Policy, instances_of
 from tests.parts.containers import container, published, recorded_container
 
 POLICY = Policy("10.0.0.1")
@@ -240,32 +239,6 @@ def test_when_an_instance_drains(changes: dict[str, Any], stopping: bool, state:
     offer = instances_of(container(**changes), POLICY, stopping=stopping)
 
     assert [instance.state for instance in offer.instances] == [state]
-
-
-@pytest.mark.parametrize(
-    ("signals", "expected"),
-    [
-        ({}, False),
-        ({15: 2_000_000_000}, True),
-        ({15: 500_000_000}, False),  # of an earlier start
-        ({9: 2_000_000_000}, True),
-        ({1: 2_000_000_000}, False),  # a reload of its configuration
-        ({3: 2_000_000_000}, False),
-    ],
-)
-def test_who_is_asked_to_stop(signals: dict[int, int], expected: bool) -> None:
-    assert is_asked_to_stop(container(), Hint(signals=signals)) is expected
-
-
-def test_the_stop_signal_is_the_containers_own() -> None:
-    assert is_asked_to_stop(container(stop_signal=3), Hint(signals={3: 2_000_000_000}))
-    assert not is_asked_to_stop(container(stop_signal=3), Hint(signals={15: 2_000_000_000}))
-
-
-def test_a_death_ends_only_the_start_before_it() -> None:
-    assert is_over(container(), Hint(died_ns=2_000_000_000))
-    assert not is_over(container(), Hint(died_ns=500_000_000))
-    assert not is_over(container(), Hint())
 
 
 def test_the_service_port_is_the_containers_own_unless_given() -> None:
