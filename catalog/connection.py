@@ -243,9 +243,8 @@ class _Client(etcd3.Etcd3Client):  # type: ignore[misc]  # etcd3 has no type inf
     """
 
     def __init__(self, access: Access, endpoint: Endpoint, deadline_s: float) -> None:
-        host = str(endpoint).rpartition(":")[
-            0
-        ]  # with the brackets of IPv6, which etcd3 does not add
+        # etcd3 itself joins host and port, without the brackets of IPv6.
+        host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
         self._access = access
         super().__init__(
             host,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from catalog.entries import Entry, Put
+from catalog.host_port import host_port
 from catalog.record import Instance
 from register.docker.source import Seen
 from register.ready.readiness import Desired
@@ -124,9 +125,7 @@ def _shown(key: str, instance: Instance) -> dict[str, Any]:
     return {
         "key": key,
         "service": instance.service,
-        "address": f"[{instance.address}]:{instance.port}"
-        if ":" in instance.address
-        else _at(instance),
+        "address": host_port(instance.address, instance.port),
         "service_port": instance.service_port,
         "state": instance.state,
         "role": instance.role,

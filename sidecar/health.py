@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from catalog.host_port import host_port
 from sidecar.actors import Actor
 from sidecar.metrics import Metrics
 from sidecar.options import WrongSettings
@@ -124,7 +125,7 @@ class _Answering:
         try:
             self._listener = self._at_home() or self._away()
         except OSError as error:
-            seen = f"{_text(*address)}: {error.strerror}"
+            seen = f"{host_port(*address)}: {error.strerror}"
             raise WrongSettings([f"METRICS: {seen}; name another address, or off"]) from error
 
     def run(self) -> None:
@@ -153,15 +154,15 @@ class _Answering:
                 raise
             return None
         self._moved = False
-        self._say(_text(*self._address))
+        self._say(host_port(*self._address))
         return listener
 
     def _away(self) -> _Listener:
         listener = _Listener((self._address[0], 0), self._handler)
         self._moved = True
-        where = _text(self._address[0], listener.server_address[1])
+        where = host_port(self._address[0], listener.server_address[1])
         self._say(where)
-        home = _text(*self._address)
+        home = host_port(*self._address)
         log.warning(
             "METRICS %s is held by another process: answering at %s until it leaves", home, where
         )
@@ -172,10 +173,6 @@ class _Answering:
             OSError
         ):  # there is no such folder outside an image, and nobody who would ask
             self._place.write_text(f"{where}\n")
-
-
-def _text(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 _Answer = tuple[int, str, bytes]

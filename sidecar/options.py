@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from catalog.access import Access, parse_endpoints
 from catalog.errors import Rejected
+from catalog.host_port import host_port, split_host_port
 from sidecar.log import LEVELS
 
 MASKED = "***"
@@ -83,7 +84,7 @@ def _text(value: Any) -> str:
         case None:
             return "-"
         case (str() as host, int() as port):
-            return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            return host_port(host, port)
         case (None, int() as port):
             return str(port)
         case bool():
@@ -197,18 +198,18 @@ def boolean(text: str) -> bool:
 
 def address(text: str) -> tuple[str, int]:
     """Return host and port of `ip:port`; an IPv6 address stands in brackets."""
-    host, separator, port = text.rpartition(":")
+    wrong = Rejected(f"{text!r} is not ip:port, such as 127.0.0.1:8080 or [::1]:8080")
+    host, port = split_host_port(text)
     try:
-        ip = str(ipaddress.ip_address(host.strip("[]")))
+        ip = str(ipaddress.ip_address(host))
     except ValueError as error:
-        raise Rejected(f"{text!r} is not ip:port, such as 127.0.0.1:8080 or [::1]:8080") from error
-    if (
-        not separator
-        or not port.isdigit()
-        or not 1 <= int(port) <= 65535
-        or (":" in ip and not host.startswith("["))
-    ):
-        raise Rejected(f"{text!r} is not ip:port, such as 127.0.0.1:8080 or [::1]:8080")
+        raise wrong from error
+
+    if ":" in ip and not text.startswith("["):
+        raise wrong
+    if not port.isdigit() or not 1 <= int(port) <= 65535:
+        raise wrong
+
     return ip, int(port)
 
 

@@ -15,7 +15,7 @@ ROOMS = ("catalog", "sidecar", "register", "discover", "ctl", "templates", "stub
 # Who may import whom, besides itself. `templates` holds no code.
 ARROWS = {
     "catalog": set[str](),
-    "sidecar": {"catalog.errors", "catalog.access"},
+    "sidecar": {"catalog.errors", "catalog.access", "catalog.host_port"},
     "register": {"catalog", "sidecar"},
     "discover": {"catalog", "sidecar"},
     "ctl": {"catalog", "sidecar"},

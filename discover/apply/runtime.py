@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from catalog.host_port import host_port, split_host_port
 from discover.apply.plan import RouteChange, ServerChange
 from discover.text.sections import Section, ServerLine, endpoint_of
 
@@ -51,7 +52,7 @@ def states_of(answer: str) -> Mapping[str, Rows]:
         for line in filter(None, lines[2:]):
             words = line.split(" ")
             proxy, name, address, port, weight, admin = (words[index] for index in at)
-            endpoint = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+            endpoint = host_port(address, int(port))
             proxies.setdefault(proxy, {})[name] = Row(endpoint, int(weight), int(admin))
     except (LookupError, ValueError) as error:
         raise Mismatch(f"show servers state: {error!r}") from error
@@ -84,8 +85,8 @@ def _moved(path: str, wanted: ServerLine, row: Row) -> tuple[str, ...]:
     """Give a server another address or weight; through maintenance, which drops idle connections to the old one."""
     weight = (f"set server {path} weight {wanted.weight}",) if row.weight != wanted.weight else ()
     moving = row.endpoint != wanted.endpoint
-    address, _, port = wanted.endpoint.rpartition(":")
-    move = (f"set server {path} addr {address.strip('[]')} port {port}",) if moving else ()
+    address, port = split_host_port(wanted.endpoint)
+    move = (f"set server {path} addr {address} port {port}",) if moving else ()
     rest = (f"set server {path} state maint",) if moving and not row.admin & MAINT else ()
     ready = (f"set server {path} state ready",) if moving or row.admin else ()
     return (*rest, *move, *weight, *ready)

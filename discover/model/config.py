@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
+from catalog.host_port import host_port
 from catalog.record import Balance, Check, Mode, Retry, Sticky
 
 OPEN_MARKER = "0" * 12  # stands in a text for the marker that it will have
@@ -24,7 +25,7 @@ class Bind:
     port: int
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return host_port(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)

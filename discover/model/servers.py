@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 
+from catalog.host_port import host_port
 from catalog.record import Instance, Locality, Sticky
 from catalog.rules import WEIGHT_MAX
 from discover.model.config import Server, Site
@@ -110,8 +111,4 @@ def _shared(real: list[Record], stubs: list[Record], percent: int) -> Mapping[st
 
 
 def _endpoint(instance: Instance) -> str:
-    return (
-        f"[{instance.address}]:{instance.port}"
-        if ":" in instance.address
-        else f"{instance.address}:{instance.port}"
-    )
+    return host_port(instance.address, instance.port)

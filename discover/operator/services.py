@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from catalog.errors import Rejected
+from catalog.host_port import host_port
 from catalog.keys import InstanceKey
 from catalog.record import Instance
 from catalog.rules import SERVICE_NAME, matches
@@ -223,7 +224,7 @@ def _instance(service: str, common: Mapping[str, Any], server: object) -> Instan
     service_port = common.get("service_port", port)
     if port is None and (port := service_port) is None:
         wrong(f"{said(server)} names no port; right would be {ADDRESS}")
-    name = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    name = host_port(address, port)
     digits = hashlib.sha256(f"{service} {name}".encode()).hexdigest()
     values = {**common, **told, "service_port": service_port, "container_name": name}
     return Instance(

@@ -5,6 +5,7 @@ import html
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from catalog.host_port import split_host_port
 from discover.model.config import Listener
 
 NEAR = 5  # names that are shown
@@ -130,5 +131,5 @@ def empty(host: str, listener: Listener, *, since: str | None, last: Listener | 
 
 
 def _where(endpoint: str) -> str:
-    address, _, port = endpoint.rpartition(":")
-    return f"{address.strip('[]')} port {port}"
+    address, port = split_host_port(endpoint)
+    return f"{address} port {port}"

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from catalog.errors import Rejected
+from catalog.host_port import split_host_port
 
 # HAProxy's configuration manual, chapters 3 and 4: words that begin a section, and so end the one before.
 SECTIONS = frozenset(
@@ -116,8 +117,8 @@ def _server(line: str) -> tuple[str, ServerLine]:
 
 def endpoint_of(text: str) -> tuple[str, int] | None:
     """Return the address, in one spelling, and the port of `ip:port` or `[ip]:port`; None for anything else."""
-    address, _, port = text.rpartition(":")
+    address, port = split_host_port(text)
     try:
-        return str(ipaddress.ip_address(address.strip("[]"))), int(port)
+        return str(ipaddress.ip_address(address)), int(port)
     except ValueError:
         return None
