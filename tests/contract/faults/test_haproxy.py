@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from discover.haproxy import process
 from discover.settings import TEMPLATE
 from tests.contract.discover.test_lifecycle import local
 from tests.contract.faults.test_floods import applied
@@ -22,7 +23,10 @@ from tests.parts.ports import free_ports
 from tests.parts.wait import wait_for
 
 CHECK_S = 3  # instead of 30
-WITH_A_SHORT_CHECK = f"import discover.haproxy as m; m.CHECK_S = {CHECK_S}; from discover.__main__ import main; main()"
+WITH_A_SHORT_CHECK = (
+    f"import {process.__name__} as m; m.CHECK_S = {CHECK_S};"
+    "from discover.__main__ import main; main()"
+)
 STUB = """#!/bin/sh
 case " $* " in *" -c "*)
     echo once >>'{folder}/checks'

@@ -10,10 +10,17 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from register.docker.events import EventReader
+from register.docker.hints import Hints
+from register.host.lease import LeaseKeeper
+from register.publisher import Publisher
+from register.ready.probe import Prober
+from sidecar.watchdog import Watch
 from tests.contract.register.test_lifecycle import IMAGE, LIST, inspected, lists, serve
 from tests.parts.docker_proxy import SOCKET, scripted_engine
 from tests.parts.engine import LABEL, Engine
@@ -32,6 +39,12 @@ def flags(register: Register) -> list[str]:
     ]
 
 
+def replacing(method: Callable[..., object], result: str) -> str:
+    """Return the statement that makes a method return something else, or raise."""
+    module, name = method.__module__, method.__qualname__
+    return f"import {module} as m; m.{name} = lambda *_: {result}"
+
+
 def start(register: Register, fault: str, log: Path) -> subprocess.Popen[bytes]:
     """Start a registrar with a fault built in: no outside means ends or hangs one thread of a process."""
     with log.open("ab") as sink:
@@ -43,11 +56,11 @@ def start(register: Register, fault: str, log: Path) -> subprocess.Popen[bytes]:
 @pytest.mark.parametrize(
     "fault",
     [
-        "import register.host.lease as m; m.LeaseKeeper._keep = lambda *_: 1 / 0",
-        "import register.publisher as m; m.Publisher._publish = lambda *_: 1 / 0",
-        "import register.docker.events as m; m.EventReader._session = lambda *_: 1 / 0",
-        "import register.ready.probe as m; m.Prober._retarget = lambda *_: 1 / 0",
-        "import sidecar.watchdog as m; m.Watch.look = lambda *_: 1 / 0",
+        replacing(LeaseKeeper._keep, "1 / 0"),
+        replacing(Publisher._publish, "1 / 0"),
+        replacing(EventReader._session, "1 / 0"),
+        replacing(Prober._retarget, "1 / 0"),
+        replacing(Watch.look, "1 / 0"),
     ],
     ids=["lease", "publisher", "events", "probe", "watchdog"],
 )
@@ -67,7 +80,7 @@ def test_a_thread_that_dies_ends_the_process(etcd: Etcd, tmp_path: Path, fault: 
 
 
 def test_a_reader_that_hangs_ends_the_process(engine: Engine, etcd: Etcd, tmp_path: Path) -> None:
-    fault = "import threading, register.docker.hints as m; m.Hints.after = lambda *_: threading.Event().wait()"
+    fault = f"import threading; {replacing(Hints.after, 'threading.Event().wait()')}"
     register = Register(tmp_path, etcd, wait=False)
     process = start(register, fault, tmp_path / "log")
     try:
