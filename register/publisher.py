@@ -15,7 +15,6 @@ from register.host.drain import set_aside
 from register.host.lease import LISTED_WITHIN_S
 from register.offer.instances import Policy, Register
 from register.offer.offers import Offers
-from register.pace import AGAIN_BURST, AGAIN_PER_S, BURST, PER_S, Pace
 from register.ready.crash_loop import Life, followed
 from register.ready.probe import Prober
 from register.ready.readiness import Desired, Keys, Known, Started, desired, proven
@@ -25,6 +24,7 @@ from register.records.own_keys import OwnKeys, instances_in
 from register.records.standing import Claim, Host, Standing
 from register.report import Telling
 from sidecar.actors import Actor
+from sidecar.bucket import Bucket, Rate
 from sidecar.retry import jitter, keep_running
 from sidecar.trigger import Trigger
 
@@ -44,7 +44,13 @@ TURN_S = 10.0  # the loop goes round at least so often, so that a stuck one can 
 WATCHED = "own keys"
 UNLISTED = frozenset({"probe", "claim", "kill", "die", WATCHED})
 # Reading anew what somebody changed in etcd, and so repairing it: one who goes on changing it wins, at little cost.
-REREADS_PER_S, REREADS_BURST = 1.0, 3
+REREADS = Rate(1.0, 3)
+# How fast one registrar writes, in transactions, so that a hundred of them together do not bury etcd. One settles a
+# burst of events and holds up to 100 changes, so this delays only a host gone mad.
+WRITES = Rate(10.0, 20)
+# After the lease was lost everything has to be put again, most likely by every host at the same time: a hundred
+# hosts of two transactions each then stay below a hundred writes a second, even if none had waited at random before.
+WRITES_AGAIN = Rate(1.0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +112,9 @@ class Publisher:
         self._rules, self._trigger, self._telling = rules, trigger, telling
         self._stop = threading.Event()
         self._memory, self._offers = _Memory(), Offers()
-        self._pace, self._pace_again = Pace(PER_S, BURST), Pace(AGAIN_PER_S, AGAIN_BURST)
-        self._pace_reread = Pace(REREADS_PER_S, REREADS_BURST)
+        self._writes = Bucket(WRITES)
+        self._writes_again = Bucket(WRITES_AGAIN)
+        self._rereads = Bucket(REREADS)
 
     def actor(self) -> Actor:
         """Return the actor that publishes."""
@@ -172,8 +179,8 @@ class Publisher:
         held_due_s = self._memory.held.due_s
         if resync:
             self._own_keys.forget()  # somebody may have changed them behind our back: reading costs no write
-        elif self._own_keys.are_doubtful() and not self._pace_reread.wait_s(now_s):
-            self._pace_reread.spend(now_s)
+        elif self._own_keys.are_doubtful() and not self._rereads.wait_s(now_s):
+            self._rereads.spend(now_s)
             self._own_keys.forget()
         if resync or reasons - UNLISTED or (held_due_s is not None and now_s >= held_due_s):
             everything = resync and now_s >= self._memory.inspect_s
@@ -191,7 +198,7 @@ class Publisher:
         self._memory.complete = True
         self._publish_seen()
         if self._own_keys.are_doubtful():
-            self._memory.look_again(now_s + self._pace_reread.wait_s(now_s))
+            self._memory.look_again(now_s + self._rereads.wait_s(now_s))
 
     def _publish_seen(self) -> None:
         if self._memory.seen and (host := self._around.standing.host):
@@ -246,12 +253,12 @@ class Publisher:
         )
         self._telling.holding(held)
         settled = self._around.standing.settled
-        pace = self._pace_again if claim.again and settled != claim else self._pace
+        writes = self._writes_again if claim.again and settled != claim else self._writes
         for batch in batches(self._possible(changes)):
-            if wait_s := pace.wait_s(time.monotonic()):
+            if wait_s := writes.wait_s(time.monotonic()):
                 self._memory.look_again(time.monotonic() + wait_s)
                 return
-            pace.spend(time.monotonic())
+            writes.spend(time.monotonic())
             self._write_batch(batch, claim)
             self._telling.wrote(batch, entries, wanted)
         if self._memory.full_until_s:

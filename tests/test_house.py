@@ -51,7 +51,6 @@ FOR_ALL = {"reasons"}
 NOT_YET = {
     ("discover.stubs.calls", "discover.apply.runtime"),
     ("discover.operator.templates", "discover.settings"),
-    ("register.host.lease", "register.pace"),
 }
 # Each outside library is imported where this says, and nowhere else.
 DOORS = {

@@ -14,9 +14,9 @@ from catalog.store import Store
 from register.host.claiming import take
 from register.host.drain import Drain, Plan, undrain, why_drained
 from register.host.owner import WAITING, Owner, Verdict, decode
-from register.pace import Pace
 from register.records.standing import Asked, Claim, Host, Standing
 from sidecar.actors import Actor
+from sidecar.bucket import Bucket, Rate
 from sidecar.health import Health
 from sidecar.log import Details
 from sidecar.retry import jitter, keep_running
@@ -73,9 +73,8 @@ class LeaseKeeper:
         self._asked: Asked | None = None
         self._lease_gone = False  # the last one this life had
         self._seen = False  # the owner key was seen to change
-        self._at_once = Pace(
-            1 / ttl_s, 1
-        )  # claims without a wait: a second one so soon would be a fight
+        # claims without a wait: a second one so soon would be a fight
+        self._at_once = Bucket(Rate(1 / ttl_s, 1))
 
     def actor(self) -> Actor:
         """Return the actor that keeps the lease."""
