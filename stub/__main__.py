@@ -1,4 +1,5 @@
-"""docker-stub: answers a service's callers from canned examples, while the service itself is not there.
+"""docker-stub: answers a service's callers from canned examples, while the service itself is not
+there.
 
 FOLDER (default /stub) has one file for each answer. Its name says what asks for it:
 
@@ -9,12 +10,13 @@ FOLDER (default /stub) has one file for each answer. Its name says what asks for
   orders.503.json           GET /orders, if the caller asks for status 503
   DELETE/orders/{id}.yaml   a YAML file describes its answer: status, headers, delay, body
 
-or it has an OpenAPI 3 file (.json, .yaml, .yml; FOLDER can also be that file), whose examples are given, or values
-made from its schemas; a file for the same path goes before it. Edits apply with the next request.
+or it has an OpenAPI 3 file (.json, .yaml, .yml; FOLDER can also be that file), whose examples are
+given, or values made from its schemas; a file for the same path goes before it. Edits apply with
+the next request.
 
-Callers may ask, in a header or in the query: X-Stub-Status: 503 or ?stub-status=503, X-Stub-Delay: 2s or
-?stub-delay=2s, X-Stub-Example: name or ?stub-example=name. Each answer has the header X-Stub: the file it comes from.
-A path without an answer is 404, and lists what there is.
+Callers may ask, in a header or in the query: X-Stub-Status: 503 or ?stub-status=503,
+X-Stub-Delay: 2s or ?stub-delay=2s, X-Stub-Example: name or ?stub-example=name. Each answer has the
+header X-Stub: the file it comes from. A path without an answer is 404, and lists what there is.
 """
 
 import argparse
@@ -29,25 +31,51 @@ import uvicorn
 from stub.app import App
 from stub.load import Answers
 
-SILENT_S = 75  # a client's own keep-alive mostly ends before, so that no request meets a closing connection
-FINISH_S = 5  # what is in flight at the end gets so long: Docker kills after ten seconds
+# Longer than most clients keep an idle connection: else a request could meet one that is closing.
+KEEP_ALIVE_S = 75
+FINISH_S = 5  # for the requests in flight at the end: Docker kills after ten seconds
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT."""
-    parser = argparse.ArgumentParser(
-        "docker-stub", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", nargs="?", type=Path, default=Path("/stub"), metavar="FOLDER")
-    parser.add_argument(
-        "--port", type=int, default=8000, help="where it listens, on all addresses (8000)"
-    )
-    asked = parser.parse_args(argv)
+    options = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    answers = Answers(asked.folder)
-    answers.table()
-    config = uvicorn.Config(
-        App(answers.table),
+
+    answers = Answers(options.folder)
+    answers.table()  # reports what is wrong before the first request comes
+    server = uvicorn.Server(_config(App(answers.table)))
+    with _listener(options.port) as listener:
+        port = listener.getsockname()[1]
+        logging.getLogger(__name__).info("listening on port %d", port)
+        server.run([listener])
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "docker-stub",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        default=Path("/stub"),
+        metavar="FOLDER",
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=8000,
+        help="where it listens, on all addresses (8000)",
+    )
+    return parser
+
+
+def _config(app: App) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
         http="h11",
         ws="none",
         lifespan="off",
@@ -55,24 +83,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         log_level="warning",
         access_log=False,
         server_header=False,
-        timeout_keep_alive=SILENT_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=FINISH_S,
     )
-    with _listener(asked.port) as listener:
-        logging.getLogger(__name__).info("listening on port %d", listener.getsockname()[1])
-        uvicorn.Server(config).run([listener])
-    return 0
 
 
 def _listener(port: int) -> socket.socket:
     if socket.has_dualstack_ipv6():
         listener = socket.create_server(
-            ("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024
+            ("", port),
+            family=socket.AF_INET6,
+            dualstack_ipv6=True,
+            backlog=1024,
         )
     else:
         listener = socket.create_server(("", port), backlog=1024)
-    # Connections inherit it. A head and its body are two packets: without it the second waits 40 ms for an ACK.
-    # (asyncio does it by itself only for sockets whose proto is given.)
+
+    # Connections inherit the option. A head and its body are two packets, and without it the
+    # second waits 40 ms for an ACK. (asyncio sets it only for sockets whose proto is given.)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 

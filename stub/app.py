@@ -1,9 +1,9 @@
-"""Answer requests from the table of answers. The only module that imports starlette."""
+"""Answer HTTP requests from the table of answers. The only module that imports starlette."""
 
 import asyncio
 import difflib
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -11,102 +11,158 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
-from stub.answers import Answer, Bad, Path, Table, choose, duration_s, lines_of, status_of
+from stub.answers import (
+    PLACEHOLDER,
+    Answer,
+    Invalid,
+    Path,
+    Table,
+    choose,
+    duration_s,
+    lines_of,
+    status_of,
+)
 from stub.folder import JSON, as_json
 
 MOST_LISTED = 200
-_PLACEHOLDER = re.compile(r"\{[^/{}]*\}")
+NO_BODY = (204, 304)
 
 
 class App:
     """The ASGI application."""
 
-    def __init__(self, table: Callable[[], Table]) -> None:
-        self._now = table
+    def __init__(self, read_table: Callable[[], Table]) -> None:
+        self._read_table = read_table
         self._table: Table | None = None
         self._router = Router()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        table = self._now()
+        table = self._read_table()
         if table is not self._table:
-            self._table, self._router = table, _router(table)
+            self._table = table
+            self._router = _router(table)
+
         scope["path"] = scope["path"].rstrip("/") or "/"
         scope["app"] = self  # so that the router raises where the path has no such method
         try:
             await self._router(scope, receive, send)
         except HTTPException as error:
-            await _unknown(Request(scope), table, error.status_code, error.headers)(
-                scope, receive, send
-            )
+            response = _unknown(Request(scope), table, error.status_code, error.headers)
+            await response(scope, receive, send)
 
 
 def _router(table: Table) -> Router:
     async def unknown(scope: Scope, receive: Receive, send: Send) -> None:
-        await _unknown(Request(scope), table, 404)(scope, receive, send)
+        response = _unknown(Request(scope), table, 404)
+        await response(scope, receive, send)
 
-    return Router([_route(path) for path in table.paths], redirect_slashes=False, default=unknown)
+    routes = [_route(path) for path in table.paths]
+    return Router(routes, redirect_slashes=False, default=unknown)
 
 
 def _route(path: Path) -> Route:
     async def endpoint(request: Request) -> Response:
         async for _ in request.stream():
-            pass  # whoever sends a body wants it taken first
-        answers = path.answers.get(request.method) or path.answers["GET"]  # HEAD
-        return await _respond(request, answers)
+            pass  # a client with a body reads no answer before the body is taken
 
-    numbers = iter(range(1000))
-    # The names that files and documents give may be no names of Python's; nobody needs them here.
-    template = _PLACEHOLDER.sub(lambda _: f"{{p{next(numbers)}}}", path.template)
-    return Route(template.rstrip("/") or "/", endpoint, methods=list(path.answers))
+        answers = path.answers.get(request.method)
+        return await _respond(request, answers or path.answers["GET"])  # HEAD
+
+    # Placeholders of files and documents may be no Python identifiers; their names do not matter.
+    numbers = count()
+    template = PLACEHOLDER.sub(lambda _: f"{{p{next(numbers)}}}", path.template)
+    methods = list(path.answers)
+    return Route(template.rstrip("/") or "/", endpoint, methods=methods)
 
 
-async def _respond(request: Request, answers: tuple[Answer, ...]) -> Response:
+async def _respond(request: Request, answers: Sequence[Answer]) -> Response:
     try:
-        asked = _asked(request, "status")
-        status, answer = choose(
-            answers, status_of(asked) if asked else None, _asked(request, "example") or ""
-        )
-        delay = _asked(request, "delay")
-        delay_s = duration_s(delay) if delay else answer.delay_s if answer else 0.0
-    except Bad as error:
+        status, answer = _chosen(request, answers)
+        delay_s = _delay_s(request, answer)
+    except Invalid as error:
         return _own({"error": f"this stub does not understand: {error}"}, 400)
+
     await asyncio.sleep(delay_s)
     if answer is None:
-        examples = [each.example for each in answers if each.example]
-        more = {"examples": examples} if examples else {}
-        return _own(
-            {"stub": f"{request.method} {request.url.path}", "status": status, **more}, status
-        )
-    response = Response(answer.body if status not in (204, 304) else b"", status)
+        return _made_up(request, answers, status)
+
+    response = Response(b"" if status in NO_BODY else answer.body, status)
     for name, value in (*answer.headers, ("X-Stub", answer.source)):
-        response.headers.append(name, value.encode("latin-1", "replace").decode("latin-1"))
+        sendable = value.encode("latin-1", "replace").decode("latin-1")
+        response.headers.append(name, sendable)
     return response
 
 
-def _asked(request: Request, what: str) -> str | None:
+def _chosen(request: Request, answers: Sequence[Answer]) -> tuple[int, Answer | None]:
+    """Return the status, and the answer if there is one; raises Invalid."""
+    status = _wish(request, "status")
+    example = _wish(request, "example") or ""
+    return choose(answers, status_of(status) if status else None, example)
+
+
+def _delay_s(request: Request, answer: Answer | None) -> float:
+    """Return the delay that the caller asks for, or the answer's own; raises Invalid."""
+    delay = _wish(request, "delay")
+    if delay:
+        return duration_s(delay)
+
+    return answer.delay_s if answer else 0.0
+
+
+def _made_up(request: Request, answers: Sequence[Answer], status: int) -> Response:
+    """Return an answer with a status that no file has."""
+    document: dict[str, object] = {
+        "stub": f"{request.method} {request.url.path}",
+        "status": status,
+    }
+    examples = [answer.example for answer in answers if answer.example]
+    if examples:
+        document["examples"] = examples
+
+    return _own(document, status)
+
+
+def _wish(request: Request, name: str) -> str | None:
     """Return what the caller asks of the stub, in a header or in the query."""
-    return request.headers.get(f"x-stub-{what}") or request.query_params.get(f"stub-{what}")
+    in_header = request.headers.get(f"x-stub-{name}")
+    return in_header or request.query_params.get(f"stub-{name}")
 
 
 def _unknown(
-    request: Request, table: Table, status: int, headers: Mapping[str, str] | None = None
+    request: Request,
+    table: Table,
+    status: int,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return 404, or 405 for a path that has other methods, with a list of what there is."""
-    has = lines_of(table)[:MOST_LISTED]
+    lines = lines_of(table)[:MOST_LISTED]
+    by_place = {_place(line): line for line in lines}
     wanted = f"{request.method} {request.scope['path']}"
-    places = {" ".join(line.split()[:2]): line for line in has}
-    near = [places[place] for place in difflib.get_close_matches(wanted, places, cutoff=0.5)]
-    says: dict[str, object] = {
+    near = difflib.get_close_matches(wanted, by_place, cutoff=0.5)
+
+    document: dict[str, object] = {
         "error": f"this stub has no answer for {wanted}",
-        "near": near,
-        "has": has,
+        "near": [by_place[place] for place in near],
+        "has": lines,
     }
     if table.problems:
-        says["refused"] = list(table.problems[:MOST_LISTED])
-    return _own(says, status, headers)
+        document["refused"] = list(table.problems[:MOST_LISTED])
+
+    return _own(document, status, headers)
 
 
-def _own(says: object, status: int, headers: Mapping[str, str] | None = None) -> Response:
-    """Return what the stub itself says, not one of its files."""
-    body = as_json(says) if status not in (204, 304) else b""
-    return Response(body, status, {"X-Stub": "docker-stub", **(headers or {})}, JSON)
+def _place(line: str) -> str:
+    """Return the method and the path of a line."""
+    method, path, *_ = line.split()
+    return f"{method} {path}"
+
+
+def _own(
+    document: object,
+    status: int,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return an answer of the stub itself, which comes from none of its files."""
+    body = b"" if status in NO_BODY else as_json(document)
+    all_headers = {"X-Stub": "docker-stub", **(headers or {})}
+    return Response(body, status, all_headers, media_type=JSON)

@@ -1,4 +1,4 @@
-"""Read the folder of answers, and read anew what was edited, when a request comes."""
+"""Read the folder of answers; when a request comes, read again what was edited."""
 
 import logging
 import os
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stub import folder, openapi
-from stub.answers import ODD, Bad, Entry, Table, lines_of, said, table_of
+from stub.answers import WRONG_KIND, Entry, Invalid, Table, lines_of, reason_of, table_of
 from stub.documents import parse_json, parse_yaml
 
 log = logging.getLogger(__name__)
 
-LOOK_SHARE = 20  # looking whether anything was edited takes one part in so many of the time
+LOOK_SHARE = 20  # looking for edited files takes at most one part in so many of the time
 MOST_BYTES = 50_000_000  # of one file; all are kept in memory
 
 Stamp = tuple[int, int, int]  # time of the last change, size, inode
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """What a file says, and what is wrong with it."""
+class Parsed:
+    """The answers of a file, and what is wrong with it."""
 
     entries: Sequence[Entry] = ()
     problems: Sequence[str] = ()
@@ -35,7 +35,7 @@ class Answers:
         self._root = root
         self._now_s = now_s
         self._stamps: Mapping[str, Stamp] | None = None
-        self._read: dict[str, Read] = {}
+        self._parsed: dict[str, Parsed] = {}
         self._table = Table()
         self._look_again_s = -1.0
 
@@ -44,80 +44,100 @@ class Answers:
         began_s = self._now_s()
         if began_s < self._look_again_s:
             return self._table
+
         stamps = _stamps(self._root)
         if stamps != self._stamps:
-            self._load(stamps)
+            self._read_edited(stamps)
+            self._table = self._new_table()
+
         ended_s = self._now_s()
         self._look_again_s = ended_s + LOOK_SHARE * (ended_s - began_s)
         return self._table
 
-    def _load(self, stamps: Mapping[str, Stamp]) -> None:
+    def _read_edited(self, stamps: Mapping[str, Stamp]) -> None:
         before = self._stamps or {}
-        kept = {
-            name: read for name, read in self._read.items() if stamps.get(name) == before.get(name)
-        }
-        self._read = {name: kept.get(name) or self._of_file(name) for name in stamps}
+        parsed = {}
+        for name, stamp in stamps.items():
+            is_edited = name not in self._parsed or before.get(name) != stamp
+            parsed[name] = self._parse(name) if is_edited else self._parsed[name]
+
+        self._parsed = parsed
         self._stamps = stamps
-        # Files of one answer come first: one can stand before what an OpenAPI file says of the same path.
-        in_order = [
-            self._read[name]
-            for name in sorted(self._read, key=lambda name: (self._read[name].is_openapi, name))
-        ]
-        entries = [entry for read in in_order for entry in read.entries]
-        problems = [line for read in in_order for line in read.problems]
-        if not stamps:
-            problems.append(
-                f"{self._root}: no files; mount a folder of answers, or an OpenAPI file, there: see --help"
-            )
+
+    def _new_table(self) -> Table:
+        in_order = self._in_order()
+        entries = [entry for parsed in in_order for entry in parsed.entries]
+        problems = [line for parsed in in_order for line in parsed.problems]
+        if not self._parsed:
+            advice = "mount a folder of answers, or an OpenAPI file, there: see --help"
+            problems.append(f"{self._root}: no files; {advice}")
+
         for line in problems:
             if line not in self._table.problems:
                 log.warning("%s", line)
-        self._table = table_of(entries, problems)
-        log.info("%d answers of %d files", len(lines_of(self._table)), len(stamps))
 
-    def _of_file(self, name: str) -> Read:
+        table = table_of(entries, problems)
+        log.info("%d answers of %d files", len(lines_of(table)), len(self._parsed))
+        return table
+
+    def _in_order(self) -> list[Parsed]:
+        """Return files of one answer first: they override an OpenAPI file for the same path."""
+        by_name = sorted(self._parsed.items())
+        parsed = [parsed for _, parsed in by_name]
+        return sorted(parsed, key=lambda parsed: parsed.is_openapi)
+
+    def _parse(self, name: str) -> Parsed:
         path = self._root / name if name else self._root
         name = name or path.name
         try:
-            return _read(name, _content(path))
-        except (Bad, *ODD) as error:
-            return Read(problems=[f"{name}: {said(error)}"])
+            return _parsed(name, _content(path))
+        except (Invalid, *WRONG_KIND) as error:
+            return Parsed(problems=[f"{name}: {reason_of(error)}"])
         except OSError as error:
-            return Read(problems=[f"{name}: cannot be read: {error.strerror}"])
+            return Parsed(problems=[f"{name}: cannot be read: {error.strerror}"])
 
 
 def _content(path: Path) -> bytes:
     if path.stat().st_size > MOST_BYTES:
-        raise Bad(f"has more than {MOST_BYTES // 1_000_000} MB, which is the most")
+        raise Invalid(f"has more than {MOST_BYTES // 1_000_000} MB, which is the most")
+
     return path.read_bytes()
 
 
-def _read(name: str, content: bytes) -> Read:
-    if "/" not in name and name.endswith((".json", *folder.DESCRIPTIONS)):
+def _parsed(name: str, content: bytes) -> Parsed:
+    is_document = name.endswith((".json", *folder.DESCRIPTIONS))
+    if is_document and "/" not in name:
         document = parse_json(content) if name.endswith(".json") else parse_yaml(content)
         if isinstance(document, Mapping) and openapi.is_openapi(document):
-            return Read(*openapi.entries_of(document, name), is_openapi=True)
-    return Read(folder.entries_of(name, content))
+            entries, problems = openapi.entries_of(document, name)
+            return Parsed(entries, problems, is_openapi=True)
+
+    return Parsed(folder.entries_of(name, content))
 
 
 def _stamps(root: Path) -> dict[str, Stamp]:
-    """Return the stamp of each file by its path in the folder; "" is the root itself, if that is a file."""
+    """Return the stamp of each file by its path in the folder.
+
+    If the root itself is a file, its path is empty.
+    """
     if root.is_file():
         return {"": _stamp(root)}
-    found = {}
+
+    stamps = {}
     for parent, folders, files in os.walk(root):
         folders.sort()
         for file in files:
             path = Path(parent, file)
             name = path.relative_to(root).as_posix()
             if folder.is_served(name):
-                found[name] = _stamp(path)
-    return found
+                stamps[name] = _stamp(path)
+    return stamps
 
 
 def _stamp(path: Path) -> Stamp:
     try:
         stat = path.stat()
     except OSError:
-        return (0, 0, 0)  # gone since, or a link to nowhere: reading it says so
+        return (0, 0, 0)  # removed since, or a dangling link: reading it reports the problem
+
     return (stat.st_mtime_ns, stat.st_size, stat.st_ino)

@@ -1,181 +1,237 @@
-"""What an OpenAPI 3 document answers: its examples, or values made from its schemas. No I/O."""
+"""Turn an OpenAPI 3 document into answers: its examples, or values made from schemas. No I/O."""
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from stub.answers import METHODS, ODD, Answer, Bad, Entry, said
-from stub.folder import JSON, as_json, body_of, header
-from stub.samples import Samples, resolve
+from stub.answers import METHODS, WRONG_KIND, Answer, Entry, Invalid, reason_of
+from stub.folder import JSON, OF_THE_SERVER, as_json, body_of, header
+from stub.samples import Document, Samples, resolve
 
 _RANGE = re.compile(r"[2-5]XX")
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
 
 
 def is_openapi(document: object) -> bool:
-    """Whether a document says that it is one, of whatever version."""
+    """Whether a document calls itself OpenAPI, of whatever version."""
     return isinstance(document, Mapping) and ("openapi" in document or "swagger" in document)
 
 
-def entries_of(document: Mapping[str, Any], source: str) -> tuple[list[Entry], list[str]]:
+def entries_of(document: Document, source: str) -> tuple[list[Entry], list[str]]:
     """Return the answers of a document, and what is wrong with the rest of it."""
     version = str(document.get("openapi", "swagger"))
     if not version.startswith("3."):
-        seen = (
-            f"openapi: {version!r}"
-            if "openapi" in document
-            else f"swagger: {document.get('swagger')!r}"
-        )
-        return [], [f"{source}: {seen} is not read; 3.0 and 3.1 are"]
-    entries: list[Entry] = []
-    problems: list[str] = []
-    samples = Samples(document)
+        key = "openapi" if "openapi" in document else "swagger"
+        seen = version if key == "openapi" else document.get("swagger")
+        return [], [f"{source}: {key}: {seen!r} is not read; 3.0 and 3.1 are"]
+
     paths = document.get("paths")
     if not isinstance(paths, Mapping) or not paths:
         return [], [f"{source}: paths: {paths!r:.40} where a mapping of paths belongs"]
+
+    reader = _Reader(document, source)
     for template, item in paths.items():
-        for where, responses in _operations(document, str(template), item, problems, source):
-            for status, response in responses.items():
+        reader.read_path(str(template), item)
+    return reader.entries, reader.problems
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    """One method of a path."""
+
+    method: str
+    template: str
+    responses: Document
+
+
+class _Reader:
+    """Collects the entries and problems of one document."""
+
+    def __init__(self, document: Document, source: str) -> None:
+        self.entries: list[Entry] = []
+        self.problems: list[str] = []
+        self._document = document
+        self._source = source
+        self._samples = Samples(document)
+
+    def read_path(self, template: str, item: Any) -> None:
+        """Read all operations of one path."""
+        for operation in self._operations(template, item):
+            for status, response in operation.responses.items():
                 try:
-                    entries += _entries(samples, where, str(status), response, source)
-                except (Bad, *ODD) as error:
-                    problems.append(
-                        f"{source}: paths.{template}.{where[0].lower()}.responses.{status}: {said(error)}"
-                    )
-    return entries, problems
+                    self.entries += self._entries(operation, str(status), response)
+                except (Invalid, *WRONG_KIND) as error:
+                    place = f"{template}.{operation.method.lower()}.responses.{status}"
+                    self._refuse(place, error)
 
+    def _refuse(self, place: str, error: Exception) -> None:
+        self.problems.append(f"{self._source}: paths.{place}: {reason_of(error)}")
 
-def _operations(
-    document: Mapping[str, Any], template: str, item: Any, problems: list[str], source: str
-) -> Iterator[tuple[tuple[str, str], Mapping[Any, Any]]]:
-    """Yield (method, path) and the responses of each operation of a path."""
-    try:
-        item = _path_item(document, template, item)
-    except Bad as error:
-        problems.append(f"{source}: paths.{template}: {error}")
-        return
-    for word, operation in item.items():
-        if str(word).upper() not in METHODS:
-            continue  # summary, parameters, …
+    def _operations(self, template: str, item: Any) -> Iterator[_Operation]:
         try:
-            responses = _mapping(_mapping(operation).get("responses"))
-        except Bad as error:
-            problems.append(f"{source}: paths.{template}.{word}.responses: {error}")
-            continue
-        yield (str(word).upper(), template), responses
+            path_item = _path_item(self._document, template, item)
+        except Invalid as error:
+            self._refuse(template, error)
+            return
+
+        for word, operation in path_item.items():
+            method = str(word).upper()
+            if method not in METHODS:
+                continue  # summary, parameters, …
+
+            try:
+                responses = _mapping(_mapping(operation).get("responses"))
+            except Invalid as error:
+                self._refuse(f"{template}.{word}.responses", error)
+                continue
+
+            yield _Operation(method, template, responses)
+
+    def _entries(self, operation: _Operation, status: str, response: Any) -> Iterator[Entry]:
+        """Yield the answers of one response: under the server's path, and without it."""
+        base = _base_path(self._document)
+        method = operation.method
+        template = operation.template
+        for answer in self._answers(_statuses(status), response):
+            yield Entry(method, base + template, answer)
+            if base:
+                yield Entry(method, template, answer, alias=True)
+
+    def _answers(self, statuses: range, response: Any) -> Iterator[Answer]:
+        resolved = _mapping(self._samples.resolve(response))
+        declared = resolved.get("headers") or {}
+        headers = tuple(_headers(self._samples, declared))
+        content = _mapping(resolved.get("content") or {})
+        if not content:
+            yield Answer(statuses, b"", headers, source=self._source)
+            return
+
+        kind = _preferred(content)
+        media = _mapping(content[kind])
+        for name, value in _values(self._samples, media):
+            # where JSON was promised, a text is JSON too
+            body = as_json(value) if _is_json(kind) else body_of(value)
+            yield Answer(
+                statuses=statuses,
+                body=body,
+                headers=(("content-type", _concrete(kind)), *headers),
+                source=self._source,
+                example=name,
+            )
 
 
-def _path_item(document: Mapping[str, Any], template: str, item: Any) -> Mapping[Any, Any]:
+def _path_item(document: Document, template: str, item: Any) -> Document:
     if not template.startswith("/"):
-        raise Bad("is no path; one begins with /")
+        raise Invalid("is no path; one begins with /")
+
     return _mapping(resolve(document, item))
 
 
-def _mapping(value: Any) -> Mapping[Any, Any]:
+def _mapping(value: Any) -> Document:
     if not isinstance(value, Mapping):
-        raise Bad(f"{value!r:.40} where a mapping belongs")
+        raise Invalid(f"{value!r:.40} where a mapping belongs")
+
     return value
-
-
-def _entries(
-    samples: Samples, where: tuple[str, str], status: str, response: Any, source: str
-) -> Iterator[Entry]:
-    """Yield the answers of one response: under the path itself, and under the path of the server it names."""
-    method, template = where
-    base = _base_path(samples.document)
-    for answer in _answers(samples, _statuses(status), _mapping(samples.resolve(response)), source):
-        yield Entry(method, base + template, answer)
-        if base:
-            yield Entry(method, template, answer, alias=True)
 
 
 def _statuses(text: str) -> range:
     if text == "default":
         return range(200, 600)
+
     if _RANGE.fullmatch(text.upper()):
-        return range(int(text[0]) * 100, int(text[0]) * 100 + 100)
+        first = int(text[0]) * 100
+        return range(first, first + 100)
+
     if text.isdigit() and 200 <= int(text) <= 599:
-        return range(int(text), int(text) + 1)
-    raise Bad("is no status; 200 to 599, 2XX to 5XX and default are")
+        status = int(text)
+        return range(status, status + 1)
+
+    raise Invalid("is no status; 200 to 599, 2XX to 5XX and default are")
 
 
-def _base_path(document: Mapping[str, Any]) -> str:
-    """Return the path of the first server, its variables at their defaults."""
+def _base_path(document: Document) -> str:
+    """Return the path of the first server, with the defaults of its variables."""
     servers = document.get("servers")
     first = servers[0] if isinstance(servers, list) and servers else {}
     if not isinstance(first, Mapping):
         return ""
+
     variables = first.get("variables") or {}
 
-    def default(found: re.Match[str]) -> str:
-        variable = variables.get(found[1]) if isinstance(variables, Mapping) else None
-        return str(variable.get("default", "")) if isinstance(variable, Mapping) else ""
+    if not isinstance(variables, Mapping):
+        variables = {}
 
+    def default(found: re.Match[str]) -> str:
+        variable = variables.get(found[1])
+        if not isinstance(variable, Mapping):
+            return ""
+
+        return str(variable.get("default", ""))
+
+    url = _VARIABLE.sub(default, str(first.get("url", "")))
     try:
-        path = urlsplit(_VARIABLE.sub(default, str(first.get("url", "")))).path.rstrip("/")
+        path = urlsplit(url).path.rstrip("/")
     except ValueError:
         return ""
+
     return path if path.startswith("/") else ""
 
 
-def _answers(
-    samples: Samples, statuses: range, response: Mapping[str, Any], source: str
-) -> Iterator[Answer]:
-    headers = tuple(_headers(samples, response.get("headers") or {}))
-    content = response.get("content") or {}
-    if not _mapping(content):
-        yield Answer(statuses, b"", headers, source=source)
-        return
-    kind = next((kind for kind in content if _is_json(kind)), next(iter(content)))
-    for name, value in _values(samples, _mapping(content[kind])):
-        body = (
-            as_json(value) if _is_json(kind) else body_of(value)
-        )  # a text is JSON too, where that was promised
-        yield Answer(
-            statuses,
-            body,
-            (("content-type", _concrete(kind)), *headers),
-            source=source,
-            example=name,
-        )
+def _preferred(content: Document) -> str:
+    """Return the first JSON type, or the first of all."""
+    for kind in content:
+        if _is_json(kind):
+            return kind
+
+    return next(iter(content))
 
 
 def _is_json(kind: object) -> bool:
-    essence = str(kind).partition(";")[0].strip().lower()
+    essence, _, _ = str(kind).partition(";")
+    essence = essence.strip().lower()
     return essence in (JSON, "*/*", "application/*") or essence.endswith("+json")
 
 
 def _concrete(kind: object) -> str:
+    """Return a content type without a wildcard; raises Invalid."""
     text = str(kind)
-    return header(
-        "content-type", text if "*" not in text else JSON if _is_json(text) else "text/plain"
-    )[1]
+    if "*" in text:
+        text = JSON if _is_json(text) else "text/plain"
+
+    _, value = header("content-type", text)
+    return value
 
 
-def _values(samples: Samples, media: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the examples with their names, the first of which is given to whoever names none."""
-    examples = media.get("examples") or {}
-    found = False
-    for name, example in _mapping(examples).items():
-        given = samples.resolve(example)
-        if isinstance(given, Mapping) and "value" in given:
-            found = True
-            yield str(name), given["value"]
-    if not found:
-        yield "", media["example"] if "example" in media else samples.of(media.get("schema", {}))
+def _values(samples: Samples, media: Document) -> Iterator[tuple[str, Any]]:
+    """Yield the examples with their names; the first is the answer when the caller names none."""
+    examples = _mapping(media.get("examples") or {})
+    has_example = False
+    for name, example in examples.items():
+        resolved = samples.resolve(example)
+        if isinstance(resolved, Mapping) and "value" in resolved:
+            has_example = True
+            yield str(name), resolved["value"]
+
+    if has_example:
+        return
+
+    if "example" in media:
+        yield "", media["example"]
+    else:
+        yield "", samples.of(media.get("schema", {}))
 
 
 def _headers(samples: Samples, headers: Any) -> Iterator[tuple[str, str]]:
-    for name, declared in _mapping(headers).items():
+    for declared_name, declared in _mapping(headers).items():
+        name = str(declared_name)
         described = _mapping(samples.resolve(declared))
-        if str(name).lower() not in (
-            "content-type",
-            "content-length",
-            "transfer-encoding",
-            "connection",
-        ):
-            value = next(_values(samples, described))[1]
-            yield header(
-                str(name), value if isinstance(value, str) else body_of(value).decode().strip()
-            )
+        if name.lower() in ("content-type", *OF_THE_SERVER):
+            continue
+
+        _, value = next(_values(samples, described))
+        if not isinstance(value, str):
+            value = body_of(value).decode().strip()
+
+        yield header(name, value)

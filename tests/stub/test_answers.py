@@ -2,7 +2,7 @@
 
 import pytest
 
-from stub.answers import Answer, Bad, Entry, choose, duration_s, lines_of, status_of, table_of
+from stub.answers import Answer, Entry, Invalid, choose, duration_s, lines_of, status_of, table_of
 
 
 def answer(first, last=None, body=b"", example=""):
@@ -101,11 +101,11 @@ def test_durations(text, expected):
 
 @pytest.mark.parametrize("text", ["", "-1", "2h", "nan", "1e3", "3601", None])
 def test_no_durations(text):
-    with pytest.raises(Bad, match="is no duration"):
+    with pytest.raises(Invalid, match="is no duration"):
         duration_s(text)
 
 
 @pytest.mark.parametrize("text", ["", "abc", "199", "600", "20O", "-200", None])
 def test_no_statuses(text):
-    with pytest.raises(Bad, match="is no status"):
+    with pytest.raises(Invalid, match="is no status"):
         status_of(text)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stub.answers import Bad
+from stub.answers import Invalid
 from stub.folder import entries_of, is_served, parse_name
 
 NAMES = [
@@ -115,7 +115,7 @@ BAD = [
 
 @pytest.mark.parametrize(("name", "content", "said"), BAD)
 def test_a_bad_file_is_one_line_with_the_place(name, content, said):
-    with pytest.raises(Bad) as caught:
+    with pytest.raises(Invalid) as caught:
         entries_of(name, content)
 
     assert said in str(caught.value)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from stub.answers import Bad
+from stub.answers import Invalid
 from stub.samples import Samples
 
 DOCUMENT = {
@@ -82,7 +82,7 @@ BAD = [
 
 @pytest.mark.parametrize(("schema", "said"), BAD)
 def test_a_bad_schema_says_what_would_be_right(schema, said):
-    with pytest.raises(Bad) as caught:
+    with pytest.raises(Invalid) as caught:
         Samples(DOCUMENT).of(schema)
 
     assert said in str(caught.value)
