@@ -30,7 +30,7 @@ from discover.snapshot.audit import Audit
 from discover.snapshot.etcd_watch import CatalogWatch
 from discover.snapshot.port_claimer import Claims
 from discover.snapshot.saved_file import SavedFile
-from discover.snapshot.saved_format import Place
+from discover.snapshot.saved_format import Origin
 from discover.snapshot.snapshot import EMPTY
 from discover.snapshot.state import Keeper, Learned
 from discover.snapshot.suspects import started
@@ -114,10 +114,10 @@ def _knowing(
 ) -> tuple[Keeper, list[Actor]]:
     """Return the keeper of what is known of the catalog, and the actors that feed it."""
     prefix = settings.prefix
-    place = Place(platform.node(), prefix, tuple(map(str, settings.access.endpoints)))
-    file = SavedFile(settings.state_dir / "snapshot", place)
+    origin = Origin(platform.node(), prefix, tuple(map(str, settings.access.endpoints)))
+    file = SavedFile(settings.state_dir / "snapshot", origin)
     found = file.load()
-    saved, age_s = found if found else (None, None)
+    saved = found.saved if found else None
     now_s = time.monotonic()
     keeper = Keeper(
         started(saved.catalog, saved.suspects) if saved else None,
@@ -137,7 +137,7 @@ def _knowing(
         settings.access,
         prefix,
         latest=saved.catalog if saved else EMPTY,
-        seen_s=None if age_s is None else now_s - age_s,
+        seen_s=now_s - found.age_s if found else None,
         learned=learned,
         heard=keeper.confirm,
         health=state,

@@ -4,20 +4,20 @@ HAProxy's own file has them too, but as text that only a template can make. What
 """
 
 import json
-import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from catalog.errors import Rejected, Unavailable
+from catalog.errors import Rejected
 from catalog.record import Check
 from discover.model.config import Bind, Header, Listener, Server, Verbatim
 from discover.model.empty_services import Gone, Noted, Place
-from sidecar.atomic_files import read, write
+from sidecar.atomic_files import MALFORMED, StateFile
 
-log = logging.getLogger(__name__)
+# The last server of each empty service, and since when it is empty.
+_Empty = Mapping[Place, tuple[Server, float]]
 
 
 def text_of(listeners: Iterable[Listener]) -> str:
@@ -29,7 +29,7 @@ def listeners_of(text: str) -> tuple[Listener, ...]:
     """Return the listeners in a text. Raises Rejected."""
     try:
         return tuple(map(_listener, json.loads(text)))
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except MALFORMED as error:
         raise Rejected(f"no list of listeners: {error!r:.80}") from error
 
 
@@ -43,32 +43,32 @@ def _listener(found: dict[str, Any]) -> Listener:
 
 
 class ListenedFile:
-    """The file; a failure to write it is said, and costs nobody more than an empty service's port at a restart."""
+    """The file, and beside it since when services are empty. Losing both costs only the ports of empty services."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._empty = path.with_name(path.name + ".empty")
-        self._noted: Mapping[Place, object] = {}
+        self._file = StateFile(
+            path,
+            text_of,
+            lambda content: listeners_of(content.decode()),
+            unknown="empty services of an earlier life are not known any more: %s: %s",
+            unkept="what is listened on is not kept for the next start",
+        )
+        self._empty_file = StateFile(
+            path.with_name(path.name + ".empty"),
+            _empty_text,
+            _empty_of,
+            unknown="since when services are empty is not known any more: %s: %s",
+            unkept="since when services are empty is not kept for the next start",
+        )
+        self._noted: _Empty = {}
 
     def load(self) -> tuple[Listener, ...]:
         """Return what an earlier life listened on; nothing if that is not known."""
-        try:
-            text = read(self._path)
-            return listeners_of(text) if text is not None else ()
-        except (Rejected, Unavailable) as error:
-            log.warning(
-                "empty services of an earlier life are not known any more: %s: %s",
-                self._path,
-                error,
-            )
-            return ()
+        return tuple(self._file.load() or ())
 
     def save(self, listeners: Iterable[Listener]) -> None:
         """Keep them for the next life."""
-        try:
-            write(self._path, text_of(listeners))
-        except Unavailable as error:
-            log.warning("what is listened on is not kept for the next start: %s", error)
+        self._file.save(tuple(listeners))
 
     def note(self, gone: Gone) -> None:
         """Keep since when services are empty that callers know by a name, and where the last instance was."""
@@ -80,32 +80,37 @@ class ListenedFile:
         if known == self._noted:
             return
         self._noted = known
-        ahead_s = time.time() - time.monotonic()
-        texts = [
-            (*place, since + ahead_s, server.name, server.endpoint)
-            for place, (server, since) in known.items()
-        ]
-        try:
-            write(self._empty, json.dumps(texts))
-        except Unavailable as error:
-            log.warning("since when services are empty is not kept for the next start: %s", error)
+        self._empty_file.save(known)
 
     def noted(self) -> Noted:
         """Return the last server of services that were empty in an earlier life, and for how long they have been."""
-        try:
-            found = json.loads(read(self._empty) or "[]")
-            return {
-                (str(service), int(port)): (
-                    _server(str(name), str(endpoint)),
-                    max(0.0, time.time() - float(at)),
-                )
-                for service, port, at, name, endpoint in found
-            }
-        except (ValueError, TypeError, RecursionError, Unavailable) as error:
-            log.warning(
-                "since when services are empty is not known any more: %s: %s", self._empty, error
-            )
-            return {}
+        now_s = time.monotonic()
+        empty = self._empty_file.load() or {}
+        return {
+            place: (server, max(0.0, now_s - since_s)) for place, (server, since_s) in empty.items()
+        }
+
+
+def _empty_text(empty: _Empty) -> str:
+    ahead_s = _wall_clock_ahead_s()
+    lines = [
+        (*place, since_s + ahead_s, server.name, server.endpoint)
+        for place, (server, since_s) in empty.items()
+    ]
+    return json.dumps(lines)
+
+
+def _empty_of(content: bytes) -> _Empty:
+    ahead_s = _wall_clock_ahead_s()
+    return {
+        (str(service), int(port)): (_server(str(name), str(endpoint)), float(since_s) - ahead_s)
+        for service, port, since_s, name, endpoint in json.loads(content)
+    }
+
+
+def _wall_clock_ahead_s() -> float:
+    """Return how far the wall clock, which outlives a boot, is ahead of the one that intervals are measured by."""
+    return time.time() - time.monotonic()
 
 
 def _server(name: str, endpoint: str) -> Server:

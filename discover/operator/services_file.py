@@ -24,7 +24,7 @@ from discover.operator.services import (
 from discover.reasons import because
 from discover.snapshot.snapshot import Service, Snapshot
 from sidecar.actors import Actor
-from sidecar.atomic_files import read, write
+from sidecar.atomic_files import StateFile, read
 from sidecar.health import Health
 from sidecar.log import Details
 from sidecar.problems import Problem
@@ -47,9 +47,17 @@ class OutsideFile:
     """The file, and the actors that follow it. `good` is where its last good form outlives this process."""
 
     def __init__(self, path: Path, good: Path, health: Health) -> None:
-        self._path, self._good, self._health = path, good, health
+        self._path = path
+        self._health = health
+        self._last_good = StateFile(
+            good,
+            self._text_of,
+            self._services_of,
+            unknown="the last good services are not known any more: %s: %s",
+            unkept="services are not kept for the next start",
+        )
         self._joined = Joined()
-        self._outside = Outside(self._load())
+        self._outside = Outside(self._last_good.load() or {})
         self._edited = Trigger()
         self._stop = threading.Event()
         self._read()  # before anybody applies anything: without it the first round would leave all of it out
@@ -103,26 +111,19 @@ class OutsideFile:
                 "read services %s",
                 Details(file=self._path, services=len(now.services), servers=servers),
             )
-            self._save(now.services)
+            self._last_good.save(now.services)
 
-    def _load(self) -> Mapping[str, Service]:
-        """Return what an earlier life read from this file; nothing if that is not known."""
-        try:
-            kept = json.loads(read(self._good) or "{}")
-            if kept.get("file") != str(self._path):
-                return {}
-            return services_of(decode(text.encode()) for text in kept["records"])
-        except (Rejected, Unavailable, ValueError, TypeError, LookupError, AttributeError) as error:
-            log.warning("the last good services are not known any more: %s: %s", self._good, error)
+    def _services_of(self, content: bytes) -> Mapping[str, Service]:
+        """Return what an earlier life read from this file; nothing if it read another."""
+        kept = json.loads(content)
+        if kept.get("file") != str(self._path):
             return {}
+        return services_of(decode(text.encode()) for text in kept["records"])
 
-    def _save(self, services: Mapping[str, Service]) -> None:
+    def _text_of(self, services: Mapping[str, Service]) -> str:
         records = [
-            encode(it.instance).decode()
+            encode(record.instance).decode()
             for service in services.values()
-            for it in service.records.values()
+            for record in service.records.values()
         ]
-        try:
-            write(self._good, json.dumps({"file": str(self._path), "records": records}))
-        except Unavailable as error:
-            log.warning("services are not kept for the next start: %s", error)
+        return json.dumps({"file": str(self._path), "records": records})

@@ -3,12 +3,13 @@
 import json
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from catalog.errors import Rejected, Unavailable
 from discover.settings import TEMPLATE
 from discover.text.render import SHIPPED, Find, Layout
-from sidecar.atomic_files import read, write
+from sidecar.atomic_files import StateFile, read
 
 _Stamp = tuple[int, ...]
 SETTLED_S = 2.0  # a file whose last change is older does not change once more at the same time, as its clock counts
@@ -70,19 +71,32 @@ def _found(find: Find, name: str) -> str | None:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """The last template that HAProxy accepted, with all that it extends or includes."""
+
+    name: str
+    text: str
+    others: Mapping[str, str | None]
+
+
 class Templates:
     """The template in use, and where others may come from. Used by the reconcile actor alone."""
 
     def __init__(self, path: Path, good: Path) -> None:
         self._path = path
-        self._good = (
-            good  # a copy of the last one that HAProxy accepted, and of what it extends or includes
+        self._good = StateFile(
+            good,
+            _text_of,
+            _copy_of,
+            unknown="the last good template is not known any more: %s: %s",
+            unkept="the template is not kept for the next start",
         )
+        self._copy = self._good.load()
         self._used: Layout | None = None
         self._stamp: _Stamp | None = (
             None  # of the file when it was what is used; None: it has to be read to know
         )
-        self._kept = -1  # how many others the copy has
         self._refused: tuple[Layout, Rejected] | None = (
             None  # an edit that is not tried again until it is edited
         )
@@ -98,11 +112,13 @@ class Templates:
 
     def accept(self, layout: Layout) -> None:
         """Remember a template that HAProxy took, also for later lives."""
-        if self.is_used(layout) and self._kept == len(layout.others):
-            return
-        self._used, self._kept, self._stamp = layout, len(layout.others), None
-        if read(self._good) != (copy := _copy(layout)):
-            write(self._good, copy)
+        if not self.is_used(layout):
+            self._used = layout
+            self._stamp = None
+        copy = _Copy(layout.name, layout.text, dict(layout.others))
+        if copy != self._copy:
+            self._copy = copy
+            self._good.save(copy)
 
     def refuse(self, layout: Layout | Rejected, why: Rejected) -> None:
         """Remember why an edited template does not do; the one in use is never refused for good."""
@@ -136,26 +152,21 @@ class Templates:
         )
 
     def _earlier(self) -> Layout | Rejected:
-        none = Rejected("there is no earlier good template to fall back on")
+        if self._copy is None:
+            return Rejected("there is no earlier good template to fall back on")
         try:
-            return _layout(text) if (text := _text(self._good)) is not None else none
+            return Layout(self._copy.text, self._copy.name, self._copy.others.get)
         except Rejected as error:
             return error
 
 
-def _copy(layout: Layout) -> str:
-    """Return a template and all others that it took as one text; `_layout` is its inverse."""
-    return json.dumps(
-        {"name": layout.name, "text": layout.text, "others": dict(layout.others)}, indent=1
-    )
+def _text_of(copy: _Copy) -> str:
+    return json.dumps(asdict(copy), indent=1)
 
 
-def _layout(copy: str) -> Layout:
-    try:
-        found = json.loads(copy)
-        others: Mapping[str, str | None] = found["others"]
-        return Layout(found["text"], found["name"], others.get)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise Rejected(
-            f"the copy of the last good template cannot be read: {error!r:.80}"
-        ) from error
+def _copy_of(content: bytes) -> _Copy:
+    copy = json.loads(content)
+    others = {
+        str(name): None if text is None else str(text) for name, text in copy["others"].items()
+    }
+    return _Copy(str(copy["name"]), str(copy["text"]), others)

@@ -22,9 +22,6 @@ from discover.snapshot.suspects import HARD_STOP_S, Suspect, Suspects
 
 MAGIC = "tandem-snapshot"
 VERSION = 1
-BYTES_MAX = (
-    64 * 1024 * 1024
-)  # 100,000 records of usual size; a disk is shared, and a boot has to be quick
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +34,8 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Whose catalog it is: who watches which etcd, and where in it."""
+class Origin:
+    """Where a snapshot comes from: the host that watched, the etcd, and the prefix in it."""
 
     host: str
     prefix: str
@@ -100,16 +97,18 @@ def _sane(suspect: Suspect, now_s: float, age_s: float) -> Suspect:
     return replace(suspect, since_s=since_s, failing_s=failing_s, returned_s=returned_s)
 
 
-def encode(saved: Saved, place: Place, ahead_s: float, texts: Texts) -> str:
+def encode(saved: Saved, origin: Origin, ahead_s: float, texts: Texts) -> str:
     """Return the text; `ahead_s` is how far the wall clock is ahead of the one of the suspects' times."""
     catalog = saved.catalog
-    head = _line("catalog", place.prefix, saved.host, place.etcd, catalog.cluster, catalog.revision)
+    head = _line(
+        "catalog", origin.prefix, saved.host, origin.etcd, catalog.cluster, catalog.revision
+    )
     owners = (
         _line("owner", host, owner.created, owner.lease) for host, owner in catalog.owners.items()
     )
     purged = (_line("purged", host) for host in sorted(catalog.purged))
     claims = (
-        _line("claim", key_of(place.prefix, PortKey(s)), it.port, it.created)
+        _line("claim", key_of(origin.prefix, PortKey(s)), it.port, it.created)
         for s, it in catalog.claims.items()
     )
     suspects = (_suspect_line(key, _moved(it, ahead_s)) for key, it in saved.suspects.items())
@@ -117,10 +116,8 @@ def encode(saved: Saved, place: Place, ahead_s: float, texts: Texts) -> str:
     return _seal(body.encode()) + body
 
 
-def decode(content: bytes, place: Place, ahead_s: float) -> Saved:
+def decode(content: bytes, origin: Origin, ahead_s: float) -> Saved:
     """Return what the bytes say. Raises Rejected: damaged, of another version, or of another catalog."""
-    if len(content) > BYTES_MAX:
-        raise Rejected(f"has more than {BYTES_MAX} bytes")
     seal, _, body = content.partition(b"\n")
     if seal + b"\n" != _seal(body).encode():
         words = seal.split(b" ")
@@ -128,7 +125,7 @@ def decode(content: bytes, place: Place, ahead_s: float) -> Saved:
             raise Rejected(f"is of another version: {seal[:40]!r}")
         raise Rejected("is damaged: length or checksum do not match")
     try:
-        reading = _Reading(place)
+        reading = _Reading(origin)
         for line in filter(None, body.decode().split("\n")):
             kind, *words = json.loads(line)
             reading.take(kind, words)
@@ -141,7 +138,7 @@ def decode(content: bytes, place: Place, ahead_s: float) -> Saved:
 class _Reading:
     """What the lines of a file have said so far."""
 
-    place: Place
+    origin: Origin
     head: tuple[str, int, int] | None = None
     owners: dict[str, Owner] = field(default_factory=dict)
     purged: set[str] = field(default_factory=set)
@@ -152,14 +149,14 @@ class _Reading:
     def take(self, kind: str, words: list[Any]) -> None:
         match kind, words:
             case "catalog", [str(prefix), str(host), [*etcd], int(cluster), int(revision)]:
-                self.place.check(prefix, etcd)
+                self.origin.check(prefix, etcd)
                 self.head = host, cluster, revision
             case "owner", [str(host), int(created), int(lease)]:
                 self.owners[host] = Owner(created, lease)
             case "purged", [str(host)]:
                 self.purged.add(host)
             case "claim", [str(key), int(port), int(created)] if isinstance(
-                name := parse_key(self.place.prefix, key), PortKey
+                name := parse_key(self.origin.prefix, key), PortKey
             ):
                 self.claims[name.service] = Claim(port_of(claim_of(port)), created)
             case "record", [str(key), *fields]:
@@ -171,7 +168,7 @@ class _Reading:
                 raise Rejected(f"has a line that is not known: {kind!r:.40}")
 
     def _record(self, key: str, fields: list[Any]) -> Record:
-        name = parse_key(self.place.prefix, key)
+        name = parse_key(self.origin.prefix, key)
         match fields:
             case [int(created), bool(leased), str(value)] if isinstance(name, InstanceKey):
                 instance = instance_of(value.encode())
@@ -184,10 +181,17 @@ class _Reading:
             raise Rejected("does not say what it is of")
         host, cluster, revision = self.head
         services = {name: Service.of(records) for name, records in self.records.items()}
-        origin = "" if host == self.place.host else host
+        written_by = "" if host == self.origin.host else host
         purged = frozenset(self.purged)
         catalog = Snapshot(
-            revision, services, {}, self.owners, purged, cluster, claims=self.claims, origin=origin
+            revision,
+            services,
+            {},
+            self.owners,
+            purged,
+            cluster,
+            claims=self.claims,
+            origin=written_by,
         )
         return Saved(
             catalog, {key: _moved(it, -ahead_s) for key, it in self.suspects.items()}, host

@@ -11,7 +11,7 @@ from catalog.errors import Unavailable
 from discover.apply.runtime import batches
 from discover.model.config import ProxyConfig
 from discover.stubs.debt import Debt, Debts, Looked, counts_of, questions, stubs_in
-from sidecar.atomic_files import read, write
+from sidecar.atomic_files import StateFile
 from sidecar.log import Details
 from sidecar.metrics import Metrics
 
@@ -24,9 +24,15 @@ class StubDebt:
     """`debts` is replaced by the thread that changes HAProxy; anybody may read it."""
 
     def __init__(self, ask: Callable[[str], str], path: Path, metrics: Metrics) -> None:
-        self.debts = _load(path)
+        self._file = StateFile(
+            path,
+            _text,
+            _debts_of,
+            unknown="since when services are stubbed is not known any more: %s: %s",
+            unkept="since when services are stubbed is not kept for the next start",
+        )
+        self.debts = self._file.load() or Debts()
         self._ask = ask
-        self._path = path
         self._looked = Looked()
         # What HAProxy had counted for each stub when it served last, to begin from; None: not asked in this life.
         self._settled: dict[str, int] | None = None
@@ -92,10 +98,7 @@ class StubDebt:
 
     def _keep(self, debts: Debts) -> None:
         self.debts = debts
-        try:
-            write(self._path, _text(debts))
-        except Unavailable as error:
-            log.warning("since when services are stubbed is not kept for the next start: %s", error)
+        self._file.save(debts)
 
 
 def _say(what: str, services: Set[str]) -> None:
@@ -112,18 +115,14 @@ def _text(debts: Debts) -> str:
     return json.dumps(kept, sort_keys=True)
 
 
-def _load(path: Path) -> Debts:
-    """Return what an earlier life knew."""
-    try:
-        kept = json.loads(read(path) or "{}")
-        return Debts(
-            {
-                str(name): Debt(
-                    float(it["since"]), tuple(map(str, it["stubs"])), int(it["carried"])
-                )
-                for name, it in kept.items()
-            }
-        )
-    except (Unavailable, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        log.warning("since when services are stubbed is not known any more: %s: %r", path, error)
-        return Debts()
+def _debts_of(content: bytes) -> Debts:
+    kept = json.loads(content)
+    return Debts({str(name): _debt(fields) for name, fields in kept.items()})
+
+
+def _debt(fields: Mapping[str, Any]) -> Debt:
+    return Debt(
+        since_s=float(fields["since"]),
+        stubs=tuple(map(str, fields["stubs"])),
+        carried=int(fields["carried"]),
+    )

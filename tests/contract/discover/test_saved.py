@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from discover.snapshot.saved_file import SavedFile
-from discover.snapshot.saved_format import Place, _seal
+from discover.snapshot.saved_format import Origin, _seal
 from discover.snapshot.suspects import State, started
 from tests.parts.backend import backend
 from tests.parts.discover import Discover
@@ -213,7 +213,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_leaves_the_old_snapshot_and_is_said_once(small_disk):
-    file, state = SavedFile(small_disk / "snapshot", Place("me", "/services", ("e1",))), known(1)
+    file, state = SavedFile(small_disk / "snapshot", Origin("me", "/services", ("e1",))), known(1)
     assert file.save(state)
     before = (small_disk / "snapshot").read_bytes()
     with contextlib.suppress(OSError), (small_disk / "filling").open("wb", buffering=0) as filling:
@@ -229,7 +229,7 @@ def test_a_full_disk_leaves_the_old_snapshot_and_is_said_once(small_disk):
     assert file.save(known(300))
     found = file.load()
     assert found is not None
-    assert len(found[0].catalog.records) == 300
+    assert len(found.saved.catalog.records) == 300
 
 
 def known(count: int) -> State:

@@ -19,7 +19,7 @@ from discover.snapshot.port_claims import (
     port_range,
     wanted,
 )
-from discover.snapshot.saved_format import Place, Saved, Texts, decode, encode
+from discover.snapshot.saved_format import Origin, Saved, Texts, decode, encode
 from discover.snapshot.snapshot import EMPTY, Claim
 from discover.snapshot.suspects import State, learn, started
 from tests.discover.model.test_build import POLICY
@@ -214,11 +214,11 @@ def test_what_was_deleted_while_nobody_looked_is_not_put_again():
 
 
 def test_claims_are_kept_over_a_restart():
-    place = Place("me", PREFIX, ("e1:2379",))
+    origin = Origin("me", PREFIX, ("e1:2379",))
     _, state = fleet()
-    text = encode(Saved(state.catalog, {}, "me"), place, 0.0, Texts())
+    text = encode(Saved(state.catalog, {}, "me"), origin, 0.0, Texts())
 
-    saved = decode(text.encode(), place, 0.0)
+    saved = decode(text.encode(), origin, 0.0)
 
     assert saved.catalog.claims == state.catalog.claims
     assert saved.catalog.same_as(state.catalog)

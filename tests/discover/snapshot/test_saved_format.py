@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from catalog.errors import Rejected
 from catalog.record import encode as value_of
-from discover.snapshot.saved_format import MAGIC, Place, Saved, Texts, _seal, decode, encode, sane
+from discover.snapshot.saved_format import MAGIC, Origin, Saved, Texts, _seal, decode, encode, sane
 from discover.snapshot.snapshot import EMPTY
 from discover.snapshot.suspects import State, judge, learn, started
 from tests.parts.catalogs import FakeEtcd
 from tests.parts.records import PREFIX, instance
 
 AHEAD_S = 1_000_000.0
-HERE = Place("me", PREFIX, ("e1:2379", "e2:2379"))
+HERE = Origin("me", PREFIX, ("e1:2379", "e2:2379"))
 
 
 def known() -> State:
@@ -71,7 +71,7 @@ def test_a_wall_clock_that_is_wrong_makes_nobody_a_suspect_for_ever_or_for_too_l
 
 
 def test_what_another_host_wrote_stays_its_own_until_etcd_was_asked():
-    other = Place("another", HERE.prefix, HERE.etcd)
+    other = Origin("another", HERE.prefix, HERE.etcd)
     saved = decode(text_of(known()).encode(), other, AHEAD_S)
 
     again = encode(
@@ -114,7 +114,7 @@ def test_any_bytes_are_rejected(content):
 
 def test_another_prefix_and_another_version_are_rejected():
     with pytest.raises(Rejected, match="of the prefix '/services', not '/other'"):
-        decode(text_of(known()).encode(), Place("me", "/other", HERE.etcd), AHEAD_S)
+        decode(text_of(known()).encode(), Origin("me", "/other", HERE.etcd), AHEAD_S)
     with pytest.raises(Rejected, match="another version"):
         decode(text_of(known()).replace(f"{MAGIC} 1", f"{MAGIC} 2").encode(), HERE, AHEAD_S)
 
@@ -123,8 +123,8 @@ def test_another_etcd_is_rejected_but_not_a_member_more_or_less():
     content = text_of(known()).encode()
 
     with pytest.raises(Rejected, match="of the etcd 'e1:2379,e2:2379', not 'e3:2379'"):
-        decode(content, Place("me", PREFIX, ("e3:2379",)), AHEAD_S)
-    assert decode(content, Place("another", PREFIX, ("e2:2379", "e3:2379")), AHEAD_S).host == "me"
+        decode(content, Origin("me", PREFIX, ("e3:2379",)), AHEAD_S)
+    assert decode(content, Origin("another", PREFIX, ("e2:2379", "e3:2379")), AHEAD_S).host == "me"
 
 
 @pytest.mark.parametrize(
