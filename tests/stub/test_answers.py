@@ -1,15 +1,18 @@
 """Which path is tried first, and which of its answers a request gets."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from stub.answers import Answer, Entry, Invalid, choose, duration_s, lines_of, status_of, table_of
 
 
-def answer(first, last=None, body=b"", example=""):
-    return Answer(range(first, (last or first) + 1), body, example=example)
+def answer(first: int, last: int | None = None, body: bytes = b"", example: str = "") -> Answer:
+    statuses = range(first, (last or first) + 1)
+    return Answer(statuses, body, example=example)
 
 
-def test_exact_paths_are_tried_first():
+def test_exact_paths_are_tried_first() -> None:
     templates = [
         "/{a}",
         "/o/{id}",
@@ -37,8 +40,10 @@ def test_exact_paths_are_tried_first():
     ]
 
 
-def test_placeholders_of_other_names_are_one_path_and_the_first_of_two_counts():
-    one, two, post = answer(200, body=b"1"), answer(200, body=b"2"), answer(201)
+def test_placeholders_of_other_names_are_one_path_and_the_first_of_two_counts() -> None:
+    one = answer(200, body=b"1")
+    two = answer(200, body=b"2")
+    post = answer(201)
 
     table = table_of(
         [
@@ -48,10 +53,10 @@ def test_placeholders_of_other_names_are_one_path_and_the_first_of_two_counts():
         ]
     )
 
-    assert [(path.template, path.answers) for path in table.paths] == [
-        ("/o/{id}", {"GET": (one, two), "POST": (post,)})
-    ]
-    assert choose(table.paths[0].answers["GET"]) == (200, one)
+    [path] = table.paths
+    assert path.template == "/o/{id}"
+    assert path.answers == {"GET": (one, two), "POST": (post,)}
+    assert choose(path.answers["GET"]) == (200, one)
 
 
 MANY = (
@@ -76,11 +81,16 @@ CHOICES = [
 
 
 @pytest.mark.parametrize(("answers", "status", "example", "expected"), CHOICES)
-def test_the_first_2xx_or_what_was_asked_for(answers, status, example, expected):
+def test_the_first_2xx_or_what_was_asked_for(
+    answers: Sequence[Answer],
+    status: int | None,
+    example: str,
+    expected: tuple[int, Answer | None],
+) -> None:
     assert choose(answers, status, example) == expected
 
 
-def test_the_list_names_each_path_once_with_its_status_codes():
+def test_the_list_names_each_path_once_with_its_status_codes() -> None:
     entries = [
         Entry("GET", "/o", answer(503)),
         Entry("GET", "/o", answer(200)),
@@ -95,17 +105,17 @@ def test_the_list_names_each_path_once_with_its_status_codes():
 @pytest.mark.parametrize(
     ("text", "expected"), [("500ms", 0.5), ("2s", 2), ("0.5", 0.5), (3, 3), ("1m", 60)]
 )
-def test_durations(text, expected):
+def test_durations(text: object, expected: float) -> None:
     assert duration_s(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "-1", "2h", "nan", "1e3", "3601", None])
-def test_no_durations(text):
+def test_no_durations(text: object) -> None:
     with pytest.raises(Invalid, match="is no duration"):
         duration_s(text)
 
 
 @pytest.mark.parametrize("text", ["", "abc", "199", "600", "20O", "-200", None])
-def test_no_statuses(text):
+def test_no_statuses(text: object) -> None:
     with pytest.raises(Invalid, match="is no status"):
         status_of(text)

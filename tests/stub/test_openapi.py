@@ -1,9 +1,12 @@
 """What an OpenAPI document answers, and what is wrong with the rest of it."""
 
+from collections.abc import Mapping, Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stub.answers import Entry
 from stub.documents import parse_yaml
 from stub.openapi import entries_of, is_openapi
 
@@ -30,18 +33,25 @@ paths:
 components:
   responses: {Made: {content: {'*/*': {schema: {$ref: '#/components/schemas/Pet'}}}}}
   examples: {Nobody: {value: null}}
-  schemas: {Pet: {type: object, properties: {name: {type: string}, born: {type: string, format: date}}}}
+  schemas:
+    Pet:
+      type: object
+      properties: {name: {type: string}, born: {type: string, format: date}}
 """
 
 
-def found(text, problems=()):
-    entries, seen = entries_of(parse_yaml(text), "api.yaml")
+def read(text: bytes, problems: Sequence[str] = ()) -> list[Entry]:
+    """Return the entries of a document that has just these problems."""
+    document = parse_yaml(text)
+    assert isinstance(document, Mapping)
+    entries, seen = entries_of(document, "api.yaml")
+
     assert seen == list(problems)
     return entries
 
 
-def test_a_document_answers_by_its_examples():
-    answers = [entry.answer for entry in found(PETS) if not entry.alias]
+def test_a_document_answers_by_its_examples() -> None:
+    answers = [entry.answer for entry in read(PETS) if not entry.alias]
 
     assert [(answer.statuses, answer.example, answer.body) for answer in answers] == [
         (range(200, 201), "rex", b'{\n  "name": "Rex"\n}\n'),
@@ -59,17 +69,20 @@ def test_a_document_answers_by_its_examples():
     assert {answer.source for answer in answers} == {"api.yaml"}
 
 
-def test_paths_are_under_the_servers_path_and_without_it():
-    places = {(entry.method, entry.template, entry.alias) for entry in found(PETS)}
+def test_paths_are_under_the_servers_path_and_without_it() -> None:
+    places = {(entry.method, entry.template, entry.alias) for entry in read(PETS)}
 
     assert places == {("GET", "/v1/pets/{pet-id}", False), ("GET", "/pets/{pet-id}", True)}
 
 
-def operation(responses):
+def operation(responses: bytes) -> bytes:
     return (
-        b"openapi: 3.0.0\npaths: {/a: {get: {responses: {200: {description: good}}}, post: {responses: %b}}}"
-        % responses
-    )
+        b"openapi: 3.0.0\n"
+        b"paths:\n"
+        b"  /a:\n"
+        b"    get: {responses: {200: {description: good}}}\n"
+        b"    post: {responses: %b}\n"
+    ) % responses
 
 
 BAD = [
@@ -81,7 +94,8 @@ BAD = [
     (
         operation(b"{2000: {}}"),
         [
-            "api.yaml: paths./a.post.responses.2000: is no status; 200 to 599, 2XX to 5XX and default are"
+            "api.yaml: paths./a.post.responses.2000: is no status; "
+            "200 to 599, 2XX to 5XX and default are"
         ],
     ),
     (
@@ -103,8 +117,10 @@ BAD = [
 
 
 @pytest.mark.parametrize(("text", "problems"), BAD)
-def test_what_is_bad_is_named_and_the_rest_is_served(text, problems):
-    assert [entry.method for entry in found(text, problems)] == (["GET"] if b"post" in text else [])
+def test_what_is_bad_is_named_and_the_rest_is_served(text: bytes, problems: list[str]) -> None:
+    methods = [entry.method for entry in read(text, problems)]
+
+    assert methods == (["GET"] if b"post" in text else [])
 
 
 WORDS = [
@@ -148,7 +164,9 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["200", "default", "x"]), VALUES, max_size=2), VALUES)
-def test_whatever_a_document_holds_the_rest_of_it_is_served(responses, anything):
+def test_whatever_a_document_holds_the_rest_of_it_is_served(
+    responses: dict[str, object], anything: object
+) -> None:
     document = {
         "openapi": "3.1.0",
         "a": anything,
@@ -168,5 +186,5 @@ def test_whatever_a_document_holds_the_rest_of_it_is_served(responses, anything)
 @pytest.mark.parametrize(
     ("document", "expected"), [({"openapi": "3"}, True), ({"swagger": 2}, True), ([], False)]
 )
-def test_a_document_says_that_it_is_one(document, expected):
+def test_a_document_says_that_it_is_one(document: object, expected: bool) -> None:
     assert is_openapi(document) is expected

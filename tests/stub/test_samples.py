@@ -67,7 +67,7 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("schema", "expected"), TABLE)
-def test_a_value_fits_its_schema(schema, expected):
+def test_a_value_fits_its_schema(schema: object, expected: object) -> None:
     assert Samples(DOCUMENT).of(schema) == expected
 
 
@@ -80,19 +80,21 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("schema", "said"), BAD)
-def test_a_bad_schema_says_what_would_be_right(schema, said):
+@pytest.mark.parametrize(("schema", "problem"), BAD)
+def test_a_bad_schema_says_what_would_be_right(schema: object, problem: str) -> None:
     with pytest.raises(Invalid) as caught:
         Samples(DOCUMENT).of(schema)
 
-    assert said in str(caught.value)
+    assert problem in str(caught.value)
 
 
-def test_schemas_that_all_name_each_other_end():
+def test_schemas_that_all_name_each_other_end() -> None:
     names = [f"S{number}" for number in range(60)]
     every = {name: {"$ref": f"#/schemas/{name}"} for name in names}
     document = {"schemas": {name: {"type": "object", "properties": every} for name in names}}
 
     samples = Samples(document)
-    assert samples.of(every["S0"]) is samples.of(every["S0"])
-    assert len(json.dumps(samples.of(every["S0"]))) < 50_000
+    value = samples.of(every["S0"])
+
+    assert samples.of(every["S0"]) is value
+    assert len(json.dumps(value)) < 50_000
