@@ -28,6 +28,11 @@ def instance(number: int = 1, service: str = "whoami", **changes: Any) -> Instan
     return replace(base, **changes)
 
 
+def web(number: int = 1, service: str = "shop", **changes: Any) -> Instance:
+    """Return the record of an http instance."""
+    return instance(number, service, mode="http", **changes)
+
+
 def entry(record: Instance, created: int = 1, host: str = "h1") -> Entry:
     return Entry(key_of(PREFIX, identity(host, record)), encode(record), created, created, 7)
 

@@ -23,8 +23,8 @@ from discover.settings import TEMPLATE
 from discover.text.render import Layout, Rendered, marked, marker_of, rendered_of
 from discover.text.sample import sample
 from sidecar.metrics import Metrics
-from tests.discover.model.test_build import config_of
 from tests.parts.backend import backend
+from tests.parts.configs import config_of
 from tests.parts.haproxy import KINDS, RealHAProxy, get, running
 from tests.parts.ports import free_port
 from tests.parts.records import instance, snapshot

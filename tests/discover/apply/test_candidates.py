@@ -13,7 +13,7 @@ from discover.operator.snippets import Snippets, snippet_of
 from discover.operator.templates import Templates
 from discover.text.render import Layout, Rendered
 from discover.text.sections import Section
-from tests.discover.model.test_build import PROCESS, config_of
+from tests.parts.configs import PROCESS, config_of
 from tests.parts.records import instance, snapshot
 
 TEMPLATE = """\

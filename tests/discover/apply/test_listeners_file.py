@@ -11,9 +11,8 @@ from discover.model.build import build
 from discover.model.config import ProxyConfig
 from discover.model.empty_services import Idle
 from discover.text.sample import sample
-from tests.discover.model.test_build import POLICY, PROCESS
-from tests.discover.model.test_http_routes import AT_DOOR, web
-from tests.parts.records import snapshot
+from tests.parts.configs import AT_DOOR, POLICY, PROCESS
+from tests.parts.records import snapshot, web
 
 
 def test_every_form_of_listener_comes_back_without_its_servers():

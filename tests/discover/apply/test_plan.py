@@ -8,10 +8,9 @@ from discover.apply.plan import Noop, Reload, RuntimeUpdate, keeping_structure, 
 from discover.model.config import with_idle
 from discover.settings import TEMPLATE
 from discover.text.render import Layout, rendered_of
-from tests.discover.model.test_build import POLICY, config_of
+from tests.parts.configs import LAYOUT, POLICY, config_of
 from tests.parts.records import instance, snapshot
 
-LAYOUT = Layout(TEMPLATE.read_text(), "haproxy.cfg.j2")
 INHERITING = Layout(
     TEMPLATE.read_text().replace("    retries 3\n", "    retries 3\n    default-server inter 1s\n"),
     "t",

@@ -6,7 +6,7 @@ import pytest
 
 from discover.apply.quarantine import Blame, Quarantine, blamed, culprit
 from discover.model.config import Listener, ProxyConfig, Verbatim
-from tests.discover.model.test_build import PROCESS, config_of
+from tests.parts.configs import PROCESS, config_of
 from tests.parts.records import instance, snapshot
 
 WEB, DB = config_of(

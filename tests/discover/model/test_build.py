@@ -8,17 +8,11 @@ import pytest
 from catalog.entries import Listing
 from catalog.record import Check
 from discover.model.build import Known, build
-from discover.model.config import Bind, Policy, Process, ProxyConfig
+from discover.model.config import Bind, Policy
 from discover.model.ownership import OLDEST, Listening
 from discover.snapshot.snapshot import EMPTY, Service, Snapshot, snapshot_of
+from tests.parts.configs import POLICY, config_of
 from tests.parts.records import PREFIX, entry, instance, snapshot
-
-PROCESS = Process(Bind("127.0.0.1", 1936), "/run/tandem/admin.sock", 10_000, None, None)
-POLICY = Policy(PROCESS, ("127.0.0.1", "172.17.0.1"), {})
-
-
-def config_of(given: Snapshot, policy: Policy = POLICY) -> ProxyConfig:
-    return build(given, policy)[0]
 
 
 def codes(given: Snapshot, policy: Policy = POLICY) -> dict[str, str]:

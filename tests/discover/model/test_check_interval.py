@@ -15,7 +15,7 @@ from discover.model.check_interval import (
     interval_ms,
 )
 from discover.snapshot.snapshot import Owner
-from tests.discover.model.test_build import POLICY
+from tests.parts.configs import POLICY
 from tests.parts.records import instance, snapshot
 
 

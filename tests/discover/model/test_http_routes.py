@@ -14,23 +14,15 @@ from discover.apply.plan import (
 )
 from discover.apply.runtime import Mismatch, route_commands, routes_in
 from discover.model.build import build
-from discover.model.config import Bind, Door, ProxyConfig, with_idle
+from discover.model.config import Bind, ProxyConfig, with_idle
 from discover.model.http_routes import keys_of, map_of, url_of
 from discover.model.ownership import Listening
 from discover.model.spare_backends import FEWEST, is_seat, seated, unseated, with_seats
 from discover.pages.text import empty, host_of, near_to, unknown
 from discover.settings import settings_of
 from sidecar.options import WrongSettings
-from tests.discover.apply.test_plan import LAYOUT
-from tests.discover.model.test_build import POLICY, PROCESS
-from tests.parts.records import instance, snapshot
-
-DOOR = Door((Bind("127.0.0.1", 8080),), "apps.test", "/run/tandem/pages.sock")
-AT_DOOR = replace(POLICY, process=replace(PROCESS, door=DOOR))
-
-
-def web(number: int = 1, service: str = "shop", **changes):
-    return instance(number, service, mode="http", **changes)
+from tests.parts.configs import AT_DOOR, DOOR, LAYOUT, POLICY
+from tests.parts.records import instance, snapshot, web
 
 
 def built(*records) -> ProxyConfig:

@@ -13,7 +13,7 @@ from discover.model.build import Known, build
 from discover.model.config import Bind, Door, Policy
 from discover.model.ownership import Listening
 from discover.snapshot.snapshot import EMPTY, Snapshot, apply
-from tests.discover.model.test_build import POLICY, PROCESS
+from tests.parts.configs import POLICY, PROCESS
 from tests.parts.records import PREFIX, entry, instance
 
 # Few of each, so that they get in each other's way.

@@ -13,8 +13,7 @@ from discover.model.config import Header, Listener, Policy, Server, Site
 from discover.model.grpc_check import SERVING, asked
 from discover.model.servers import servers_of, stub_policy
 from discover.snapshot.snapshot import Record
-from tests.discover.model.test_build import POLICY, PROCESS, config_of
-from tests.discover.text.test_render import section
+from tests.parts.configs import POLICY, PROCESS, config_of, section
 from tests.parts.records import instance, snapshot
 
 HERE = Site(frozenset({"h1"}), "a")

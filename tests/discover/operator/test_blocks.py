@@ -9,7 +9,7 @@ from discover.operator.templates import Templates, beside, layout_of
 from discover.settings import TEMPLATE
 from discover.text.render import Layout
 from sidecar.atomic_files import read
-from tests.discover.model.test_build import config_of
+from tests.parts.configs import config_of
 from tests.parts.records import instance, snapshot
 
 CONFIG = config_of(snapshot(instance(1, mode="http"), instance(2, service="db", service_port=5432)))

@@ -8,7 +8,7 @@ from discover.model.config import Verbatim, behind_door
 from discover.operator.snippets import Inserted, SnippetFolder, snippet_of
 from discover.settings import TEMPLATE
 from discover.text.render import Layout
-from tests.discover.model.test_build import config_of
+from tests.parts.configs import config_of
 from tests.parts.records import instance, snapshot
 
 CONFIG = config_of(

@@ -22,8 +22,8 @@ from discover.snapshot.port_claims import (
 from discover.snapshot.saved_format import Origin, Saved, Texts, decode, encode
 from discover.snapshot.snapshot import EMPTY, Claim
 from discover.snapshot.suspects import State, learn, started
-from tests.discover.model.test_build import POLICY
 from tests.parts.catalogs import FakeEtcd
+from tests.parts.configs import POLICY
 from tests.parts.records import PREFIX, instance
 
 TEN = PortRange(10000, 10009)

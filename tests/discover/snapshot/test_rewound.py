@@ -2,9 +2,9 @@
 
 from discover.snapshot.rewound import DOUBT_S
 from discover.snapshot.suspects import RETURN_S
-from tests.discover.snapshot.test_suspects import Lab
 from tests.parts.catalogs import key
 from tests.parts.records import instance
+from tests.parts.suspects import Lab
 
 
 class Restored(Lab):

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from catalog.record import Check
-from discover.snapshot.snapshot import EMPTY
 from discover.snapshot.suspects import (
     GRACE_S,
     HARD_STOP_S,
@@ -16,52 +15,11 @@ from discover.snapshot.suspects import (
     UNCHECKED_S,
     UNREADABLE_S,
     State,
-    judge,
     learn,
     started,
 )
-from tests.parts.catalogs import FakeEtcd, key
 from tests.parts.records import instance
-
-RECORDS = {f"h{n}": instance(n, address=f"10.0.0.{n}") for n in range(1, 6)}
-
-
-class Lab:
-    """A state, the etcd it follows, and a clock."""
-
-    def __init__(self, hosts: int = 5, **changes: object) -> None:
-        self.records = {
-            h: instance(int(h[1:]), address=r.address, **changes) for h, r in RECORDS.items()
-        }
-        self.hosts = list(self.records)[:hosts]
-        self.etcd = FakeEtcd().claim(*self.hosts)
-        for host in self.hosts:
-            self.etcd.put(host, self.records[host])
-        self.now_s = 1000.0
-        self.state = started(EMPTY, {})
-        self.look("relist")
-
-    def look(self, how: str = "step") -> "Lab":
-        self.state = learn(self.state, *getattr(self.etcd, how)(), self.now_s)
-        return self
-
-    def judged(self, *hosts: str, verdict: str = "failing", after_s: float = 0.0) -> "Lab":
-        self.now_s += after_s
-        self.state = judge(self.state, {self.key(h): verdict for h in hosts}, self.now_s)
-        return self
-
-    def expire(self, *hosts: str) -> "Lab":
-        for host in hosts:
-            self.etcd.expire(host)
-            self.look()
-        return self
-
-    def key(self, host: str) -> str:
-        return key(host, self.records[host])
-
-    @property
-    def called(self) -> list[str]:
-        return sorted(record.key.host for record in self.state.view.records.values())
+from tests.parts.suspects import RECORDS, Lab
 
 
 def test_an_explicit_delete_is_honoured_at_once_even_to_zero():

@@ -4,7 +4,7 @@ import pytest
 
 from discover.stubs.takeover import each_shutdown, held_by, old_workers, questions, superseded
 from discover.text.sections import sections_of
-from tests.discover.model.test_build import config_of
+from tests.parts.configs import config_of
 from tests.parts.records import instance, snapshot
 
 STUB = "server stub 10.0.0.1:80 weight 100 check backup"

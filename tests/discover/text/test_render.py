@@ -9,36 +9,28 @@ from hypothesis import strategies as st
 from catalog.errors import Rejected
 from catalog.record import Check
 from discover.model.config import Listener, ProxyConfig
-from discover.settings import TEMPLATE
 from discover.text.render import Layout, marked, marker_of, next_marker, rendered_of
-from tests.discover.model.test_build import POLICY, config_of
+from tests.parts.configs import LAYOUT, POLICY, config_of, section
 from tests.parts.records import instance, snapshot
 
-SHIPPED = Layout(TEMPLATE.read_text(), "haproxy.cfg.j2")
 CHECK = "fastinter 500ms downinter 1s fall 2 rise 1 observe layer4 error-limit 3 on-error fastinter"
 TAKES_OVER = "on-marked-up shutdown-backup-sessions"
 MARKER = "global\n    description {{ marker }}\n"
 
 
 def lines(config: ProxyConfig) -> list[str]:
-    return SHIPPED.render(config).text.splitlines()
-
-
-def section(config: ProxyConfig, name: str) -> list[str]:
-    text = SHIPPED.render(config).text
-    [found] = [part for part in text.split("\n\n") if part.lstrip().startswith(name)]
-    return [line.strip() for line in found.strip().splitlines()]
+    return LAYOUT.render(config).text.splitlines()
 
 
 def test_the_same_configuration_gives_the_same_text():
-    one = SHIPPED.render(config_of(snapshot(instance(1), instance(2))))
-    two = SHIPPED.render(config_of(snapshot(instance(1), instance(2))))
+    one = LAYOUT.render(config_of(snapshot(instance(1), instance(2))))
+    two = LAYOUT.render(config_of(snapshot(instance(1), instance(2))))
 
     assert one == two
 
 
 def test_the_marker_is_in_the_text_and_is_never_the_one_that_is_shown():
-    rendered = SHIPPED.render(config_of(snapshot(instance(1))))
+    rendered = LAYOUT.render(config_of(snapshot(instance(1))))
     first = next_marker(rendered, None)
     second = next_marker(rendered, first)
 
