@@ -15,8 +15,8 @@ from discover.apply.listeners_file import ListenedFile
 from discover.apply.plan import Noop, Reload, RuntimeUpdate, keeping_structure, step_to
 from discover.apply.reload_pace import Pace
 from discover.apply.running import Proxies
-from discover.apply.runtime import Mismatch
 from discover.haproxy.ports import trial
+from discover.haproxy.replies import Mismatch
 from discover.model.build import Known, build
 from discover.model.config import Bind, Listener, Policy, ProxyConfig, with_idle
 from discover.model.empty_services import Idle

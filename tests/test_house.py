@@ -49,7 +49,6 @@ INNER_ARROWS = {
 FOR_ALL = {"reasons"}
 # Arrows that are still to be turned; nothing is added here.
 NOT_YET = {
-    ("discover.stubs.calls", "discover.apply.runtime"),
     ("discover.operator.templates", "discover.settings"),
 }
 # Each outside library is imported where this says, and nowhere else.

@@ -17,18 +17,16 @@ from discover.apply.map_file import MapFiles, text_of
 from discover.apply.plan import ServerChange, route_changes
 from discover.apply.runtime import (
     MAINT,
-    Mismatch,
     Row,
-    batches,
     commands,
-    judge,
     route_commands,
-    routes_in,
     states_of,
     verify,
     verify_all,
 )
+from discover.haproxy.batches import batches
 from discover.haproxy.process import HAProxy
+from discover.haproxy.replies import Mismatch, expect_done, map_entries
 from discover.model.config import OPEN_MARKER
 from discover.stubs.takeover import (
     each_shutdown,
@@ -135,7 +133,7 @@ class Applier:
             routes = found.rendered.routes
             if (
                 routes is not None
-                and routes_in(self._haproxy.ask(f"@1 show map {self._map(found)}")) != routes
+                and map_entries(self._haproxy.ask(f"@1 show map {self._map(found)}")) != routes
             ):
                 return Mismatch("the map of the door is another one")
         except Mismatch as why:
@@ -203,7 +201,7 @@ class Applier:
 
     def _say(self, texts: Sequence[str]) -> None:
         for line in batches(texts):
-            judge(self._haproxy.ask(line))
+            expect_done(self._haproxy.ask(line))
 
     def _change(self, proxy: str, changes: Sequence[ServerChange]) -> None:
         rows = {change.name: row for change in changes if (row := self._row(change)) is not None}

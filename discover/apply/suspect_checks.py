@@ -1,8 +1,9 @@
-"""What HAProxy's own checks say of suspects: which servers to ask for, and what the answer means. No I/O."""
+"""Decide which of HAProxy's servers to ask about suspects, and what their checks prove. No I/O."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from discover.haproxy.replies import rows_of
 from discover.model.config import name_of
 from discover.model.http_routes import NO_PORT
 from discover.snapshot.snapshot import Claim
@@ -17,65 +18,65 @@ _COLUMNS = (
     "srv_check_result",
     "srv_check_state",
 )
-MANY = 50  # questions, which fit on one line
 STOPPED = 0
-Behind = Mapping[tuple[str, int], str]
-NOTHING: Behind = MappingProxyType({})
 PASSED = 3
 ENABLED = 0x04
+MANY = 50  # questions, which fit on one line
+
+# The backends of services that only the door leads to, by service and service port.
+Backends = Mapping[tuple[str, int], str]
+NOTHING: Backends = MappingProxyType({})
+Claims = Mapping[str, Claim]
 
 
-def questions(
-    suspects: Suspects, claims: Mapping[str, Claim], behind: Behind = NOTHING
-) -> Iterable[str]:
-    """Return what to ask: the servers of each listener that has a suspect, or of all if those are many.
-
-    `behind` has the names of those that only the door leads to.
-    """
-    proxies = sorted({proxy for proxy, _ in _places(suspects, claims, behind)})
-    return (
-        ["show servers state"]
-        if len(proxies) > MANY
-        else [f"show servers state {proxy}" for proxy in proxies]
-    )
+def questions(suspects: Suspects, claims: Claims, behind: Backends = NOTHING) -> Iterable[str]:
+    """Return the questions: the servers of each listener with a suspect, or of all if those are many."""
+    proxies = sorted({proxy for proxy, _server in _servers(suspects, claims, behind)})
+    if len(proxies) > MANY:
+        return ["show servers state"]
+    return [f"show servers state {proxy}" for proxy in proxies]
 
 
 def verdicts_of(
-    answer: str, suspects: Suspects, claims: Mapping[str, Claim], behind: Behind = NOTHING
+    answers: str, suspects: Suspects, claims: Claims, behind: Backends = NOTHING
 ) -> Mapping[str, Verdict]:
-    """Return what the answers say about each suspect; nothing about one that is not found or not yet checked."""
-    places = _places(suspects, claims, behind)
-    found: dict[str, Verdict] = {}
-    column: Mapping[str, int] = {}
-    for line in answer.splitlines():
-        words = line.split(" ")
-        if words[0] == "#":
-            column = {name: at for at, name in enumerate(words[1:])}
-        elif column.keys() >= set(_COLUMNS) and len(words) >= len(column):
-            proxy, server, *numbers = (words[column[name]] for name in _COLUMNS)
-            key = places.get((proxy, server))
-            if key is not None and (verdict := _verdict(*numbers)) is not None:
-                found[key] = verdict
-    return found
+    """Return what the answers say about each suspect, none about one that is missing or not checked yet."""
+    keys = _servers(suspects, claims, behind)
+    verdicts: dict[str, Verdict] = {}
+
+    for proxy, server, *states in rows_of(answers, *_COLUMNS):
+        key = keys.get((proxy, server))
+        verdict = _verdict(*states) if key is not None else None
+        if key is not None and verdict is not None:
+            verdicts[key] = verdict
+
+    return verdicts
 
 
-def _places(
-    suspects: Suspects, claims: Mapping[str, Claim], behind: Behind
-) -> Mapping[tuple[str, str], str]:
-    places = {}
+def _servers(suspects: Suspects, claims: Claims, behind: Backends) -> Mapping[tuple[str, str], str]:
+    """Return the suspects' keys by proxy and server."""
+    keys: dict[tuple[str, str], str] = {}
+
     for key, suspect in suspects.items():
         record = suspect.record
-        port, claim = record.instance.service_port, claims.get(record.key.service)
+        service = record.key.service
+        port = record.instance.service_port
         if port is None:
-            port = claim.port if claim is not None else NO_PORT  # reached by its host name only
-        place = record.key.service, port
-        places[behind.get(place) or name_of(*place), record.key.name] = key
-    return places
+            claim = claims.get(service)
+            # Without a claim it is reached by its host name only.
+            port = claim.port if claim is not None else NO_PORT
+
+        proxy = behind.get((service, port)) or name_of(service, port)
+        keys[proxy, record.key.name] = key
+
+    return keys
 
 
 def _verdict(operation: str, admin: str, result: str, check: str) -> Verdict | None:
-    if not all(number.isdigit() for number in (operation, admin, result, check)) or int(admin):
+    numbers = (operation, admin, result, check)
+    if not all(number.isdigit() for number in numbers) or int(admin):
         return None
+
     if not int(check) & ENABLED:
         return "unchecked"
     if int(operation) == STOPPED:

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 
 from catalog.errors import Unavailable
-from discover.apply.runtime import batches
 from discover.apply.suspect_checks import questions, verdicts_of
+from discover.haproxy.batches import batches
 from discover.haproxy.process import HAProxy
 from discover.model.config import ProxyConfig
 from discover.model.spare_backends import only_behind

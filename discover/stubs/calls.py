@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import Unavailable
-from discover.apply.runtime import batches
+from discover.haproxy.batches import batches
 from discover.model.config import ProxyConfig
 from discover.stubs.debt import Debt, Debts, Looked, counts_of, questions, stubs_in
 from sidecar.atomic_files import StateFile

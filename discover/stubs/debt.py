@@ -1,11 +1,13 @@
-"""Which services are served by stubs, since when, and how many calls that were so far. No I/O, no clock."""
+"""Which services only stubs serve, since when, and how many calls the stubs answered. No I/O, no clock."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from discover.haproxy.replies import rows_of
 from discover.model.config import Listener, ProxyConfig, Server
 
 Stubs = tuple[str, ...]  # servers as HAProxy knows them, `proxy/server`
+Counts = Mapping[str, int]  # calls by stub
 _COLUMNS = ("pxname", "svname", "stot")
 
 
@@ -17,48 +19,58 @@ class Debt:
     stubs: Stubs = ()
     carried: int = 0
 
-    def calls(self, counted: Mapping[str, int]) -> int:
+    def calls(self, counted: Counts) -> int:
         """Return the calls so far; a HAProxy that was started anew counts from 0 again."""
         return max(0, self.carried + _sum(self.stubs, counted))
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A listener, and the stubs that serve it."""
+
+    listener: Listener
+    stubs: Stubs
+
+
 class Looked:
-    """What was found in each listener: those that are the same objects are not looked at again."""
+    """The stubs of each listener; a listener that is the same object is not looked at again."""
 
     def __init__(self) -> None:
-        self._found: dict[str, tuple[Listener, Stubs]] = {}
+        self._seen: dict[str, _Seen] = {}
 
     def stubbed(self, config: ProxyConfig) -> Mapping[str, Stubs]:
-        """Return the services that are served by stubs, and by which."""
-        before, self._found = self._found, {}
+        """Return the services that only stubs serve, with those stubs."""
+        before, self._seen = self._seen, {}
         services: dict[str, Stubs] = {}
+
         for listener in config.listeners:
-            known = before.get(listener.name)
-            found = (
-                known if known and known[0] is listener else (listener, _serving_stubs(listener))
-            )
-            self._found[listener.name] = found
-            if found[1]:
-                services[listener.service] = (*services.get(listener.service, ()), *found[1])
+            seen = before.get(listener.name)
+            if seen is None or seen.listener is not listener:
+                seen = _Seen(listener, _serving_stubs(listener))
+            self._seen[listener.name] = seen
+
+            if seen.stubs:
+                services[listener.service] = (*services.get(listener.service, ()), *seen.stubs)
+
         return services
 
 
 def _serving_stubs(listener: Listener) -> Stubs:
-    """Return the stubs of a listener, if nobody else is called there."""
+    """Return the stubs of a listener if new calls go to no other server."""
     called = _called(listener.servers)
     stubs = tuple(f"{listener.name}/{server.name}" for server in called if server.stub)
     return stubs if len(stubs) == len(called) else ()
 
 
 def _called(servers: Iterable[Server]) -> list[Server]:
-    """Return those that new calls go to: spares only where there is nobody else."""
+    """Return the servers that new calls go to: backup servers only if there is no other."""
     ready = [server for server in servers if server.called]
     return [server for server in ready if not server.backup] or ready
 
 
 @dataclass(frozen=True, slots=True)
 class Debts:
-    """All of them, by service."""
+    """All debts, by service."""
 
     by_service: Mapping[str, Debt] = field(default_factory=dict)
 
@@ -68,38 +80,37 @@ class Debts:
         return frozenset(stub for debt in self.by_service.values() for stub in debt.stubs)
 
     def learn(self, stubbed: Mapping[str, Stubs], now_s: float) -> "Debts":
-        """Return what holds now; a service that was stubbed before keeps its time, also with other stubs."""
-        known = self.by_service
-        return Debts(
-            {
-                service: replace(known.get(service, Debt(now_s)), stubs=stubs)
-                for service, stubs in stubbed.items()
-            }
-        )
+        """Return the debts of now; a service that had one keeps its time, also with other stubs."""
+        new = Debt(now_s)
+        debts = {
+            service: replace(self.by_service.get(service, new), stubs=stubs)
+            for service, stubs in stubbed.items()
+        }
+        return Debts(debts)
 
-    def counted_from(
-        self, before: "Debts", counted: Mapping[str, int], settled: Mapping[str, int]
-    ) -> "Debts":
-        """Return these debts such that what a stub answered in another time does not count.
+    def counted_from(self, before: "Debts", counted: Counts, settled: Counts) -> "Debts":
+        """Return these debts without the calls that a stub answered while it was not serving alone.
 
         `counted` is what HAProxy counts now, `settled` what it had counted when a stub served last.
         """
+        no_debt = Debt(0)
+        debts: dict[str, Debt] = {}
 
-        def moved(service: str, debt: Debt) -> Debt:
-            old = before.by_service.get(service, Debt(0)).stubs
-            gone, new = set(old) - set(debt.stubs), set(debt.stubs) - set(old)
-            return replace(debt, carried=debt.carried + _sum(gone, counted) - _sum(new, settled))
+        for service, debt in self.by_service.items():
+            old = set(before.by_service.get(service, no_debt).stubs)
+            now = set(debt.stubs)
+            carried = debt.carried + _sum(old - now, counted) - _sum(now - old, settled)
+            debts[service] = replace(debt, carried=carried)
 
-        return Debts({service: moved(service, debt) for service, debt in self.by_service.items()})
+        return Debts(debts)
 
-    def carrying(self, counted: Mapping[str, int]) -> "Debts":
+    def carrying(self, counted: Counts) -> "Debts":
         """Return these debts with all calls so far carried on, for a worker that counts from 0."""
-        return Debts(
-            {
-                service: replace(debt, carried=debt.carried + _sum(debt.stubs, counted))
-                for service, debt in self.by_service.items()
-            }
-        )
+        debts = {
+            service: replace(debt, carried=debt.carried + _sum(debt.stubs, counted))
+            for service, debt in self.by_service.items()
+        }
+        return Debts(debts)
 
 
 def stubs_in(config: ProxyConfig) -> Stubs:
@@ -112,27 +123,22 @@ def stubs_in(config: ProxyConfig) -> Stubs:
     )
 
 
-def _sum(stubs: Iterable[str], counted: Mapping[str, int]) -> int:
+def _sum(stubs: Iterable[str], counted: Counts) -> int:
     return sum(counted.get(stub, 0) for stub in stubs)
 
 
 def questions(stubs: Iterable[str]) -> tuple[str, ...]:
-    """Return what to ask HAProxy for the calls of stubs: one question for each proxy, its servers only."""
+    """Return the questions for the calls of stubs: one for each proxy, about its servers only."""
     proxies = {stub.partition("/")[0] for stub in stubs}
     return tuple(f"show stat {proxy} 4 -1" for proxy in sorted(proxies))
 
 
-def counts_of(answers: str) -> Mapping[str, int]:
+def counts_of(answers: str) -> Counts:
     """Return the sessions of each server, as `proxy/server`, in answers to `show stat`.
 
     HAProxy's management manual, section 9.1: in http mode a session of a server is a request.
     """
-    counts: dict[str, int] = {}
-    at: list[int] = []
-    for line in answers.splitlines():
-        words = line.removeprefix("# ").split(",")
-        if line.startswith("# "):
-            at = [words.index(name) for name in _COLUMNS if name in words]
-        elif len(at) == len(_COLUMNS) and len(words) > max(at) and words[at[2]].isdigit():
-            counts[f"{words[at[0]]}/{words[at[1]]}"] = int(words[at[2]])
-    return counts
+    rows = rows_of(answers, *_COLUMNS, separator=",")
+    return {
+        f"{proxy}/{server}": int(sessions) for proxy, server, sessions in rows if sessions.isdigit()
+    }

@@ -16,8 +16,8 @@ from catalog.errors import Rejected, Unavailable
 from catalog.record import Check, Instance
 from discover.apply.applier import Applier, Running
 from discover.apply.plan import RuntimeUpdate, plan
-from discover.apply.runtime import Mismatch
 from discover.haproxy.ports import bridge_gateway, trial
+from discover.haproxy.replies import Mismatch
 from discover.model.config import Bind, Policy, Process
 from discover.settings import TEMPLATE
 from discover.text.render import Layout, Rendered, marked, marker_of, rendered_of

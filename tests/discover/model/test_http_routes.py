@@ -12,7 +12,8 @@ from discover.apply.plan import (
     route_changes,
     step_to,
 )
-from discover.apply.runtime import Mismatch, route_commands, routes_in
+from discover.apply.runtime import route_commands
+from discover.haproxy.replies import Mismatch
 from discover.model.build import build
 from discover.model.config import Bind, ProxyConfig, with_idle
 from discover.model.http_routes import keys_of, map_of, url_of
@@ -284,13 +285,6 @@ def test_changes_of_the_map_are_commands():
     assert route_commands(changes, "m") == ("set map m b/ y", "del map m c/", "add map m d/ x")
     with pytest.raises(Mismatch):
         route_commands((RouteChange("a/;quit", None, "x"),), "m")
-
-
-def test_the_map_is_read_back():
-    assert routes_in("0x1 a/ x\n0x2 b/ y\n\n") == {"a/": "x", "b/": "y"}
-    for answer in ("0x1 a/ x\n0x2 a/ y\n", "Unknown map identifier. Please use #<id> or <file>.\n"):
-        with pytest.raises(Mismatch):
-            routes_in(answer)
 
 
 @pytest.mark.parametrize(
