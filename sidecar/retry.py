@@ -1,4 +1,7 @@
-"""Keep a session going: again at once after a good one, backing off after a bad one. The only user of tenacity."""
+"""Keep a session going: call it again at once after a good one, and back off after a bad one.
+
+The only user of tenacity.
+"""
 
 import logging
 import random
@@ -24,7 +27,7 @@ GOOD_S = 5.0  # a session that lived shorter has not proved anything: the next o
 
 
 def jitter(most_s: float) -> float:
-    """Return a random pause, so that many who lost the same thing at once do not come back at once."""
+    """Return a random pause: many that lost the same thing at once must not all come back at once."""
     return random.uniform(0, most_s)  # noqa: S311
 
 
@@ -36,50 +39,83 @@ def keep_running(
     cap_s: float,
     on_lost: Callable[[str], None] = lambda _why: None,
 ) -> None:
-    """Call `session` again and again until `stop`; Unavailable makes the next call wait, full jitter up to `cap_s`.
+    """Call `session` again and again until `stop` is set.
 
-    Refused makes it wait all of that. A session returns when it was good and is over (stopped, or its stream was
-    lost). The first failure and the recovery are logged, not every attempt; `on_lost` hears every failure.
+    A session returns when it was good and is over: it was stopped, or its stream was lost. Unavailable makes the next
+    call wait, with full jitter up to `cap_s`; Refused makes it wait all of `cap_s`. Only the first failure is logged,
+    but `on_lost` hears each. What a session raises as it is stopped is no failure.
     """
-    failing = False
+    attempts = _Attempts(session, name, stop, on_lost)
+    until_good = Retrying(
+        retry=retry_if_exception_type(Unavailable),
+        wait=_pause(cap_s),
+        sleep=sleep_using_event(stop),
+        stop=stop_when_event_set(stop),
+        before_sleep=attempts.failed,
+        retry_error_callback=lambda _state: None,  # stopped while it failed: no error
+    )
+
+    while not stop.is_set():
+        until_good(attempts.once)
+
+
+class _Attempts:
+    """Calls a session once at a time, and remembers whether its failure is logged."""
+
+    def __init__(
+        self,
+        session: Callable[[], None],
+        name: str,
+        stop: threading.Event,
+        on_lost: Callable[[str], None],
+    ) -> None:
+        self._session = session
+        self._name = name
+        self._stop = stop
+        self._on_lost = on_lost
+        self._failing = False
+
+    def once(self) -> None:
+        """Call the session. Raises Unavailable unless it was good or is to stop."""
+        if self._stop.is_set():
+            return
+
+        started_s = time.monotonic()
+        try:
+            self._session()
+        except Unavailable as error:
+            if self._stop.is_set():
+                return
+            if not _is_good(started_s):
+                raise
+            log.warning("%s lost, trying again: %s", self._name, error)
+            self._on_lost(str(error))
+        else:
+            if not _is_good(started_s) and not self._stop.is_set():
+                raise Unavailable(f"{self._name}: the session ended after less than {GOOD_S:g} s")
+
+        self._failing = False
+
+    def failed(self, state: RetryCallState) -> None:
+        """Note a failure, before the pause that follows it."""
+        error = state.outcome.exception() if state.outcome else None
+        if not self._failing:
+            log.warning("%s unavailable, trying again: %s", self._name, error)
+
+        self._failing = True
+        self._on_lost(str(error))
+
+
+def _is_good(started_s: float) -> bool:
+    return time.monotonic() - started_s >= GOOD_S
+
+
+def _pause(cap_s: float) -> Callable[[RetryCallState], float]:
+    """Return how long to wait after a failure."""
     backing_off = wait_random_exponential(multiplier=FIRST_S, max=cap_s)
 
     def pause(state: RetryCallState) -> float:
         refused = state.outcome is not None and isinstance(state.outcome.exception(), Refused)
         return cap_s if refused else backing_off(state)
 
-    def before_sleep(state: RetryCallState) -> None:
-        nonlocal failing
-        error = state.outcome.exception() if state.outcome else None
-        if not failing:
-            log.warning("%s unavailable, trying again: %s", name, error)
-        failing = True
-        on_lost(str(error))
-
-    def once() -> None:
-        nonlocal failing
-        if stop.is_set():
-            return
-        started = time.monotonic()
-        try:
-            session()
-        except Unavailable as error:
-            if time.monotonic() - started < GOOD_S:
-                raise
-            log.warning("%s lost, trying again: %s", name, error)
-            on_lost(str(error))
-            failing = False
-            return
-        if time.monotonic() - started < GOOD_S and not stop.is_set():
-            raise Unavailable(f"{name}: the session ended after less than {GOOD_S:g} s")
-        failing = False
-
-    while not stop.is_set():
-        Retrying(
-            retry=retry_if_exception_type(Unavailable),
-            wait=pause,
-            sleep=sleep_using_event(stop),
-            stop=stop_when_event_set(stop),
-            before_sleep=before_sleep,
-            retry_error_callback=lambda _state: None,  # stopped while failing: not an error
-        )(once)
+    return pause

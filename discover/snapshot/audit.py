@@ -5,14 +5,13 @@ It is the only defence against a store that lost events, or was wiped and writte
 
 import logging
 import random
-import threading
 from collections.abc import Callable
 
 from catalog.access import Access
 from catalog.entries import Listing
 from catalog.errors import Unavailable
 from catalog.keys import DrainedKey, OwnerKey, PortKey, PurgeKey, key_of, root
-from catalog.store import Store
+from catalog.session import Session
 from discover.snapshot.departures import is_rewound
 from discover.snapshot.snapshot import Snapshot
 from sidecar.actors import Actor
@@ -40,10 +39,8 @@ class Audit:
         resync: Callable[[], None],
         metrics: Metrics,
     ) -> None:
-        self._access, self._prefix = access, prefix
+        self._etcd, self._prefix = Session(access), prefix
         self._latest, self._good, self._resync = latest, good, resync
-        self._stop = threading.Event()
-        self._store: Store | None = None
         self._results = metrics.counter(
             "discover_audits", "Comparisons of the watched catalog with etcd", "result"
         )
@@ -54,20 +51,18 @@ class Audit:
 
     def interrupt(self) -> None:
         """Make `run` return."""
-        self._stop.set()
-        if (store := self._store) is not None:
-            store.close()
+        self._etcd.end()
 
     def run(self) -> None:
         """Compare until interrupted."""
-        while not self._stop.wait(EVERY_S * random.uniform(1 - JITTER, 1 + JITTER)):  # noqa: S311  no secret
+        while not self._etcd.ended.wait(EVERY_S * random.uniform(1 - JITTER, 1 + JITTER)):  # noqa: S311  no secret
             self.once()
 
     def once(self) -> None:
         """Compare, twice if there is a difference; one that stays is put right by a new listing."""
         try:
             wrong = self._differences()
-            if wrong and not self._stop.wait(AGAIN_S):
+            if wrong and not self._etcd.ended.wait(AGAIN_S):
                 wrong &= self._differences()
         except Unavailable:  # whoever watches says so
             self._results.labels("unavailable").inc()
@@ -86,13 +81,9 @@ class Audit:
     def _differences(self) -> frozenset[Stand]:
         if (before := self._latest()) is None:
             raise Unavailable("nothing has been listed yet")
-        self._store = store = Store(
-            self._access
-        )  # a connection for a moment costs less than one that is held
-        try:
+        # A connection for a moment costs less than one that is held.
+        with self._etcd.store() as store:
             listing = store.list(root(self._prefix), values=False)
-        finally:
-            store.close()
         if is_rewound(before, Snapshot(listing.revision, {}, {}, cluster=listing.cluster)):
             return frozenset({(f"cluster {listing.cluster:x}", listing.revision)})
         return differences(self._prefix, self._latest() or before, listing)

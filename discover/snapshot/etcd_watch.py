@@ -1,13 +1,13 @@
 """Keep the newest snapshot of the catalog: list at a revision, watch from the next one, list again on any loss."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 
 from catalog.access import Access
-from catalog.errors import Compacted, Unavailable
+from catalog.errors import Compacted
 from catalog.keys import root
+from catalog.session import Session
 from catalog.store import Store, Watch
 from discover.snapshot.departures import Departures, in_batch, in_listing, is_rewound
 from discover.snapshot.snapshot import Snapshot, apply, snapshot_of
@@ -37,14 +37,12 @@ class CatalogWatch:
         health: Health,
     ) -> None:
         self.latest = latest
-        self._access = access
         self._prefix = prefix
         self._seen_s = seen_s  # when `latest` was last known to be right; None: it is
         self._learned = learned
         self._heard = heard
         self._health = health
-        self._stop = threading.Event()
-        self._store: Store | None = None
+        self._etcd = Session(access)
         self._watch: Watch | None = None
         self._listed = False
         health.expect("etcd")
@@ -58,30 +56,23 @@ class CatalogWatch:
         keep_running(
             self._session,
             name="etcd",
-            stop=self._stop,
+            stop=self._etcd.ended,
             cap_s=CAP_S,
             on_lost=lambda why: self._health.bad("etcd", why),
         )
 
     def interrupt(self) -> None:
         """Make `run` return."""
-        self._stop.set()
-        if (store := self._store) is not None:
-            store.close()
+        self._etcd.end()
 
     def _session(self) -> None:
         """Follow the catalog over one connection, until it is lost."""
-        self._store = store = Store(self._access)
-        try:
-            while not self._stop.is_set():
-                self._follow(store)
-        except Compacted:
-            log.info("etcd compacted its history past us, listing again")
-        except Unavailable:
-            if not self._stop.is_set():
-                raise
-        finally:
-            store.close()
+        with self._etcd.store() as store:
+            try:
+                while not self._etcd.ended.is_set():
+                    self._follow(store)
+            except Compacted:
+                log.info("etcd compacted its history past us, listing again")
 
     def listed(self) -> Snapshot | None:
         """Return the catalog as it was last, once etcd itself has said it."""

@@ -12,8 +12,9 @@ from itertools import islice
 
 from catalog.access import Access
 from catalog.claim import encode
-from catalog.errors import Conflict, Full, Refused, Unavailable
+from catalog.errors import Conflict, Full, Refused
 from catalog.keys import PortKey, key_of, ports_root
+from catalog.session import Session
 from catalog.store import Put, Store, Unchanged
 from discover.snapshot.port_claims import (
     ClaimsByService,
@@ -96,13 +97,11 @@ class Claims:
         changed: Trigger,
     ) -> None:
         self.why: Mapping[str, str] = {}
-        self._access, self._prefix, self._within = access, prefix, within
+        self._etcd, self._prefix, self._within = Session(access), prefix, within
         self._keeper, self._taken, self._usable = keeper, taken, usable
         self._outside = outside  # services that are not in etcd and name no port
         self._changed = changed
         self._awake = Trigger()
-        self._stop = threading.Event()
-        self._store: Store | None = None
         self._tried: tuple[Wanted, ClaimsByService, float] | None = (
             None  # what was left over, in view of what, and when
         )
@@ -114,14 +113,12 @@ class Claims:
 
     def interrupt(self) -> None:
         """Make `run` return."""
-        self._stop.set()
+        self._etcd.end()
         self._awake.fire("stop")
-        if (store := self._store) is not None:
-            store.close()
 
     def run(self) -> None:
         """Claim whatever lacks a claim until interrupted."""
-        keep_running(self._session, name="claiming ports", stop=self._stop, cap_s=CAP_S)
+        keep_running(self._session, name="claiming ports", stop=self._etcd.ended, cap_s=CAP_S)
 
     def _look(self) -> None:
         state = self._keeper.listed
@@ -132,16 +129,12 @@ class Claims:
         return wanted(state.catalog, state.told, self._outside())
 
     def _session(self) -> None:
-        try:
-            while not self._stop.is_set():
-                if self._due() and not self._stop.wait(
-                    jitter(APART_S * len(self._keeper.state.told.owners))
-                ):
-                    self._claim()
-                self._awake.wait(self._pause_s())
-        except Unavailable:
-            if not self._stop.is_set():
-                raise
+        while not self._etcd.ended.is_set():
+            if self._due() and not self._etcd.ended.wait(
+                jitter(APART_S * len(self._keeper.state.told.owners))
+            ):
+                self._claim()
+            self._awake.wait(self._pause_s())
 
     def _pause_s(self) -> float | None:
         return (
@@ -169,19 +162,16 @@ class Claims:
             return
         state = self._keeper.state
         avoid = self._taken() | named_ports([state.view])
-        self._store = store = Store(
-            self._access
-        )  # a connection for a moment costs less than one that is held
 
         def choice(claims: ClaimsByService) -> Mapping[str, int]:
             return choose(it, claims, self._within, avoid=avoid, usable=self._usable)
 
         try:
-            why = claim(store, self._prefix, it, choice, stop=self._stop)
+            # A connection for a moment costs less than one that is held.
+            with self._etcd.store() as store:
+                why = claim(store, self._prefix, it, choice, stop=self._etcd.ended)
         except (Refused, Full) as error:
             why = dict.fromkeys(it.services, str(error))
-        finally:
-            store.close()
         self._tried = (it, state.told.claims, time.monotonic()) if why else None
         self._say({name: text or self._nothing_free() for name, text in why.items()})
 

@@ -2,14 +2,14 @@
 
 import logging
 import math
-import threading
 from collections.abc import Callable
 from typing import Protocol
 
 from catalog.access import Access
 from catalog.entries import Batch
-from catalog.errors import Compacted, Unavailable
+from catalog.errors import Compacted
 from catalog.keys import DrainedKey, OwnerKey, host_root, instances_root, key_of
+from catalog.session import Session
 from catalog.store import Store
 from register.records.standing import Standing
 from sidecar.actors import Actor
@@ -43,10 +43,9 @@ class OwnWatch:
         look: Look,
         cap_s: float,
     ) -> None:
-        self._access, self._prefix, self._standing, self._cap_s = access, prefix, standing, cap_s
+        self._prefix, self._standing, self._cap_s = prefix, standing, cap_s
         self._changed, self._wake, self._look = changed, wake, look
-        self._stop, self._awake = threading.Event(), Trigger()
-        self._store: Store | None = None
+        self._etcd, self._awake = Session(access), Trigger()
 
     def actor(self) -> Actor:
         """Return the actor that watches."""
@@ -58,31 +57,24 @@ class OwnWatch:
 
     def run(self) -> None:
         """Watch until interrupted. Without etcd nothing is told, and the comparison at RESYNC remains."""
-        while not self._stop.is_set() and self._standing.host is None:
+        while not self._etcd.ended.is_set() and self._standing.host is None:
             self._awake.wait()
         keep_running(
-            self._session, name="watch of the own keys", stop=self._stop, cap_s=self._cap_s
+            self._session, name="watch of the own keys", stop=self._etcd.ended, cap_s=self._cap_s
         )
 
     def interrupt(self) -> None:
         """Make `run` return."""
-        self._stop.set()
+        self._etcd.end()
         self._awake.fire("stop")
-        if (store := self._store) is not None:
-            store.close()
 
     def _session(self) -> None:
-        self._store = store = Store(self._access)
-        try:
-            while not self._stop.is_set() and (host := self._standing.host):
-                self._follow(store, host.id)
-        except Compacted:
-            log.info("etcd compacted its history past the watch of the own keys, watching anew")
-        except Unavailable:
-            if not self._stop.is_set():
-                raise
-        finally:
-            store.close()
+        with self._etcd.store() as store:
+            try:
+                while not self._etcd.ended.is_set() and (host := self._standing.host):
+                    self._follow(store, host.id)
+            except Compacted:
+                log.info("etcd compacted its history past the watch of the own keys, watching anew")
 
     def _follow(self, store: Store, host: str) -> None:
         owner = key_of(self._prefix, OwnerKey(host))

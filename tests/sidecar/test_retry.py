@@ -98,3 +98,17 @@ def test_a_refusal_waits_the_longest_pause():
     keep_running(session, name="x", stop=stop, cap_s=0.2)
 
     assert min(at[1] - at[0], at[2] - at[1]) >= 0.2
+
+
+def test_what_a_session_raises_as_it_is_stopped_is_no_failure(caplog, monkeypatch):
+    monkeypatch.setattr("sidecar.retry.GOOD_S", 0.0)
+    stop, lost = threading.Event(), []
+
+    def session() -> None:
+        stop.set()
+        raise Unavailable("the store was closed")
+
+    keep_running(session, name="etcd", stop=stop, cap_s=100, on_lost=lost.append)
+
+    assert lost == []
+    assert caplog.messages == []
