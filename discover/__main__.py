@@ -25,7 +25,7 @@ from discover.operator.snippets import SnippetFolder
 from discover.operator.templates import Templates
 from discover.pages.server import Knowing, pages
 from discover.reconcile import Joining, Reconcile, Sources
-from discover.settings import PROGRAM, DiscoverSettings, settings_of
+from discover.settings import PROGRAM, TEMPLATE, DiscoverSettings, settings_of
 from discover.snapshot.audit import Audit
 from discover.snapshot.etcd_watch import CatalogWatch
 from discover.snapshot.port_claimer import Claims
@@ -208,7 +208,7 @@ def _sources(
     return Sources(
         snapshot=keeper.snapshot,
         policy=lambda: replace(policy_of(settings), unclaimed=claims.why),
-        templates=Templates(settings.template, settings.state_dir / "template.good.json"),
+        templates=Templates(settings.template, settings.state_dir / "template.good.json", TEMPLATE),
         listened=ListenedFile(settings.state_dir / "listeners"),
         outside=outside,
         snippets=SnippetFolder(settings.snippets).read,

@@ -21,7 +21,7 @@ from discover.model.ownership import Listening
 from discover.model.spare_backends import with_seats
 from discover.operator.snippets import Inserted, SnippetFolder
 from discover.operator.templates import layout_of
-from discover.settings import PROGRAM, Command, DiscoverSettings
+from discover.settings import PROGRAM, TEMPLATE, Command, DiscoverSettings
 from discover.snapshot.snapshot import EMPTY, Snapshot, snapshot_of
 from discover.text.render import Layout, Rendered, marked, marker_of, rendered_of
 from discover.text.sample import sample
@@ -35,7 +35,7 @@ LIST_S = 10.0
 def run(settings: DiscoverSettings, command: Command) -> None:
     """Print what was asked for and return; if it cannot be done, end with status 1 and a line for each mistake."""
     try:
-        layout = layout_of(settings.template)
+        layout = layout_of(settings.template, TEMPLATE)
         if command == "check":
             _check(settings, layout, sample(policy_of(settings).process))
             print(f"{settings.template}: good")

@@ -44,7 +44,7 @@ class Applied:
         self.bad: Callable[[str], bool] = lambda _text: False
         self.sections: dict[str, Section] = {}
         self.checks = 0
-        self._templates = Templates(self.template, folder / "good")
+        self._templates = Templates(self.template, folder / "good", shipped=self.template)
         self._fitting = Fitting(self._templates, self)  # type: ignore[arg-type]
 
     def check(self, rendered: Rendered) -> None:

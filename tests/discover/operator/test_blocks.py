@@ -28,7 +28,7 @@ def laid_out(folder: Path, template: str, **others: str) -> str:
     for name, text in others.items():
         (folder / f"{name}.j2").write_text(text)
     (folder / "haproxy.cfg.j2").write_text(template)
-    layout = layout_of(folder / "haproxy.cfg.j2")
+    layout = layout_of(folder / "haproxy.cfg.j2", TEMPLATE)
     layout._by_parts = False  # to find that out costs most of a second
     return layout.render(CONFIG).text
 
@@ -100,7 +100,7 @@ def test_with_blocks_it_is_still_laid_out_by_parts(folder):
     (folder / "t.j2").write_text(
         EXTENDS + "{% block listener_extra %}    timeout connect 3s{% endblock %}"
     )
-    layout = layout_of(folder / "t.j2")
+    layout = layout_of(folder / "t.j2", TEMPLATE)
 
     layout.render(CONFIG)
 
@@ -175,11 +175,11 @@ def test_a_config_map_of_links_is_one_folder(tmp_path):
         (tmp_path / "..v1" / name).write_text(text)
         (tmp_path / name).symlink_to(f"..data/{name}")
 
-    assert beside(tmp_path / "t.j2")("p.j2") == ""
+    assert beside(tmp_path / "t.j2", TEMPLATE)("p.j2") == ""
 
 
 def test_an_edit_of_any_file_makes_another_template(folder):
-    templates = Templates(folder / "t.j2", folder / "good.json")
+    templates = Templates(folder / "t.j2", folder / "good.json", TEMPLATE)
     (folder / "t.j2").write_text(
         EXTENDS + "{% block defaults %}{{ super() }}{% include 'p.j2' %}{% endblock %}"
     )
@@ -201,7 +201,7 @@ def test_an_edit_of_any_file_makes_another_template(folder):
 
 
 def test_a_template_that_nobody_touched_for_a_while_is_not_read_again(folder, monkeypatch):
-    templates = Templates(folder / "t.j2", folder / "good.json")
+    templates = Templates(folder / "t.j2", folder / "good.json", TEMPLATE)
     (folder / "t.j2").write_text(TEMPLATE.read_text())
     first, _ = templates.candidates()
     first.render(CONFIG)
@@ -225,7 +225,7 @@ def test_a_template_that_nobody_touched_for_a_while_is_not_read_again(folder, mo
 
 
 def test_a_later_life_has_all_files_of_the_last_good_template(folder):
-    templates = Templates(folder / "t.j2", folder / "good.json")
+    templates = Templates(folder / "t.j2", folder / "good.json", TEMPLATE)
     (folder / "t.j2").write_text(
         EXTENDS + "{% block defaults %}{{ super() }}{% include 'p.j2' %}{% endblock %}"
     )
@@ -235,7 +235,7 @@ def test_a_later_life_has_all_files_of_the_last_good_template(folder):
     templates.accept(first)
     (folder / "p.j2").write_text("{{ nope }}")
 
-    edited, good = Templates(folder / "t.j2", folder / "good.json").candidates()
+    edited, good = Templates(folder / "t.j2", folder / "good.json", TEMPLATE).candidates()
 
     with pytest.raises(Rejected, match=r"p\.j2 line 1"):
         edited.render(CONFIG)
@@ -248,7 +248,7 @@ def test_a_later_life_has_all_files_of_the_last_good_template(folder):
 def test_a_copy_that_is_none_is_no_template(folder, text):
     (folder / "good.json").write_text(text)
 
-    _, good = Templates(folder / "t.j2", folder / "good.json").candidates()
+    _, good = Templates(folder / "t.j2", folder / "good.json", TEMPLATE).candidates()
 
     assert isinstance(good, Rejected)
 
