@@ -17,7 +17,11 @@ hypothesis.settings.load_profile("any machine")
 LEAVE_S = 5.0
 HOUSE = Path(__file__).parent.parent
 # Whose module imports one of these runs containers on this machine's engine, or hears of all that run there.
-ON_ENGINE = ("from tests.parts.engine import", "from tests.parts.register import")
+ON_ENGINE = (
+    "from tests.parts.engine import",
+    "from tests.parts.register import",
+    "from tests.parts.served import",
+)
 
 
 class Together(LoadScopeScheduling):

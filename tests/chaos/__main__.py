@@ -23,7 +23,7 @@ from tests.chaos.catalogue import CATALOGUE
 from tests.chaos.fault import Fault
 from tests.chaos.judge import Judge, Round
 from tests.chaos.world import World
-from tests.fleet.model import Witness
+from tests.parts.fleet.invariants import Witness
 
 FOLDER, RESULTS = Path(".run/chaos-fleet"), Path(".run/chaos")
 TWO_AT_ONCE = 0.2  # of the rounds

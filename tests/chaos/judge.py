@@ -12,7 +12,7 @@ from lab.process import LabError, run
 from tests.chaos.calls import Called
 from tests.chaos.fault import Fault
 from tests.chaos.world import Measure, World
-from tests.fleet.model import Witness, deleted, reloads
+from tests.parts.fleet.invariants import Witness, deleted, reloads
 
 WRITES_AT_ONCE, WRITES_EACH_S = (
     6,

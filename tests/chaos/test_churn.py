@@ -10,10 +10,10 @@ from catalog.entries import Delete, Put
 from catalog.record import Check, Instance, encode
 from catalog.store import Store
 from discover.model.config import name_of
-from tests.contract.faults.test_floods import key, put_all
 from tests.parts.discover import Discover
 from tests.parts.etcd import Etcd
-from tests.parts.records import instance
+from tests.parts.records import instance, key
+from tests.parts.store import put_all
 
 SERVICES, CHANGES, A_SECOND = 10_000, 600, 20
 FIRST_PORT = 20_000  # to 29,999: below what the kernel gives to clients

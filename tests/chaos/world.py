@@ -15,7 +15,7 @@ from lab.host import DISCOVER_PORT, HOUSE, REGISTER_PORT, Host
 from lab.process import LabError, run
 from lab.wait import wait_for
 from tests.chaos.calls import Calls
-from tests.fleet.model import drift
+from tests.parts.fleet.invariants import drift
 
 STATE_SIZE = "2m"  # a disk of its own for STATE_DIR, so that it can be full
 MEASURE_S, PAIRED_S = 60.0, 8.0

@@ -1,14 +1,11 @@
 """A pair from the images for each module of tests: real engine, real etcd, real HAProxy."""
 
-import itertools
 from collections.abc import Iterator
 
 import pytest
 
-from tests.parts.engine import Container, Engine, Pair
-from tests.parts.wait import wait_for
-
-_ports = itertools.count(8101)
+from tests.parts.engine import Engine, Pair
+from tests.parts.pair_service import Service
 
 
 @pytest.fixture(scope="module")
@@ -21,74 +18,6 @@ def engine() -> Iterator[Engine]:
 def pair(engine: Engine) -> Iterator[Pair]:
     with Pair(engine) as one:
         yield one
-
-
-class Service:
-    """One service with a port of its own, its containers, and what callers see of it."""
-
-    def __init__(self, pair: Pair) -> None:
-        self.pair = pair
-        self.port = next(_ports)
-        self.name = f"s{self.port}"
-        self._ran: list[Container] = []
-
-    def run(self, *flags: str, name: str = "", **environment: str) -> Container:
-        """Start one more container of it, published on a port that Docker chooses."""
-        settings = {"SERVICE_NAME": self.name, "PORTS": str(self.port), **environment}
-        settings = {key: value for key, value in settings.items() if value}
-        container = self.pair.engine.run(
-            "tandem-whoami", "-p", str(self.port), *flags, name=name, **settings
-        )
-        self._ran.append(container)
-        return container
-
-    def call(self, port: int | None = None) -> str:
-        """Return the short id of the container that answers a call through HAProxy; raises OSError."""
-        reply = self.pair.get(port or self.port)
-        assert reply.status == 200, reply
-        return reply.text.split()[1]
-
-    def answered_by(self, calls: int = 8) -> set[str]:
-        return {self.call() for _ in range(calls)}
-
-    def wait_answered_by(self, *containers: Container, within_s: float = 15) -> None:
-        """Return when these and only these answer."""
-        wanted = {container.short for container in containers}
-        wait_for(
-            lambda: self.answered_by() == wanted, within_s, f"{self.name} is answered by {wanted}"
-        )
-
-    def keys(self) -> list[str]:
-        """Return the last part of each instance key of this service."""
-        return [
-            key.rpartition("/")[2] for key in self.pair.keys() if f"/instances/{self.name}/" in key
-        ]
-
-    def wait_keys(self, *containers: Container, within_s: float = 15) -> None:
-        wanted = sorted(f"{container.short}:{self.port}" for container in containers)
-        wait_for(
-            lambda: sorted(self.keys()) == wanted, within_s, f"keys of {self.name} are {wanted}"
-        )
-
-    def states(self) -> set[str]:
-        """Return the states that its records have now."""
-        found = self.pair.etcdctl("get", "--prefix", "/services/", "--print-value-only")
-        records = [line for line in found.splitlines() if f'"service":"{self.name}"' in line]
-        return {
-            state
-            for record in records
-            for state in ("ready", "draining")
-            if f'"state":"{state}"' in record
-        }
-
-    def remove(self) -> None:
-        for container in self._ran:
-            container_gone(container)
-
-
-def container_gone(container: Container) -> None:
-    """Remove a container, whatever state it is in."""
-    container.do("rm", "-f", "-v")
 
 
 @pytest.fixture

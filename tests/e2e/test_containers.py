@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from tests.e2e.conftest import Service, container_gone
 from tests.parts.engine import REGISTER_METRICS, Pair, docker
+from tests.parts.pair_service import Service, container_gone
 from tests.parts.wait import wait_for
 
 

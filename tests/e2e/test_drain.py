@@ -6,8 +6,8 @@ import pytest
 
 from catalog.keys import InstanceKey, OwnerKey, key_of
 from catalog.record import encode
-from tests.e2e.test_sidecars import Calls
 from tests.parts.engine import Container
+from tests.parts.pair_service import Calls
 from tests.parts.records import PREFIX, instance
 from tests.parts.wait import wait_for
 

@@ -4,45 +4,13 @@ import contextlib
 import os
 import signal
 import subprocess
-import threading
 from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.conftest import Service
 from tests.parts.engine import REGISTER_METRICS, Container, Pair, docker, fetch
+from tests.parts.pair_service import Calls, Service
 from tests.parts.wait import wait_for
-
-
-class Calls:
-    """Calls a service without pause on a thread, and keeps what failed."""
-
-    def __init__(self, service) -> None:
-        self.failures: list[str] = []
-        self.done = 0
-        self._service = service
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="calls")
-
-    def __enter__(self) -> "Calls":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.wait(0.005):
-            try:
-                self._service.call()
-                self.done += 1
-            except (OSError, AssertionError) as error:
-                self.failures.append(repr(error))
-
-    def wait_for_more(self, count: int = 50) -> None:
-        before = self.done
-        wait_for(lambda: self.done > before + count, 30, "calls go on")
 
 
 def revisions(pair: Pair, service) -> str:

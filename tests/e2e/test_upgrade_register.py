@@ -3,8 +3,8 @@
 import itertools
 import subprocess
 
-from tests.e2e.conftest import Service
 from tests.parts.engine import Pair
+from tests.parts.pair_service import Service
 from tests.parts.wait import wait_for
 
 REPLACED = 3

@@ -9,8 +9,8 @@ from lab.engine import Engine
 from lab.fleet import Fleet
 from lab.host import REGISTER_PORT
 from lab.wait import wait_for
-from tests.fleet.conftest import Service
-from tests.fleet.model import Witness, deleted, in_etcd, reloads, settle
+from tests.parts.fleet.invariants import Witness, deleted, in_etcd, reloads, settle
+from tests.parts.fleet.service import Service
 
 RESTARTS = 3
 STALE_S = 5.0

@@ -4,8 +4,8 @@ import pytest
 
 from lab.fleet import Fleet
 from lab.process import LabError
-from tests.fleet.conftest import FOLDER, Service
-from tests.fleet.model import Witness, deleted, settle
+from tests.parts.fleet.invariants import Witness, deleted, settle
+from tests.parts.fleet.service import FOLDER, Service
 
 
 def test_a_container_on_one_host_is_called_from_all(

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from lab.calls import Reply
 from lab.fleet import Fleet
 from lab.wait import wait_for
-from tests.fleet.conftest import Service
+from tests.parts.fleet.service import Service
 
 SLOW_S = 1
 CALLS = 4

@@ -6,8 +6,8 @@ from bench.load import Load
 from lab.fleet import Fleet
 from lab.host import Host
 from lab.wait import wait_for
-from tests.fleet.conftest import Service
-from tests.fleet.model import Witness, deleted, settle
+from tests.parts.fleet.invariants import Witness, deleted, settle
+from tests.parts.fleet.service import Service
 
 NOTICED_S = 6.0  # a dead server gets no more calls after this
 PAST_THE_LEASE_S = 5.0

@@ -9,8 +9,8 @@ import pytest
 from lab.etcd import Member
 from lab.fleet import Fleet
 from lab.wait import wait_for
-from tests.fleet.conftest import Service
-from tests.fleet.model import Witness, deleted, reloads, settle
+from tests.parts.fleet.invariants import Witness, deleted, reloads, settle
+from tests.parts.fleet.service import Service
 
 AWAY_S = float(os.environ.get("AWAY_S", "20"))  # longer than a lease
 BACK_S = 15.0

@@ -1,6 +1,7 @@
-"""Small HTTP servers on loopback that say who they are."""
+"""Small servers on loopback that say who they are, over HTTP or line by line."""
 
 import contextlib
+import socketserver
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -44,3 +45,32 @@ def backend(name: str) -> Iterator[int]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextlib.contextmanager
+def backends(*names: str) -> Iterator[list[int]]:
+    """Run several; gives their ports."""
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(backend(name)) for name in names]
+
+
+@contextlib.contextmanager
+def echo(name: str) -> Iterator[int]:
+    """Run a tcp server that answers each line with its name; gives its port."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            for _line in self.rfile:
+                self.wfile.write(f"{name}\n".encode())
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()

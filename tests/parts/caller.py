@@ -1,5 +1,6 @@
-"""A caller that never stops: one GET after the other, each on a connection of its own, and what became of them."""
+"""Callers: one that never stops, each GET on a connection of its own, and one that keeps its connection."""
 
+import socket
 import threading
 from types import TracebackType
 
@@ -39,3 +40,33 @@ class Caller:
                 (self.replies if status == 200 else self.failed).append(
                     body if status == 200 else str(status)
                 )
+
+
+class TcpClient:
+    """A tcp client that keeps its connection, and makes a new one when that ends."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.connects = 0
+        self._connect()
+
+    def _connect(self) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=5)
+        self.connects += 1
+
+    def ask(self) -> str:
+        """Send a line and return the answer, over a new connection if the old one ended."""
+        try:
+            self._socket.sendall(b"?\n")
+            if answer := self._socket.recv(100):
+                return answer.decode().strip()
+        except OSError:
+            pass
+
+        self._socket.close()
+        self._connect()
+        self._socket.sendall(b"?\n")
+        return self._socket.recv(100).decode().strip()
+
+    def close(self) -> None:
+        self._socket.close()

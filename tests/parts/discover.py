@@ -1,6 +1,7 @@
 """docker-discover as a process of its own, with its HAProxy, on free ports; for tests of what it does."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -57,9 +58,8 @@ class Discover:
 
     def start(self) -> None:
         """Start it, and do not wait."""
-        self._lives += (
-            1  # a log for each: HAProxy goes on writing to that of the life that started it
-        )
+        # A log for each life: HAProxy goes on writing to that of the life that started it.
+        self._lives += 1
         with (self.folder / f"discover-{self._lives}.log").open("wb") as log:
             command = [sys.executable, *self.program, *self.flags]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
@@ -97,6 +97,12 @@ class Discover:
         """Return how often it said that it reloaded HAProxy."""
         return self.log.count("reloaded why=")
 
+    def applied_revision(self) -> int:
+        """Return the revision of etcd that HAProxy serves."""
+        metrics = get(self.metrics, "/metrics")[1]
+        found = re.search(r"^tandem_discover_catalog_revision (\S+)", metrics, re.MULTILINE)
+        return int(float(found[1])) if found else 0
+
     def ready(self) -> bool:
         return get(self.metrics, "/readyz")[0] == 200
 
@@ -118,3 +124,9 @@ def withdraw(etcd: Etcd, *records: Instance) -> None:
     """Delete records."""
     for record in records:
         etcd.ctl("del", entry(record).key)
+
+
+def discover_command(*flags: str) -> subprocess.CompletedProcess[str]:
+    """Run docker-discover with a flag that makes it end, such as --check."""
+    command = [sys.executable, "-m", "discover", *flags, "--bind", "127.0.0.1"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

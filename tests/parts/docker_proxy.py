@@ -3,9 +3,7 @@
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from collections.abc import Iterator
 
 SOCKET = "/var/run/docker.sock"
 
@@ -76,35 +74,3 @@ def docker_proxy() -> Iterator[DockerProxy]:
         yield proxy
     finally:
         proxy.close()
-
-
-VERSION = b'{"ApiVersion": "1.41", "MinAPIVersion": "1.12"}'
-
-
-@contextlib.contextmanager
-def scripted_engine(answers: Mapping[str, tuple[int, bytes]]) -> Iterator[str]:
-    """Answer each path, without its version, with a status and a body; /version is known. Gives the DOCKER_HOST."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            path = self.path.partition("?")[0].removeprefix("/v1.41")
-            status, body = {"/version": (200, VERSION), **answers}.get(
-                path, (404, b'{"message": "no such thing"}')
-            )
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="scripted-engine")
-    thread.start()
-    try:
-        yield f"tcp://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)

@@ -121,6 +121,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.session = uuid.uuid4().hex[:8]
+        self.label = f"{LABEL}={self.session}"
 
     def __enter__(self) -> "Engine":
         docker("version")
@@ -132,7 +133,7 @@ class Engine:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        ours = f"label={LABEL}={self.session}"
+        ours = f"label={self.label}"
         if ids := docker("ps", "-aq", "--filter", ours).split():
             docker("rm", "-f", "-v", *ids)
         for kind_of in ("volume", "network"):
@@ -152,7 +153,7 @@ class Engine:
         variables = [
             word for key, value in environment.items() for word in ("-e", f"{key}={value}")
         ]
-        ours = ("--name", full_name, "--label", f"{LABEL}={self.session}")
+        ours = ("--name", full_name, "--label", self.label)
         return Container(
             docker("run", "-d", *ours, *variables, *flags, image, *command).splitlines()[-1],
             full_name,
@@ -164,12 +165,12 @@ class Engine:
 
     def network(self, name: str, *flags: str) -> str:
         """Make a bridge network and return its name."""
-        docker("network", "create", "--label", f"{LABEL}={self.session}", *flags, self.name(name))
+        docker("network", "create", "--label", self.label, *flags, self.name(name))
         return self.name(name)
 
     def volume(self, name: str) -> str:
         """Make a volume and return its name."""
-        docker("volume", "create", "--label", f"{LABEL}={self.session}", self.name(name))
+        docker("volume", "create", "--label", self.label, self.name(name))
         return self.name(name)
 
 

@@ -6,24 +6,21 @@ with Etcd(tmp_path) as etcd:
 
 import contextlib
 import os
-import queue
 import shutil
 import signal
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
 from catalog.access import Access, parse_endpoints
-from catalog.errors import Unavailable
-from catalog.store import Batch, Event, Watch
 from tests.parts.ports import free_ports
-from tests.parts.wait import wait_for
+from tests.parts.store import until
 
 START_S = 20.0  # one member takes under 1 s; the machine may be full of other tests
 _POLL_S = 0.02
+ROOT_LOGIN = ("--user=root:secret",)  # for etcdctl, once require_login() was called
 
 
 class Etcd:
@@ -212,6 +209,28 @@ def etcd_cluster(folder: Path, *, size: int = 3) -> Iterator[list[Etcd]]:
         yield members
 
 
+def require_login(etcd: Etcd, user: str, right: str, prefix: str) -> None:
+    """Let etcd ask who is there: root, and this user, whose password is `pass`, with one right below a prefix."""
+    etcd.ctl("user", "add", "root:secret")
+    etcd.ctl("user", "grant-role", "root", "root")
+
+    etcd.ctl("user", "add", f"{user}:pass")
+    etcd.ctl("role", "add", user)
+    etcd.ctl("role", "grant-permission", user, right, prefix, "--prefix")
+    etcd.ctl("user", "grant-role", user, user)
+
+    etcd.ctl("auth", "enable")
+    etcd.ctl_flags = ROOT_LOGIN
+
+
+def forget_logins(etcd: Etcd) -> None:
+    """Make etcd forget every login, as after 300 s without a call."""
+    etcd.ctl("auth", "disable")
+    etcd.ctl_flags = ()
+    etcd.ctl("auth", "enable")
+    etcd.ctl_flags = ROOT_LOGIN
+
+
 def _environment() -> dict[str, str]:
     """The environment without settings of etcd that may stand in the caller's."""
     kept = {
@@ -220,66 +239,3 @@ def _environment() -> dict[str, str]:
         if not name.startswith(("ETCD_", "ETCDCTL_"))
     }
     return kept | {"ETCDCTL_API": "3"}
-
-
-class Reader:
-    """Reads a watch in a thread of its own; what it brings and how it ends can be waited for."""
-
-    def __init__(self, watch: Watch) -> None:
-        self.watch = watch
-        self.error: Exception | None = None
-        self._batches: queue.Queue[Batch] = queue.Queue()
-        self._thread = threading.Thread(target=self._run, name="reader")
-        self._thread.start()
-
-    def __enter__(self) -> "Reader":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.watch.cancel()
-        assert self.ends_within(10), "the watch does not end after cancel"
-
-    def batch(self, within_s: float = 10.0) -> Batch:
-        """Return the next batch."""
-        try:
-            return self._batches.get(timeout=within_s)
-        except queue.Empty:
-            raise AssertionError(
-                f"no batch within {within_s} s; the watch ended with {self.error!r}"
-            ) from None
-
-    def events(self, count: int, within_s: float = 10.0) -> list[Event]:
-        """Return the events of the next batches, at least so many."""
-        events: list[Event] = []
-        deadline = time.monotonic() + within_s
-        while len(events) < count:
-            events += self.batch(max(0.0, deadline - time.monotonic())).events
-        return events
-
-    def ends_within(self, seconds: float) -> bool:
-        self._thread.join(seconds)
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        try:
-            for batch in self.watch:
-                self._batches.put(batch)
-        except Exception as error:  # noqa: BLE001  the test looks at it
-            self.error = error
-
-
-def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
-    """Return once the condition holds; Unavailable counts as not yet."""
-
-    def holds() -> bool:
-        try:
-            return condition()
-        except Unavailable as error:
-            raise ConnectionError(error) from error  # wait_for() goes on at an OSError
-
-    wait_for(holds, within_s, "what the test waits for")

@@ -9,12 +9,25 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from discover.haproxy.process import HAProxy, Paths
 from tests.parts.wait import wait_for
 
 IMAGE = "docker-discover"
 KINDS = ("machine", "image")
+
+# Passes on to the machine's program, but `-c` as a test wants.
+FAULTY = """#!/bin/sh
+case " $* " in *" -c "*)
+    echo once >>'{folder}/checks'
+    case $(cat '{folder}/mode') in
+        fails) echo '[ALERT]    (1) : config : nothing is good enough' >&2; exit 1 ;;
+        hangs) exec sleep 300 ;;
+    esac ;;
+esac
+exec haproxy "$@"
+"""
 
 
 def binary_of(kind: str, folder: Path) -> str:
@@ -90,6 +103,26 @@ class RealHAProxy:
         wait_for(gone, 15, "HAProxy is gone")
 
 
+class FaultyHAProxy:
+    """The machine's haproxy, whose `-c` can be made to fail or to hang."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "faulty-haproxy"
+        self._folder = folder
+        self.path.write_text(FAULTY.format(folder=folder))
+        self.path.chmod(0o755)
+        self.mode("works")
+
+    def mode(self, mode: Literal["works", "fails", "hangs"]) -> None:
+        """Let each `-c` do this from now on, and count anew."""
+        (self._folder / "mode").write_text(mode)
+        (self._folder / "checks").write_text("")
+
+    def checks(self) -> int:
+        """Return how often it was run with `-c` since."""
+        return (self._folder / "checks").read_text().count("\n")
+
+
 @contextlib.contextmanager
 def running(folder: Path, kind: str) -> Iterator[RealHAProxy]:
     """Give a HAProxy that is ended afterwards."""
@@ -111,6 +144,11 @@ def get(
         return answer.status, answer.read().decode(errors="replace")
     finally:
         connection.close()
+
+
+def answers(port: int, name: str) -> bool:
+    """Whether a GET is answered with status 200 and this name."""
+    return get(port, timeout_s=2) == (200, name)
 
 
 def version_of(binary: str) -> str:

@@ -24,23 +24,7 @@ from sidecar.metrics import Metrics
 from sidecar.trigger import Trigger
 from tests.parts.etcd import Etcd
 from tests.parts.register import PREFIX
-
-
-def inspected(number: int) -> dict[str, object]:
-    """Return a healthy container, which needs no probe."""
-    return {
-        "Id": f"{number:064x}",
-        "Name": f"/scripted-{number}",
-        "State": {
-            "Running": True,
-            "StartedAt": "2026-01-01T00:00:00Z",
-            "Health": {"Status": "healthy"},
-        },
-        "Config": {"Image": "scripted", "Labels": {"SERVICE_NAME": f"scripted-{number}"}},
-        "NetworkSettings": {
-            "Ports": {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": str(20000 + number)}]}
-        },
-    }
+from tests.parts.scripted_engine import inspected
 
 
 class _Source(DockerSource):

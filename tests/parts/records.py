@@ -33,8 +33,21 @@ def web(number: int = 1, service: str = "shop", **changes: Any) -> Instance:
     return instance(number, service, mode="http", **changes)
 
 
+def local(
+    number: int, port: int, service_port: int, service: str = "whoami", **changes: Any
+) -> Instance:
+    """Return the record of an instance on loopback."""
+    where = {"address": "127.0.0.1", "port": port, "service_port": service_port}
+    return instance(number, service, **where, **changes)
+
+
+def key(record: Instance, host: str = "h1") -> str:
+    """Return the key of a host's record in etcd."""
+    return key_of(PREFIX, identity(host, record))
+
+
 def entry(record: Instance, created: int = 1, host: str = "h1") -> Entry:
-    return Entry(key_of(PREFIX, identity(host, record)), encode(record), created, created, 7)
+    return Entry(key(record, host), encode(record), created, created, 7)
 
 
 def snapshot(*records: Instance, host: str = "h1") -> Snapshot:

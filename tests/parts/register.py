@@ -11,9 +11,10 @@ from typing import Any
 
 from catalog.keys import InstanceKey, parse_key
 from catalog.record import Instance, decode
-from catalog.store import Store
+from catalog.store import Event, Store
 from tests.parts.etcd import Etcd
 from tests.parts.ports import free_ports
+from tests.parts.store import Reader
 from tests.parts.wait import wait_for
 
 PREFIX = "/services"
@@ -106,6 +107,12 @@ class Register:
         assert status == 200, text
         return True
 
+    def lists(self) -> float:
+        """Return how many lists of the engine were good."""
+        good = 'tandem_register_lists_total{outcome="good"'
+        lines = self.get("/metrics")[1].splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(good))
+
     def explain(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.get("/explain")[1])
         return found
@@ -140,3 +147,29 @@ class Catalog:
     def port(self, service: str) -> int | None:
         found = self.instance(service)
         return found.port if found else None
+
+
+class Changes:
+    """All changes of the catalog from now on."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.events: list[Event] = []
+        self._reader = Reader(catalog._store.watch(PREFIX, catalog.revision()))
+
+    def __enter__(self) -> "Changes":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._reader.__exit__(None, None, None)
+
+    def of(self, service: str, catalog: Catalog) -> list[str]:
+        """Return put and delete events of a service's instances up to now."""
+        last = catalog.revision()
+        while not self.events or self.events[-1].revision < last:
+            try:
+                self.events += self._reader.batch(0.5).events
+            except AssertionError:
+                break
+
+        own = [event for event in self.events if f"/{service}/" in event.key]
+        return ["put" if event.entry else "delete" for event in own]

@@ -1,22 +1,15 @@
 """docker-discover --check, --render and --diff: what a terminal or a CI is told, and that nothing is touched."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.parts.discover import Discover, publish
+from tests.parts.discover import Discover, discover_command, publish
 from tests.parts.etcd import Etcd
 from tests.parts.ports import free_port
 from tests.parts.records import instance
 
 TEMPLATE = Path(__file__).parents[3] / "templates" / "haproxy.cfg.j2"
-
-
-def asked(*flags: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "discover", *flags, "--bind", "127.0.0.1"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.fixture
@@ -27,7 +20,7 @@ def edited(tmp_path: Path) -> Path:
 
 
 def test_a_good_template_is_good_without_etcd(edited):
-    done = asked("--check", "--template", str(edited), "--etcd-host", "127.0.0.1:1")
+    done = discover_command("--check", "--template", str(edited), "--etcd-host", "127.0.0.1:1")
 
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{edited}: good\n", "")
 
@@ -43,7 +36,7 @@ def test_a_good_template_is_good_without_etcd(edited):
 def test_a_bad_template_is_one_line_and_status_1(edited, old, new, why):
     edited.write_text(edited.read_text().replace(old, new, 1))
 
-    done = asked("--check", "--template", str(edited))
+    done = discover_command("--check", "--template", str(edited))
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"docker-discover: {why}")
@@ -51,7 +44,7 @@ def test_a_bad_template_is_one_line_and_status_1(edited, old, new, why):
 
 
 def test_a_template_that_is_not_there_is_said():
-    done = asked("--check", "--template", "/nowhere/haproxy.cfg.j2")
+    done = discover_command("--check", "--template", "/nowhere/haproxy.cfg.j2")
 
     assert done.returncode == 1
     assert (
@@ -67,13 +60,15 @@ def test_what_runs_is_what_is_rendered(etcd: Etcd, discover: Discover, tmp_path:
     live = (*discover.flags, "--etcd-host", etcd.endpoint)
     before = {path: path.read_bytes() for path in discover.folder.glob("haproxy.cfg*")}
 
-    same = asked("--diff", *live)
-    rendered = asked("--render", *live)
+    same = discover_command("--diff", *live)
+    rendered = discover_command("--render", *live)
     publish(etcd, instance(2, "bills", address="192.0.2.1", service_port=port))
     (export := tmp_path / "catalog.json").write_text(
         etcd.ctl("get", "--prefix", "/services", "-w", "json")
     )
-    withdrawn = asked("--diff", *live[:-2], "--etcd-host", "127.0.0.1:1", "--catalog", str(export))
+    withdrawn = discover_command(
+        "--diff", *live[:-2], "--etcd-host", "127.0.0.1:1", "--catalog", str(export)
+    )
 
     assert (same.returncode, same.stdout, same.stderr) == (0, "", "")
     assert f"listen orders:{port}" in rendered.stdout
@@ -88,7 +83,7 @@ def test_claimed_ports_are_rendered_and_none_is_claimed(etcd: Etcd, tmp_path: Pa
     etcd.ctl("put", "/services/v1/ports/orders", '{"v":1,"port":10007}')
     before = etcd.revision()
 
-    done = asked("--render", "--etcd-host", etcd.endpoint, "--state-dir", str(tmp_path))
+    done = discover_command("--render", "--etcd-host", etcd.endpoint, "--state-dir", str(tmp_path))
 
     assert (done.returncode, done.stderr.count("\n")) == (0, 1)
     assert "NO_SERVICE_PORT" in done.stderr
@@ -102,7 +97,7 @@ def test_claimed_ports_are_rendered_and_none_is_claimed(etcd: Etcd, tmp_path: Pa
 def test_what_is_no_export_is_said(tmp_path, text):
     (export := tmp_path / "catalog.json").write_text(text)
 
-    done = asked("--render", "--catalog", str(export), "--state-dir", str(tmp_path))
+    done = discover_command("--render", "--catalog", str(export), "--state-dir", str(tmp_path))
 
     assert done.returncode == 1
     assert done.stderr.startswith(f"docker-discover: --render: {export} is not what `etcdctl get")
@@ -114,7 +109,7 @@ def test_each_mistake_of_a_file_of_services_is_a_line(tmp_path: Path):
         "services: {a: {port: 80, servers: [10.0.0.5]}, b: {port: 80, servers: [10.0.0.6, 10.0.0.7]}, c: {prot: 1}}"
     )
 
-    lines = asked("--check", "--services", str(services)).stderr.splitlines()
+    lines = discover_command("--check", "--services", str(services)).stderr.splitlines()
 
     claimed = "b not listened for: service port 80 belongs to a, which claimed or named it first; port: names another"
     assert lines[0].startswith(
@@ -132,8 +127,8 @@ def test_a_file_of_services_is_told_and_rendered(tmp_path: Path):
     state = ("--state-dir", str(tmp_path), "--services", str(services))
 
     checked, rendered = (
-        asked("--check", *state),
-        asked("--render", "--catalog", str(catalog), *state),
+        discover_command("--check", *state),
+        discover_command("--render", "--catalog", str(catalog), *state),
     )
 
     assert (checked.returncode, checked.stderr) == (1, f"docker-discover: --check: {told}")
@@ -144,7 +139,7 @@ def test_a_file_of_services_is_told_and_rendered(tmp_path: Path):
     assert "10.0.0.5:5432" in rendered.stdout
 
     services.unlink()
-    missing = asked("--render", "--catalog", str(catalog), *state)
+    missing = discover_command("--render", "--catalog", str(catalog), *state)
     assert missing.returncode == 1
     assert (
         missing.stderr

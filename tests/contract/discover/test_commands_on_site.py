@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.discover.test_commands import asked
+from tests.parts.discover import discover_command
 from tests.parts.records import entry, instance
 
 EXTENDS = '{% extends "haproxy.cfg.j2" %}\n'
@@ -43,7 +43,7 @@ def test_what_a_site_wrote_is_refused_where_it_stands(site, template, snippet, w
     (site / "site.j2").write_text(EXTENDS + template)
     (site / "snippets.d" / "web.cfg").write_text(snippet)
 
-    done = asked("--check", *flags(site))
+    done = discover_command("--check", *flags(site))
 
     assert done.returncode == 1
     assert done.stderr.startswith(f"docker-discover: --check: {why}")
@@ -63,13 +63,13 @@ def test_what_a_site_wrote_is_shown(site):
     }
     (site / "catalog.json").write_text(json.dumps(catalog))
 
-    checked = asked("--check", *flags(site))
+    checked = discover_command("--check", *flags(site))
     shown = [
-        asked(command, *flags(site), "--catalog", str(site / "catalog.json"))
+        discover_command(command, *flags(site), "--catalog", str(site / "catalog.json"))
         for command in ("--render", "--diff")
     ]
     (site / "snippets.d" / "web:8000.cfg").write_text("nonsense\n")
-    refused = asked("--render", *flags(site), "--catalog", str(site / "catalog.json"))
+    refused = discover_command("--render", *flags(site), "--catalog", str(site / "catalog.json"))
 
     assert checked.stdout == f"{site}/site.j2: good\n{site}/snippets.d: good\n"
     for done in shown:

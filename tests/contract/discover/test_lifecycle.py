@@ -15,7 +15,7 @@ from tests.parts.discover import Discover, publish, withdraw
 from tests.parts.etcd import Etcd
 from tests.parts.haproxy import get
 from tests.parts.ports import free_port
-from tests.parts.records import entry, instance
+from tests.parts.records import entry, instance, local
 from tests.parts.wait import wait_for
 
 
@@ -26,12 +26,6 @@ def discover(tmp_path: Path, etcd: Etcd) -> Iterator[Discover]:
     shutil.copy(TEMPLATE, folder / "haproxy.cfg.j2")
     with Discover(folder, etcd.endpoint, "--template", str(folder / "haproxy.cfg.j2")) as it:
         yield it
-
-
-def local(number: int, port: int, service_port: int, service: str = "whoami", **changes):
-    return instance(
-        number, service, address="127.0.0.1", port=port, service_port=service_port, **changes
-    )
 
 
 def serve(

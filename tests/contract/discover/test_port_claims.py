@@ -21,10 +21,9 @@ from discover.model.config import Bind
 from discover.snapshot.port_claimer import claim
 from discover.snapshot.port_claims import PortRange, Wanted, choose
 from discover.snapshot.snapshot import Snapshot, snapshot_of
-from tests.contract.store.test_access import ROOT
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, publish, withdraw
-from tests.parts.etcd import Etcd
+from tests.parts.etcd import Etcd, require_login
 from tests.parts.haproxy import get
 from tests.parts.records import PREFIX, entry, instance
 from tests.parts.wait import wait_for
@@ -289,14 +288,7 @@ def test_who_may_not_write_says_so_and_serves_what_others_claim(tmp_path: Path) 
     within = free_range(20)
     login = ("--etcd-user", "reader", "--etcd-password", "pass")
     with Etcd(tmp_path / "etcd") as etcd:
-        etcd.ctl("user", "add", "root:secret")
-        etcd.ctl("user", "grant-role", "root", "root")
-        etcd.ctl("user", "add", "reader:pass")
-        etcd.ctl("role", "add", "reader")
-        etcd.ctl("role", "grant-permission", "reader", "read", "/services/", "--prefix")
-        etcd.ctl("user", "grant-role", "reader", "reader")
-        etcd.ctl("auth", "enable")
-        etcd.ctl_flags = ROOT
+        require_login(etcd, "reader", "read", "/services/")
         flags = ("--port-range", str(within), *login)
         with backend("here") as port, discovering(tmp_path / "d", etcd, *flags) as discover:
             publish(

@@ -6,14 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.discover.test_lifecycle import local
-from tests.contract.faults.test_floods import applied
-from tests.contract.faults.test_haproxy import Stub, answers
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, publish, withdraw
 from tests.parts.etcd import Etcd
-from tests.parts.haproxy import get
+from tests.parts.haproxy import FaultyHAProxy, answers, get
 from tests.parts.ports import free_ports
+from tests.parts.records import local
 from tests.parts.wait import wait_for
 
 EXTENDS = '{% extends "haproxy.cfg.j2" %}\n'
@@ -21,19 +19,26 @@ DENY = "http-request deny deny_status 429 if { path /tea }\n"
 
 
 @pytest.fixture
-def discover(tmp_path: Path, etcd: Etcd) -> Iterator[Discover]:
+def program(tmp_path: Path) -> FaultyHAProxy:
+    """The machine's haproxy, which counts its checks."""
+    return FaultyHAProxy(tmp_path)
+
+
+@pytest.fixture
+def discover(tmp_path: Path, etcd: Etcd, program: FaultyHAProxy) -> Iterator[Discover]:
+    """docker-discover with a template of the site's own, and a folder for its snippets."""
     (folder := tmp_path / "discover").mkdir()
     tmp_path.chmod(0o755)
-    stub = Stub(tmp_path)
+
     (own := tmp_path / "own").mkdir()
     (own / "site.j2").write_text(EXTENDS)
-    it = Discover(
-        folder, etcd.endpoint, "--template", str(own / "site.j2"), "--haproxy", str(stub.path)
-    )
-    it.template, it.stub = own / "site.j2", stub
     (own / "snippets.d").mkdir()
-    with it:
-        yield it
+
+    flags = ("--template", str(own / "site.j2"), "--haproxy", str(program.path))
+    running = Discover(folder, etcd.endpoint, *flags)
+    running.template = own / "site.j2"
+    with running:
+        yield running
 
 
 def refused(discover: Discover) -> dict[str, dict[str, str]]:
@@ -76,7 +81,9 @@ def test_blocks_and_files_beside_it_apply_at_once(etcd: Etcd, discover: Discover
     assert "timeout connect 3s" in config.read_text()
 
 
-def test_a_bad_snippet_holds_its_service_alone(etcd: Etcd, discover: Discover) -> None:
+def test_a_bad_snippet_holds_its_service_alone(
+    etcd: Etcd, discover: Discover, program: FaultyHAProxy
+) -> None:
     """Row 41."""
     good, bad, new = free_ports(3)
     with (
@@ -107,15 +114,15 @@ def test_a_bad_snippet_holds_its_service_alone(etcd: Etcd, discover: Discover) -
         assert problem["text"].startswith(
             f"bad:{bad} stays as it was: snippet bad.cfg line 3: unknown keyword 'nonsense'"
         )
-        checks = discover.stub.checks()
+        checks = program.checks()
         publish(etcd, local(3, three, good, "good"))
         wait_for(lambda: answers(good, "three"), 5, "another service comes")
         publish(etcd, second)
         withdraw(etcd, first)
         wait_for(lambda: answers(bad, "two"), 5, "its own instances go on to come and go")
         assert get(bad, "/tea")[0] == 429
-        wait_for(lambda: applied(discover) == etcd.revision(), 10, "all is seen")
-        assert discover.stub.checks() <= checks + 1  # that of the new service
+        wait_for(lambda: discover.applied_revision() == etcd.revision(), 10, "all is seen")
+        assert program.checks() <= checks + 1  # that of the new service
 
         snippet(discover, f"new:{new}", "listen other\n")
         publish(etcd, local(4, four, new, "new"))

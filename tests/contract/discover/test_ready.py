@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from tests.contract.discover.test_lifecycle import local
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, publish
 from tests.parts.etcd import Etcd
 from tests.parts.haproxy import get
 from tests.parts.ports import free_port
+from tests.parts.records import local
 from tests.parts.wait import wait_for
 
 

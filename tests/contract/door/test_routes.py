@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.contract.discover.test_commands import asked
 from tests.parts.backend import backend
-from tests.parts.discover import publish, withdraw
+from tests.parts.discover import discover_command, publish, withdraw
 from tests.parts.door import Door, opened, web
 from tests.parts.etcd import Etcd
 from tests.parts.ports import free_port
@@ -78,7 +77,7 @@ def test_pages_say_what_is_known(etcd, discover):
         assert (status, text.splitlines()[0]) == (404, "No service is known as order.apps.test")
         assert "bills" not in text
         live = (*discover.flags, "--etcd-host", etcd.endpoint)
-        shown = [asked(command, *live) for command in ("--render", "--diff", "--check")]
+        shown = [discover_command(command, *live) for command in ("--render", "--diff", "--check")]
         assert [each.returncode for each in shown] == [0, 0, 0], shown
         assert f"# bills.example/api/ bills:{port}:door\n" in shown[0].stdout
         assert "+# bills.example/api/" in shown[1].stdout

@@ -14,13 +14,14 @@ import pytest
 
 from catalog.record import Check, encode
 from catalog.store import Store
-from tests.contract.faults.test_floods import key, put_all
 from tests.parts.backend import backend
 from tests.parts.discover import publish, withdraw
 from tests.parts.door import Door, opened, web
 from tests.parts.etcd import Etcd
 from tests.parts.ports import free_port
+from tests.parts.records import key
 from tests.parts.servers import ECHO, grpc_server
+from tests.parts.store import put_all
 from tests.parts.wait import wait_for
 
 MANY = 1000

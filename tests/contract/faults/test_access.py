@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.store.test_access import ROOT, invalidate_tokens
 from tests.parts.discover import Discover
-from tests.parts.etcd import Etcd
+from tests.parts.etcd import Etcd, forget_logins, require_login
 from tests.parts.haproxy import get
 from tests.parts.register import Register
 from tests.parts.wait import wait_for
@@ -23,14 +22,7 @@ LOGIN = {"ETCD_USER": "web", "ETCD_PASSWORD": "pass"}
 @pytest.fixture
 def etcd(tmp_path: Path) -> Iterator[Etcd]:
     with Etcd(tmp_path / "etcd") as running:
-        running.ctl("user", "add", "root:secret")
-        running.ctl("user", "grant-role", "root", "root")
-        running.ctl("user", "add", "web:pass")
-        running.ctl("role", "add", "web")
-        running.ctl("role", "grant-permission", "web", "readwrite", "/services/", "--prefix")
-        running.ctl("user", "grant-role", "web", "web")
-        running.ctl("auth", "enable")
-        running.ctl_flags = ROOT
+        require_login(running, "web", "readwrite", "/services/")
         yield running
 
 
@@ -68,7 +60,7 @@ def test_a_login_that_ran_out_is_made_again_at_once(
     etcd: Etcd, register: Register, discover: Discover
 ) -> None:
     before = leases(etcd)
-    invalidate_tokens(etcd)
+    forget_logins(etcd)
     began = time.monotonic()
     over = began + GAP_S + 1  # more than one keep-alive of the registrar
     while time.monotonic() < over:

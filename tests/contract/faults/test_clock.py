@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.register.test_lifecycle import serve
 from tests.parts.engine import Engine
 from tests.parts.etcd import Etcd
 from tests.parts.register import Catalog, Register
+from tests.parts.served import serve
 from tests.parts.wait import wait_for
 
 TTL_S = 5

@@ -9,35 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from catalog.keys import identity, key_of
 from catalog.record import Check, Instance, encode
-from catalog.store import CHANGES_MAX, Put, Store
-from tests.contract.register.test_lifecycle import serve
+from catalog.store import Store
 from tests.parts.discover import Discover
 from tests.parts.engine import Engine
 from tests.parts.etcd import Etcd
 from tests.parts.haproxy import get
 from tests.parts.ports import free_ports
-from tests.parts.records import PREFIX, instance
+from tests.parts.records import instance, key
 from tests.parts.register import Register
+from tests.parts.served import serve
+from tests.parts.store import put_all
 from tests.parts.wait import wait_for
 
 MANY = 1000
 SERVICES = ("s0", "s1", "s2", "s3", "s4")
 LINES_A_SECOND = 10
 SECRET = "hunter2-do-not-tell"
-
-
-def put_all(store: Store, values: dict[str, bytes]) -> None:
-    now = {entry.key: entry.mod_revision for entry in store.list(PREFIX).entries}
-    keys = sorted(values)
-    for start in range(0, len(keys), CHANGES_MAX):
-        some = keys[start : start + CHANGES_MAX]
-        store.write([Put(key, values[key], expected=now.get(key, 0)) for key in some], lease=0)
-
-
-def key(one: Instance) -> str:
-    return key_of(PREFIX, identity("h1", one))
 
 
 def test_a_flood_of_bad_and_of_changing_records_is_cut_short(etcd: Etcd, tmp_path: Path) -> None:
@@ -58,7 +46,7 @@ def test_a_flood_of_bad_and_of_changing_records_is_cut_short(etcd: Etcd, tmp_pat
         put_all(store, bad)
         for weight in (100, 50, 20, 10):
             put_all(store, {key(i): encode(changed(i, ports[i.service], weight)) for i in good})
-            wait_for(lambda: applied(discover) == etcd.revision(), 30, "it is applied")
+            wait_for(lambda: discover.applied_revision() == etcd.revision(), 30, "it is applied")
         took_s = time.monotonic() - began
         lines, log = own_lines(discover) - before, discover.log
         wait_for(lambda: weights(discover) == {10}, 30, "all is served")
@@ -81,15 +69,6 @@ def changed(one: Instance, service_port: int, weight: int) -> Instance:
 def own_lines(discover: Discover) -> int:
     """Return how many lines it has said, without what HAProxy writes into the same log: two for each server it adds."""
     return len(re.findall(r"^\d{4}-\d\d-", discover.log, re.MULTILINE))
-
-
-def applied(discover: Discover) -> int:
-    found = re.search(
-        r"^tandem_discover_catalog_revision (\S+)",
-        get(discover.metrics, "/metrics")[1],
-        re.MULTILINE,
-    )
-    return int(float(found[1])) if found else 0
 
 
 def weights(discover: Discover) -> set[int]:

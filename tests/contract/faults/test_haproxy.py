@@ -13,13 +13,12 @@ import pytest
 
 from discover.haproxy import process
 from discover.settings import TEMPLATE
-from tests.contract.discover.test_lifecycle import local
-from tests.contract.faults.test_floods import applied
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, publish, withdraw
 from tests.parts.etcd import Etcd
-from tests.parts.haproxy import get
+from tests.parts.haproxy import FaultyHAProxy, answers, get
 from tests.parts.ports import free_ports
+from tests.parts.records import local
 from tests.parts.wait import wait_for
 
 CHECK_S = 3  # instead of 30
@@ -27,42 +26,15 @@ WITH_A_SHORT_CHECK = (
     f"import {process.__name__} as m; m.CHECK_S = {CHECK_S};"
     "from discover.__main__ import main; main()"
 )
-STUB = """#!/bin/sh
-case " $* " in *" -c "*)
-    echo once >>'{folder}/checks'
-    case $(cat '{folder}/mode') in
-        fails) echo '[ALERT]    (1) : config : nothing is good enough' >&2; exit 1 ;;
-        hangs) exec sleep 300 ;;
-    esac ;;
-esac
-exec haproxy "$@"
-"""
-
-
-class Stub:
-    """The machine's haproxy, whose `-c` can be made to fail or to hang."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path, self._folder = folder / "stub", folder
-        self.path.write_text(STUB.format(folder=folder))
-        self.path.chmod(0o755)
-        self.mode("works")
-
-    def mode(self, mode: str) -> None:
-        (self._folder / "mode").write_text(mode)
-        (self._folder / "checks").write_text("")
-
-    def checks(self) -> int:
-        return (self._folder / "checks").read_text().count("\n")
 
 
 @pytest.fixture
-def stub(tmp_path: Path) -> Stub:
-    return Stub(tmp_path)
+def program(tmp_path: Path) -> FaultyHAProxy:
+    return FaultyHAProxy(tmp_path)
 
 
 @pytest.fixture
-def discover(tmp_path: Path, etcd: Etcd, stub: Stub) -> Iterator[Discover]:
+def discover(tmp_path: Path, etcd: Etcd, program: FaultyHAProxy) -> Iterator[Discover]:
     (folder := tmp_path / "discover").mkdir()
     tmp_path.chmod(0o755)
     shutil.copy(TEMPLATE, folder / "haproxy.cfg.j2")
@@ -70,7 +42,7 @@ def discover(tmp_path: Path, etcd: Etcd, stub: Stub) -> Iterator[Discover]:
         folder,
         etcd.endpoint,
         "--haproxy",
-        str(stub.path),
+        str(program.path),
         "--template",
         str(folder / "haproxy.cfg.j2"),
     )
@@ -79,28 +51,24 @@ def discover(tmp_path: Path, etcd: Etcd, stub: Stub) -> Iterator[Discover]:
         yield it
 
 
-def answers(port: int, name: str) -> bool:
-    return get(port, timeout_s=2) == (200, name)
-
-
 def test_a_check_that_fails_is_made_once_for_a_text(
-    etcd: Etcd, discover: Discover, stub: Stub
+    etcd: Etcd, discover: Discover, program: FaultyHAProxy
 ) -> None:
     """Row 48."""
     old, new, newer = free_ports(3)
     with backend("one") as one, backend("two") as two, backend("three") as three:
         publish(etcd, local(1, one, old, "old"))
         wait_for(lambda: answers(old, "one"), 15, "it answers")
-        stub.mode("fails")
+        program.mode("fails")
         publish(etcd, local(2, two, new, "new"))
         discover.wait_said("HAProxy refuses the configuration: nothing is good enough")
         withdraw(etcd, local(1, one, old, "old"))
         publish(etcd, local(3, three, old, "old"))
         wait_for(lambda: answers(old, "three"), 5, "servers go on to come and go")
         publish(etcd, local(3, three, old, "old", container_name="renamed"))  # changes no text
-        wait_for(lambda: applied(discover) == etcd.revision(), 10, "it is seen")
-        tries = stub.checks()
-        stub.mode("works")
+        wait_for(lambda: discover.applied_revision() == etcd.revision(), 10, "it is seen")
+        tries = program.checks()
+        program.mode("works")
         publish(etcd, local(2, two, newer, "new"))
         wait_for(lambda: answers(newer, "two"), 15, "the next text is taken")
 
@@ -110,14 +78,14 @@ def test_a_check_that_fails_is_made_once_for_a_text(
 
 
 def test_a_check_that_hangs_is_ended_and_made_again_later(
-    etcd: Etcd, discover: Discover, stub: Stub
+    etcd: Etcd, discover: Discover, program: FaultyHAProxy
 ) -> None:
     """Row 48: no verdict on the text, so it is tried again."""
     old, new = free_ports(2)
     with backend("one") as one, backend("two") as two, backend("three") as three:
         publish(etcd, local(1, one, old, "old"))
         wait_for(lambda: answers(old, "one"), 15, "it answers")
-        stub.mode("hangs")
+        program.mode("hangs")
         began = time.monotonic()
         publish(etcd, local(2, two, new, "new"))
         discover.wait_said(f"-c took more than {CHECK_S} s", 15)
@@ -130,8 +98,8 @@ def test_a_check_that_hangs_is_ended_and_made_again_later(
         wait_for(
             lambda: answers(old, "three"), 3 * CHECK_S, "servers go on to come, between two tries"
         )
-        tries, took_s = stub.checks(), time.monotonic() - began
-        stub.mode("works")
+        tries, took_s = program.checks(), time.monotonic() - began
+        program.mode("works")
         wait_for(lambda: answers(new, "two"), 30, "it is taken")
 
     print(f"{tries} tries in {took_s:.1f} s, each ended after {CHECK_S} s")
@@ -139,14 +107,14 @@ def test_a_check_that_hangs_is_ended_and_made_again_later(
 
 
 def test_a_missing_haproxy_is_told_and_found_again(
-    etcd: Etcd, discover: Discover, stub: Stub
+    etcd: Etcd, discover: Discover, program: FaultyHAProxy
 ) -> None:
     """Row 48."""
     old, new = free_ports(2)
     with backend("one") as one, backend("two") as two, backend("three") as three:
         publish(etcd, local(1, one, old, "old"))
         wait_for(lambda: answers(old, "one"), 15, "it answers")
-        away = stub.path.rename(stub.path.with_name("away"))
+        away = program.path.rename(program.path.with_name("away"))
         publish(etcd, local(2, two, new, "new"))
         wait_for(
             lambda: "No such file" in get(discover.metrics, "/readyz")[1], 10, "/readyz says it"
@@ -154,7 +122,7 @@ def test_a_missing_haproxy_is_told_and_found_again(
         lines = discover.log.count("cannot run")
         publish(etcd, local(3, three, old, "old"))
         wait_for(lambda: answers(old, "three"), 10, "servers go on to come")
-        away.rename(stub.path)
+        away.rename(program.path)
         wait_for(lambda: answers(new, "two"), 30, "it is found again")
 
     assert lines == 1

@@ -1,7 +1,6 @@
 """Faults of a host, each held to its measure: restarts, lost and cut events, engines that refuse, clones of a host."""
 
 import contextlib
-import json
 import signal
 import threading
 import time
@@ -11,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from register.ready.removals import SECOND_LOOK_S
-from tests.contract.faults.test_process import post
-from tests.contract.register.test_lifecycle import LIST, Changes, inspected, serve
-from tests.parts.docker_proxy import docker_proxy, scripted_engine
+from tests.parts.docker_proxy import docker_proxy
 from tests.parts.engine import Container, Engine
 from tests.parts.etcd import Etcd
-from tests.parts.register import PREFIX, Catalog, Register
+from tests.parts.register import PREFIX, Catalog, Changes, Register
+from tests.parts.scripted_engine import LIST, answers_of, scripted_engine
+from tests.parts.served import post, serve
 from tests.parts.wait import wait_for
 
 
@@ -120,15 +119,6 @@ def test_a_stream_that_is_cut_all_the_time_misses_nothing(
     assert untouched == []
 
 
-def scripted(count: int = 3) -> dict[str, tuple[int, bytes]]:
-    containers = [inspected(number) for number in range(1, count + 1)]
-    answers = {
-        f"/containers/{each['Id']}/json": (200, json.dumps(each).encode()) for each in containers
-    }
-    answers[LIST] = (200, json.dumps([{"Id": each["Id"]} for each in containers]).encode())
-    return answers
-
-
 @pytest.mark.parametrize(
     "refusal",
     [
@@ -147,7 +137,7 @@ def test_an_engine_that_refuses_is_asked_slowly_and_forgiven(
     etcd: Etcd, catalog: Catalog, tmp_path: Path, refusal: dict[str, tuple[int, bytes]]
 ) -> None:
     """Row 19; the refusals are scripted, as a real engine of that age is not at hand."""
-    answers = scripted()
+    answers = answers_of(3)
     with (
         scripted_engine(answers) as docker_host,
         Register(tmp_path, etcd, wait=False, DOCKER_HOST=docker_host, RESYNC="1") as register,
@@ -175,7 +165,7 @@ def test_an_engine_that_is_away_keeps_nothing_out_of_etcd(
     etcd: Etcd, catalog: Catalog, tmp_path: Path
 ) -> None:
     """Row 19, and the lease is lost meanwhile: what was last seen is published again, without a list."""
-    answers = scripted()
+    answers = answers_of(3)
     with (
         scripted_engine(answers) as docker_host,
         Register(tmp_path, etcd, wait=False, DOCKER_HOST=docker_host, RESYNC="1") as register,
@@ -194,7 +184,7 @@ def test_only_another_list_confirms_a_mass_removal(
     etcd: Etcd, catalog: Catalog, tmp_path: Path
 ) -> None:
     """Row 19: the engine is away when the second look is due."""
-    answers = scripted(5)
+    answers = answers_of(5)
     with (
         scripted_engine(answers) as docker_host,
         Register(tmp_path, etcd, wait=False, DOCKER_HOST=docker_host, RESYNC="1") as register,
@@ -217,8 +207,8 @@ def test_a_clone_of_a_host_id_waits_and_says_so(
     etcd: Etcd, catalog: Catalog, tmp_path: Path
 ) -> None:
     """Row 22: another machine, which an engine of another id stands for, started from the same image."""
-    mine = scripted() | {"/info": (200, b'{"ID": "E1", "Name": "a"}')}
-    other = scripted(5) | {"/info": (200, b'{"ID": "E2", "Name": "b"}')}
+    mine = answers_of(3) | {"/info": (200, b'{"ID": "E1", "Name": "a"}')}
+    other = answers_of(5) | {"/info": (200, b'{"ID": "E2", "Name": "b"}')}
     with (
         scripted_engine(mine) as one,
         scripted_engine(other) as two,
@@ -263,7 +253,7 @@ def test_keys_deleted_behind_its_back_are_back_within_a_second(
 ) -> None:
     """Row 23: all at once, with the defaults; tests/contract/register/test_own_watch.py has the other ways."""
     with (
-        scripted_engine(scripted()) as docker_host,
+        scripted_engine(answers_of(3)) as docker_host,
         Register(tmp_path, etcd, wait=False, DOCKER_HOST=docker_host, TTL="15"),
     ):
         wait_for(lambda: len(catalog.entries()) == 4, 15, "published")

@@ -1,10 +1,7 @@
 """The registrar's own process: threads that die or hang, signals, also as PID 1, and what the engine feels of it."""
 
-import http.client
-import json
 import os
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -21,11 +18,11 @@ from register.host.lease import LeaseKeeper
 from register.publisher import Publisher
 from register.ready.probe import Prober
 from sidecar.watchdog import Watch
-from tests.contract.register.test_lifecycle import IMAGE, LIST, inspected, lists, serve
-from tests.parts.docker_proxy import SOCKET, scripted_engine
-from tests.parts.engine import LABEL, Engine
+from tests.parts.engine import Engine
 from tests.parts.etcd import Etcd
 from tests.parts.register import Register
+from tests.parts.scripted_engine import answers_of, scripted_engine
+from tests.parts.served import IMAGE, post, serve
 from tests.parts.wait import wait_for
 
 START = "import sys; from register.__main__ import main; {0}; sys.exit(main())"
@@ -100,11 +97,7 @@ def test_a_reader_that_hangs_ends_the_process(engine: Engine, etcd: Etcd, tmp_pa
 
 def test_a_round_may_take_longer_than_a_call(etcd: Etcd, tmp_path: Path) -> None:
     """The limits are shrunk and the inspects stretched: 700 containers at 0.22 s each would take minutes."""
-    containers = [inspected(number) for number in range(1, 17)]
-    answers = {
-        f"/containers/{each['Id']}/json": (200, json.dumps(each).encode()) for each in containers
-    }
-    answers[LIST] = (200, json.dumps([{"Id": each["Id"]} for each in containers]).encode())
+    answers = answers_of(16)
     fault = (
         "import time, register.__main__ as m, register.host.lease as n, register.publisher as p;"
         "from register.docker.source import DockerSource as d;"
@@ -116,7 +109,7 @@ def test_a_round_may_take_longer_than_a_call(etcd: Etcd, tmp_path: Path) -> None
         process = start(register, fault, tmp_path / "log")
         try:
             wait_for(
-                lambda: lists(register) >= 2, 90, "two rounds of 8 s; the watchdog's limit is 4 s"
+                lambda: register.lists() >= 2, 90, "two rounds of 8 s; the watchdog's limit is 4 s"
             )
             assert process.poll() is None
         finally:
@@ -163,27 +156,12 @@ def test_signals_end_it_as_pid_1_and_the_lease_stays(
     assert etcd.ctl("lease", "list").startswith("found 1 leases")
 
 
-def post(path: str, body: dict[str, object] | None = None) -> dict[str, str]:
-    """Ask the engine to do something, without the docker command's own time."""
-    connection = http.client.HTTPConnection("docker", timeout=60)
-    connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.connect(SOCKET)
-    try:
-        connection.request(
-            "POST", path, json.dumps(body or {}), {"Content-Type": "application/json"}
-        )
-        response = connection.getresponse()
-        text = response.read()
-        assert response.status < 300, text
-        answer: dict[str, str] = json.loads(text or b"{}")
-        return answer
-    finally:
-        connection.close()
-
-
 def create_ms(engine: Engine) -> float:
     began = time.monotonic()
-    post("/containers/create", {"Image": IMAGE, "Cmd": ["true"], "Labels": {LABEL: engine.session}})
+    post(
+        "/containers/create",
+        {"Image": IMAGE, "Cmd": ["true"], "Labels": dict([engine.label.split("=")])},
+    )
     return (time.monotonic() - began) * 1000
 
 

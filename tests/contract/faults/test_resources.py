@@ -6,15 +6,15 @@ import socket
 import time
 from pathlib import Path
 
-from tests.contract.discover.test_lifecycle import local
-from tests.contract.register.test_lifecycle import serve
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, publish
 from tests.parts.engine import Engine, Pair
 from tests.parts.etcd import Etcd
 from tests.parts.haproxy import get
 from tests.parts.ports import free_ports
+from tests.parts.records import local
 from tests.parts.register import Catalog, Register
+from tests.parts.served import serve
 from tests.parts.wait import wait_for
 from tests.parts.writes import Writes
 

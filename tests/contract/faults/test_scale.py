@@ -5,13 +5,13 @@ from pathlib import Path
 
 from catalog.record import Check, encode
 from catalog.store import Store
-from tests.contract.faults.test_floods import key, put_all
 from tests.parts.backend import backend
 from tests.parts.discover import Discover
 from tests.parts.etcd import Etcd
 from tests.parts.haproxy import get
 from tests.parts.ports import free_ports
-from tests.parts.records import instance
+from tests.parts.records import instance, key
+from tests.parts.store import put_all
 from tests.parts.wait import wait_for
 
 MANY = 10_000

@@ -1,34 +1,25 @@
 """Which instance a call goes to, as callers see it: real etcd, real HAProxy, real backends."""
 
 import socket
-import socketserver
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from itertools import chain
 
 import grpc
 import pytest
 
-from catalog.record import Check, Instance
-from tests.parts.backend import backend
+from catalog.record import Check
+from tests.parts.backend import backend, backends, echo
+from tests.parts.caller import TcpClient
 from tests.parts.discover import Discover, publish, withdraw
 from tests.parts.etcd import Etcd
 from tests.parts.haproxy import get
 from tests.parts.ports import free_port
-from tests.parts.records import entry, instance
+from tests.parts.records import entry, local
 from tests.parts.wait import wait_for
-
-
-def local(
-    number: int, port: int, service_port: int, service: str = "whoami", **changes
-) -> Instance:
-    return instance(
-        number, service, address="127.0.0.1", port=port, service_port=service_port, **changes
-    )
 
 
 def calls(port: int, times: int = 12, **headers: str) -> Counter[str]:
@@ -42,34 +33,6 @@ def calls(port: int, times: int = 12, **headers: str) -> Counter[str]:
     return found
 
 
-@contextmanager
-def backends(*names: str) -> Iterator[list[int]]:
-    with ExitStack() as stack:
-        yield [stack.enter_context(backend(name)) for name in names]
-
-
-@contextmanager
-def echo(name: str) -> Iterator[int]:
-    """Run a tcp server that answers each line with its name; gives its port."""
-
-    class Handler(socketserver.StreamRequestHandler):
-        def handle(self) -> None:
-            for _line in self.rfile:
-                self.wfile.write(f"{name}\n".encode())
-
-    class Server(socketserver.ThreadingTCPServer):
-        daemon_threads = True
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 def status(discover: Discover, listener: str) -> str:
     """Return what HAProxy's page says of the one server of a listener: UP or DOWN."""
     rows = [row.split(",") for row in get(discover.stats, "/;csv")[1].splitlines()]
@@ -77,33 +40,6 @@ def status(discover: Discover, listener: str) -> str:
         row[17] for row in rows if row[0] == listener and row[1] not in ("FRONTEND", "BACKEND")
     ]
     return found
-
-
-class Line:
-    """A tcp client that keeps its connection, and makes a new one when that ends."""
-
-    def __init__(self, port: int) -> None:
-        self._port, self.connects = port, 0
-        self._connect()
-
-    def _connect(self) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=5)
-        self.connects += 1
-
-    def ask(self) -> str:
-        try:
-            self._socket.sendall(b"?\n")
-            if answer := self._socket.recv(100):
-                return answer.decode().strip()
-        except OSError:
-            pass
-        self._socket.close()
-        self._connect()
-        self._socket.sendall(b"?\n")
-        return self._socket.recv(100).decode().strip()
-
-    def close(self) -> None:
-        self._socket.close()
 
 
 def test_a_real_instance_takes_over_from_a_stub_on_a_connection_that_stays(
@@ -141,7 +77,7 @@ def test_a_tcp_client_of_a_stub_is_told_once(
     with echo("stub") as stub, echo("real") as real:
         publish(etcd, local(1, stub, port, role="stub", stub_policy=policy))
         discover.wait_said(f"whoami:{port}")
-        line = Line(port)
+        line = TcpClient(port)
         assert line.ask() == "stub"
 
         publish(etcd, local(2, real, port))
@@ -149,7 +85,7 @@ def test_a_tcp_client_of_a_stub_is_told_once(
 
         if reconnects:
             wait_for(lambda: line.ask() == "real", 5, "the client is sent to the real one")
-        fresh = Line(port)
+        fresh = TcpClient(port)
         assert (line.ask(), fresh.ask()) == ("real" if reconnects else "stub", "real")
         assert line.connects == 1 + reconnects
         assert discover.reloads() == 1 + 1, "the start, and the new service"
@@ -246,7 +182,7 @@ def test_one_instance_gets_no_more_connections_than_it_said(etcd: Etcd, discover
     with echo("one") as one:
         publish(etcd, local(1, one, port, maxconn=1, slow_start_ms=2000))
         discover.wait_said(f"whoami:{port}")
-        first = Line(port)
+        first = TcpClient(port)
         assert first.ask() == "one"
         second = socket.create_connection(("127.0.0.1", port), timeout=0.3)
         second.sendall(b"?\n")

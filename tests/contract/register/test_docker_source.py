@@ -14,8 +14,9 @@ from register.docker.events import EventReader
 from register.docker.hints import DockerEvent, Hints
 from register.docker.source import DockerSource, EventStream, Seen
 from sidecar.health import Health
-from tests.parts.docker_proxy import docker_proxy, scripted_engine
-from tests.parts.engine import LABEL, Container, Engine, docker
+from tests.parts.docker_proxy import docker_proxy
+from tests.parts.engine import Container, Engine, docker
+from tests.parts.scripted_engine import scripted_engine
 from tests.parts.wait import wait_for
 
 IMAGE = "debian:trixie-slim"
@@ -32,7 +33,7 @@ def source() -> Iterator[DockerSource]:
 
 def run(engine: Engine, *flags: str) -> Container:
     name = engine.name(f"reg-{time.monotonic_ns()}")
-    ours = ("--name", name, "--label", f"{LABEL}={engine.session}")
+    ours = ("--name", name, "--label", engine.label)
     return Container(docker("run", "-d", *ours, *flags, IMAGE, *SLEEP), name)
 
 

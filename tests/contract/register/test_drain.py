@@ -1,6 +1,5 @@
 """Planned work: a host is taken out of service and comes back, by command and by signal, whatever ends in between."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -10,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.register.test_lifecycle import LIST, Changes, inspected
-from tests.parts.docker_proxy import scripted_engine
 from tests.parts.etcd import Etcd
-from tests.parts.register import PREFIX, Catalog, Register
+from tests.parts.register import PREFIX, Catalog, Changes, Register
+from tests.parts.scripted_engine import answers_of, scripted_engine
 from tests.parts.wait import wait_for
 
 NAMES = tuple(f"scripted-{number}" for number in (1, 2, 3))
@@ -23,12 +21,7 @@ MARK = f"{PREFIX}/v1/hosts/h1/drained"
 @pytest.fixture
 def register(etcd: Etcd, catalog: Catalog, tmp_path: Path) -> Iterator[Register]:
     """A registrar with three instances; the engine is scripted, as which containers there are does not matter here."""
-    containers = [inspected(number) for number in (1, 2, 3)]
-    answers = {
-        f"/containers/{each['Id']}/json": (200, json.dumps(each).encode()) for each in containers
-    }
-    answers["/info"] = (200, b'{"ID": "E1", "Name": "h1"}')
-    answers[LIST] = (200, json.dumps([{"Id": each["Id"]} for each in containers]).encode())
+    answers = answers_of(3) | {"/info": (200, b'{"ID": "E1", "Name": "h1"}')}
     with (
         scripted_engine(answers) as docker_host,
         Register(tmp_path, etcd, wait=False, DOCKER_HOST=docker_host, DRAIN_WAIT="2") as one,

@@ -1,6 +1,5 @@
 """docker-register with the real engine and a real etcd: what stands in the catalog after everything that happens."""
 
-import json
 import signal
 import threading
 import time
@@ -8,67 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from catalog.store import Event
-from tests.parts.docker_proxy import docker_proxy, scripted_engine
-from tests.parts.engine import LABEL, Container, Engine, docker
-from tests.parts.etcd import Etcd, Reader
-from tests.parts.register import PREFIX, Catalog, Register
+from tests.parts.docker_proxy import docker_proxy
+from tests.parts.engine import Engine, docker
+from tests.parts.etcd import Etcd
+from tests.parts.register import PREFIX, Catalog, Changes, Register
+from tests.parts.scripted_engine import LIST, answers_of, scripted_engine
+from tests.parts.served import serve
 from tests.parts.wait import wait_for
-
-IMAGE = "debian:trixie-slim"
-PORT = "8000"
-# Listens after $DELAY seconds; ends $LINGER seconds after its stop signal.
-SERVE = """
-use IO::Socket; use POSIX; $SIG{TERM} = sub { select(undef, undef, undef, $ENV{LINGER}); exit 0 };
-select(undef, undef, undef, $ENV{DELAY});
-my $s = IO::Socket::INET->new(LocalPort => 8000, Listen => 9, ReuseAddr => 1) or die;
-while (1) { my $c = $s->accept or next; print $c "hi\n"; close $c }
-"""
-
-
-def serve(
-    engine: Engine, service: str, *flags: str, delay: str = "0", linger: str = "0"
-) -> Container:
-    ours = (
-        "--name",
-        engine.name(service),
-        "--label",
-        f"{LABEL}={engine.session}",
-        "-l",
-        f"SERVICE_NAME={service}",
-    )
-    where = ("-P", "--expose", PORT, "-e", f"DELAY={delay}", "-e", f"LINGER={linger}")
-    return Container(
-        docker("run", "-d", *ours, *where, *flags, IMAGE, "perl", "-e", SERVE), engine.name(service)
-    )
-
-
-class Changes:
-    """All changes of the catalog from now on."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        self.events: list[Event] = []
-        self._reader = Reader(catalog._store.watch(PREFIX, catalog.revision()))
-
-    def __enter__(self) -> "Changes":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._reader.__exit__(None, None, None)
-
-    def of(self, service: str, catalog: Catalog) -> list[str]:
-        """Return put and delete events of a service's instances up to now."""
-        last = catalog.revision()
-        while not self.events or self.events[-1].revision < last:
-            try:
-                self.events += self._reader.batch(0.5).events
-            except AssertionError:
-                break
-        return [
-            "put" if event.entry else "delete"
-            for event in self.events
-            if f"/{service}/" in event.key
-        ]
 
 
 def test_a_container_is_published_drained_and_withdrawn(
@@ -219,19 +164,10 @@ def test_idle_writes_nothing(
         wait_for(lambda: catalog.instance(service), 10, "published")
         before = etcd.revision()
 
-        count = lists(register)
-        wait_for(lambda: lists(register) >= count + 4, 15, "four more lists")
+        count = register.lists()
+        wait_for(lambda: register.lists() >= count + 4, 15, "four more lists")
 
         assert etcd.revision() == before
-
-
-def lists(register: Register) -> float:
-    lines = register.get("/metrics")[1].splitlines()
-    return sum(
-        float(line.split()[-1])
-        for line in lines
-        if line.startswith('tandem_register_lists_total{outcome="good"')
-    )
 
 
 def test_what_is_deleted_behind_its_back_comes_back(
@@ -337,44 +273,20 @@ def test_a_stream_that_is_cut_and_an_engine_that_is_away(
         assert all(line.startswith("GET ") for line in proxy.requests)
 
 
-LIST = "/containers/json"
-
-
-def inspected(number: int) -> dict[str, object]:
-    """Return a healthy container, which needs no probe."""
-    return {
-        "Id": f"{number:064x}",
-        "Name": f"/scripted-{number}",
-        "State": {
-            "Running": True,
-            "StartedAt": "2026-01-01T00:00:00Z",
-            "Health": {"Status": "healthy"},
-        },
-        "Config": {"Image": "scripted", "Labels": {"SERVICE_NAME": f"scripted-{number}"}},
-        "NetworkSettings": {
-            "Ports": {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": str(20000 + number)}]}
-        },
-    }
-
-
 def test_one_empty_list_removes_nothing_and_a_lasting_one_does(
     etcd: Etcd, catalog: Catalog, tmp_path: Path
 ) -> None:
-    containers = [inspected(number) for number in range(1, 6)]
-    full = json.dumps([{"Id": each["Id"]} for each in containers]).encode()
-    answers = {
-        f"/containers/{each['Id']}/json": (200, json.dumps(each).encode()) for each in containers
-    }
-    answers[LIST] = (200, full)
+    answers = answers_of(5)
+    full = answers[LIST]
     with scripted_engine(answers) as docker_host:
         register = Register(tmp_path, etcd, wait=False, DOCKER_HOST=docker_host, RESYNC="1")
         with register, Changes(catalog) as changes:
             wait_for(lambda: catalog.instance("scripted-5"), 15, "published")
             answers[LIST] = (200, b"[]")
             wait_for(lambda: "missing from one list" in register.log, 10, "it noticed")
-            answers[LIST] = (200, full)
-            count = lists(register)
-            wait_for(lambda: lists(register) > count + 2, 10, "it listed again")
+            answers[LIST] = full
+            count = register.lists()
+            wait_for(lambda: register.lists() > count + 2, 10, "it listed again")
             assert changes.of("scripted-1", catalog) == ["put"]
 
             began = time.monotonic()

@@ -11,11 +11,10 @@ import pytest
 
 from catalog.keys import hosts_root
 from catalog.store import Store
-from tests.contract.faults.test_host import scripted
-from tests.parts.docker_proxy import scripted_engine
 from tests.parts.etcd import Etcd
 from tests.parts.herd import Herd
 from tests.parts.register import PREFIX, Catalog, Register
+from tests.parts.scripted_engine import answers_of, scripted_engine
 from tests.parts.wait import wait_for
 from tests.parts.writes import Writes
 
@@ -27,7 +26,7 @@ OWNER, INSTANCES = f"{HOST}/owner", f"{HOST}/instances/"
 def registrar(etcd: Etcd, catalog: Catalog, folder: Path) -> Iterator[Register]:
     """Run one with the default TTL, so that no keepalive or comparison repairs anything in time."""
     with (
-        scripted_engine(scripted()) as docker_host,
+        scripted_engine(answers_of(3)) as docker_host,
         Register(folder, etcd, wait=False, DOCKER_HOST=docker_host, TTL="15") as register,
     ):
         wait_for(lambda: len(catalog.entries()) == 4, 20, "published")

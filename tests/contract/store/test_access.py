@@ -10,23 +10,15 @@ import pytest
 from catalog.access import Access, parse_endpoints
 from catalog.errors import Unavailable
 from catalog.store import Put, Store
-from tests.parts.etcd import Etcd, Reader, until
-
-ROOT = ("--user=root:secret",)
+from tests.parts.etcd import Etcd, forget_logins, require_login
+from tests.parts.store import Reader, until
 
 
 @pytest.fixture(scope="module")
 def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Etcd]:
     """An etcd with passwords; `web` may read and write under /web/."""
     with Etcd(tmp_path_factory.mktemp("etcd")) as running:
-        running.ctl("user", "add", "root:secret")
-        running.ctl("user", "grant-role", "root", "root")
-        running.ctl("user", "add", "web:pass")
-        running.ctl("role", "add", "web")
-        running.ctl("role", "grant-permission", "web", "readwrite", "/web/", "--prefix")
-        running.ctl("user", "grant-role", "web", "web")
-        running.ctl("auth", "enable")
-        running.ctl_flags = ROOT
+        require_login(running, "web", "readwrite", "/web/")
         yield running
 
 
@@ -44,14 +36,6 @@ def store(etcd: Etcd) -> Iterator[Store]:
 
 def put(store: Store, key: str) -> int:
     return store.write([Put(key, b"x", expected=0)], lease=0)
-
-
-def invalidate_tokens(etcd: Etcd) -> None:
-    """Make etcd forget every login, as after 300 s without a call."""
-    etcd.ctl("auth", "disable")
-    etcd.ctl_flags = ()
-    etcd.ctl("auth", "enable")
-    etcd.ctl_flags = ROOT
 
 
 def test_user_does_everything_under_its_prefix(store: Store) -> None:
@@ -106,14 +90,14 @@ def test_forgotten_login_is_made_again(etcd: Etcd, store: Store) -> None:
         lambda: store.keep_alive(lease),
         lambda: store.revoke(lease),
     ):
-        invalidate_tokens(etcd)
+        forget_logins(etcd)
         call()
 
 
 def test_watch_outlives_its_login(etcd: Etcd, store: Store) -> None:
     writer = Store(access(etcd))
     with Reader(store.watch("/web/", store.list("/web/").revision)) as reader:
-        invalidate_tokens(etcd)
+        forget_logins(etcd)
         # Past the question after 5 s of silence: being refused is an answer too.
         assert not reader.ends_within(6), reader.error
 
@@ -124,7 +108,7 @@ def test_watch_outlives_its_login(etcd: Etcd, store: Store) -> None:
 
 def test_watch_with_a_forgotten_login_is_refused_then_works(etcd: Etcd, store: Store) -> None:
     revision = put(store, "/web/a")
-    invalidate_tokens(etcd)
+    forget_logins(etcd)
 
     with pytest.raises(Unavailable):
         next(store.watch("/web/", revision - 1))

@@ -10,7 +10,8 @@ import pytest
 from catalog.access import Access, parse_endpoints
 from catalog.errors import Conflict, Unavailable
 from catalog.store import Put, Store
-from tests.parts.etcd import Etcd, Reader, etcd_cluster, until
+from tests.parts.etcd import Etcd, etcd_cluster
+from tests.parts.store import Reader, until
 
 FAIL_OVER_S = 15.0  # a deadline, an election (1-2 s with etcd's defaults) and a race, on a machine that is busy
 

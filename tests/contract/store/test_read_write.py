@@ -7,7 +7,8 @@ import pytest
 
 from catalog.errors import Conflict
 from catalog.store import CHANGES_MAX, Delete, Entry, Event, Fence, Put, Store, Ttl, Unchanged
-from tests.parts.etcd import Etcd, Reader
+from tests.parts.etcd import Etcd
+from tests.parts.store import Reader
 
 GONE = 0x1234567890  # no etcd gives out this lease
 

@@ -13,7 +13,7 @@ from catalog.errors import Unavailable
 from catalog.etcd_library import etcdrpc, grpc
 from catalog.store import Store
 from catalog.watching import ANSWER_S, ASK_AFTER_S
-from tests.parts.etcd import Reader, until
+from tests.parts.store import Reader, until
 
 END = object()
 

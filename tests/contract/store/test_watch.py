@@ -7,7 +7,8 @@ import pytest
 
 from catalog.errors import Compacted, Unavailable
 from catalog.store import Batch, Delete, Entry, Event, Put, Store
-from tests.parts.etcd import Etcd, Reader
+from tests.parts.etcd import Etcd
+from tests.parts.store import Reader
 
 
 @pytest.fixture(scope="module")

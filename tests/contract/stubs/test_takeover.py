@@ -2,11 +2,13 @@
 
 from http.client import HTTPConnection, RemoteDisconnected
 
-from tests.contract.haproxy.test_choosing import Line, backends, echo, local
+from tests.parts.backend import backends, echo
+from tests.parts.caller import TcpClient
 from tests.parts.discover import Discover, publish, withdraw
 from tests.parts.etcd import Etcd
 from tests.parts.haproxy import get
 from tests.parts.ports import free_port
+from tests.parts.records import local
 from tests.parts.wait import wait_for
 
 
@@ -23,8 +25,8 @@ def test_a_tcp_client_of_an_old_worker_is_told_once(etcd: Etcd, discover: Discov
             etcd, local(1, stub, port, role="stub"), local(2, steady, near, "steady", role="stub")
         )
         discover.wait_said(f"steady:{near}")
-        wait_for(lambda: asked(port) == "stub", 10, "the stub answers")
-        client, neighbour = Line(port), Line(near)
+        wait_for(lambda: discover_command(port) == "stub", 10, "the stub answers")
+        client, neighbour = TcpClient(port), TcpClient(near)
         assert (client.ask(), neighbour.ask()) == ("stub", "steady")
         publish(etcd, local(3, other, later, "later", mode="http"))
         wait_for(lambda: get(later) == (200, "later"), 10, "a reload has brought another service")
@@ -36,7 +38,7 @@ def test_a_tcp_client_of_an_old_worker_is_told_once(etcd: Etcd, discover: Discov
         assert neighbour.ask() == "steady"
         assert neighbour.connects == 1
         withdraw(etcd, it)
-        wait_for(lambda: asked(port) == "stub", 5, "the stub is back")
+        wait_for(lambda: discover_command(port) == "stub", 5, "the stub is back")
 
         client.close()
         neighbour.close()
@@ -92,9 +94,9 @@ def sessions(discover: Discover) -> str:
     return discover.haproxy.adapter.ask("@1 show sess")
 
 
-def asked(port: int) -> str:
+def discover_command(port: int) -> str:
     """Return who answers whoever comes anew."""
-    one = Line(port)
+    one = TcpClient(port)
     try:
         return one.ask()
     finally:
