@@ -84,6 +84,8 @@ READS_ENVIRONMENT = {
     "ctl.__main__",
     "catalog.etcd_library",
 }
+# Who reads the catalogue of faults without being one.
+OF_CHAOS = {"tests.test_faults": {"tests.chaos.catalogue"}}
 MOST_LINES_OF_A_FILE = 360  # to be 300 again once the rooms are brought to 100 columns
 MOST_FILES_OF_A_ROOM = 12
 MOST_LINES_OF_A_FUNCTION = 60
@@ -312,3 +314,22 @@ def _is_ours(path: Path) -> bool:
         or path == Path(__file__)
     )
     return path.is_file() and not unread
+
+
+TESTS = tuple(
+    Module(".".join(path.relative_to(HOUSE).with_suffix("").parts), path)
+    for path in sorted((HOUSE / "tests").rglob("*.py"))
+)
+
+
+@pytest.mark.parametrize("module", TESTS, ids=lambda module: module.name)
+def test_no_test_imports_another(module: Module) -> None:
+    """What two tests share is a part; the faults of tests/chaos are a package of their own."""
+    chaos = {"tests.chaos"} if module.name.startswith("tests.chaos.") else set[str]()
+    allowed = {"tests.parts"} | chaos | OF_CHAOS.get(module.name, set())
+    wrong = [
+        f"{module.path}:{line}: imports {name}: move what is shared to tests/parts"
+        for name, line in module.imports
+        if name.startswith("tests.") and not _within(name, allowed)
+    ]
+    assert not wrong, "\n".join(wrong)
