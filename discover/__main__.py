@@ -13,7 +13,7 @@ from typing import Any
 
 from discover import commands as preview
 from discover.apply.applier import Applier
-from discover.apply.listeners_file import ListenedFile
+from discover.apply.listeners_file import ListenersFile
 from discover.apply.upkeep import Upkeep
 from discover.haproxy.guard import Guard
 from discover.haproxy.ports import trial
@@ -209,7 +209,7 @@ def _sources(
         snapshot=keeper.snapshot,
         policy=lambda: replace(policy_of(settings), unclaimed=claims.why),
         templates=Templates(settings.template, settings.state_dir / "template.good.json", TEMPLATE),
-        listened=ListenedFile(settings.state_dir / "listeners"),
+        listeners_file=ListenersFile(settings.state_dir / "listeners"),
         outside=outside,
         snippets=SnippetFolder(settings.snippets).read,
     )

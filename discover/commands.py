@@ -10,13 +10,14 @@ from pathlib import Path
 from catalog.errors import Rejected, Unavailable
 from catalog.keys import root
 from catalog.store import Store
-from discover.apply.listeners_file import ListenedFile
+from discover.apply.listeners_file import ListenersFile
 from discover.apply.map_file import MapFiles, text_of
 from discover.apply.quarantine import blamed
 from discover.exported import listing_of
 from discover.haproxy.process import HAProxy, Refusal
 from discover.model.build import build
-from discover.model.config import OPEN_MARKER, ProxyConfig, listened_by, with_idle
+from discover.model.config import OPEN_MARKER, ProxyConfig, listened_by
+from discover.model.empty_services import with_empty_services
 from discover.model.ownership import Listening
 from discover.model.spare_backends import with_seats
 from discover.operator.snippets import Inserted, SnippetFolder
@@ -94,10 +95,14 @@ def _wanted(settings: DiscoverSettings, runs: Rendered | None) -> ProxyConfig:
     )  # no instance is ourselves
     for where, problem in {**refused, **problems}.items():
         print(f"{PROGRAM}: {problem.code} {where}: {problem.text}", file=sys.stderr)
-    idle = (
-        each for each in ListenedFile(settings.state_dir / "listeners").load() if each.name in names
+    empty = (
+        each
+        for each in ListenersFile(settings.state_dir / "listeners").load()
+        if each.name in names
     )
-    config, bad = Inserted().into(with_idle(built, idle), SnippetFolder(settings.snippets).read())
+    config, bad = Inserted().into(
+        with_empty_services(built, empty), SnippetFolder(settings.snippets).read()
+    )
     for why in bad.values():
         raise Rejected(why)
     return with_seats(config)

@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from catalog.errors import Rejected
 from discover.apply.applier import Applier, Running
 from discover.apply.candidates import Fitting, Given
-from discover.apply.listeners_file import ListenedFile
+from discover.apply.listeners_file import ListenersFile
 from discover.apply.plan import Noop, Reload, RuntimeUpdate, keeping_structure, step_to
 from discover.apply.reload_pace import Pace
 from discover.apply.running import Proxies
 from discover.haproxy.ports import trial
 from discover.haproxy.replies import Mismatch
 from discover.model.build import Known, build
-from discover.model.config import Bind, Listener, Policy, ProxyConfig, with_idle
-from discover.model.empty_services import Idle
+from discover.model.config import Bind, Listener, Policy, ProxyConfig
+from discover.model.empty_services import EmptyServices, with_empty_services
 from discover.model.http_routes import doorless
 from discover.model.ownership import Listening
 from discover.model.spare_backends import seated, services_of, unseated, with_seats
@@ -56,7 +56,7 @@ class Sources:
     snapshot: Callable[[], Snapshot | None]
     policy: Callable[[], Policy]
     templates: Templates
-    listened: ListenedFile
+    listeners_file: ListenersFile
     outside: Joining  # adds the services of a file to the catalog
     snippets: Callable[[], Snippets]
 
@@ -85,10 +85,10 @@ class Reconcile:
         self._running: Running | None = None
         self._known = Known()
         self._proxies = Proxies()
-        self._idle = Idle(sources.listened.note)
+        self._empty_services = EmptyServices(sources.listeners_file.save_empty)
         self._fitting = Fitting(sources.templates, applier)
-        self.gone = self._idle.since
-        self._earlier: tuple[Listener, ...] | None = sources.listened.load()
+        self.gone = self._empty_services.since
+        self._earlier: tuple[Listener, ...] | None = sources.listeners_file.load()
         self._ran: tuple[Listener, ...] = ()  # what of that HAProxy still did at the start
         self._refused = ("", "", -math.inf)  # the text that HAProxy refused last, why, and when
         self._unusable: Mapping[Bind, str] = {}
@@ -192,7 +192,7 @@ class Reconcile:
         self._remember_earlier()
         policy, listening = self._sources.policy(), Listening(self._proxies.holders, self._binds())
         built, problems = build(snapshot, policy, self._known, listening)
-        new = with_idle(built, self._idle.listeners()).binds - listening.binds
+        new = with_empty_services(built, self._empty_services.listeners()).binds - listening.binds
         leaving = built.only_leaving(new)
         self._tried_s = time.monotonic()
         with trial(new - leaving) as taken:
@@ -203,7 +203,7 @@ class Reconcile:
             if self._unusable:
                 policy = replace(policy, unusable=self._unusable)
                 built, problems = build(snapshot, policy, self._known, listening)
-            self._idle.update(
+            self._empty_services.update(
                 unseated(self.config) if self.config else None, built, time.monotonic()
             )
             given = Given(self._sources.snippets(), self._good(), self._proxies.names)
@@ -219,7 +219,9 @@ class Reconcile:
         """Take what an earlier life listened on, as far as HAProxy still does, for services that are empty now."""
         if self._earlier is not None and self.config is None and self._running is not None:
             self._ran = tuple(each for each in self._earlier if each.name in self._proxies.names)
-            self._idle.begin(self._ran, time.monotonic(), self._sources.listened.noted())
+            self._empty_services.recall(
+                self._ran, time.monotonic(), self._sources.listeners_file.load_empty()
+            )
         self._earlier = None
 
     def _binds(self) -> frozenset[Bind]:
@@ -245,13 +247,15 @@ class Reconcile:
         """Return the listeners of services without instances, as far as they can be listened on."""
         usable = (
             (each, tuple(b for b in each.binds if b not in self._unusable))
-            for each in self._idle.listeners()
+            for each in self._empty_services.listeners()
         )
         return [replace(each, binds=binds) for each, binds in usable if binds or each.routes]
 
     def _apply(self, built: ProxyConfig, layout: Layout) -> None:
         self._fitting.prove(layout, built)
-        config = seated(self._fitting.fit(layout, with_idle(built, self._empty())), self.config)
+        config = seated(
+            self._fitting.fit(layout, with_empty_services(built, self._empty())), self.config
+        )
         if why := self._beyond_runtime(config, layout.render(config)):
             if self.config is not None:
                 # At once, and before the reload: workers that it makes old hear of no change any more.
@@ -262,8 +266,8 @@ class Reconcile:
             if now_s < self._pace.due_s:
                 return
             self._pace.dropped()  # also if HAProxy refuses it: the same text would only be refused again
-            self._idle.forget(time.monotonic())
-            fitted = self._fitting.fit(layout, with_idle(built, self._empty()))
+            self._empty_services.forget(time.monotonic())
+            fitted = self._fitting.fit(layout, with_empty_services(built, self._empty()))
             self._with_reload(with_seats(fitted), layout)
         self._pace.dropped()
         self._sources.templates.accept(layout)
@@ -294,7 +298,7 @@ class Reconcile:
         step = step_to(wanted, self._running.rendered if self._running else None)
         self._reload(wanted, step.why if not isinstance(step, Noop) else "to be sure")
         self._runs(config)
-        self._sources.listened.save(services_of(config.listeners))
+        self._sources.listeners_file.save(services_of(config.listeners))
 
     def _reload(self, wanted: Rendered, why: str) -> None:
         refused, reason, at_s = self._refused

@@ -1,28 +1,26 @@
-"""The listeners of an earlier life on disk: a service that was empty, or emptied while nobody looked, keeps its port.
+"""Keep listeners for the next life, so that a service keeps its port while it is empty, or becomes so unseen.
 
-HAProxy's own file has them too, but as text that only a template can make. What cannot be read is as good as nothing.
+HAProxy's own file has the listeners too, but as text that only a template can make.
 """
 
 import json
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from catalog.errors import Rejected
 from catalog.record import Check
 from discover.model.config import Bind, Header, Listener, Server, Verbatim
-from discover.model.empty_services import Gone, Noted, Place
+from discover.model.empty_services import EmptyByPort, LastServer, LastServers, ServicePort
 from sidecar.atomic_files import MALFORMED, StateFile
-
-# The last server of each empty service, and since when it is empty.
-_Empty = Mapping[Place, tuple[Server, float]]
 
 
 def text_of(listeners: Iterable[Listener]) -> str:
     """Return listeners as text, without their servers; `listeners_of` is its inverse."""
-    return json.dumps([asdict(replace(listener, servers=())) for listener in listeners], indent=1)
+    without_servers = (replace(listener, servers=()) for listener in listeners)
+    return json.dumps([asdict(listener) for listener in without_servers], indent=1)
 
 
 def listeners_of(text: str) -> tuple[Listener, ...]:
@@ -34,16 +32,32 @@ def listeners_of(text: str) -> tuple[Listener, ...]:
 
 
 def _listener(found: dict[str, Any]) -> Listener:
-    binds = tuple(Bind(str(bind["host"]), int(bind["port"])) for bind in found["binds"])
-    canary = Header(**found["canary"]) if found.get("canary") else None
-    made = {"binds": binds, "check": Check(**found["check"]), "servers": (), "canary": canary}
-    made["routes"] = tuple(map(str, found.get("routes", ())))
-    # This folder is as much the operator's as that of the snippets.
-    return Listener(**{**found, **made, "snippet": tuple(map(Verbatim, found.get("snippet", ())))})
+    fields = {
+        **found,
+        "binds": tuple(Bind(str(bind["host"]), int(bind["port"])) for bind in found["binds"]),
+        "check": Check(**found["check"]),
+        "servers": (),
+        "canary": Header(**found["canary"]) if found.get("canary") else None,
+        "routes": tuple(map(str, found.get("routes", ()))),
+        # Verbatim is safe here: this folder is as much the operator's as that of the snippets.
+        "snippet": tuple(map(Verbatim, found.get("snippet", ()))),
+    }
+    return Listener(**fields)
 
 
-class ListenedFile:
-    """The file, and beside it since when services are empty. Losing both costs only the ports of empty services."""
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The last server of an empty service, and since when it is empty by the monotonic clock."""
+
+    server: Server
+    since_s: float
+
+
+_KeptByPort = Mapping[ServicePort, _Kept]
+
+
+class ListenersFile:
+    """The file, and one beside it that says since when services are empty. Losing both costs only their ports."""
 
     def __init__(self, path: Path) -> None:
         self._file = StateFile(
@@ -60,56 +74,61 @@ class ListenedFile:
             unknown="since when services are empty is not known any more: %s: %s",
             unkept="since when services are empty is not kept for the next start",
         )
-        self._noted: _Empty = {}
+        self._saved_empty: _KeptByPort = {}
 
     def load(self) -> tuple[Listener, ...]:
-        """Return what an earlier life listened on; nothing if that is not known."""
+        """Return the listeners of an earlier life; none if they are not known."""
         return tuple(self._file.load() or ())
 
     def save(self, listeners: Iterable[Listener]) -> None:
-        """Keep them for the next life."""
+        """Keep listeners for the next life."""
         self._file.save(tuple(listeners))
 
-    def note(self, gone: Gone) -> None:
-        """Keep since when services are empty that callers know by a name, and where the last instance was."""
-        known = {
-            place: (it.servers[-1], since)
-            for place, (it, since) in gone.items()
-            if it.routes and it.servers
+    def save_empty(self, empty: EmptyByPort) -> None:
+        """Keep, for empty services that callers know by a name, the last server and since when it is gone."""
+        kept = {
+            port: _Kept(service.listener.servers[-1], service.since_s)
+            for port, service in empty.items()
+            if service.listener.routes and service.listener.servers
         }
-        if known == self._noted:
+        if kept == self._saved_empty:
             return
-        self._noted = known
-        self._empty_file.save(known)
 
-    def noted(self) -> Noted:
-        """Return the last server of services that were empty in an earlier life, and for how long they have been."""
+        self._saved_empty = kept
+        self._empty_file.save(kept)
+
+    def load_empty(self) -> LastServers:
+        """Return the last server of services that were empty in an earlier life."""
         now_s = time.monotonic()
-        empty = self._empty_file.load() or {}
+        kept = self._empty_file.load() or {}
         return {
-            place: (server, max(0.0, now_s - since_s)) for place, (server, since_s) in empty.items()
+            port: LastServer(service.server, max(0.0, now_s - service.since_s))
+            for port, service in kept.items()
         }
 
 
-def _empty_text(empty: _Empty) -> str:
+def _empty_text(empty: _KeptByPort) -> str:
     ahead_s = _wall_clock_ahead_s()
     lines = [
-        (*place, since_s + ahead_s, server.name, server.endpoint)
-        for place, (server, since_s) in empty.items()
+        (*port, kept.since_s + ahead_s, kept.server.name, kept.server.endpoint)
+        for port, kept in empty.items()
     ]
     return json.dumps(lines)
 
 
-def _empty_of(content: bytes) -> _Empty:
+def _empty_of(content: bytes) -> _KeptByPort:
     ahead_s = _wall_clock_ahead_s()
-    return {
-        (str(service), int(port)): (_server(str(name), str(endpoint)), float(since_s) - ahead_s)
-        for service, port, since_s, name, endpoint in json.loads(content)
-    }
+    kept: dict[ServicePort, _Kept] = {}
+
+    for service, port, since_s, name, endpoint in json.loads(content):
+        server = _server(str(name), str(endpoint))
+        kept[str(service), int(port)] = _Kept(server, float(since_s) - ahead_s)
+
+    return kept
 
 
 def _wall_clock_ahead_s() -> float:
-    """Return how far the wall clock, which outlives a boot, is ahead of the one that intervals are measured by."""
+    """Return how far the wall clock, which outlives a boot, is ahead of the one that measures intervals."""
     return time.time() - time.monotonic()
 
 

@@ -1,8 +1,7 @@
 """What HAProxy shall be: listeners and servers, as plain data. No I/O, no text, and nothing is decided here."""
 
-from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, field, replace
-from operator import attrgetter
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
 
 from catalog.host_port import host_port
 from catalog.record import Balance, Check, Mode, Retry, Sticky
@@ -192,28 +191,3 @@ class Policy:
         default_factory=dict
     )  # services without a claimed port, and why
     site: Site = NOWHERE
-
-
-def with_idle(config: ProxyConfig, idle: Iterable[Listener]) -> ProxyConfig:
-    """Return a configuration that also listens for services that have no instance now.
-
-    A caller can so tell "down" from "unknown", and a service whose only container comes and goes takes no reload.
-    A port that another service has by now is not listened on twice.
-    """
-    idle = tuple(idle)
-    if not idle:
-        return config
-    ports = {listener.port for listener in config.listeners if listener.binds}
-    places = {(listener.service, listener.port) for listener in config.listeners}
-    keys = {key for listener in config.listeners for key in listener.routes}
-    more = []
-    for each in idle:
-        binds = each.binds if each.port not in ports else ()
-        routes = tuple(key for key in each.routes if key not in keys) if config.process.door else ()
-        if (binds or routes) and (each.service, each.port) not in places:
-            name = each.name if binds else behind_door(each.service, each.port)
-            more.append(replace(each, name=name, binds=binds, servers=(), routes=routes))
-    return replace(
-        config,
-        listeners=tuple(sorted((*config.listeners, *more), key=attrgetter("service", "port"))),
-    )

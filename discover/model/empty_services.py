@@ -1,70 +1,142 @@
-"""Services that have no instance now, and since when. No I/O; time is an argument."""
+"""Services that have no instance now, since when, and the listeners that they keep. No I/O; time is an argument.
+
+An empty service keeps its port: so callers can tell "down" from "unknown", and a service whose only container
+comes and goes takes no reload.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from types import MappingProxyType
 
-from discover.model.config import Listener, ProxyConfig, Server
+from discover.model.config import Listener, ProxyConfig, Server, behind_door
 
-Place = tuple[str, int]  # a service and its service port
-Gone = Mapping[Place, tuple[Listener, float]]
-Noted = Mapping[Place, tuple[Server, float]]
-NOTHING: Noted = MappingProxyType({})
-
-# What stays the same though its port may be another's by now, so that it is known at the door alone.
-_place: Callable[[Listener], Place] = attrgetter("service", "port")
 FORGET_S = 600.0  # longer than a deployment takes; nothing is reloaded only to forget
+
+# A service and its service port. It stays the same while another service has the port, and the
+# listener is known at the door alone.
+ServicePort = tuple[str, int]
+_service_port: Callable[[Listener], ServicePort] = attrgetter("service", "port")
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """A service port without an instance: its listener as it was with the last one, and since when it is empty."""
+
+    listener: Listener
+    since_s: float  # monotonic clock
+
+
+@dataclass(frozen=True, slots=True)
+class LastServer:
+    """The last server of a service that was empty in an earlier life already, and for how long it has been."""
+
+    server: Server
+    empty_s: float
+
+
+EmptyByPort = Mapping[ServicePort, Empty]
+LastServers = Mapping[ServicePort, LastServer]
+NOTHING: LastServers = MappingProxyType({})
 
 
 @dataclass(slots=True)
-class Idle:
-    """The listeners that lost their last instance. Used by the reconcile actor alone."""
+class EmptyServices:
+    """The services that lost their last instance. Used by the reconcile actor alone."""
 
-    note: Callable[[Gone], None] = lambda _: None  # told what is empty now, for the next life
-    _gone: dict[Place, tuple[Listener, float]] = field(default_factory=dict)
+    note: Callable[[EmptyByPort], None] = lambda _: None  # keeps them for the next life
+    _empty: dict[ServicePort, Empty] = field(default_factory=dict)
 
-    def begin(self, ran: Iterable[Listener], at_s: float, noted: Noted = NOTHING) -> None:
-        """Take what an earlier life listened on; `update` then leaves out what has instances.
-
-        `noted` has the last server of those that were empty then, and for how long they have been by now.
-        """
+    def recall(self, ran: Iterable[Listener], at_s: float, known: LastServers = NOTHING) -> None:
+        """Take the listeners of an earlier life; `update` then leaves out those that have instances."""
         for listener in ran:
-            server, empty_s = noted.get(_place(listener), (None, 0.0))
-            last = replace(listener, servers=(server,)) if server else listener
-            self._gone[_place(listener)] = (last, at_s - empty_s)
+            port = _service_port(listener)
+            last = known.get(port)
+            if last is None:
+                self._empty[port] = Empty(listener, at_s)
+            else:
+                with_last = replace(listener, servers=(last.server,))
+                self._empty[port] = Empty(with_last, at_s - last.empty_s)
 
     def update(self, ran: ProxyConfig | None, now: ProxyConfig, at_s: float) -> None:
-        """Note which listeners went and which came back, between what HAProxy ran and what it shall run.
+        """Note which services became empty between what HAProxy runs and what it shall run, and which came back.
 
-        Only what was really listened on is kept: a port that another program held all the while stays that one's.
+        Only a port that was really listened on is kept: another program may have held it all the while.
         """
-        present, before = set(map(_place, now.listeners)), ran.listeners if ran else ()
-        gone = dict(self._gone)
-        for place, listener in zip(map(_place, before), before, strict=True):
-            if place not in present:
-                gone.setdefault(place, (listener, at_s))
+        present = set(map(_service_port, now.listeners))
         taken = {listener.port for listener in now.listeners if listener.binds}
+        empty = dict(self._empty)
 
-        def stays(it: Listener) -> bool:
-            # One whose port another has by now can still be known at the door.
-            return _place(it) not in present and (bool(it.routes) or it.port not in taken)
+        for listener in ran.listeners if ran else ():
+            port = _service_port(listener)
+            if port not in present:
+                empty.setdefault(port, Empty(listener, at_s))
 
-        self._gone = {place: (it, since) for place, (it, since) in gone.items() if stays(it)}
-        self.note(self._gone)
-
-    def since(self, listener: Listener) -> tuple[Listener, float] | None:
-        """Return a listener as it was when its last instance went, and when that was. For any thread."""
-        return self._gone.get(_place(listener))
-
-    def listeners(self) -> Iterable[Listener]:
-        """Return all of them."""
-        return [listener for listener, _ in self._gone.values()]
-
-    def forget(self, at_s: float) -> None:
-        """Let go of those that have been gone for long; to be called when there is a reload anyway."""
-        self._gone = {
-            place: (it, since)
-            for place, (it, since) in self._gone.items()
-            if at_s - since < FORGET_S
+        self._empty = {
+            port: service
+            for port, service in empty.items()
+            if port not in present and _can_stay(service.listener, taken)
         }
+        self.note(self._empty)
+
+    def since(self, listener: Listener) -> Empty | None:
+        """Return how a listener was when its last instance went, and when that was. For any thread."""
+        return self._empty.get(_service_port(listener))
+
+    def listeners(self) -> list[Listener]:
+        """Return the listeners of all empty services."""
+        return [service.listener for service in self._empty.values()]
+
+    def forget(self, at_s: float) -> bool:
+        """Let go of services that have been empty for long, as a reload comes anyway; return whether there are any."""
+        stay = {
+            port: service
+            for port, service in self._empty.items()
+            if at_s - service.since_s < FORGET_S
+        }
+        forgets = len(stay) < len(self._empty)
+        self._empty = stay
+
+        return forgets
+
+
+def _can_stay(listener: Listener, taken: set[int]) -> bool:
+    """Whether an empty service has anything left to be reached by: its host names, or its port."""
+    return bool(listener.routes) or listener.port not in taken
+
+
+def with_empty_services(config: ProxyConfig, empty: Iterable[Listener]) -> ProxyConfig:
+    """Return a configuration that also listens for empty services.
+
+    It does not listen for them on a port, nor by a route, that another service has by now.
+    """
+    kept = _without_taken(config, empty)
+    if not kept:
+        return config
+
+    listeners = sorted((*config.listeners, *kept), key=_service_port)
+    return replace(config, listeners=tuple(listeners))
+
+
+def _without_taken(config: ProxyConfig, empty: Iterable[Listener]) -> list[Listener]:
+    """Return the listeners of empty services with the ports and routes that are free."""
+    empty = tuple(empty)
+    if not empty:
+        return []
+
+    present = set(map(_service_port, config.listeners))
+    ports = {listener.port for listener in config.listeners if listener.binds}
+    routes = {route for listener in config.listeners for route in listener.routes}
+    has_door = config.process.door is not None
+    kept: list[Listener] = []
+
+    for listener in empty:
+        binds = listener.binds if listener.port not in ports else ()
+        free = tuple(route for route in listener.routes if has_door and route not in routes)
+        if _service_port(listener) in present or not (binds or free):
+            continue
+
+        name = listener.name if binds else behind_door(*_service_port(listener))
+        kept.append(replace(listener, name=name, binds=binds, servers=(), routes=free))
+
+    return kept

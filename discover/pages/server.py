@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from discover.model.config import Listener, ProxyConfig
+from discover.model.empty_services import Empty
 from discover.model.http_routes import port_of
 from discover.pages.text import HTML, TEXT, Page, empty, host_of, unknown
 from sidecar.actors import Actor
@@ -30,9 +31,9 @@ class Knowing:
     def __init__(
         self,
         config: Callable[[], ProxyConfig | None],
-        gone: Callable[[Listener], tuple[Listener, float] | None],
+        empty_since: Callable[[Listener], Empty | None],
     ) -> None:
-        self._config, self._gone = config, gone
+        self._config, self._empty_since = config, empty_since
         self._looks = (0.0, 0)
         self._unknown: tuple[ProxyConfig | None, dict[str, Page]] = (None, {})
 
@@ -68,9 +69,9 @@ class Knowing:
         return page
 
     def _empty(self, host: str, listener: Listener) -> Page:
-        last = self._gone(listener)
-        since = None if last is None else _moment(last[1])
-        return empty(host, listener, since=since, last=last[0] if last else None)
+        last = self._empty_since(listener)
+        since = _moment(last.since_s) if last else None
+        return empty(host, listener, since=since, last=last.listener if last else None)
 
     def _clock(self) -> Callable[[], bool]:
         """Return whether there is still time to look for names."""

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from catalog.errors import Rejected
-from discover.apply.listeners_file import ListenedFile, listeners_of, text_of
+from discover.apply.listeners_file import ListenersFile, listeners_of, text_of
 from discover.model.build import build
 from discover.model.config import ProxyConfig
-from discover.model.empty_services import Idle
+from discover.model.empty_services import EmptyServices
 from discover.text.sample import sample
 from tests.parts.configs import AT_DOOR, POLICY, PROCESS
 from tests.parts.records import snapshot, web
@@ -31,33 +31,35 @@ def test_what_is_no_list_of_listeners_is_as_good_as_none(tmp_path, text, caplog)
         listeners_of(text)
     (tmp_path / "listeners").write_text(text)
 
-    assert ListenedFile(tmp_path / "listeners").load() == ()
+    assert ListenersFile(tmp_path / "listeners").load() == ()
     assert "not known any more" in caplog.text
 
 
 def test_since_when_a_service_is_empty_is_known_over_a_restart(tmp_path):
     [listener] = build(snapshot(web()), AT_DOOR)[0].listeners
     began_s = time.monotonic()
-    before = Idle(ListenedFile(tmp_path / "listeners").note)
+    before = EmptyServices(ListenersFile(tmp_path / "listeners").save_empty)
     before.update(ProxyConfig(PROCESS, (listener,)), ProxyConfig(PROCESS, ()), began_s - 100)
 
-    after = Idle()
-    after.begin(
-        [replace(listener, servers=())], began_s + 50, ListenedFile(tmp_path / "listeners").noted()
+    after = EmptyServices()
+    after.recall(
+        [replace(listener, servers=())],
+        began_s + 50,
+        ListenersFile(tmp_path / "listeners").load_empty(),
     )
 
     found = after.since(listener)
     assert found
-    assert found[0].servers[0].endpoint == "10.0.0.1:32001"
-    assert found[1] == pytest.approx(began_s - 50, abs=5)
+    assert found.listener.servers[0].endpoint == "10.0.0.1:32001"
+    assert found.since_s == pytest.approx(began_s - 50, abs=5)
 
 
 @pytest.mark.parametrize("text", ["", "{", "7", "[7]", '[["a", 1, "x", 1, 1]]'])
 def test_what_was_empty_is_as_good_as_unknown(tmp_path, text):
     (tmp_path / "listeners.empty").write_text(text)
 
-    assert ListenedFile(tmp_path / "listeners").noted() == {}
+    assert ListenersFile(tmp_path / "listeners").load_empty() == {}
 
 
 def test_no_file_is_no_listener(tmp_path):
-    assert ListenedFile(tmp_path / "listeners").load() == ()
+    assert ListenersFile(tmp_path / "listeners").load() == ()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from discover.apply.plan import Noop, Reload, RuntimeUpdate, keeping_structure, plan
-from discover.model.config import with_idle
+from discover.model.empty_services import with_empty_services
 from discover.settings import TEMPLATE
 from discover.text.render import Layout, rendered_of
 from tests.parts.configs import LAYOUT, POLICY, config_of
@@ -130,18 +130,20 @@ def test_a_service_that_loses_its_last_instance_keeps_its_listener():
     before = config_of(snapshot(instance(1), instance(2, "db", service_port=5432)))
     after = config_of(snapshot(instance(2, "db", service_port=5432)))
 
-    idle = with_idle(
+    emptied = with_empty_services(
         after, [listener for listener in before.listeners if listener.service == "whoami"]
     )
 
     assert (
-        plan(LAYOUT.render(before).sections, LAYOUT.render(idle).sections).why
+        plan(LAYOUT.render(before).sections, LAYOUT.render(emptied).sections).why
         == "whoami:8000 -000000000001:8000"
     )
 
 
-def test_an_idle_listener_gives_way_to_another_service_on_its_port():
+def test_an_empty_service_gives_way_to_another_service_on_its_port():
     before = config_of(snapshot(instance(1)))
     after = config_of(snapshot(instance(2, "other")))
 
-    assert [item.name for item in with_idle(after, before.listeners).listeners] == ["other:8000"]
+    assert [item.name for item in with_empty_services(after, before.listeners).listeners] == [
+        "other:8000"
+    ]

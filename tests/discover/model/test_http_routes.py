@@ -15,7 +15,8 @@ from discover.apply.plan import (
 from discover.apply.runtime import route_commands
 from discover.haproxy.replies import Mismatch
 from discover.model.build import build
-from discover.model.config import Bind, ProxyConfig, with_idle
+from discover.model.config import Bind, ProxyConfig
+from discover.model.empty_services import with_empty_services
 from discover.model.http_routes import keys_of, map_of, url_of
 from discover.model.ownership import Listening
 from discover.model.spare_backends import FEWEST, is_seat, seated, unseated, with_seats
@@ -268,8 +269,8 @@ def test_there_are_more_empty_backends_where_there_are_more_services():
 
 
 def test_an_empty_service_keeps_its_names_and_gives_up_those_that_another_has():
-    idle = built(web(1, "gone", hosts=("a.example",))).listeners
-    config = with_idle(built(web(2, "here", hosts=("a.example",))), idle)
+    empty_services = built(web(1, "gone", hosts=("a.example",))).listeners
+    config = with_empty_services(built(web(2, "here", hosts=("a.example",))), empty_services)
 
     assert map_of(config) == {
         "a.example/": "here:8000",
