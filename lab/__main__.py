@@ -1,4 +1,7 @@
-"""`make lab` and `make lab-down`: a fleet to play with by hand. python -m lab up|down|mend|clean."""
+"""`make lab` and `make lab-down`: a fleet to try by hand.
+
+python -m lab up|down|mend|clean
+"""
 
 import os
 import sys
@@ -14,6 +17,7 @@ def main() -> int:
     """Do what the one argument says and return the exit status."""
     if os.geteuid() != 0:
         return _failed("namespaces and engines take root: sudo make lab")
+
     fleet = Fleet(FOLDER, say=_say)
     try:
         match sys.argv[1:]:
@@ -22,15 +26,15 @@ def main() -> int:
             case ["down"]:
                 _down(fleet)
             case ["mend"]:
-                fleet.claim()
+                fleet.lock()
                 fleet.step("mending the fleet", fleet.mend)
-            case ["clean"]:  # what killed tests left, too
-                for wire in FOLDER.parent.glob("*/wire.net"):
-                    _down(Fleet(wire.parent, say=_say))
+            case ["clean"]:
+                _down_all()
             case _:
                 return _failed("usage: python -m lab up|down|mend|clean")
     except LabError as error:
         return _failed(str(error))
+
     return 0
 
 
@@ -45,32 +49,39 @@ def _up(fleet: Fleet) -> None:
 
 
 def _down(fleet: Fleet) -> None:
-    fleet.claim()
+    fleet.lock()
     fleet.step(f"removing the fleet in {FOLDER.parent}/{fleet.folder.name}", fleet.down)
+
+
+def _down_all() -> None:
+    """Remove every fleet, also those that killed tests left."""
+    for wire in FOLDER.parent.glob("*/wire.net"):
+        _down(Fleet(wire.parent, say=_say))
 
 
 def _how_to(fleet: Fleet) -> str:
     hosts = ", ".join(f"{host.name} {host.address}" for host in fleet.hosts)
     members = ", ".join(f"{member.name} {member.address}" for member in fleet.etcd.members)
-    at = f"{FOLDER}"
-    first = fleet.h1.engine.socket
+    member = fleet.etcd.members[0]
+    docker = fleet.h1.engine.socket
+    at = FOLDER
     return f"""
 The fleet is up. Each host has a Docker engine, the pair and HAProxy:
   hosts  {hosts}
   etcd   {members}
 
 Run a service on h1, and call it from h2:
-  docker -H unix://{first} run -d -P -e SERVICE_NAME=whoami tandem-whoami
+  docker -H unix://{docker} run -d -P -e SERVICE_NAME=whoami tandem-whoami
   nsenter --net={at}/h2.net curl -s 127.0.0.1:8000
 Look:
-  nsenter --net={at}/wire.net etcdctl --endpoints={fleet.etcd.members[0].endpoint} get --prefix /services/
-  nsenter --net={at}/h2.net curl -s 127.0.0.1:9302/explain     also 9301; HAProxy's own page is on 1936
-  less {at}/h2/discover.log                                    and register.log, dockerd.log, ../e1/etcd.log
+  nsenter --net={at}/wire.net etcdctl --endpoints={member.endpoint} get --prefix /services/
+  nsenter --net={at}/h2.net curl -s 127.0.0.1:9302/explain  also 9301; HAProxy's own page is on 1936
+  less {at}/h2/discover.log                            and register.log, dockerd.log, ../e1/etcd.log
 Break something:
-  kill -STOP $(cat {at}/e1/etcd.pid)                           an etcd member is silent, until kill -CONT
-  kill -9 $(cat {at}/h1/register.pid)                          likewise discover.pid, dockerd.pid
-  nsenter --net={at}/wire.net ip link set h1 down              h1's cable is cut, until ... up
-  .venv/bin/python -m lab mend                                 all up again, and no container left
+  kill -STOP $(cat {at}/e1/etcd.pid)                   an etcd member is silent, until kill -CONT
+  kill -9 $(cat {at}/h1/register.pid)                  likewise discover.pid, dockerd.pid
+  nsenter --net={at}/wire.net ip link set h1 down      h1's cable is cut, until ... up
+  .venv/bin/python -m lab mend                             all up again, and no container left
 End it:
   make lab-down
 """

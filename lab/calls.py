@@ -1,4 +1,4 @@
-"""Calls from inside a machine of the fleet: one request, and a load that says who answered when."""
+"""Make one HTTP request from inside a machine of the fleet."""
 
 import contextlib
 import http.client
@@ -11,7 +11,7 @@ ANSWER_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back; whoami's words are service, container, generation."""
+    """A reply; the words of a whoami container are service, container and generation."""
 
     status: int
     text: str
@@ -30,14 +30,19 @@ def fetch(
     method: str = "GET",
     timeout_s: float = ANSWER_S,
 ) -> Reply:
-    """Make one request on a connection of its own, as a program in the namespace would. Raises OSError."""
+    """Make a request on a connection of its own, as a program in the namespace would.
+
+    Raises OSError.
+    """
     connection = http.client.HTTPConnection(address, port, timeout=timeout_s)
     with contextlib.closing(connection):
         try:
             with namespace.inside():
                 connection.connect()
+
             connection.request(method, path, headers={"Connection": "close"})
             response = connection.getresponse()
-            return Reply(response.status, response.read().decode(errors="replace"))
+            text = response.read().decode(errors="replace")
+            return Reply(response.status, text)
         except http.client.HTTPException as error:
             raise ConnectionError(f"{address}:{port}{path}: {error!r}") from error

@@ -1,8 +1,9 @@
-"""One host's own Docker engine, and what can happen to it: killed, stopped, restarted with its containers or not."""
+"""One host's own Docker engine: start, kill and stop it, with its containers or without."""
 
 import contextlib
 import json
 import re
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,31 +18,46 @@ WHOAMI = "tandem-whoami"
 
 
 class Engine:
-    """dockerd in a host's namespace, with folders of its own. `socket` is for `docker -H unix://...`."""
+    """dockerd in a host's namespace, with folders of its own.
 
-    def __init__(self, namespace: Namespace, folder: Path, *, bip: str, cgroup: str) -> None:
+    `socket` is for `docker -H unix://...`.
+    """
+
+    def __init__(
+        self,
+        namespace: Namespace,
+        folder: Path,
+        *,
+        bip: str,
+        cgroup: str,
+    ) -> None:
         self.folder = folder
         self.socket = folder / "docker.sock"
         self.cgroup = cgroup
         self._config = folder / "daemon.json"
+        self._exec_root = folder / "exec"
+        self._pid_file = folder / "docker.pid"
         self._bip = bip
         command = namespace.command(
-            *("dockerd", "--config-file", str(self._config), "--host", f"unix://{self.socket}"),
-            *("--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")),
-            *(
-                "--pidfile",
-                str(folder / "docker.pid"),
-                "--exec-opt",
-                "native.cgroupdriver=cgroupfs",
-            ),
+            "dockerd",
+            f"--config-file={self._config}",
+            f"--host=unix://{self.socket}",
+            f"--data-root={folder / 'data'}",
+            f"--exec-root={self._exec_root}",
+            f"--pidfile={self._pid_file}",
+            "--exec-opt=native.cgroupdriver=cgroupfs",
         )
         self.process = Process(folder, "dockerd", command, folder)
 
     def start(self, *, live_restore: bool | None = None) -> None:
-        """Start it and do not wait; `live_restore`: whether containers outlive its next end. None: as it was."""
+        """Start it without waiting.
+
+        `live_restore` is whether containers outlive its next end; None leaves that as it was.
+        """
         self.folder.mkdir(exist_ok=True)
         if live_restore is not None or not self._config.exists():
             self._configure(bool(live_restore))
+
         if not self.process.alive:
             self._forget_pids()
         self.process.start()
@@ -56,82 +72,99 @@ class Engine:
         return True
 
     def kill(self) -> None:
-        """End it as a crash does. Its containers go on, until it starts again without live-restore."""
+        """End it as a crash does. Its containers run until it starts again without live-restore."""
         self.process.kill()
 
     def stop(self) -> None:
-        """End it the polite way: with all its containers, unless it has live-restore."""
+        """End it with SIGTERM, and all its containers unless it has live-restore."""
         self.process.stop()
 
     def pause(self) -> None:
-        """Let it accept and never answer."""
+        """Let it accept connections and never answer."""
         self.process.pause()
 
     def resume(self) -> None:
         self.process.resume()
 
     def set_live_restore(self, on: bool) -> None:
-        """Change it in the running engine, which takes it over at SIGHUP."""
-        if json.loads(self._config.read_text())["live-restore"] == on:
+        """Change it in the running engine, which reads it again at SIGHUP."""
+        settings = json.loads(self._config.read_text())
+        if settings["live-restore"] == on:
             return
-        self._configure(on)
-        self.process.send(1)
-        wait_for(
-            lambda: json.loads(self.docker("info", "-f", "{{json .LiveRestoreEnabled}}")) == on,
-            10,
-            "live-restore",
-        )
 
-    def docker(self, *arguments: str, check: bool = True, timeout_s: float = COMMAND_S) -> str:
-        """Run the docker command with this engine and return what it printed. Raises LabError."""
-        return run(
-            "docker", "-H", f"unix://{self.socket}", *arguments, check=check, timeout_s=timeout_s
-        )
+        self._configure(on)
+        self.process.send(signal.SIGHUP)
+        wait_for(lambda: self._live_restore() == on, 10, "live-restore")
+
+    def _live_restore(self) -> bool:
+        text = self.docker("info", "-f", "{{json .LiveRestoreEnabled}}")
+        return bool(json.loads(text))
+
+    def docker(
+        self,
+        *arguments: str,
+        check: bool = True,
+        timeout_s: float = COMMAND_S,
+    ) -> str:
+        """Run the docker command with this engine and return its output. Raises LabError."""
+        command = ("docker", "-H", f"unix://{self.socket}", *arguments)
+        return run(*command, check=check, timeout_s=timeout_s)
 
     def load(self, archive: Path) -> None:
-        """Have the images of a `docker save` archive, unless it has."""
+        """Load the images of a `docker save` archive, unless they are there."""
         if not self.docker("images", "-q", WHOAMI):
             self.docker("load", "-q", "-i", str(archive))
 
-    def run(self, image: str, *flags: str, command: Sequence[str] = (), **environment: str) -> str:
-        """`docker run -d FLAGS IMAGE COMMAND`; the keywords become its environment. Returns its full id."""
-        variables = [
-            word for name, text in environment.items() for word in ("-e", f"{name}={text}")
-        ]
-        return self.docker("run", "-d", *variables, *flags, image, *command).splitlines()[-1]
+    def run(
+        self,
+        image: str,
+        *flags: str,
+        command: Sequence[str] = (),
+        **environment: str,
+    ) -> str:
+        """Run `docker run -d FLAGS IMAGE COMMAND` and return the container's full id.
+
+        The keywords become its environment.
+        """
+        variables = [f"--env={name}={text}" for name, text in environment.items()]
+        output = self.docker("run", "-d", *variables, *flags, image, *command)
+        return output.splitlines()[-1]
 
     def running(self) -> list[str]:
         """Return the full ids of all containers that run."""
-        return sorted(self.docker("ps", "-q", "--no-trunc").split())
+        ids = self.docker("ps", "-q", "--no-trunc")
+        return sorted(ids.split())
 
     def inspect(self, *containers: str) -> list[dict[str, Any]]:
-        """Return what it knows about containers."""
+        """Return the `docker inspect` documents of containers."""
         if not containers:
             return []
-        found: list[dict[str, Any]] = json.loads(self.docker("inspect", *containers))
-        return found
+
+        text = self.docker("inspect", *containers)
+        documents: list[dict[str, Any]] = json.loads(text)
+        return documents
 
     def remove_all(self) -> None:
         """Remove every container."""
-        if ids := self.docker("ps", "-aq").split():
+        ids = self.docker("ps", "-aq").split()
+        if ids:
             self.docker("rm", "-f", "-v", *ids)
 
     def forget_dead(self) -> None:
-        """Remove the files of containers whose processes were killed with the machine; only while it does not run."""
+        """Remove the files of containers that died with the machine; only while it is off."""
         if self.process.alive:
             raise LabError("the engine still runs")
-        for address in (self.folder / "exec").glob("containerd/daemon/*/moby/*/address"):
-            # The shim's socket is the one thing that is not in our folder.
-            with contextlib.suppress(OSError):
-                Path(address.read_text().removeprefix("unix://")).unlink()
+
+        unlink_shims(self._exec_root)
 
     def _forget_pids(self) -> None:
         """Remove the pid files of a killed engine and its containerd, which dies with it.
 
-        An engine that finds a process of that number, be it a zombie, waits for it and gives up after a minute.
+        An engine waits for a process with that number, even for a zombie, and gives up after a
+        minute.
         """
-        for file in (self.folder / "docker.pid", self.folder / "exec/containerd/containerd.pid"):
-            file.unlink(missing_ok=True)
+        self._pid_file.unlink(missing_ok=True)
+        (self._exec_root / "containerd/containerd.pid").unlink(missing_ok=True)
 
     def _configure(self, live_restore: bool) -> None:
         settings: dict[str, Any] = {
@@ -140,10 +173,19 @@ class Engine:
             "live-restore": live_restore,
             "storage-driver": "overlay2",
         }
-        # Before 23.0 the engine's id is in a file that all engines of a machine share unless told otherwise.
+        # Before 23.0 all engines of a machine share the file with their id, unless it is set here.
         if _version() < 23:
             settings["deprecated-key-path"] = str(self.folder / "key.json")
+
         self._config.write_text(json.dumps(settings, indent=2))
+
+
+def unlink_shims(exec_root: Path) -> None:
+    """Remove the sockets of an engine's shims, its only files that are outside its folder."""
+    for address in exec_root.glob("containerd/daemon/*/moby/*/address"):
+        with contextlib.suppress(OSError):
+            socket = address.read_text().removeprefix("unix://")
+            Path(socket).unlink()
 
 
 def _version() -> int:

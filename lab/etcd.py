@@ -1,11 +1,12 @@
-"""The fleet's store: three members, each on a machine of its own, and what can happen to them."""
+"""The fleet's store: three etcd members, each on a machine of its own, and their faults."""
 
 import base64
+import contextlib
 import json
 import shutil
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,13 +20,13 @@ CLIENT_PORT, PEER_PORT = 2379, 2380
 FIRST_NUMBER = 21
 HISTORY_S = 30.0
 START_S = 60.0  # a second on a free machine
-# A busy machine must not make an election of its own: etcd's defaults, 100 and 1000 ms, said aloud.
-TIMES = ("--heartbeat-interval", "100", "--election-timeout", "1000")
+# etcd's defaults, written out: a busy machine must not cause elections.
+TIMES = ("--heartbeat-interval=100", "--election-timeout=1000")
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One write that etcd remembers; a delete has no value."""
+    """One write in etcd's history; a delete has no value."""
 
     revision: int
     is_delete: bool
@@ -34,11 +35,12 @@ class Event:
 
 
 class Member:
-    """One member. `start`, `kill`, `stop` and `wipe` it, `pause` and `resume` it; `machine` has its cable."""
+    """One member, and the machine with its cable."""
 
     def __init__(self, wire: Wire, folder: Path, number: int) -> None:
         self.name = f"e{number}"
-        self.machine = Machine(wire, folder, self.name, FIRST_NUMBER + number - 1)
+        address_number = FIRST_NUMBER + number - 1
+        self.machine = Machine(wire, folder, self.name, address_number)
         self.folder = folder / self.name
         self.process = Process(self.folder, "etcd", (), folder)
 
@@ -48,7 +50,7 @@ class Member:
 
     @property
     def endpoint(self) -> str:
-        """`host:port`, as ETCD_HOST wants it."""
+        """`host:port`, as ETCD_HOST has it."""
         return f"{self.address}:{CLIENT_PORT}"
 
     @property
@@ -56,23 +58,24 @@ class Member:
         return f"{self.name}=http://{self.address}:{PEER_PORT}"
 
     def join(self, peers: Sequence[str], token: str) -> None:
-        """Say who else is in the cluster; before the first start."""
-        client, peer = f"http://{self.endpoint}", f"http://{self.address}:{PEER_PORT}"
+        """Set the members of its cluster; before the first start."""
+        client_url = f"http://{self.endpoint}"
+        peer_url = f"http://{self.address}:{PEER_PORT}"
         self.process.command = self.machine.namespace.command(
-            *("etcd", "--name", self.name, "--data-dir", str(self.folder / "data")),
-            *(
-                "--listen-client-urls",
-                f"{client},http://127.0.0.1:{CLIENT_PORT}",
-                "--advertise-client-urls",
-                client,
-            ),
-            *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
-            *("--initial-cluster", ",".join(peers), "--initial-cluster-token", token),
+            "etcd",
+            f"--name={self.name}",
+            f"--data-dir={self.folder / 'data'}",
+            f"--listen-client-urls={client_url},http://127.0.0.1:{CLIENT_PORT}",
+            f"--advertise-client-urls={client_url}",
+            f"--listen-peer-urls={peer_url}",
+            f"--initial-advertise-peer-urls={peer_url}",
+            f"--initial-cluster={','.join(peers)}",
+            f"--initial-cluster-token={token}",
             *TIMES,
         )
 
     def start(self) -> None:
-        """Start it on its data of before, if any; does not wait."""
+        """Start it without waiting, on its earlier data if there is any."""
         self.folder.mkdir(exist_ok=True)
         self.process.start()
 
@@ -81,20 +84,21 @@ class Member:
         self.process.kill()
 
     def stop(self) -> None:
-        """End it the polite way."""
+        """End it with SIGTERM."""
         self.process.stop()
 
     def pause(self) -> None:
-        """Let it be silent with all its connections open."""
+        """Silence it with all its connections open."""
         self.process.pause()
 
     def resume(self) -> None:
         self.process.resume()
 
     def wipe(self) -> None:
-        """Forget everything; between kill and start."""
+        """Delete its data; between kill and start."""
         if self.process.alive:
             raise LabError(f"{self.name} still runs; kill it before wiping it")
+
         shutil.rmtree(self.folder / "data", ignore_errors=True)
 
     def unplug(self) -> None:
@@ -106,26 +110,27 @@ class Member:
 
 
 class Cluster:
-    """All members; asks go through the wire's namespace, to whoever answers."""
+    """All members; requests come from the wire's namespace, and any member may answer."""
 
     def __init__(self, wire: Wire, folder: Path, size: int = 3) -> None:
-        self.members = [Member(wire, folder, number) for number in range(1, size + 1)]
+        numbers = range(1, size + 1)
+        self.members = [Member(wire, folder, number) for number in numbers]
         self._wire = wire.namespace
         self._token = 0
         self._join()
 
     @property
     def hosts(self) -> str:
-        """What ETCD_HOST is on every host."""
+        """The value of ETCD_HOST on every host."""
         return ",".join(member.endpoint for member in self.members)
 
     def start(self) -> None:
-        """Start every member that does not run; does not wait."""
+        """Start every member that does not run, without waiting."""
         for member in self.members:
             member.start()
 
     def wait(self, within_s: float = START_S) -> None:
-        """Return when each member answers by itself that it is healthy."""
+        """Return when each member answers."""
         for member in self.members:
             answers = partial(self.answers, member)
             wait_for(answers, within_s, f"etcd member {member.name} answers")
@@ -138,100 +143,137 @@ class Cluster:
     def leader(self) -> Member:
         """Return the leader. Raises LabError while there is none."""
         for member in self.members:
-            if not member.process.alive:
-                continue
-            try:
-                status = self.status(member)
-            except LabError:
-                continue
-            # Zero is left out: there is no leader.
-            if status.get("leader", 0) == status["header"]["member_id"]:
+            if member.process.alive and self._is_leader(member):
                 return member
+
         raise LabError("no etcd member says that it leads")
 
+    def _is_leader(self, member: Member) -> bool:
+        try:
+            status = self.status(member)
+        except LabError:
+            return False
+
+        # etcdctl omits a zero, which means that there is no leader.
+        leader: int = status.get("leader", 0)
+        member_id: int = status["header"]["member_id"]
+        return leader == member_id
+
     def status(self, member: Member) -> dict[str, Any]:
-        """Return what a member says of itself: leader, raftTerm, dbSize, header with cluster and revision."""
+        """Return a member's status: leader, raftTerm, dbSize, header with cluster and revision."""
         text = self.ctl(
-            "endpoint", "status", "--command-timeout=2s", "--write-out=json", members=[member]
+            "endpoint",
+            "status",
+            "--command-timeout=2s",
+            "--write-out=json",
+            members=[member],
         )
-        found: dict[str, Any] = json.loads(text)[0]["Status"]
-        return found
+        [endpoint] = json.loads(text)
+        status: dict[str, Any] = endpoint["Status"]
+        return status
 
     def wipe(self) -> None:
-        """Lose everything: all members end and start as a new, empty cluster behind the same addresses."""
+        """Lose everything: all members restart as a new, empty cluster at the same addresses."""
         for member in self.members:
             member.kill()
         for member in self.members:
             member.wipe()
+
         self._token += 1
         self._join()
         self.start()
 
     def ctl(
-        self, *arguments: str, members: Sequence[Member] | None = None, timeout_s: float = 15.0
+        self,
+        *arguments: str,
+        members: Sequence[Member] | None = None,
+        timeout_s: float = 15.0,
     ) -> str:
-        """Run etcdctl and return what it prints. Raises LabError."""
-        return self._wire.run(*self.ctl_command(*arguments, members=members), timeout_s=timeout_s)
+        """Run etcdctl and return its output. Raises LabError."""
+        command = self.ctl_command(*arguments, members=members)
+        return self._wire.run(*command, timeout_s=timeout_s)
 
-    def ctl_command(self, *arguments: str, members: Sequence[Member] | None = None) -> list[str]:
+    def ctl_command(
+        self,
+        *arguments: str,
+        members: Sequence[Member] | None = None,
+    ) -> list[str]:
         """Return the etcdctl command, to be run on the wire."""
-        endpoints = ",".join(member.endpoint for member in members or self.members)
-        return ["etcdctl", f"--endpoints={endpoints}", *arguments]
+        endpoints = [member.endpoint for member in members or self.members]
+        return ["etcdctl", f"--endpoints={','.join(endpoints)}", *arguments]
 
     def entries(self, prefix: str = "/services/") -> dict[str, str]:
         """Return every key under a prefix with its value."""
-        return self.read(prefix)[0]
+        entries, _ = self.read(prefix)
+        return entries
 
     def read(self, prefix: str = "/services/") -> tuple[dict[str, str], int]:
         """Return every key with its value, and the store's revision, as one linearizable read."""
-        document = json.loads(self.ctl("get", "--prefix", prefix, "--write-out=json"))
-        entries = {_text(each["key"]): _text(each["value"]) for each in document.get("kvs", ())}
+        text = self.ctl("get", "--prefix", prefix, "--write-out=json")
+        document = json.loads(text)
+        entries = {}
+        for kv in document.get("kvs", ()):
+            key = _decoded(kv["key"])
+            entries[key] = _decoded(kv["value"])
+
         return entries, int(document["header"]["revision"])
 
     def history(self, since: int, prefix: str = "/services/") -> list[Event]:
-        """Return everything that was written after revision `since`, in order. Raises LabError after a compaction."""
+        """Return everything that was written after revision `since`, in order.
+
+        Raises LabError after a compaction.
+        """
         mark = f"/lab/mark/{uuid.uuid4()}"
-        self.ctl("put", mark, "")
+        self.ctl("put", mark, "")  # the history ends here
+
+        found: list[Event] = []
+        with contextlib.closing(self._events_from(since + 1)) as events:
+            for event in events:
+                if event.key == mark:
+                    return found
+
+                if event.key.startswith(prefix):
+                    found.append(event)
+        raise LabError(f"the history since revision {since} ends before its end")
+
+    def _events_from(self, revision: int) -> Generator[Event, None, None]:
+        """Watch from a revision on, for HISTORY_S at most."""
         watch = self._wire.popen(
-            *self.ctl_command("watch", "--prefix", "/", f"--rev={since + 1}", "--write-out=json")
+            *self.ctl_command("watch", "--prefix", "/", f"--rev={revision}", "--write-out=json")
         )
         timer = threading.Timer(HISTORY_S, watch.kill)
         timer.start()
-        events: list[Event] = []
         try:
             for line in watch.stdout or ():
                 for event in json.loads(line).get("Events") or ():
-                    found = _event(event)
-                    if found.key == mark:
-                        return events
-                    if found.key.startswith(prefix):
-                        events.append(found)
+                    yield _event(event)
         finally:
             timer.cancel()
             timer.join()
             watch.kill()
             watch.communicate()
-        raise LabError(f"the history since revision {since} ends before its end")
 
     def revision(self) -> int:
         """Return the store's revision, which every write moves."""
-        return self.read("health")[1]
+        _, revision = self.read("health")
+        return revision
 
     def _join(self) -> None:
+        peers = [member.peer for member in self.members]
         for member in self.members:
-            member.join([each.peer for each in self.members], f"lab-{self._token}")
+            member.join(peers, f"lab-{self._token}")
 
 
-def _event(event: dict[str, Any]) -> Event:
-    """Read one event as etcdctl prints it: type 1 is DELETE, and PUT is left out (etcd's kv.proto, EventType)."""
-    kv = event["kv"]
+def _event(document: dict[str, Any]) -> Event:
+    """Parse an event of etcdctl: type 1 is DELETE, PUT is omitted (etcd's kv.proto, EventType)."""
+    kv = document["kv"]
     return Event(
-        int(kv["mod_revision"]),
-        bool(event.get("type")),
-        _text(kv["key"]),
-        _text(kv.get("value", "")),
+        revision=int(kv["mod_revision"]),
+        is_delete=bool(document.get("type")),
+        key=_decoded(kv["key"]),
+        value=_decoded(kv.get("value", "")),
     )
 
 
-def _text(encoded: str) -> str:
+def _decoded(encoded: str) -> str:
     return base64.b64decode(encoded).decode(errors="replace")

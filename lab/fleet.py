@@ -1,11 +1,11 @@
-"""The fleet on one machine: three hosts and a store of three members, up, down, brought back to all-up.
+"""The fleet on one machine: three hosts and three etcd members. Build, mend and remove it.
 
 with Fleet(folder) as fleet:
     one = fleet.h1.whoami("web", 8001)
     fleet.h2.get(8001)                    # answered by the container on h1
     fleet.etcd.members[0].pause()
     fleet.h1.die()
-    fleet.mend()                          # everybody lives and is connected again, no container is left
+    fleet.mend()                          # all runs and is connected again, no container is left
 """
 
 import fcntl
@@ -31,9 +31,9 @@ QUIET_S = 60.0
 
 
 class Fleet:
-    """All of it. `hosts`, `etcd` and `wire` are its parts; `log` is what was done to it, and when.
+    """`hosts`, `etcd` and `wire` are its parts; `log` is what was done to it, and when.
 
-    `code` is the checkout that the pair runs from: one that nobody edits meanwhile, or another version.
+    `code` is the checkout that the pair runs from: a copy, or another version.
     """
 
     def __init__(
@@ -48,8 +48,9 @@ class Fleet:
         self.log: list[tuple[float, str]] = []
         self._say = say
         self._began_s = time.monotonic()
-        # One name for each folder: cgroups are the one thing that fleets of this machine share.
-        self.cgroup = f"/tandem-lab-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:8]}"
+        # One name for each folder: fleets of a machine share nothing but cgroups.
+        digest = hashlib.sha256(str(self.folder).encode()).hexdigest()
+        self.cgroup = f"/tandem-lab-{digest[:8]}"
         self.wire = Wire(self.folder)
         self.etcd = Cluster(self.wire, self.folder)
         self.hosts = [
@@ -82,19 +83,23 @@ class Fleet:
     @property
     def machines(self) -> list[Machine]:
         """Every end of the wire."""
-        return [member.machine for member in self.etcd.members] + [
-            host.machine for host in self.hosts
-        ]
+        members = [member.machine for member in self.etcd.members]
+        hosts = [host.machine for host in self.hosts]
+        return members + hosts
 
     def note(self, what: str) -> None:
         """Write down what is done to the fleet."""
-        self.log.append((time.monotonic() - self._began_s, what))
+        at_s = time.monotonic() - self._began_s
+        self.log.append((at_s, what))
 
     # -- up and down
 
     def up(self) -> None:
-        """Build it, after removing what a run that was killed has left. Raises LabError if it runs already."""
-        self.claim()
+        """Build it, after removing the rest of a run that was killed.
+
+        Raises LabError if it runs already.
+        """
+        self.lock()
         try:
             self.sweep()
             self.step("laying the wire to 3 hosts and 3 etcd members", self.lay)
@@ -110,15 +115,17 @@ class Fleet:
         self.sweep()
         for process in self.processes:
             process.reap()
+
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
             self._lock_file.unlink(missing_ok=True)
 
-    def claim(self) -> None:
-        """Be the only one who builds or breaks this fleet, until this process ends."""
+    def lock(self) -> None:
+        """Keep other processes from building or breaking this fleet, until this process ends."""
         self._lock_file.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        self._lock = os.open(self._lock_file, flags, 0o644)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -129,59 +136,65 @@ class Fleet:
             ) from error
 
     def sweep(self) -> None:
-        """Remove whatever stands of a fleet in this folder, also after a crash."""
+        """Remove all that is left of a fleet in this folder, also after a crash."""
         sweep(self.folder, self.cgroup)
 
     def stands(self) -> bool:
-        """Whether it is up: every part lives."""
+        """Whether it is up: every program runs."""
         return all(process.alive for process in self.processes)
 
     @property
     def processes(self) -> list[Process]:
         """Every program of the fleet but HAProxy, which is nobody's child."""
-        members = [member.process for member in self.etcd.members]
-        return members + [
-            each for h in self.hosts for each in (h.engine.process, h.register, h.discover)
-        ]
+        processes = [member.process for member in self.etcd.members]
+        for host in self.hosts:
+            processes += host.processes
+        return processes
 
     def step(self, what: str, action: Callable[[], None]) -> None:
+        """Do something and report how long it took."""
         began = time.monotonic()
         action()
-        self._say(f"  {what:<52} {time.monotonic() - began:4.0f} s")
+        took_s = time.monotonic() - began
+        self._say(f"  {what:<52} {took_s:4.0f} s")
 
     # -- between two faults
 
     def mend(self) -> None:
-        """Bring it back: everybody lives, is connected and ready, no container and no instance is left."""
+        """Bring it back: all is up, connected and ready, no container and no instance is left."""
         for member in self.etcd.members:
             member.resume()
             member.plug_in()
             member.machine.unblock()
+
         self.etcd.start()
         for host in self.hosts:
             host.boot()
+
         self.etcd.wait()
-        self._each(self._emptied)
+        self._on_each(_remove_containers)
         for host in self.hosts:
             host.wait()
+
         wait_for(lambda: not self.instances(), QUIET_S, "no instance is left in etcd")
-        wait_for(
-            lambda: not any(host.servers() for host in self.hosts),
-            QUIET_S,
-            "no server is left in any HAProxy",
-        )
+        wait_for(self._has_no_server, QUIET_S, "no server is left in any HAProxy")
+
+    def _has_no_server(self) -> bool:
+        return not any(host.servers() for host in self.hosts)
 
     def instances(self) -> dict[str, str]:
         """Return every instance key with its record."""
-        return {key: text for key, text in self.etcd.entries().items() if "/instances/" in key}
+        entries = self.etcd.entries()
+        return {key: text for key, text in entries.items() if "/instances/" in key}
 
     # -- steps
 
     def lay(self) -> None:
-        """Lay the wire and make every machine, with nothing running on them."""
+        """Make the wire and every machine, with nothing running on them."""
         self.folder.mkdir(parents=True, exist_ok=True)
         # HAProxy's workers give up root and still have to reach their sockets.
         self.folder.chmod(0o755)
+
         self.wire.create()
         for machine in self.machines:
             machine.create()
@@ -190,13 +203,14 @@ class Fleet:
         self.etcd.start()
         for host in self.hosts:
             host.engine.start()
-        self._each(lambda host: host.engine.wait())
+
+        self._on_each(lambda host: host.engine.wait())
         self.etcd.wait()
 
     def _load(self) -> None:
         archive = self.folder / "whoami.tar"
         run("docker", "save", "-o", str(archive), WHOAMI)
-        self._each(lambda host: host.engine.load(archive))
+        self._on_each(lambda host: host.engine.load(archive))
         archive.unlink()
 
     def _start_pairs(self) -> None:
@@ -205,18 +219,19 @@ class Fleet:
         for host in self.hosts:
             host.wait()
 
-    @staticmethod
-    def _emptied(host: Host) -> None:
-        host.engine.wait()
-        host.engine.set_live_restore(False)
-        host.engine.remove_all()
-
-    def _each(self, action: Callable[[Host], None]) -> None:
+    def _on_each(self, action: Callable[[Host], None]) -> None:
         """Do something on all hosts at once."""
         with ThreadPoolExecutor(len(self.hosts)) as pool:
-            for done in [pool.submit(action, host) for host in self.hosts]:
-                done.result()
+            futures = [pool.submit(action, host) for host in self.hosts]
+            for future in futures:
+                future.result()
 
     @property
     def _lock_file(self) -> Path:
         return self.folder.with_suffix(".lock")
+
+
+def _remove_containers(host: Host) -> None:
+    host.engine.wait()
+    host.engine.set_live_restore(False)
+    host.engine.remove_all()

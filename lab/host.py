@@ -1,4 +1,4 @@
-"""One host of the fleet: its engine, its pair, its HAProxy, and what can happen to each of them and to all at once."""
+"""One host of the fleet: its engine, its pair, its HAProxy, and the faults of each and of all."""
 
 import json
 import re
@@ -14,6 +14,7 @@ from bench.load import Load
 from lab.calls import Reply, fetch
 from lab.engine import WHOAMI, Engine
 from lab.network import NETWORK, Machine, Wire
+from lab.proc import program
 from lab.process import LabError, Process, end_all
 from lab.wait import wait_for
 
@@ -25,24 +26,23 @@ REGISTER_PORT, DISCOVER_PORT, STATS_PORT = 9301, 9302, 1936
 IN_MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20
 IS_STOPPED = 0
 ANSWER_S = 5.0
-_SERVICE = re.compile(
-    r"[^:]+:[0-9]+"
-)  # name and port; other backends repeat these servers, or have none that is one
+# A service's backend is `name:port`. Other backends repeat these servers, or have none.
+_SERVICE_BACKEND = re.compile(r"[^:]+:[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One server that HAProxy has in use: not in maintenance. `name` is the container's 12 digits and its port."""
+    """A server that is not in maintenance; `name` is the container's 12 digits and its port."""
 
     service: str
     name: str
     endpoint: str
     up: bool
-    weight: int  # 0: drains
+    weight: int  # 0: it drains
 
 
 class Host:
-    """One host. `engine`, `register` and `discover` can be killed, paused and started alone; `die` is all at once."""
+    """One host. `engine`, `register` and `discover` can fail alone; `die` ends all at once."""
 
     def __init__(
         self,
@@ -56,48 +56,70 @@ class Host:
         code: Path = HOUSE,
     ) -> None:
         self.name = f"h{number}"
-        self.machine = Machine(wire, folder, self.name, FIRST_NUMBER + number - 1)
+        address_number = FIRST_NUMBER + number - 1
+        self.machine = Machine(wire, folder, self.name, address_number)
         self.namespace = self.machine.namespace
         self.folder = folder / self.name
         self.ttl_s = ttl_s
-        bip = f"{NETWORK.rpartition('.')[0]}.{number}.1/24"
-        self.engine = Engine(self.namespace, self.folder, bip=bip, cgroup=f"{cgroup}/{self.name}")
-        self.register = self._python("register", self._register_flags(etcd_hosts), code)
-        self.discover = self._python("discover", self._discover_flags(etcd_hosts), code)
+        two_octets, _, _ = NETWORK.rpartition(".")
+        self.engine = Engine(
+            self.namespace,
+            self.folder,
+            bip=f"{two_octets}.{number}.1/24",
+            cgroup=f"{cgroup}/{self.name}",
+        )
+        self.register = self._sidecar("register", self._register_flags(etcd_hosts), code)
+        self.discover = self._sidecar("discover", self._discover_flags(etcd_hosts), code)
 
     @property
     def address(self) -> str:
-        """What the other hosts dial."""
+        """The address that the other hosts connect to."""
         return self.machine.address
 
     def start_pair(self) -> None:
-        """Start what of the pair does not run; does not wait."""
+        """Start the sidecars that do not run, without waiting."""
         self.register.start()
         self.discover.start()
 
     def wait(self, within_s: float = READY_S) -> None:
-        """Return when both say that they are ready."""
+        """Return when both sidecars are ready."""
         for port in (REGISTER_PORT, DISCOVER_PORT):
             is_ready = partial(self.is_ready, port)
             wait_for(is_ready, within_s, f"{self.name}: /readyz of port {port}")
 
     def is_ready(self, port: int) -> bool:
-        """Whether docker-register (9301) or docker-discover (9302) says so. Raises OSError."""
+        """Whether docker-register (9301) or docker-discover (9302) is ready.
+
+        Raises OSError, and LabError with the reason if it is not.
+        """
         reply = self.get(port, "/readyz")
         if reply.status != 200:
             raise LabError(f"{self.name}:{port}: {reply.text.strip()}")
+
         return True
 
     # -- calls
 
     def get(self, port: int, path: str = "/", *, timeout_s: float = ANSWER_S) -> Reply:
-        """Call a port of this host's loopback from inside: a service through its HAProxy. Raises OSError."""
+        """Call a port of this host's loopback from inside, so a service through its HAProxy.
+
+        Raises OSError.
+        """
         return fetch(self.namespace, "127.0.0.1", port, path, timeout_s=timeout_s)
 
     def load(
-        self, port: int, service: str, *, close: int = 1, keep: int = 1, rate: float = 50
+        self,
+        port: int,
+        service: str,
+        *,
+        close: int = 1,
+        keep: int = 1,
+        rate: float = 50,
     ) -> Load:
-        """Start calling a service from here; each of the clients makes `rate` calls a second until `end()`."""
+        """Start to call a service from here.
+
+        Each client makes `rate` calls a second until `end()`.
+        """
         return Load(
             "127.0.0.1",
             port,
@@ -109,15 +131,21 @@ class Host:
         )
 
     def explain(self, port: int = DISCOVER_PORT) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.get(port, "/explain").text)
-        return found
+        reply = self.get(port, "/explain")
+        explained: dict[str, Any] = json.loads(reply.text)
+        return explained
 
     # -- containers
 
     def whoami(
-        self, service: str, port: int, *flags: str, generation: str = "v1", **environment: str
+        self,
+        service: str,
+        port: int,
+        *flags: str,
+        generation: str = "v1",
+        **environment: str,
     ) -> str:
-        """Start a container of a service that is dialled at `port`; returns its full id."""
+        """Start a container of a service with this service port; returns its full id."""
         settings = {
             "SERVICE_NAME": service,
             "SERVICE_PORT": str(port),
@@ -130,8 +158,7 @@ class Host:
 
     def haproxy_pids(self) -> list[int]:
         """Return HAProxy's processes, master first."""
-        found = [pid for pid in self.namespace.pids() if _program(pid) == "haproxy"]
-        return sorted(found)
+        return [pid for pid in self.namespace.pids() if program(pid) == "haproxy"]
 
     def ask_haproxy(self, command: str) -> str:
         """Ask the running worker through its admin socket. Raises OSError."""
@@ -140,33 +167,47 @@ class Host:
             admin.connect(str(self.run_dir / "admin.sock"))
             admin.sendall(command.encode() + b"\n")
             admin.shutdown(socket.SHUT_WR)
-            return b"".join(iter(lambda: admin.recv(65536), b"")).decode(errors="replace")
+            chunks = list(iter(lambda: admin.recv(65536), b""))
+
+        return b"".join(chunks).decode(errors="replace")
 
     def servers(self) -> dict[str, Server]:
-        """Return every server that stands for an instance, by name. Raises OSError."""
-        _, names, *rows = self.ask_haproxy("show servers state").splitlines()
+        """Return every server that represents an instance, by name. Raises OSError."""
+        table = self.ask_haproxy("show servers state")
+        _, names, *rows = table.splitlines()
         fields = names.removeprefix("# ").split()
-        states = [dict(zip(fields, row.split(), strict=False)) for row in rows if row.strip()]
-        in_use = [s for s in states if _SERVICE.fullmatch(s["be_name"]) and _is_in_use(s)]
-        return {state["srv_name"]: _server(state) for state in in_use}
+
+        servers = {}
+        for row in rows:
+            state = dict(zip(fields, row.split(), strict=False))
+            if state and _is_instance(state):
+                server = _server(state)
+                servers[server.name] = server
+        return servers
 
     # -- what happens to all of it
 
     def die(self) -> None:
-        """Lose power: the cable is dead, then every process is, containers too."""
+        """Lose power: the cable is dead, then every process, also of containers."""
         self.machine.unplug()
         end_all(self.namespace.pids())
         self.machine.forget_containers()
         self.engine.forget_dead()
 
     def boot(self) -> None:
-        """Come back after `die`, or bring up whatever of this host does not run; does not wait for the pair."""
-        for process in (self.engine.process, self.register, self.discover):
+        """Start what does not run, after `die` or another fault, without waiting for the pair."""
+        for process in self.processes:
             process.resume()
+
         self.machine.plug_in()
         self.machine.unblock()
         self.engine.start()
         self.start_pair()
+
+    @property
+    def processes(self) -> tuple[Process, ...]:
+        """Every program of the host but HAProxy, which is nobody's child."""
+        return self.engine.process, self.register, self.discover
 
     def isolate_from(self, addresses: Sequence[str]) -> None:
         """Drop all packets between this host and these addresses; `machine.unblock()` ends it."""
@@ -180,53 +221,40 @@ class Host:
     def state_dir(self) -> Path:
         return self.folder / "state"
 
-    def _python(self, module: str, flags: Sequence[str], code: Path) -> Process:
-        command = self.namespace.command(sys.executable, "-m", module, *flags)
-        return Process(self.folder, module, command, code)
+    def _sidecar(self, package: str, flags: Sequence[str], code: Path) -> Process:
+        command = self.namespace.command(sys.executable, "-m", package, *flags)
+        return Process(self.folder, package, command, code)
 
     def _register_flags(self, etcd_hosts: str) -> list[str]:
         return [
-            *("--etcd-host", etcd_hosts, "--docker-host", f"unix://{self.engine.socket}"),
-            *(
-                "--host-id",
-                self.name,
-                "--ttl",
-                str(self.ttl_s),
-                "--metrics",
-                f"127.0.0.1:{REGISTER_PORT}",
-            ),
+            f"--etcd-host={etcd_hosts}",
+            f"--docker-host=unix://{self.engine.socket}",
+            f"--host-id={self.name}",
+            f"--ttl={self.ttl_s}",
+            f"--metrics=127.0.0.1:{REGISTER_PORT}",
         ]
 
     def _discover_flags(self, etcd_hosts: str) -> list[str]:
         return [
-            *(
-                "--etcd-host",
-                etcd_hosts,
-                "--state-dir",
-                str(self.state_dir),
-                "--run-dir",
-                str(self.run_dir),
-            ),
-            *("--stats", f"127.0.0.1:{STATS_PORT}", "--metrics", f"127.0.0.1:{DISCOVER_PORT}"),
+            f"--etcd-host={etcd_hosts}",
+            f"--state-dir={self.state_dir}",
+            f"--run-dir={self.run_dir}",
+            f"--stats=127.0.0.1:{STATS_PORT}",
+            f"--metrics=127.0.0.1:{DISCOVER_PORT}",
         ]
 
 
-def _is_in_use(state: dict[str, str]) -> bool:
-    return not int(state["srv_admin_state"]) & IN_MAINTENANCE
+def _is_instance(state: dict[str, str]) -> bool:
+    in_maintenance = int(state["srv_admin_state"]) & IN_MAINTENANCE
+    return bool(_SERVICE_BACKEND.fullmatch(state["be_name"])) and not in_maintenance
 
 
 def _server(state: dict[str, str]) -> Server:
+    service, _, _ = state["be_name"].rpartition(":")
     return Server(
-        service=state["be_name"].rpartition(":")[0],
+        service=service,
         name=state["srv_name"],
         endpoint=f"{state['srv_addr']}:{state['srv_port']}",
         up=int(state["srv_op_state"]) != IS_STOPPED,
         weight=int(state["srv_uweight"]),
     )
-
-
-def _program(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
-        return ""

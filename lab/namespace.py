@@ -1,7 +1,7 @@
-"""A network namespace in a file: make it, enter it, find who lives in it. Nothing of it is seen outside.
+"""A network namespace in a file: make it, enter it, list its processes. It is invisible outside.
 
-The file is a mount that keeps the namespace alive without a process in it (network_namespaces(7)). It stands in the
-fleet's own folder and not in /run/netns, so that two checkouts never meet.
+The file is a mount that keeps the namespace alive without a process in it (network_namespaces(7)).
+It is in the fleet's own folder and not in /run/netns, so that two checkouts never meet.
 """
 
 import contextlib
@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.process import children, run
+from lab.proc import all_pids, with_descendants
+from lab.process import run
 
 _CLONE_NEWNET = 0x40000000  # sched.h
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -21,7 +22,7 @@ COMMAND_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """One network namespace; `path` is what nsenter --net= wants."""
+    """One network namespace; `path` is for nsenter --net=."""
 
     name: str
     path: Path
@@ -34,12 +35,16 @@ class Namespace:
         self.run("ip", "link", "set", "lo", "up")
 
     def command(self, *command: str) -> list[str]:
-        """Return the command that runs another one inside. Only the network changes: dockerd needs /sys as it is."""
+        """Return the command that runs another one inside.
+
+        Only the network changes: dockerd needs /sys as it is.
+        """
         return ["nsenter", f"--net={self.path}", *command]
 
     def run(self, *command: str, check: bool = True, timeout_s: float = COMMAND_S) -> str:
-        """Run a command inside and return what it printed. Raises LabError when it fails."""
-        return run(*self.command(*command), check=check, timeout_s=timeout_s)
+        """Run a command inside and return its output. Raises LabError when it fails."""
+        inside = self.command(*command)
+        return run(*inside, check=check, timeout_s=timeout_s)
 
     def popen(self, *command: str) -> "subprocess.Popen[str]":
         """Start a command inside; its output can be read line by line."""
@@ -53,33 +58,36 @@ class Namespace:
 
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:
-        """Let this thread, and only it, live in the namespace: sockets made meanwhile stay there for good."""
-        with open("/proc/thread-self/ns/net", "rb") as home, self.path.open("rb") as there:  # noqa: PTH123  no path of ours
-            _setns(there.fileno())
+        """Move this thread, and only it, into the namespace; sockets made meanwhile stay there."""
+        home = Path("/proc/thread-self/ns/net")
+        with home.open("rb") as outside, self.path.open("rb") as inside:
+            _setns(inside.fileno())
             try:
                 yield
             finally:
-                _setns(home.fileno())
+                _setns(outside.fileno())
 
     def pids(self) -> list[int]:
-        """Return all processes in it and all that they started: containers have a namespace of their own."""
+        """Return its processes and their descendants: containers have namespaces of their own."""
         try:
-            mine = f"net:[{self.path.stat().st_ino}]"
+            own = self.link()
         except FileNotFoundError:
             return []
-        roots = [pid for pid in _all_pids() if _network_of(pid) == mine and pid != os.getpid()]
-        return sorted(children(roots))
+
+        inside = [pid for pid in all_pids() if _network_of(pid) == own]
+        roots = set(inside) - {os.getpid()}
+        return sorted(with_descendants(roots))
+
+    def link(self) -> str:
+        """Return what /proc/PID/ns/net of its processes points at. Raises FileNotFoundError."""
+        return f"net:[{self.path.stat().st_ino}]"
 
 
 def _setns(descriptor: int) -> None:
     # os.setns came with Python 3.12.
-    if _libc.setns(descriptor, _CLONE_NEWNET):
+    if _libc.setns(descriptor, _CLONE_NEWNET) != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"setns: {os.strerror(number)}")
-
-
-def _all_pids() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208  names only, of hundreds
 
 
 def _network_of(pid: int) -> str:

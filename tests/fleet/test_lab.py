@@ -12,7 +12,7 @@ KILLED = """
 import os, pathlib, signal, sys
 from lab.fleet import Fleet
 fleet = Fleet(pathlib.Path(sys.argv[1]))
-fleet.claim()
+fleet.lock()
 fleet.lay()
 fleet.etcd.start()
 fleet.etcd.wait()
@@ -34,7 +34,7 @@ def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
     pids = [pid for member in fleet.etcd.members if (pid := member.process.pid)]
     assert len(pids) == 3
 
-    fleet.claim()
+    fleet.lock()
     fleet.down()
 
     assert [pid for pid in pids if Path(f"/proc/{pid}/exe").exists()] == []
