@@ -23,7 +23,7 @@ from discover.model.spare_backends import services_of
 from discover.operator.file_watch import FileWatch
 from discover.operator.snippets import SnippetFolder
 from discover.operator.templates import Templates
-from discover.pages.server import Knowing, pages
+from discover.pages.server import PageFinder, pages
 from discover.reconcile import Joining, Reconcile, Sources
 from discover.settings import PROGRAM, TEMPLATE, DiscoverSettings, settings_of
 from discover.snapshot.audit import Audit
@@ -41,6 +41,7 @@ from sidecar.actors import Actor, run_group
 from sidecar.metrics import Metrics
 from sidecar.options import WrongSettings
 from sidecar.problems import Problems
+from sidecar.status_server import status_server
 from sidecar.trigger import Trigger
 
 logger = logging.getLogger(PROGRAM)
@@ -95,10 +96,10 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
         ).actor(),
     ]
     if settings.http_bind:
-        actors.append(pages(pages_of(settings), Knowing(runs, reconcile.gone)))
+        actors.append(pages(pages_of(settings), PageFinder(runs, reconcile.gone)))
     if settings.metrics:
         explained = partial(_explained, reconcile, keeper, stubs, problems)
-        actors.append(health.server(settings.metrics, state, metrics, explained))
+        actors.append(status_server(settings.metrics, state, metrics, explained))
     run_group(actors)
     logger.info("stopped as asked, HAProxy goes on serving")
 

@@ -32,6 +32,7 @@ from register.settings import RegisterSettings, settings_of
 from sidecar import health, log, program
 from sidecar.actors import Actor, run_group
 from sidecar.metrics import Metrics
+from sidecar.status_server import status_server
 from sidecar.trigger import Trigger
 from sidecar.watchdog import watchdog
 
@@ -117,7 +118,7 @@ def actors(settings: RegisterSettings) -> tuple[list[Actor], LeaseKeeper]:
         publisher.actor(),
     ]
     if settings.metrics is not None:
-        wired.append(health.server(settings.metrics, facts, metrics, telling.explain))
+        wired.append(status_server(settings.metrics, facts, metrics, telling.explain))
     return wired, keeper
 
 

@@ -66,13 +66,11 @@ DOORS = {
 # Standard modules with an effect, where it is an adapter's: room -> modules that may.
 EFFECTS = {
     ("discover", "subprocess"): {"discover.haproxy.process"},
-    # guard waits on HAProxy's master socket; addresses asks for the bridge's address and tries a port; HAProxy asks
-    # page_server at a socket of its own
+    # guard waits on HAProxy's master socket; ports asks for the bridge's address and tries a port
     ("discover", "socket"): {
         "discover.haproxy.process",
         "discover.haproxy.ports",
         "discover.haproxy.guard",
-        "discover.pages.server",
     },
     ("register", "subprocess"): set[str](),
 }

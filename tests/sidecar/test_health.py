@@ -1,102 +1,29 @@
-"""The small port of a sidecar: who has it, and who has it next."""
+"""Which facts hold, and which loops turn."""
 
-import socket
-import threading
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
-import pytest
-
-from sidecar.health import Health, server
-from sidecar.metrics import Metrics
-from sidecar.options import WrongSettings
-from tests.parts.wait import wait_for
+from sidecar.health import NOT_YET, Health
 
 
-@contextmanager
-def answering(address: tuple[str, int], explain: Callable[[], str], place: Path) -> Iterator[None]:
-    actor = server(address, Health(stuck_after_s=60), Metrics(), explain, place=place)
-    thread = threading.Thread(target=actor.run)
-    thread.start()
-    try:
-        yield
-    finally:
-        actor.interrupt()
-        thread.join(5)
-        assert not thread.is_alive()
+def test_what_is_expected_is_not_ready_until_it_is_good(caplog):
+    health = Health(stuck_after_s=60)
+    health.expect("etcd", "docker")
+    health.good("docker")
+    assert health.not_ready() == {"etcd": NOT_YET}
+
+    health.bad("etcd", "connection refused")
+    assert health.not_ready() == {"etcd": "connection refused"}
+
+    with caplog.at_level("INFO"):
+        health.good("etcd")
+    assert health.not_ready() == {}
+    assert caplog.messages == ["etcd works again"]
 
 
-def asked(where: str) -> str:
-    with urllib.request.urlopen(f"http://{where}/explain", timeout=5) as reply:
-        text: str = reply.read().decode().strip()
-        return text
+def test_a_loop_that_stopped_turning_is_stuck():
+    health = Health(stuck_after_s=-1)
+    assert health.stuck() == {}
 
+    health.turned("publisher")
+    assert health.stuck() == {"publisher": "silent for 0 s"}
 
-@pytest.fixture(params=["127.0.0.1", "::1"])
-def address(request: pytest.FixtureRequest) -> tuple[str, int]:
-    with socket.socket(socket.AF_INET6 if ":" in request.param else socket.AF_INET) as probe:
-        probe.bind((request.param, 0))
-        return request.param, probe.getsockname()[1]
-
-
-def test_a_second_one_answers_elsewhere_and_moves_when_the_first_leaves(tmp_path, address):
-    place = tmp_path / "metrics"
-    home = "{}:{}".format(f"[{address[0]}]" if ":" in address[0] else address[0], address[1])
-    with answering(address, lambda: "first", tmp_path / "unused"):
-        second = answering(address, lambda: "second", place)
-        second.__enter__()
-        away = place.read_text().strip()
-
-        assert asked(home) == '"first"'
-        assert asked(away) == '"second"'
-
-    wait_for(lambda: asked(home) == '"second"', 3, "the second has moved")
-    assert place.read_text() == f"{home}\n"
-    second.__exit__(None, None, None)
-
-
-def test_an_address_that_is_not_ours_is_a_wrong_setting(tmp_path):
-    with pytest.raises(WrongSettings, match=r"METRICS: 192\.0\.2\.1:9302"):
-        server(
-            ("192.0.2.1", 9302),
-            Health(stuck_after_s=60),
-            Metrics(),
-            str,
-            place=tmp_path / "metrics",
-        )
-
-
-def test_a_client_that_does_not_wait_is_no_error_and_a_mistake_of_ours_is(
-    address, caplog, tmp_path
-):
-    asks, left = [], threading.Event()
-
-    def explain() -> str:
-        asks.append("asked")
-        if len(asks) > 1:
-            raise LookupError("ours")
-        left.wait(5)
-        return "x" * 10_000_000  # more than a connection takes before anybody reads
-
-    with answering(address, explain, tmp_path / "place"):
-        with socket.create_connection(address, 5) as client:
-            client.sendall(b"GET /explain HTTP/1.0\r\n\r\n")
-            wait_for(lambda: asks, 5, "it is asked")
-        left.set()
-        wait_for(lambda: not answerers(), 5, "it has given up")
-        assert caplog.messages == []
-
-        with socket.create_connection(address, 5) as client:
-            client.sendall(b"GET /explain HTTP/1.0\r\n\r\n")
-            assert client.recv(1) == b""
-        wait_for(lambda: not answerers(), 5, "it has given up")
-
-    assert ["could not be answered" in message for message in caplog.messages] == [True]
-
-
-def answerers() -> list[str]:
-    return [
-        thread.name for thread in threading.enumerate() if "process_request_thread" in thread.name
-    ]
+    health.rests("publisher")
+    assert health.stuck() == {}
