@@ -24,7 +24,8 @@ from discover.operator.snippets import Inserted, SnippetFolder
 from discover.operator.templates import layout_of
 from discover.settings import PROGRAM, TEMPLATE, Command, DiscoverSettings
 from discover.snapshot.snapshot import EMPTY, Snapshot, snapshot_of
-from discover.text.render import Layout, Rendered, marked, marker_of, rendered_of
+from discover.text.marker import marker_of
+from discover.text.render import Layout, Rendered, rendered_of
 from discover.text.sample import sample
 from discover.this_host import paths_of, policy_of
 from sidecar.atomic_files import read
@@ -60,7 +61,7 @@ def _check(settings: DiscoverSettings, layout: Layout, config: ProxyConfig) -> N
     haproxy = HAProxy(paths_of(settings), binary=settings.haproxy, supervised=True)
     with tempfile.TemporaryDirectory(prefix="tandem-") as folder:
         file = Path(folder) / "haproxy.cfg"
-        file.write_text(marked(rendered, OPEN_MARKER))
+        file.write_text(rendered.marked(OPEN_MARKER))
         if rendered.routes is not None:
             MapFiles(file.parent).write(OPEN_MARKER, rendered.routes)
         try:

@@ -55,7 +55,7 @@ DOORS = {
     "etcd3": {"catalog.etcd_library"},
     "grpc": {"catalog.etcd_library"},
     "google": {"catalog.etcd_rpc"},
-    "jinja2": {"discover.text.render"},
+    "jinja2": {"discover.text.environment"},
     "watchdog": {"discover.operator.file_watch"},
     "yaml": {"discover.operator.services", "stub.documents"},
     "tenacity": {"sidecar.retry"},

@@ -36,7 +36,8 @@ from discover.stubs.takeover import (
     shutdowns,
     superseded,
 )
-from discover.text.render import Rendered, marked, marker_of, next_marker, rendered_of
+from discover.text.marker import marker_of, next_marker
+from discover.text.render import Rendered, rendered_of
 from discover.text.sections import ServerLine
 from sidecar.atomic_files import Unwritten, read, write
 from sidecar.metrics import Metrics
@@ -183,7 +184,7 @@ class Applier:
         if routes and wanted.routes is not None:
             self._keep(self._maps.path(running.marker or ""), text_of(wanted.routes))
         if changes:
-            self._keep(self._config, marked(wanted, running.marker or ""))
+            self._keep(self._config, wanted.marked(running.marker or ""))
         return Running(wanted, running.marker)
 
     def _keep(self, path: Path, text: str) -> None:
@@ -233,9 +234,8 @@ class Applier:
         A refused text stays as the candidate, for whoever wants to read the line that HAProxy complains about.
         """
         # Where it is not known what runs, most likely it is the file: its marker must not come twice either.
-        marker = next_marker(
-            wanted, running.marker if running else marker_of(read(self._config) or "")
-        )
+        shown = running.marker if running else marker_of(read(self._config) or "")
+        marker = next_marker(wanted.text, shown)
         # What differs is only a matter of spelling if it does after a reload that came about.
         mismatched, self._mismatched = self._mismatched, ""
         try:
@@ -280,7 +280,7 @@ class Applier:
         candidate = self._config.with_name(
             self._config.name + (".candidate" if marker else ".sample")
         )
-        write(candidate, marked(wanted, marker) if marker else wanted.text)
+        write(candidate, wanted.marked(marker) if marker else wanted.text)
         if wanted.routes is not None:
             self._maps.write(marker or OPEN_MARKER, wanted.routes)
         self._haproxy.check(candidate)

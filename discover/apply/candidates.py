@@ -18,7 +18,8 @@ from discover.model.config import Listener, ProxyConfig
 from discover.operator.snippets import Inserted, Snippets
 from discover.operator.templates import Templates
 from discover.reasons import because
-from discover.text.render import Layout, Unlaid
+from discover.text.environment import LayoutRefused
+from discover.text.render import Layout
 from discover.text.sample import sample
 from sidecar.problems import Problem
 
@@ -113,18 +114,18 @@ class Fitting:
         while True:
             try:
                 return apply(layout)
-            except (Refusal, Unlaid) as error:
+            except (Refusal, LayoutRefused) as error:
                 # Each turn holds somebody one step further back; HAProxy names up to fifty at once.
                 if time.monotonic() > self._until_s or not self._isolated(layout, error):
                     raise
 
-    def _isolated(self, layout: Layout, error: Refusal | Unlaid) -> bool:
+    def _isolated(self, layout: Layout, error: Refusal | LayoutRefused) -> bool:
         """Hold those whom a refusal is about; False if it is not about any that could be held."""
         if self._wanted is None:
             return False
         quarantine = self._quarantines[layout]
         tried = quarantine.laid_out(self._wanted)
-        if isinstance(error, Unlaid):
+        if isinstance(error, LayoutRefused):
             found = {name: Blame(why, exact=False) for name, why in error.why.items()}
         else:
             found = dict(blamed(error.alerts, error.file, error.text, tried.listeners))

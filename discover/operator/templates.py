@@ -7,14 +7,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from catalog.errors import Rejected, Unavailable
-from discover.text.render import SHIPPED, Find, Layout
+from discover.text.environment import SHIPPED, FindTemplate
+from discover.text.render import Layout
 from sidecar.atomic_files import StateFile, read
 
 # A later edit within this time may leave the same time of change, as a file system's clock is coarse.
 SETTLED_S = 2.0
 
 
-def beside(path: Path, shipped: Path) -> Find:
+def beside(path: Path, shipped: Path) -> FindTemplate:
     """Return what finds the templates that `path` extends, includes or imports.
 
     Those are the shipped one, and files in the template's own folder.
@@ -181,7 +182,7 @@ class Templates:
             return error
 
 
-def _found(find: Find, name: str) -> str | None:
+def _found(find: FindTemplate, name: str) -> str | None:
     try:
         return find(name)
     except Rejected:

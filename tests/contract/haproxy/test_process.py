@@ -20,7 +20,8 @@ from discover.haproxy.ports import bridge_gateway, trial
 from discover.haproxy.replies import Mismatch
 from discover.model.config import Bind, Policy, Process
 from discover.settings import TEMPLATE
-from discover.text.render import Layout, Rendered, marked, marker_of, rendered_of
+from discover.text.marker import marker_of
+from discover.text.render import Layout, Rendered, rendered_of
 from discover.text.sample import sample
 from sidecar.metrics import Metrics
 from tests.parts.backend import backend
@@ -148,7 +149,7 @@ def test_a_refused_text_changes_nothing_and_is_kept_to_be_read(site):
         ):
             site.applier.reload(good, bad)
 
-        assert site.haproxy.config.read_text() == marked(good.rendered, good.marker)
+        assert site.haproxy.config.read_text() == good.rendered.marked(good.marker)
         assert (site.haproxy.folder / "haproxy.cfg.candidate").read_text().endswith(bad.text[-200:])
         assert site.haproxy.adapter.marker() == good.marker
         assert get(port) == (200, "one")
@@ -165,7 +166,7 @@ def test_a_reload_that_fails_puts_the_last_good_file_back(site, monkeypatch):
         ):  # HAProxy's own check does not bind, so this passes it
             site.reload(local(1, one, taken.getsockname()[1]))
 
-        assert site.haproxy.config.read_text() == marked(good.rendered, good.marker)
+        assert site.haproxy.config.read_text() == good.rendered.marked(good.marker)
         assert site.haproxy.adapter.marker() == good.marker
         wait_for(lambda: get(port) == (200, "one"), 5, "the old worker goes on")
 

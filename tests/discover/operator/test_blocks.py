@@ -29,7 +29,7 @@ def laid_out(folder: Path, template: str, **others: str) -> str:
         (folder / f"{name}.j2").write_text(text)
     (folder / "haproxy.cfg.j2").write_text(template)
     layout = layout_of(folder / "haproxy.cfg.j2", TEMPLATE)
-    layout._by_parts = False  # to find that out costs most of a second
+    layout._by_listener = False  # to find that out costs most of a second
     return layout.render(CONFIG).text
 
 
@@ -104,7 +104,7 @@ def test_with_blocks_it_is_still_laid_out_by_parts(folder):
 
     layout.render(CONFIG)
 
-    assert layout._by_parts
+    assert layout._by_listener
 
 
 def test_files_beside_it_are_included_and_macros_are_imported(folder):

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from catalog.errors import Rejected
 from catalog.record import Check
 from discover.model.config import Listener, ProxyConfig
-from discover.text.render import Layout, marked, marker_of, next_marker, rendered_of
+from discover.text.marker import marker_of, next_marker
+from discover.text.render import Layout, rendered_of
 from tests.parts.configs import LAYOUT, POLICY, config_of, section
 from tests.parts.records import instance, snapshot
 
@@ -31,12 +32,12 @@ def test_the_same_configuration_gives_the_same_text():
 
 def test_the_marker_is_in_the_text_and_is_never_the_one_that_is_shown():
     rendered = LAYOUT.render(config_of(snapshot(instance(1))))
-    first = next_marker(rendered, None)
-    second = next_marker(rendered, first)
+    first = next_marker(rendered.text, None)
+    second = next_marker(rendered.text, first)
 
-    assert marker_of(marked(rendered, first)) == first
+    assert marker_of(rendered.marked(first)) == first
     assert first != second
-    read = [rendered_of(marked(rendered, marker)) for marker in (first, second)]
+    read = [rendered_of(rendered.marked(marker)) for marker in (first, second)]
     assert read == [rendered, rendered]
     assert {each.text for each in read} == {rendered.text}
 
