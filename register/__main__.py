@@ -20,14 +20,14 @@ from register.host.host import (
     surroundings,
     this_life,
 )
-from register.host.lease import KEEPALIVES_PER_TTL, TURNED_WITHIN_S, LeaseKeeper, Registrar
+from register.host.lease import KEEPALIVES_PER_TTL, LeaseKeeper, LeaseSettings, Registrar
 from register.host.own_watch import OwnWatch
-from register.host.owner import Owner, Verdict, judge
+from register.host.owner import HostOwner, OwnerStatus, status_of
 from register.publisher import WATCHED, Around, Publisher, Rules
 from register.ready.probe import Prober
+from register.records.host_state import TURNED_WITHIN_S, Host, HostState
 from register.records.own_keys import OwnKeys
-from register.records.standing import Host, Standing
-from register.report import Telling
+from register.report import Report
 from register.settings import RegisterSettings, settings_of
 from sidecar import health, log, program
 from sidecar.actors import Actor, run_group
@@ -69,44 +69,42 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
 
 def actors(settings: RegisterSettings) -> tuple[list[Actor], LeaseKeeper]:
     """Return all actors of the registrar, wired, and the one that takes requests."""
-    trigger, standing, metrics = Trigger(), Standing(), Metrics()
+    trigger, state, metrics = Trigger(), HostState(), Metrics()
     facts = health.Health(stuck_after_s=TURNED_WITHIN_S)
     facts.expect(*FACTS)
-    telling = Telling(standing, facts, metrics)
+    report = Report(state, facts, metrics)
     events = EventReader(_docker(settings), facts, trigger.fire)
     prober = Prober(lambda: trigger.fire("probe"))
 
-    def claimed() -> None:
-        trigger.fire("claim")
-        own_watch.claimed()
+    def on_lease() -> None:
+        trigger.fire("lease")
+        own_watch.begin()
 
     keeper = LeaseKeeper(
         Store(
             settings.access, deadline_s=settings.ttl_s / KEEPALIVES_PER_TTL
         ),  # an etcd may be slow, but not for ever
-        standing,
+        state,
+        LeaseSettings(settings.prefix, settings.ttl_s, settings.drain_wait_s),
         identify=lambda: identify(settings, surroundings()),
-        prefix=settings.prefix,
-        ttl_s=settings.ttl_s,
-        drain_wait_s=settings.drain_wait_s,
         health=facts,
-        on_change=claimed,
+        on_change=on_lease,
     )
     own_keys = OwnKeys(Store(settings.access, deadline_s=STORE_DEADLINE_S))
     own_watch = OwnWatch(
         settings.access,
         settings.prefix,
-        standing,
-        changed=own_keys.changed,
+        state,
+        on_change=own_keys.note_change,
         wake=lambda: trigger.fire(WATCHED),
-        look=keeper.look,
+        recheck_owner=keeper.recheck_owner,
         cap_s=settings.ttl_s / KEEPALIVES_PER_TTL,
     )
     rules = Rules(
         settings.prefix, settings.register, settings.zone, settings.resync_s, settings.ttl_s / 3
     )
-    around = Around(events, prober, standing, keeper.look)
-    publisher = Publisher(_docker(settings), own_keys, around, rules, trigger, telling)
+    around = Around(events, prober, state, keeper.recheck_owner)
+    publisher = Publisher(_docker(settings), own_keys, around, rules, trigger, report)
     limits_s = {LOOP: STUCK_S, "publisher": 2 * TURNED_WITHIN_S, "lease": 2 * TURNED_WITHIN_S}
     dog = watchdog(limits_s, facts.last_turned)
     wired = [
@@ -118,7 +116,7 @@ def actors(settings: RegisterSettings) -> tuple[list[Actor], LeaseKeeper]:
         publisher.actor(),
     ]
     if settings.metrics is not None:
-        wired.append(status_server(settings.metrics, facts, metrics, telling.explain))
+        wired.append(status_server(settings.metrics, facts, metrics, report.explain))
     return wired, keeper
 
 
@@ -134,10 +132,10 @@ def identify(settings: RegisterSettings, around: Surroundings) -> Registrar:
     host = Host(host_id(settings.host_id, around, engine), ip, engine.id)
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     mine = this_life(str(uuid.uuid4()), since, host, around)
-    return Registrar(host, mine, lambda other: _judge(settings, other, mine))
+    return Registrar(host, mine, lambda other: _status_of(settings, other, mine))
 
 
-def _judge(settings: RegisterSettings, other: Owner, mine: Owner) -> Verdict:
+def _status_of(settings: RegisterSettings, other: HostOwner, mine: HostOwner) -> OwnerStatus:
     running = None
     if other.container is not None and other.engine == mine.engine:
         source = _docker(settings)
@@ -145,7 +143,7 @@ def _judge(settings: RegisterSettings, other: Owner, mine: Owner) -> Verdict:
             running = source.is_running(other.container)
         finally:
             source.close()
-    return judge(other, mine, signs_of(other, mine, running))
+    return status_of(other, mine, signs_of(other, mine, running))
 
 
 def _docker(settings: RegisterSettings) -> DockerSource:

@@ -12,10 +12,10 @@ from catalog.errors import Rejected, Unavailable
 from catalog.keys import DrainedKey, OwnerKey, instances_root, key_of
 from catalog.store import Store
 from register.docker.source import DockerSource, Engine
-from register.host.drain import Drain, Plan, undrain
+from register.host.drain import Drain, DrainSettings, undrain
 from register.host.host import Surroundings, host_id, this_life
-from register.host.owner import Owner
-from register.records.standing import Asked, Host
+from register.host.owner import HostOwner
+from register.records.host_state import Command, Host
 from register.settings import RegisterSettings
 from sidecar.options import WrongSettings
 from sidecar.retry import keep_running
@@ -30,10 +30,10 @@ LIMIT_S = 60.0  # beyond the wait: somebody stands before the terminal
 class _Me:
     host: str
     is_default: bool  # this machine's own id, which nobody can have mistyped
-    owner: Owner
+    owner: HostOwner
 
 
-def run(settings: RegisterSettings, command: Asked, around: Surroundings) -> None:
+def run(settings: RegisterSettings, command: Command, around: Surroundings) -> None:
     """Do what was asked and return; ends the process with status 1 if it cannot be done. Raises WrongSettings."""
     me = _me(settings, around)
     store, stop, done = (
@@ -48,7 +48,7 @@ def run(settings: RegisterSettings, command: Asked, around: Surroundings) -> Non
         else:
             if not me.is_default:
                 _check_known(store, settings.prefix, me.host)
-            plan = Plan(settings.prefix, me.host, settings.ttl_s, settings.drain_wait_s)
+            plan = DrainSettings(settings.prefix, me.host, settings.ttl_s, settings.drain_wait_s)
             Drain(store, plan, me.owner, stop.wait).run()
         done.set()
         stop.set()

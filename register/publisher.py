@@ -12,7 +12,6 @@ from register.docker.events import EventReader
 from register.docker.hints import Hints
 from register.docker.source import DockerSource, Seen
 from register.host.drain import set_aside
-from register.host.lease import LISTED_WITHIN_S
 from register.offer.instances import Policy, Register
 from register.offer.offers import Offers
 from register.ready.crash_loop import Life, followed
@@ -20,9 +19,9 @@ from register.ready.probe import Prober
 from register.ready.readiness import Desired, Keys, Known, Started, desired, proven
 from register.ready.removals import Held, held_back
 from register.records.changes import Change, Changes, batches, diff
+from register.records.host_state import LISTED_WITHIN_S, Host, HostLease, HostState
 from register.records.own_keys import OwnKeys, instances_in
-from register.records.standing import Claim, Host, Standing
-from register.report import Telling
+from register.report import Report
 from sidecar.actors import Actor
 from sidecar.bucket import Bucket, Rate
 from sidecar.retry import jitter, keep_running
@@ -42,7 +41,7 @@ TURN_S = 10.0  # the loop goes round at least so often, so that a stuck one can 
 # Wake-ups that a list would not explain. The two events say what no list says at that moment, about a start of the
 # container that the last list shows; those that always follow a death (stop, disconnect, start) bring a list.
 WATCHED = "own keys"
-UNLISTED = frozenset({"probe", "claim", "kill", "die", WATCHED})
+UNLISTED = frozenset({"probe", "lease", "kill", "die", WATCHED})
 # Reading anew what somebody changed in etcd, and so repairing it: one who goes on changing it wins, at little cost.
 REREADS = Rate(1.0, 3)
 # How fast one registrar writes, in transactions, so that a hundred of them together do not bury etcd. One settles a
@@ -70,7 +69,7 @@ class Around:
 
     events: EventReader
     prober: Prober
-    standing: Standing
+    state: HostState
     on_conflict: Callable[[], None]
 
 
@@ -106,10 +105,10 @@ class Publisher:
         around: Around,
         rules: Rules,
         trigger: Trigger,
-        telling: Telling,
+        report: Report,
     ) -> None:
         self._source, self._own_keys, self._around = source, own_keys, around
-        self._rules, self._trigger, self._telling = rules, trigger, telling
+        self._rules, self._trigger, self._report = rules, trigger, report
         self._stop = threading.Event()
         self._memory, self._offers = _Memory(), Offers()
         self._writes = Bucket(WRITES)
@@ -151,8 +150,8 @@ class Publisher:
             self._memory.ended_s = time.monotonic()
 
     def _turned(self) -> None:
-        self._around.standing.turned_s = time.monotonic()
-        self._telling.turned()
+        self._around.state.turned_s = time.monotonic()
+        self._report.turned()
 
     def _woken(self) -> frozenset[str]:
         """Wait for a reason to go round, and return all that have come."""
@@ -188,7 +187,7 @@ class Publisher:
                 self._list(self._around.events.hints, everything=everything, silent=not reasons)
             except Unavailable:
                 # An engine that is away must not keep out of etcd what the lease still vouches for.
-                if now_s - self._around.standing.listed_s <= LISTED_WITHIN_S:
+                if now_s - self._around.state.listed_s <= LISTED_WITHIN_S:
                     self._publish_seen()
                 raise
             self._memory.inspect_s = now_s + INSPECT_ALL_S if everything else self._memory.inspect_s
@@ -201,20 +200,20 @@ class Publisher:
             self._memory.look_again(now_s + self._rereads.wait_s(now_s))
 
     def _publish_seen(self) -> None:
-        if self._memory.seen and (host := self._around.standing.host):
+        if self._memory.seen and (host := self._around.state.host):
             self._publish(self._memory.seen, host, time.monotonic())
 
     def _list(self, hints: Hints, *, everything: bool, silent: bool) -> None:
         try:
             seen = self._source.containers(hints, everything=everything, turned=self._turned)
         except Unavailable as error:
-            self._telling.no_list(str(error))
+            self._report.no_list(str(error))
             raise
         now_s = time.monotonic()
-        self._telling.listed()
+        self._report.listed()
         if silent and self._memory.seen and _starts(seen) != _starts(self._memory.seen):
             self._around.events.cut()  # something changed and no event told: the stream may be dead
-        self._around.standing.listed_s = now_s
+        self._around.state.listed_s = now_s
         self._memory.seen = seen
         self._memory.lives = followed(self._memory.lives, seen.containers, now_s)
 
@@ -224,9 +223,9 @@ class Publisher:
         offers = self._offers.of(
             seen.containers, hints, Policy(host.ip, self._rules.register, self._rules.zone)
         )
-        claim, drained = self._around.standing.claim, self._around.standing.drained
+        lease, drained = self._around.state.lease, self._around.state.drained
         entries = (
-            self._own_keys.known(instances_root(self._rules.prefix, host.id)) if claim else None
+            self._own_keys.read(instances_root(self._rules.prefix, host.id)) if lease else None
         )
         if entries is not None and memory.trusted is None:
             memory.trusted = proven(offers, keys, instances_in(entries.values()), host.ip)
@@ -234,37 +233,37 @@ class Publisher:
         wanted = set_aside(desired(offers, keys, known, host.ip, now_s), drained)
         memory.decide_s = wanted.due_s
         self._around.prober.aim(wanted.targets)
-        self._telling.decided(wanted, seen)
+        self._report.decided(wanted, seen)
         if drained:
-            self._telling.published({})
-        if claim is not None and entries is not None:
+            self._report.published({})
+        if lease is not None and entries is not None:
             missing = _missing(entries, wanted, seen, hints)
             # By the list's own time: only another list can confirm what one has said.
-            memory.held = held_back(
-                memory.held, missing, len(entries), self._around.standing.listed_s
-            )
-            self._write(claim, entries, wanted)
+            memory.held = held_back(memory.held, missing, len(entries), self._around.state.listed_s)
+            self._write(lease, entries, wanted)
 
-    def _write(self, claim: Claim, entries: Mapping[str, Entry], wanted: Desired) -> None:
-        changes = diff(entries, self._offers.records(wanted.instances), claim.lease)
+    def _write(self, lease: HostLease, entries: Mapping[str, Entry], wanted: Desired) -> None:
+        changes = diff(entries, self._offers.records(wanted.instances), lease.id)
         held = self._memory.held.keys
         changes = Changes(
             changes.puts, tuple(change for change in changes.deletes if change.key not in held)
         )
-        self._telling.holding(held)
-        settled = self._around.standing.settled
-        writes = self._writes_again if claim.again and settled != claim else self._writes
+        self._report.holding(held)
+        published_under = self._around.state.published_under
+        writes = (
+            self._writes_again if lease.replaces_lost and published_under != lease else self._writes
+        )
         for batch in batches(self._possible(changes)):
             if wait_s := writes.wait_s(time.monotonic()):
                 self._memory.look_again(time.monotonic() + wait_s)
                 return
             writes.spend(time.monotonic())
-            self._write_batch(batch, claim)
-            self._telling.wrote(batch, entries, wanted)
+            self._write_batch(batch, lease)
+            self._report.wrote(batch, entries, wanted)
         if self._memory.full_until_s:
             return
-        self._telling.published(self._own_keys.entries or {})
-        self._around.standing.settled = claim
+        self._report.published(self._own_keys.entries or {})
+        self._around.state.published_under = lease
 
     def _possible(self, changes: Changes) -> Changes:
         """Leave the puts out while etcd is full."""
@@ -274,11 +273,11 @@ class Publisher:
         self._memory.full_until_s = 0.0
         return changes
 
-    def _write_batch(self, batch: tuple[Change, ...], claim: Claim) -> None:
+    def _write_batch(self, batch: tuple[Change, ...], lease: HostLease) -> None:
         try:
-            self._own_keys.write(batch, claim)
+            self._own_keys.write(batch, lease)
         except (Unavailable, Conflict) as error:
-            self._telling.not_written(str(error))
+            self._report.not_written(str(error))
             if isinstance(error, Full):
                 self._memory.full_until_s = time.monotonic() + FULL_S + jitter(FULL_S / 2)
             else:

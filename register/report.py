@@ -12,8 +12,8 @@ from register.docker.source import Seen
 from register.ready.readiness import Desired
 from register.reasons import REASONS
 from register.records.changes import Change
+from register.records.host_state import HostState
 from register.records.own_keys import instances_in
-from register.records.standing import Standing
 from sidecar.health import Health
 from sidecar.log import Details
 from sidecar.metrics import Metrics
@@ -24,11 +24,11 @@ log = logging.getLogger(__name__)
 _MEANINGS: Mapping[str, str] = {code: reason.meaning for code, reason in REASONS.items()}
 
 
-class Telling:
+class Report:
     """What the publisher says. Only the publisher calls it; `explain` may be called from any thread."""
 
-    def __init__(self, standing: Standing, health: Health, metrics: Metrics) -> None:
-        self._standing, self._health = standing, health
+    def __init__(self, state: HostState, health: Health, metrics: Metrics) -> None:
+        self._state, self._health = state, health
         self._problems = Problems()
         self._entries: Mapping[str, Entry] = {}
         self._held: frozenset[str] = frozenset()
@@ -107,12 +107,12 @@ class Telling:
 
     def explain(self) -> dict[str, Any]:
         """Return what is published and why the rest is not, for /explain."""
-        host, claim = self._standing.host, self._standing.claim
+        host, lease = self._state.host, self._state.lease
         instances = instances_in(self._entries.values())
         return {
             "host": {"id": host.id, "ip": host.ip, "engine": host.engine} if host else None,
-            "lease": f"{claim.lease:x}" if claim else None,
-            "drained": self._standing.drained,
+            "lease": f"{lease.id:x}" if lease else None,
+            "drained": self._state.drained,
             "not_ready": dict(self._health.not_ready()),
             "published": [_shown(key, instances[key]) for key in sorted(instances)],
             "refused": {

@@ -10,7 +10,7 @@ from catalog.keys import HOST_ID
 from catalog.rules import TEXT
 from register.offer.addresses import checked_host_ip
 from register.offer.instances import Register
-from register.records.standing import Asked
+from register.records.host_state import Command
 from sidecar.options import (
     COMMAND,
     COMMON,
@@ -125,7 +125,7 @@ class RegisterSettings:
     log_level: str
     log_format: str
     shown: Mapping[str, str]
-    command: Asked | None
+    command: Command | None
 
 
 def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> RegisterSettings:

@@ -1,7 +1,7 @@
 """Take a whole host out of service, or back in: what `docker-register --drain` and SIGUSR1 do. Asks no engine.
 
 Whoever drains becomes the host's owner, so that every write of a registrar that runs is fenced off from then on, and
-marks the host with a key under no lease, so that no registrar claims it again until that key is gone. Every step may
+marks the host with a key under no lease, so that no registrar acquires it again until that key is gone. Every step may
 be interrupted, by anything: the next one to drain goes on where it was.
 """
 
@@ -11,18 +11,18 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from catalog.entries import Delete, Entry, Fence, Put
+from catalog.entries import Delete, Entry, Put
 from catalog.errors import Conflict, Rejected, Unavailable
 from catalog.keys import DrainedKey, OwnerKey, instances_root, key_of
 from catalog.record import encode
 from catalog.store import Store
-from register.host import owner as owners
-from register.host.claiming import take
+from register.host.acquire import acquire
+from register.host.owner import HostOwner, LifeSigns, decode, status_of
 from register.ready.readiness import Desired
 from register.reasons import because
 from register.records.changes import batches, diff
+from register.records.host_state import HostLease
 from register.records.own_keys import instances_in
-from register.records.standing import Claim
 from sidecar.log import Details
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ WAY_BACK = "`docker-register --undrain` or SIGUSR2 brings it back"
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DrainSettings:
     """Which host, and how long its connections have to end. HAProxy's connections cannot be seen from here."""
 
     prefix: str
@@ -45,10 +45,14 @@ class Drain:
     """One drain by one owner, which may be run again after Unavailable."""
 
     def __init__(
-        self, store: Store, plan: Plan, owner: owners.Owner, pause: Callable[[float], bool]
+        self,
+        store: Store,
+        settings: DrainSettings,
+        owner: HostOwner,
+        pause: Callable[[float], bool],
     ) -> None:
-        self._store, self._plan, self._owner, self._pause = store, plan, owner, pause
-        self._owner_key = key_of(plan.prefix, OwnerKey(plan.host))
+        self._store, self._settings, self._owner, self._pause = store, settings, owner, pause
+        self._owner_key = key_of(settings.prefix, OwnerKey(settings.host))
         self._until_s: float | None = None  # when the wait is over
 
     def run(self) -> bool:
@@ -61,33 +65,35 @@ class Drain:
     def _run(self) -> bool:
         entry = self._store.get(self._owner_key)
         self._check_machine(entry)
-        mark(self._store, self._plan, self._owner.hostname)
+        mark(self._store, self._settings, self._owner.hostname)
         published = self._published()
         if entry is None and not published:
-            log.info("drained %s", Details(host=self._plan.host, instances=0))
+            log.info("drained %s", Details(host=self._settings.host, instances=0))
             return True
-        taken = take(
+        acquired = acquire(
             self._store,
             self._owner_key,
             entry,
             self._owner,
-            self._plan.ttl_s,
+            self._settings.ttl_s,
             any_ttl=True,
             fence=None,
         )
-        claim = taken.claim
-        self._write(claim, self._draining(published))
+        lease = acquired.lease
+        self._write(lease, self._draining(published))
         log.info(
             "draining %s",
             Details(
-                host=self._plan.host, instances=len(published), wait_s=f"{self._plan.wait_s:g}"
+                host=self._settings.host,
+                instances=len(published),
+                wait_s=f"{self._settings.wait_s:g}",
             ),
         )
-        if published and not self._waited(claim):
+        if published and not self._waited(lease):
             return False
-        self._write(claim, {})
-        self._store.revoke(claim.lease)
-        log.info("drained %s", Details(host=self._plan.host, instances=len(published)))
+        self._write(lease, {})
+        self._store.revoke(lease.id)
+        log.info("drained %s", Details(host=self._settings.host, instances=len(published)))
         return True
 
     def _check_machine(self, entry: Entry | None) -> None:
@@ -95,15 +101,15 @@ class Drain:
         if entry is None:
             return
         try:
-            other = owners.decode(entry.value)
+            other = decode(entry.value)
         except Rejected:
             return  # whatever it is, it is in the way
-        if owners.judge(other, self._owner, owners.Signs(None, None)) == "elsewhere":
-            who = Details(host=self._plan.host, hostname=other.hostname, ip=other.host_ip)
+        if status_of(other, self._owner, LifeSigns(None, None)) == "elsewhere":
+            who = Details(host=self._settings.host, hostname=other.hostname, ip=other.host_ip)
             raise Rejected(f"another machine uses this HOST_ID, nothing was drained {who}")
 
     def _published(self) -> Mapping[str, Entry]:
-        root = instances_root(self._plan.prefix, self._plan.host)
+        root = instances_root(self._settings.prefix, self._settings.host)
         return {entry.key: entry for entry in self._store.list(root).entries}
 
     def _draining(self, published: Mapping[str, Entry]) -> Mapping[str, bytes]:
@@ -112,17 +118,15 @@ class Drain:
             key: encode(replace(instance, state="draining")) for key, instance in instances.items()
         }
 
-    def _write(self, claim: Claim, wanted: Mapping[str, bytes]) -> None:
-        for batch in batches(diff(self._published(), wanted, claim.lease)):
-            self._store.write(
-                batch, lease=claim.lease, fence=Fence(claim.owner_key, claim.revision)
-            )
+    def _write(self, lease: HostLease, wanted: Mapping[str, bytes]) -> None:
+        for batch in batches(diff(self._published(), wanted, lease.id)):
+            self._store.write(batch, lease=lease.id, fence=lease.fence)
 
-    def _waited(self, claim: Claim) -> bool:
+    def _waited(self, lease: HostLease) -> bool:
         """Keep the lease alive until the wait is over; False: told to stop."""
-        self._until_s = self._until_s or time.monotonic() + self._plan.wait_s
+        self._until_s = self._until_s or time.monotonic() + self._settings.wait_s
         while (left_s := self._until_s - time.monotonic()) > 0:
-            granted_s = self._store.keep_alive(claim.lease)
+            granted_s = self._store.keep_alive(lease.id)
             if granted_s == 0:
                 return True  # all is gone by itself
             if self._pause(min(left_s, granted_s / KEEPALIVES_PER_TTL)):
@@ -130,14 +134,16 @@ class Drain:
         return True
 
 
-def mark(store: Store, plan: Plan, hostname: str) -> None:
+def mark(store: Store, settings: DrainSettings, hostname: str) -> None:
     """Say that the host is drained, for good."""
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     value = json.dumps(
         {"v": 1, "since": since, "by": hostname}, sort_keys=True, separators=(",", ":")
     )
     try:
-        store.write([Put(key_of(plan.prefix, DrainedKey(plan.host)), value.encode(), 0)], lease=0)
+        store.write(
+            [Put(key_of(settings.prefix, DrainedKey(settings.host)), value.encode(), 0)], lease=0
+        )
     except Conflict:
         log.debug("the host is marked already")
 

@@ -13,8 +13,8 @@ from catalog.errors import Unavailable
 from catalog.keys import HOST_ID
 from register.docker.container import Neighbour
 from register.docker.source import Engine
-from register.host.owner import Owner, Signs
-from register.records.standing import Host
+from register.host.owner import HostOwner, LifeSigns
+from register.records.host_state import Host
 from sidecar.options import WrongSettings
 
 PROC = Path("/proc")
@@ -121,9 +121,11 @@ def route_source(endpoints: Iterable[Endpoint]) -> str:
     raise Unavailable(f"no route to etcd at {why}")
 
 
-def this_life(life: str, since: str, host: Host, around: Surroundings, proc: Path = PROC) -> Owner:
+def this_life(
+    life: str, since: str, host: Host, around: Surroundings, proc: Path = PROC
+) -> HostOwner:
     """Return the owner record of this process."""
-    return Owner(
+    return HostOwner(
         life=life,
         host_ip=host.ip,
         hostname=around.hostname,
@@ -137,16 +139,16 @@ def this_life(life: str, since: str, host: Host, around: Surroundings, proc: Pat
     )
 
 
-def process_alive(other: Owner, mine: Owner, proc: Path = PROC) -> bool | None:
+def process_alive(other: HostOwner, mine: HostOwner, proc: Path = PROC) -> bool | None:
     """Whether another owner's process lives; None if it cannot be seen from here."""
     if (other.boot_id, other.pid_namespace) != (mine.boot_id, mine.pid_namespace):
         return None
     return _started_ticks(proc / str(other.pid) / "stat") == other.started_ticks
 
 
-def signs_of(other: Owner, mine: Owner, container_running: bool | None) -> Signs:
+def signs_of(other: HostOwner, mine: HostOwner, container_running: bool | None) -> LifeSigns:
     """Return what is known about whether another owner lives."""
-    return Signs(process_alive(other, mine), container_running)
+    return LifeSigns(process_alive(other, mine), container_running)
 
 
 def _pid_namespace(proc: Path) -> str:

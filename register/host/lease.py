@@ -1,4 +1,4 @@
-"""Keep this host's one lease and its owner key. Writes no instance; decides nothing about containers."""
+"""Keep this host's one lease and its owner key. Writes no instance, knows no container."""
 
 import logging
 import threading
@@ -6,276 +6,299 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from catalog.entries import Entry, Fence
 from catalog.errors import Conflict, Full, Rejected
 from catalog.keys import DrainedKey, OwnerKey, key_of
 from catalog.store import Store
-from register.host.claiming import take
-from register.host.drain import Drain, Plan, undrain, why_drained
-from register.host.owner import WAITING, Owner, Verdict, decode
-from register.records.standing import Asked, Claim, Host, Standing
+from register.host.acquire import acquire
+from register.host.drain import Drain, DrainSettings, undrain, why_drained
+from register.host.lease_report import LeaseReport
+from register.host.lease_states import (
+    Acquiring,
+    Drained,
+    Draining,
+    Holding,
+    LeaseState,
+    NotHolding,
+    Undraining,
+    Waiting,
+    next_state,
+)
+from register.host.owner import HostOwner, OwnerStatus, found_owner
+from register.host.requests import Requests
+from register.records.host_state import Command, Host, HostLease, HostState
 from sidecar.actors import Actor
 from sidecar.bucket import Bucket, Rate
 from sidecar.health import Health
 from sidecar.log import Details
 from sidecar.retry import jitter, keep_running
-from sidecar.trigger import Trigger
 
 log = logging.getLogger(__name__)
 
 KEEPALIVES_PER_TTL = 3  # after one that got lost the next still has a third of the TTL
-# A lease vouches for fresh knowledge. Upgrading an engine with live-restore takes a minute or two, during which all
-# containers serve; an engine that is away for five is broken, and its containers' fate unknown.
-# Of the TTL, at most, to wait before claiming anew: three writes of each of a hundred hosts are then below a hundred
-# a second, also if all of them are told at the same moment; and everybody is back within one TTL.
+# The longest wait before a lost host is acquired again is this part of the TTL: three writes of
+# each of a hundred hosts are then below a hundred a second, also if all hosts lost their leases at
+# the same moment, and every host is back within one TTL.
 LOST_PART = 5
 FULL_S = 10.0  # an etcd without space grants no lease; it is asked at most so often
-LISTED_WITHIN_S = 300.0
-TURNED_WITHIN_S = (
-    60.0  # the slowest round: an engine and an etcd that let every call run into its deadline
-)
+
+# How a lease can be lost: it ended, or somebody deleted or overwrote the owner key.
+Loss = Literal["expired", "overwritten"]
 
 
 @dataclass(frozen=True, slots=True)
 class Registrar:
-    """This life of the registrar: the host it writes for, its record, and how to judge another owner's."""
+    """This life of the registrar: its host, its owner record, and how another owner stands."""
 
     host: Host
-    owner: Owner
-    judge: Callable[[Owner], Verdict]
+    owner: HostOwner
+    status_of: Callable[[HostOwner], OwnerStatus]
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseSettings:
+    """What the settings decide about the lease."""
+
+    prefix: str
+    ttl_s: int
+    drain_wait_s: float
+
+    @property
+    def every_s(self) -> float:
+        """The time between two keepalives."""
+        return self.ttl_s / KEEPALIVES_PER_TTL
 
 
 class LeaseKeeper:
-    """Claims the host, keeps the claim alive, and claims anew when it is lost; `standing.claim` says what holds."""
+    """Acquires the host, keeps its lease alive, and acquires it again when it is lost.
+
+    `state` is all that the keeper knows of the lease. `shared.lease` follows it for the other
+    actors, and `on_change` is called when there is another lease, or the host is found drained.
+    """
 
     def __init__(
         self,
         store: Store,
-        standing: Standing,
+        shared: HostState,
+        settings: LeaseSettings,
         *,
         identify: Callable[[], Registrar],
-        prefix: str,
-        ttl_s: int,
-        drain_wait_s: float,
         health: Health,
         on_change: Callable[[], None],
     ) -> None:
-        self._store, self._standing, self._identify = store, standing, identify
-        self._prefix, self._ttl_s, self._health, self._on_change = prefix, ttl_s, health, on_change
-        self._drain_wait_s = drain_wait_s
-        self._stop, self._awake = threading.Event(), Trigger()
-        self._every_s = ttl_s / KEEPALIVES_PER_TTL
-        self._me: Registrar | None = None
-        self._claim: Claim | None = None
-        self._old_lease = 0  # of an earlier life with another TTL: lives until everything stands under the new one
-        self._said: str | None = None
-        self._asked: Asked | None = None
-        self._lease_gone = False  # the last one this life had
-        self._seen = False  # the owner key was seen to change
-        # claims without a wait: a second one so soon would be a fight
-        self._at_once = Bucket(Rate(1 / ttl_s, 1))
+        self.state: LeaseState = Acquiring()
+        self._store, self._shared, self._settings = store, shared, settings
+        self._identify, self._on_change = identify, on_change
+        self._registrar: Registrar | None = None
+        self._requests, self._report = Requests(), LeaseReport(health)
+        self._stop = threading.Event()
+        # Losses that are answered without a wait: a second one so soon would be a fight.
+        self._at_once = Bucket(Rate(1 / settings.ttl_s, 1))
 
     def actor(self) -> Actor:
         """Return the actor that keeps the lease."""
         return Actor("lease", self.run, self.interrupt)
 
     def interrupt(self) -> None:
-        """Make `run` return. The lease goes on living: this process's end is no container's end."""
+        """Make `run` return. The lease lives on: this process's end is no container's end."""
         self._stop.set()
-        self._awake.fire("stop")
+        self._requests.stop()
         self._store.close()
 
-    def ask(self, what: Asked) -> None:
-        """Drain the host, or bring it back: from any thread, also a signal's handler."""
-        self._asked = what
-        self._awake.fire(what)
+    def ask(self, command: Command) -> None:
+        """Ask to drain the host, or to bring it back: from any thread, also a signal's handler."""
+        self._requests.ask(command)
 
-    def look(self, *, seen: bool = False) -> None:
-        """Make the keeper look at the owner key now: it was seen to change, or a fenced write found another one."""
-        self._seen = self._seen or seen
-        self._awake.fire("look")
+    def recheck_owner(self, *, changed: bool = False) -> None:
+        """Read the owner key now.
+
+        `changed`: an event said that it changed; else only a fenced write did not go through.
+        """
+        self._requests.recheck(changed=changed)
 
     def run(self) -> None:
-        """Keep the claim until interrupted."""
+        """Keep the lease until interrupted."""
         keep_running(
             self._session,
             name="lease",
             stop=self._stop,
-            cap_s=self._every_s,
-            on_lost=self._lost_sight,
+            cap_s=self._settings.every_s,
+            on_lost=self._failed,
         )
 
-    def _lost_sight(self, why: str) -> None:
+    def _failed(self, why: str) -> None:
         # No write until the lease was kept alive again: after an outage that comes first.
-        self._standing.claim = None
-        self._health.turned("lease")
-        self._health.bad("etcd" if self._me else "host", why)
+        if isinstance(self.state, Holding):
+            self._enter(replace(self.state, confirmed=False))
+        self._report.failed(why, is_identified=self._registrar is not None)
 
     def _session(self) -> None:
-        me = self._me = self._me or self._identify()
-        self._standing.host = me.host
-        self._health.good("host")
-        while not self._stop.is_set() and self._claim is None:
+        self._registrar = registrar = self._registrar or self._identify()
+        self._shared.host = registrar.host
+        self._report.identified()
+
+        while not self._stop.is_set() and not isinstance(self.state, Holding):
             try:
-                self._claim = self._obtained(me)
+                self._try_to_hold(self.state, registrar)
             except Full as error:
-                self._lost_sight(str(error))
-                self._awake.wait(FULL_S + jitter(FULL_S / 2))
-            self._health.turned("lease")
-        while not self._stop.is_set() and self._claim is not None:
-            self._keep(self._claim)
+                self._failed(str(error))
+                self._requests.wait(FULL_S + jitter(FULL_S / 2))
+            self._report.turned()
 
-    def _keep(self, claim: Claim) -> None:
-        """Keep the claim alive once, and wait for the next time; forget it if it is gone."""
-        began_s = time.monotonic()
-        self._health.turned("lease")
-        if self._asked == "drain":
-            self._claim = self._standing.claim = None
+        while not self._stop.is_set() and isinstance(self.state, Holding):
+            self._keep(self.state)
+
+    def _enter(self, state: LeaseState) -> None:
+        """Be in this state, and let the other actors see the lease that may be written under."""
+        self.state = state
+        lease = state.lease if isinstance(state, Holding) and state.confirmed else None
+        if self._shared.lease == lease:
             return
-        self._answered("undrain")  # back in service is where it is
-        doubt = self._doubt(time.monotonic())
-        if doubt:
-            self._say("not keeping the lease alive: %s", doubt)
-            self._health.bad("owner", doubt)
-        elif not self._is_held(claim):
-            self._lost(claim)
-            return
-        else:
-            self._holds(claim)
-        # An etcd that takes its time must not stretch the interval.
-        self._awake.wait(max(0.0, began_s + self._every_s - time.monotonic()))
 
-    def _lost(self, claim: Claim) -> None:
-        log.warning("claim lost, claiming the host again %s", Details(lease=f"{claim.lease:x}"))
-        self._claim = self._standing.claim = None
-        now_s = time.monotonic()
-        if self._seen and not self._at_once.wait_s(
-            now_s
-        ):  # etcd was there all the time, so this is no outage's herd
-            self._at_once.spend(now_s)
-        elif self._seen or self._lease_gone:  # then most likely every host's is
-            self._awake.wait(jitter(self._ttl_s / LOST_PART))
-
-    def _holds(self, claim: Claim) -> None:
-        self._said, self._seen = None, False
-        for fact in ("etcd", "owner"):
-            self._health.good(fact)
-        if self._standing.claim != claim:
-            self._standing.claim = claim
+        self._shared.lease = lease
+        if lease is not None:
             self._on_change()
-        if self._old_lease:
-            self._leave_old(claim)
 
-    def _is_held(self, claim: Claim) -> bool:
-        self._lease_gone = self._store.keep_alive(claim.lease) == 0
-        if self._lease_gone:
-            return False
-        # Keys can be deleted behind our back, or a lease be said to live that does not (etcd before 3.5.23).
-        entry = self._store.get(claim.owner_key)
-        return entry is not None and entry.mod_revision == claim.revision
+    # Not holding
 
-    def _leave_old(self, claim: Claim) -> None:
-        if self._standing.settled == claim:
-            self._store.revoke(self._old_lease)
-            self._old_lease = 0
-        else:
-            self._store.keep_alive(self._old_lease)
+    def _try_to_hold(self, state: NotHolding, registrar: Registrar) -> None:
+        """Read the host's keys once, and do what they ask for."""
+        prefix, host = self._settings.prefix, registrar.host.id
+        entry = self._store.get(key_of(prefix, OwnerKey(host)))
+        mark = self._store.get(key_of(prefix, DrainedKey(host)))
+        self._report.reached_etcd()
 
-    def _doubt(self, now_s: float) -> str | None:
-        """Return why the lease must not vouch for what is published; None if it may."""
-        if now_s - self._standing.listed_s > LISTED_WITHIN_S:
-            return f"no list of containers for more than {LISTED_WITHIN_S:g} s"
-        if now_s - self._standing.turned_s > TURNED_WITHIN_S:
-            return f"the publisher is stuck for more than {TURNED_WITHIN_S:g} s"
-        return None
+        command = self._requests.command
+        drained = why_drained(mark) if mark else None
+        owner = None
+        if entry is not None and command is None:
+            owner = found_owner(entry.value, host, registrar.status_of)
 
-    def _obtained(self, me: Registrar) -> Claim | None:
-        """Return the claim, or wait a while and return none if the host is another registrar's, or drained."""
-        key = key_of(self._prefix, OwnerKey(me.host.id))
-        drained_key = key_of(self._prefix, DrainedKey(me.host.id))
-        entry, drained = self._store.get(key), self._store.get(drained_key)
-        self._health.good("etcd")
-        if self._asked == "drain" or (drained and entry and self._is_over(entry, me)):
-            self._drain(me)
-        elif self._asked == "undrain":
-            undrain(self._store, self._prefix, me.host.id)
-            self._answered("undrain")
-        elif drained is not None:
-            self._stand_aside(why_drained(drained))
-        elif entry is not None and not self._may_adopt(entry, me):
-            self._awake.wait(self._every_s)
-        else:
-            self._take_part()
-            with suppress(Conflict):  # somebody was faster: look again
-                return self._taken(key, entry, me, Fence(drained_key, 0))
-        return None
+        state = next_state(state.lost, command, drained, owner)
+        self._enter(state)
+        match state:
+            case Draining():
+                self._drain(registrar)
+            case Undraining():
+                undrain(self._store, prefix, host)
+                self._requests.answered("undrain")
+            case Drained(why=why):
+                self._stay_drained(why)
+            case Waiting(why=why):
+                self._report.not_owner(why)
+                self._requests.wait(self._settings.every_s)
+            case Acquiring(lost=lost):
+                self._acquire(entry, registrar, lost=lost)
 
-    def _drain(self, me: Registrar) -> None:
-        """Take the host out of service; also what an earlier life, or a command, has begun and not ended."""
-        plan = Plan(self._prefix, me.host.id, self._ttl_s, self._drain_wait_s)
+    def _drain(self, registrar: Registrar) -> None:
+        """Take the host out of service; also end a drain that another process began."""
+        settings = DrainSettings(
+            self._settings.prefix,
+            registrar.host.id,
+            self._settings.ttl_s,
+            self._settings.drain_wait_s,
+        )
         try:
-            Drain(self._store, plan, me.owner, self._pause).run()
+            Drain(self._store, settings, registrar.owner, self._pause).run()
         except Rejected as error:
-            self._say("%s", str(error))
-        self._answered("drain")
-
-    def _answered(self, what: Asked) -> None:
-        if self._asked == what:  # something else may have been asked meanwhile
-            self._asked = None
+            self._report.warn(str(error))
+        self._requests.answered("drain")
 
     def _pause(self, seconds: float) -> bool:
-        self._health.turned("lease")
+        self._report.turned()
         return self._stop.wait(seconds)
 
-    def _stand_aside(self, why: str) -> None:
-        self._say("%s", why)
-        self._health.bad("owner", why)
-        if self._standing.drained != why:
-            self._standing.drained = why
+    def _stay_drained(self, why: str) -> None:
+        self._report.not_owner(why)
+        if self._shared.drained != why:
+            self._shared.drained = why
             self._on_change()
-        self._awake.wait(self._every_s)
+        self._requests.wait(self._settings.every_s)
 
-    def _take_part(self) -> None:
-        if self._standing.drained is not None:
-            self._standing.drained = None
+    def _acquire(self, entry: Entry | None, registrar: Registrar, *, lost: bool) -> None:
+        if self._shared.drained is not None:
+            self._shared.drained = None
             log.info("this host is no longer drained")
 
-    def _taken(self, key: str, entry: Entry | None, me: Registrar, fence: Fence) -> Claim:
-        taken = take(self._store, key, entry, me.owner, self._ttl_s, any_ttl=False, fence=fence)
-        self._old_lease = taken.old_lease
-        log.info(
-            "claimed %s",
-            Details(host=me.host.id, lease=f"{taken.claim.lease:x}", adopted=taken.adopted),
-        )
-        return replace(taken.claim, again=self._lease_gone or self._seen)
-
-    def _is_over(self, entry: Entry, me: Registrar) -> bool:
-        """Whether an owner key is an earlier life's, or a command's that did not come to its end."""
-        with suppress(Rejected):
-            return self._asked is None and me.judge(decode(entry.value)) == "over"
-        return False
-
-    def _may_adopt(self, entry: Entry, me: Registrar) -> bool:
-        try:
-            other = decode(entry.value)
-            verdict = me.judge(other)
-        except Rejected as error:
-            self._wait_for(
-                "the owner key cannot be read, this one waits until its lease ends: %s", str(error)
+        prefix, host = self._settings.prefix, registrar.host.id
+        not_drained = Fence(key_of(prefix, DrainedKey(host)), 0)
+        with suppress(Conflict):  # another registrar was faster: read the keys again
+            acquired = acquire(
+                self._store,
+                key_of(prefix, OwnerKey(host)),
+                entry,
+                registrar.owner,
+                self._settings.ttl_s,
+                any_ttl=False,
+                fence=not_drained,
             )
-            return False
-        if verdict == "over":
-            return True
-        who = Details(host=me.host.id, hostname=other.hostname, ip=other.host_ip, since=other.since)
-        self._wait_for(f"{WAITING[verdict]} %s", str(who))
-        return False
+            shown = Details(host=host, lease=f"{acquired.lease.id:x}", adopted=acquired.adopted)
+            log.info("claimed %s", shown)
 
-    def _wait_for(self, words: str, detail: str) -> None:
-        self._say(words, detail)
-        self._health.bad("owner", words % detail)
+            replaces_lost = lost or self._requests.owner_changed
+            lease = replace(acquired.lease, replaces_lost=replaces_lost)
+            self._enter(Holding(lease, acquired.old_lease))
 
-    def _say(self, words: str, detail: str) -> None:
-        if self._said != words % detail:
-            self._said = words % detail
-            log.warning(words, detail)
+    # Holding
+
+    def _keep(self, state: Holding) -> None:
+        """Confirm the lease once and wait until it is time for that again, or give it up."""
+        began_s = time.monotonic()
+        self._report.turned()
+        if self._requests.command == "drain":
+            self._enter(Acquiring())
+            return
+        self._requests.answered("undrain")  # the host is in service already
+
+        doubt = self._shared.why_stale(time.monotonic())
+        if doubt is not None:
+            self._enter(replace(state, doubt=doubt))
+            self._report.doubts(doubt)
+        elif loss := self._loss_of(state.lease):
+            self._lost(state.lease, loss)
+            return
+        else:
+            self._confirmed(state)
+
+        # An etcd that takes its time must not stretch the interval.
+        self._requests.wait(max(0.0, began_s + self._settings.every_s - time.monotonic()))
+
+    def _loss_of(self, lease: HostLease) -> Loss | None:
+        """Keep the lease alive, and return how it was lost; None if it is held."""
+        if self._store.keep_alive(lease.id) == 0:
+            return "expired"
+        # Keys can be deleted behind our back, and etcd before 3.5.23 may call a lease alive that
+        # is not.
+        entry = self._store.get(lease.owner_key)
+        is_ours = entry is not None and entry.mod_revision == lease.revision
+        return None if is_ours else "overwritten"
+
+    def _lost(self, lease: HostLease, loss: Loss) -> None:
+        log.warning("claim lost, claiming the host again %s", Details(lease=f"{lease.id:x}"))
+        self._enter(Acquiring(lost=loss == "expired"))
+
+        changed = self._requests.owner_changed
+        now_s = time.monotonic()
+        # Somebody's change was seen while etcd was there: no outage, after which all hosts return.
+        if changed and not self._at_once.wait_s(now_s):
+            self._at_once.spend(now_s)
+        elif changed or loss == "expired":
+            self._requests.wait(jitter(self._settings.ttl_s / LOST_PART))
+
+    def _confirmed(self, state: Holding) -> None:
+        self._requests.owner_changed = False
+        self._report.confirmed()
+        self._enter(replace(state, confirmed=True, doubt=None))
+
+        if state.old_lease:
+            self._leave_old_lease(state)
+
+    def _leave_old_lease(self, state: Holding) -> None:
+        """End the old lease once nothing stands under it any more, and keep it alive until then."""
+        if self._shared.published_under == state.lease:
+            self._store.revoke(state.old_lease)
+            self._enter(replace(state, confirmed=True, doubt=None, old_lease=0))
+        else:
+            self._store.keep_alive(state.old_lease)

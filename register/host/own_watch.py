@@ -1,4 +1,7 @@
-"""Notice at once when somebody else deletes or overwrites keys of this host. Wakes; neither reads them nor writes."""
+"""Notice at once when somebody else deletes or overwrites keys of this host.
+
+Wakes the actors that read and write those keys; does neither itself.
+"""
 
 import logging
 import math
@@ -11,7 +14,7 @@ from catalog.errors import Compacted
 from catalog.keys import DrainedKey, OwnerKey, host_root, instances_root, key_of
 from catalog.session import Session
 from catalog.store import Store
-from register.records.standing import Standing
+from register.records.host_state import HostState
 from sidecar.actors import Actor
 from sidecar.retry import keep_running
 from sidecar.trigger import Trigger
@@ -19,46 +22,49 @@ from sidecar.trigger import Trigger
 log = logging.getLogger(__name__)
 
 
-class Look(Protocol):
-    """Makes the lease keeper look at the owner key. `seen`: it was seen to change, not only found different."""
+class Recheck(Protocol):
+    """Makes the lease keeper read the owner key again; `changed`: an event says that it changed."""
 
-    def __call__(self, *, seen: bool = False) -> None: ...
+    def __call__(self, *, changed: bool = False) -> None: ...
 
 
 class OwnWatch:
-    """Follows the keys of one host from its first claim on.
+    """Follows the keys of one host from the moment it first holds the host lease.
 
-    `changed` hears the revision of each change of its instances, also of our own: whoever wrote knows which are;
-    infinity stands for all that may have happened while nobody watched. `wake` follows it.
+    `on_change` gets the revision of each change of the host's instances. Our own writes are among
+    them: the writer knows their revisions. Infinity stands for all that may have happened while
+    nobody watched. `wake` follows.
     """
 
     def __init__(
         self,
         access: Access,
         prefix: str,
-        standing: Standing,
+        state: HostState,
         *,
-        changed: Callable[[float], None],
+        on_change: Callable[[float], None],
         wake: Callable[[], None],
-        look: Look,
+        recheck_owner: Recheck,
         cap_s: float,
     ) -> None:
-        self._prefix, self._standing, self._cap_s = prefix, standing, cap_s
-        self._changed, self._wake, self._look = changed, wake, look
+        self._prefix, self._cap_s = prefix, cap_s
+        self._state = state
+        self._on_change, self._wake, self._recheck_owner = on_change, wake, recheck_owner
         self._etcd, self._awake = Session(access), Trigger()
 
     def actor(self) -> Actor:
         """Return the actor that watches."""
         return Actor("own watch", self.run, self.interrupt)
 
-    def claimed(self) -> None:
-        """Begin, as it is known whose keys these are."""
-        self._awake.fire("claimed")
+    def begin(self) -> None:
+        """Begin to watch: the host is known and its lease is held."""
+        self._awake.fire("begin")
 
     def run(self) -> None:
-        """Watch until interrupted. Without etcd nothing is told, and the comparison at RESYNC remains."""
-        while not self._etcd.ended.is_set() and self._standing.host is None:
+        """Watch until interrupted. Without etcd, only the comparison at RESYNC finds a change."""
+        while not self._etcd.ended.is_set() and self._state.host is None:
             self._awake.wait()
+
         keep_running(
             self._session, name="watch of the own keys", stop=self._etcd.ended, cap_s=self._cap_s
         )
@@ -71,37 +77,41 @@ class OwnWatch:
     def _session(self) -> None:
         with self._etcd.store() as store:
             try:
-                while not self._etcd.ended.is_set() and (host := self._standing.host):
+                while not self._etcd.ended.is_set() and (host := self._state.host):
                     self._follow(store, host.id)
             except Compacted:
                 log.info("etcd compacted its history past the watch of the own keys, watching anew")
 
     def _follow(self, store: Store, host: str) -> None:
-        owner = key_of(self._prefix, OwnerKey(host))
-        listing = store.list(owner)
+        owner_key = key_of(self._prefix, OwnerKey(host))
+        listing = store.list(owner_key)
         watch = store.watch(host_root(self._prefix, host), listing.revision)
-        found = {entry.key: entry.mod_revision for entry in listing.entries}
-        claim = self._standing.claim
-        if claim is not None and found.get(owner) != claim.revision:
-            self._look()
-        self._changed(math.inf)
-        self._wake()
-        for batch in watch:
-            self._hear(batch, host)
 
-    def _hear(self, batch: Batch, host: str) -> None:
-        root, claim = instances_root(self._prefix, host), self._standing.claim
-        claiming = {key_of(self._prefix, kind(host)) for kind in (OwnerKey, DrainedKey)}
-        ours = (
-            claim.revision if claim else 0
-        )  # a claim's event may come before its reply: then one look too many
-        for revision in sorted(
-            {event.revision for event in batch.events if event.key.startswith(root)}
-        ):
-            self._changed(revision)
-        if any(event.key in claiming and event.revision > ours for event in batch.events):
-            self._look(
-                seen=True
-            )  # a write would fail on its fence: the publisher hears of the next claim
+        found = {entry.key: entry.mod_revision for entry in listing.entries}
+        lease = self._state.lease
+        if lease is not None and found.get(owner_key) != lease.revision:
+            self._recheck_owner()
+        self._on_change(math.inf)
+        self._wake()
+
+        for batch in watch:
+            self._report(batch, host)
+
+    def _report(self, batch: Batch, host: str) -> None:
+        instances = instances_root(self._prefix, host)
+        changed = {event.revision for event in batch.events if event.key.startswith(instances)}
+        for revision in sorted(changed):
+            self._on_change(revision)
+
+        if self._has_new_owner(batch, host):
+            # A write would fail on its fence: the publisher wakes when the host lease is back.
+            self._recheck_owner(changed=True)
         else:
             self._wake()
+
+    def _has_new_owner(self, batch: Batch, host: str) -> bool:
+        owner_keys = {key_of(self._prefix, kind(host)) for kind in (OwnerKey, DrainedKey)}
+        # The event of our own put may come before its reply: then the keeper looks in vain, once.
+        lease = self._state.lease
+        ours = lease.revision if lease else 0
+        return any(event.key in owner_keys and event.revision > ours for event in batch.events)

@@ -11,14 +11,14 @@ from register.docker.events import EventReader
 from register.docker.hints import Hints
 from register.docker.source import DockerSource, Seen
 from register.host.host import Surroundings, this_life
-from register.host.lease import KEEPALIVES_PER_TTL, LeaseKeeper, Registrar
+from register.host.lease import KEEPALIVES_PER_TTL, LeaseKeeper, LeaseSettings, Registrar
 from register.host.own_watch import OwnWatch
 from register.publisher import WATCHED, Around, Publisher, Rules
 from register.ready.probe import Prober
 from register.ready.readiness import Target
+from register.records.host_state import Host, HostState
 from register.records.own_keys import OwnKeys
-from register.records.standing import Host, Standing
-from register.report import Telling
+from register.report import Report
 from sidecar.health import Health
 from sidecar.metrics import Metrics
 from sidecar.trigger import Trigger
@@ -58,7 +58,7 @@ class One:
     """One registrar: three threads, three connections."""
 
     def __init__(self, etcd: Etcd, number: int, instances: int, ttl_s: int) -> None:
-        self.standing, self.health, self.trigger = Standing(), Health(stuck_after_s=60), Trigger()
+        self.state, self.health, self.trigger = HostState(), Health(stuck_after_s=60), Trigger()
         trigger = self.trigger
         host = Host(f"host-{number}", f"10.1.{number // 250}.{number % 250 + 1}", "e1")
         me = this_life(
@@ -66,24 +66,22 @@ class One:
         )
         self.keeper = LeaseKeeper(
             Store(etcd.access, deadline_s=ttl_s / KEEPALIVES_PER_TTL),
-            self.standing,
+            self.state,
+            LeaseSettings(PREFIX, ttl_s, drain_wait_s=1),
             identify=lambda: Registrar(
                 host, me, lambda other: "over" if other.life == me.life else "alive"
             ),
-            prefix=PREFIX,
-            ttl_s=ttl_s,
-            drain_wait_s=1,
             health=self.health,
-            on_change=self._claimed,
+            on_change=self._on_lease,
         )
         self.own_keys = OwnKeys(Store(etcd.access))
         self.own_watch = OwnWatch(
             etcd.access,
             PREFIX,
-            self.standing,
-            changed=self.own_keys.changed,
+            self.state,
+            on_change=self.own_keys.note_change,
             wake=lambda: trigger.fire(WATCHED),
-            look=self.keeper.look,
+            recheck_owner=self.keeper.recheck_owner,
             cap_s=ttl_s / KEEPALIVES_PER_TTL,
         )
         rules = Rules(PREFIX, "published", "", 30, ttl_s / 3)
@@ -91,15 +89,15 @@ class One:
         events = EventReader(
             self.source, self.health, lambda _action: None
         )  # never runs: no event comes
-        around = Around(events, _Prober(), self.standing, self.keeper.look)
-        telling = Telling(self.standing, self.health, Metrics())
-        self.publisher = Publisher(self.source, self.own_keys, around, rules, trigger, telling)
+        around = Around(events, _Prober(), self.state, self.keeper.recheck_owner)
+        report = Report(self.state, self.health, Metrics())
+        self.publisher = Publisher(self.source, self.own_keys, around, rules, trigger, report)
         self.actors = (self.keeper, self.own_watch, self.publisher)
         self.threads = [threading.Thread(target=actor.run) for actor in self.actors]
 
-    def _claimed(self) -> None:
-        self.trigger.fire("claim")
-        self.own_watch.claimed()
+    def _on_lease(self) -> None:
+        self.trigger.fire("lease")
+        self.own_watch.begin()
 
     def show(self, count: int) -> None:
         """Let there be so many containers from now on."""
@@ -108,16 +106,16 @@ class One:
 
     @property
     def lease(self) -> int:
-        claim = self.standing.claim
-        return claim.lease if claim else 0
+        lease = self.state.lease
+        return lease.id if lease else 0
 
     @property
     def settled(self) -> bool:
-        """Whether all it has stands in etcd under the claim that it holds."""
-        claim = self.standing.claim
+        """Whether all it has stands in etcd under the lease that it holds."""
+        lease = self.state.lease
         return (
-            claim is not None
-            and self.standing.settled == claim
+            lease is not None
+            and self.state.published_under == lease
             and "catalog" not in self.health.not_ready()
         )
 

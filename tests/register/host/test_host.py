@@ -20,7 +20,7 @@ from register.host.host import (
     surroundings,
     this_life,
 )
-from register.records.standing import Host
+from register.records.host_state import Host
 from sidecar.options import WrongSettings
 
 ID = "ab" * 32

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import Rejected
-from register.host.owner import Owner, Signs, decode, encode, judge
+from register.host.owner import HostOwner, LifeSigns, decode, encode, status_of
 
-MINE = Owner(
+MINE = HostOwner(
     life="me",
     host_ip="10.0.0.1",
     hostname="h1",
@@ -22,29 +22,29 @@ MINE = Owner(
     started_ticks=100,
 )
 OTHER = replace(MINE, life="other")
-NOTHING = Signs(None, None)
+NOTHING = LifeSigns(None, None)
 
 
 @pytest.mark.parametrize(
     ("other", "signs", "verdict"),
     [
-        (MINE, Signs(True, True), "over"),  # my own write, whose answer got lost
-        (OTHER, Signs(True, None), "alive"),
-        (OTHER, Signs(False, True), "over"),
+        (MINE, LifeSigns(True, True), "over"),  # my own write, whose answer got lost
+        (OTHER, LifeSigns(True, None), "alive"),
+        (OTHER, LifeSigns(False, True), "over"),
         (OTHER, NOTHING, "over"),  # the same container, started anew
-        (replace(OTHER, container="c2"), Signs(None, True), "alive"),
-        (replace(OTHER, container="c2"), Signs(None, False), "over"),
+        (replace(OTHER, container="c2"), LifeSigns(None, True), "alive"),
+        (replace(OTHER, container="c2"), LifeSigns(None, False), "over"),
         (replace(OTHER, container=None), NOTHING, "unknown"),
-        (replace(OTHER, boot_id="b0"), Signs(None, True), "over"),
-        (replace(OTHER, engine="E2"), Signs(None, False), "elsewhere"),
+        (replace(OTHER, boot_id="b0"), LifeSigns(None, True), "over"),
+        (replace(OTHER, engine="E2"), LifeSigns(None, False), "elsewhere"),
         (replace(OTHER, engine="E2", boot_id="b0"), NOTHING, "elsewhere"),
-        (replace(OTHER, engine=None), Signs(False, None), "over"),
+        (replace(OTHER, engine=None), LifeSigns(False, None), "over"),
         (replace(OTHER, engine=None, boot_id="b0"), NOTHING, "elsewhere"),
-        (replace(OTHER, engine=None, container="c2"), Signs(None, True), "alive"),
+        (replace(OTHER, engine=None, container="c2"), LifeSigns(None, True), "alive"),
     ],
 )
-def test_whether_another_life_is_over(other: Owner, signs: Signs, verdict: str) -> None:
-    assert judge(other, MINE, signs) == verdict
+def test_whether_another_life_is_over(other: HostOwner, signs: LifeSigns, verdict: str) -> None:
+    assert status_of(other, MINE, signs) == verdict
 
 
 def test_an_owner_survives_the_way_through_etcd() -> None:

@@ -1,0 +1,36 @@
+"""What other threads ask of the lease keeper, and its wait for that."""
+
+from register.records.host_state import Command
+from sidecar.trigger import Trigger
+
+
+class Requests:
+    """Any thread may ask, a signal's handler too. Only the lease keeper waits and answers."""
+
+    def __init__(self) -> None:
+        self.command: Command | None = None
+        self.owner_changed = False  # an event said so, and the lease was not confirmed since
+        self._trigger = Trigger()
+
+    def ask(self, command: Command) -> None:
+        """Ask to drain the host, or to bring it back."""
+        self.command = command
+        self._trigger.fire(command)
+
+    def recheck(self, *, changed: bool) -> None:
+        """Ask to read the owner key now; `changed`: an event said that it changed."""
+        self.owner_changed = self.owner_changed or changed
+        self._trigger.fire("recheck")
+
+    def stop(self) -> None:
+        """End the wait."""
+        self._trigger.fire("stop")
+
+    def wait(self, seconds: float) -> None:
+        """Wait so long, or until somebody asks for something."""
+        self._trigger.wait(seconds)
+
+    def answered(self, command: Command) -> None:
+        """Note that a command was done, unless another one came meanwhile."""
+        if self.command == command:
+            self.command = None
