@@ -28,12 +28,12 @@ from discover.reconcile import Joining, Reconcile, Sources
 from discover.settings import PROGRAM, TEMPLATE, DiscoverSettings, settings_of
 from discover.snapshot.audit import Audit
 from discover.snapshot.etcd_watch import CatalogWatch
+from discover.snapshot.keeper import Keeper
 from discover.snapshot.port_claimer import Claims
 from discover.snapshot.saved_file import SavedFile
 from discover.snapshot.saved_format import Origin
 from discover.snapshot.snapshot import EMPTY
-from discover.snapshot.state import Keeper, Learned
-from discover.snapshot.suspects import started
+from discover.snapshot.state import started
 from discover.stubs.calls import StubDebt
 from discover.this_host import pages_of, paths_of, policy_of
 from sidecar import health, log, program
@@ -123,12 +123,9 @@ def _knowing(
     keeper = Keeper(
         started(saved.catalog, saved.suspects) if saved else None,
         had_file=paths_of(settings).config.exists(),
+        changed=trigger,
         metrics=metrics,
     )
-
-    def learned(step: Learned) -> None:
-        keeper.leave(step)
-        trigger.fire("catalog")
 
     def confirmed() -> None:
         keeper.confirm()
@@ -139,7 +136,7 @@ def _knowing(
         prefix,
         latest=saved.catalog if saved else EMPTY,
         seen_s=now_s - found.age_s if found else None,
-        learned=learned,
+        learned=keeper.leave,
         heard=keeper.confirm,
         health=state,
     )

@@ -7,7 +7,7 @@ from discover.haproxy.replies import rows_of
 from discover.model.config import name_of
 from discover.model.http_routes import NO_PORT
 from discover.snapshot.snapshot import Claim
-from discover.snapshot.suspects import Suspects, Verdict
+from discover.snapshot.suspects import CheckResult, Suspects
 
 # src/proxy.c of HAProxy, "show servers state"; the numbers are in its management manual, section 9.3.
 _COLUMNS = (
@@ -37,20 +37,20 @@ def questions(suspects: Suspects, claims: Claims, behind: Backends = NOTHING) ->
     return [f"show servers state {proxy}" for proxy in proxies]
 
 
-def verdicts_of(
+def results_of(
     answers: str, suspects: Suspects, claims: Claims, behind: Backends = NOTHING
-) -> Mapping[str, Verdict]:
+) -> Mapping[str, CheckResult]:
     """Return what the answers say about each suspect, none about one that is missing or not checked yet."""
     keys = _servers(suspects, claims, behind)
-    verdicts: dict[str, Verdict] = {}
+    results: dict[str, CheckResult] = {}
 
     for proxy, server, *states in rows_of(answers, *_COLUMNS):
         key = keys.get((proxy, server))
-        verdict = _verdict(*states) if key is not None else None
-        if key is not None and verdict is not None:
-            verdicts[key] = verdict
+        found = _result(*states) if key is not None else None
+        if key is not None and found is not None:
+            results[key] = found
 
-    return verdicts
+    return results
 
 
 def _servers(suspects: Suspects, claims: Claims, behind: Backends) -> Mapping[tuple[str, str], str]:
@@ -72,7 +72,7 @@ def _servers(suspects: Suspects, claims: Claims, behind: Backends) -> Mapping[tu
     return keys
 
 
-def _verdict(operation: str, admin: str, result: str, check: str) -> Verdict | None:
+def _result(operation: str, admin: str, result: str, check: str) -> CheckResult | None:
     numbers = (operation, admin, result, check)
     if not all(number.isdigit() for number in numbers) or int(admin):
         return None

@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable
 
 from catalog.errors import Unavailable
-from discover.apply.suspect_checks import questions, verdicts_of
+from discover.apply.suspect_checks import questions, results_of
 from discover.haproxy.batches import batches
 from discover.haproxy.process import HAProxy
 from discover.model.config import ProxyConfig
 from discover.model.spare_backends import only_behind
+from discover.snapshot.keeper import Checked, Keeper
 from discover.snapshot.saved_file import SavedFile
-from discover.snapshot.state import Judged, Keeper
-from discover.snapshot.suspects import State, judge
+from discover.snapshot.state import State, checked
 from sidecar.actors import Actor
 from sidecar.trigger import Trigger
 
@@ -101,13 +101,12 @@ class Upkeep:
                 self._haproxy.ask(line)
                 for line in batches(questions(state.suspects, claims, behind))
             )
-        step = Judged(
-            verdicts_of("\n".join(answers), state.suspects, claims, behind), time.monotonic()
+        step = Checked(
+            results_of("\n".join(answers), state.suspects, claims, behind), time.monotonic()
         )
-        after = judge(state, step.verdicts, step.at_s)
-        if after.suspects != state.suspects or after.doubts != state.doubts:
+        after = checked(state, step.results, step.at_s)
+        if after.suspects != state.suspects or after.rewound != state.rewound:
             self._keeper.leave(step)
-            self._changed.fire("evidence")
         self._ask_s = time.monotonic() + max(ASK_S, SHARE * (time.monotonic() - started_s))
 
     def _is_unsaved(self, state: State) -> bool:
@@ -134,4 +133,4 @@ class Upkeep:
 
 def _needs_time(state: State) -> bool:
     """Whether a state changes by time, or by what HAProxy says."""
-    return bool(state.suspects or state.doubts.keys)
+    return bool(state.suspects or state.rewound.unbelieved)

@@ -10,8 +10,8 @@ from catalog.keys import root
 from catalog.session import Session
 from catalog.store import Store, Watch
 from discover.snapshot.departures import Departures, in_batch, in_listing, is_rewound
+from discover.snapshot.keeper import Learned
 from discover.snapshot.snapshot import Snapshot, apply, snapshot_of
-from discover.snapshot.state import Learned
 from sidecar.actors import Actor
 from sidecar.health import Health
 from sidecar.log import Details

@@ -16,6 +16,7 @@ from catalog.errors import Conflict, Full, Refused
 from catalog.keys import PortKey, key_of, ports_root
 from catalog.session import Session
 from catalog.store import Put, Store, Unchanged
+from discover.snapshot.keeper import Keeper
 from discover.snapshot.port_claims import (
     ClaimsByService,
     PortRange,
@@ -25,8 +26,7 @@ from discover.snapshot.port_claims import (
     wanted,
 )
 from discover.snapshot.snapshot import snapshot_of
-from discover.snapshot.state import Keeper
-from discover.snapshot.suspects import State
+from discover.snapshot.state import State
 from sidecar.actors import Actor
 from sidecar.log import Details
 from sidecar.retry import jitter, keep_running
@@ -126,12 +126,12 @@ class Claims:
             self._awake.fire("catalog")
 
     def _wanted(self, state: State) -> Wanted:
-        return wanted(state.catalog, state.told, self._outside())
+        return wanted(state.catalog, state.stored, self._outside())
 
     def _session(self) -> None:
         while not self._etcd.ended.is_set():
             if self._due() and not self._etcd.ended.wait(
-                jitter(APART_S * len(self._keeper.state.told.owners))
+                jitter(APART_S * len(self._keeper.state.stored.owners))
             ):
                 self._claim()
             self._awake.wait(self._pause_s())
@@ -151,7 +151,7 @@ class Claims:
         tried = self._tried
         again = (
             tried is None
-            or tried[:2] != (it, state.told.claims)
+            or tried[:2] != (it, state.stored.claims)
             or time.monotonic() >= tried[2] + AGAIN_S
         )
         return it if again else None
@@ -172,7 +172,7 @@ class Claims:
                 why = claim(store, self._prefix, it, choice, stop=self._etcd.ended)
         except (Refused, Full) as error:
             why = dict.fromkeys(it.services, str(error))
-        self._tried = (it, state.told.claims, time.monotonic()) if why else None
+        self._tried = (it, state.stored.claims, time.monotonic()) if why else None
         self._say({name: text or self._nothing_free() for name, text in why.items()})
 
     def _nothing_free(self) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from discover.snapshot.saved_format import Origin, Saved, Texts, decode, encode, sane
-from discover.snapshot.suspects import State
+from discover.snapshot.state import State
 from sidecar.atomic_files import StateFile
 from sidecar.log import Details
 
@@ -55,7 +55,7 @@ class SavedFile:
 
     def save(self, state: State) -> bool:
         """Write a state, and return whether that worked."""
-        host = state.catalog.origin or self._origin.host
+        host = state.catalog.written_by or self._origin.host
         return self._file.save(Saved(state.catalog, state.suspects, host))
 
     def touch(self) -> None:

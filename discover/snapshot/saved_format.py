@@ -191,7 +191,7 @@ class _Reading:
             purged,
             cluster,
             claims=self.claims,
-            origin=written_by,
+            written_by=written_by,
         )
         return Saved(
             catalog, {key: _moved(it, -ahead_s) for key, it in self.suspects.items()}, host

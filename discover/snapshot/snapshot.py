@@ -95,9 +95,8 @@ class Snapshot:
     cluster: int = 0
     drained: frozenset[str] = frozenset()
     claims: Mapping[str, Claim] = field(default_factory=dict)
-    origin: str = field(
-        default="", compare=False
-    )  # which other host wrote the file that this was read from
+    # The other host that wrote the file that this was read from.
+    written_by: str = field(default="", compare=False)
 
     @property
     def records(self) -> Mapping[str, Record]:

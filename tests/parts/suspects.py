@@ -3,7 +3,8 @@
 from typing import Any, Literal, Self
 
 from discover.snapshot.snapshot import EMPTY
-from discover.snapshot.suspects import Verdict, judge, learn, started
+from discover.snapshot.state import checked, learn, started
+from discover.snapshot.suspects import CheckResult
 from tests.parts.catalogs import FakeEtcd, key
 from tests.parts.records import instance
 
@@ -34,11 +35,11 @@ class Lab:
         self.state = learn(self.state, seen, departures, self.now_s)
         return self
 
-    def judged(self, *hosts: str, verdict: Verdict = "failing", after_s: float = 0.0) -> Self:
-        """Hear this verdict of the checks of these hosts' instances."""
+    def checked(self, *hosts: str, result: CheckResult = "failing", after_s: float = 0.0) -> Self:
+        """Take this result of the checks of these hosts' instances."""
         self.now_s += after_s
-        verdicts = {self.key(host): verdict for host in hosts}
-        self.state = judge(self.state, verdicts, self.now_s)
+        results = {self.key(host): result for host in hosts}
+        self.state = checked(self.state, results, self.now_s)
         return self
 
     def expire(self, *hosts: str) -> Self:

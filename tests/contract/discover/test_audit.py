@@ -10,8 +10,8 @@ import pytest
 from discover.snapshot import audit as audits
 from discover.snapshot.audit import Audit
 from discover.snapshot.etcd_watch import CatalogWatch
+from discover.snapshot.keeper import Learned
 from discover.snapshot.snapshot import EMPTY, Snapshot
-from discover.snapshot.state import Learned
 from sidecar.health import Health
 from sidecar.metrics import Metrics
 from tests.parts.etcd import Etcd

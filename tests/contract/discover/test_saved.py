@@ -13,7 +13,7 @@ import pytest
 
 from discover.snapshot.saved_file import SavedFile
 from discover.snapshot.saved_format import Origin, _seal
-from discover.snapshot.suspects import State, started
+from discover.snapshot.state import State, started
 from tests.parts.backend import backend
 from tests.parts.discover import Discover
 from tests.parts.etcd import Etcd

@@ -1,6 +1,6 @@
 """What HAProxy says of suspects' checks; the answers are those of 2.6.12."""
 
-from discover.apply.suspect_checks import questions, verdicts_of
+from discover.apply.suspect_checks import questions, results_of
 from discover.snapshot.snapshot import Claim
 from discover.snapshot.suspects import Suspect
 from tests.parts.records import instance, snapshot
@@ -34,11 +34,11 @@ def test_down_and_up():
         + row(3, "0 0 1 1 2 8 2 0 6")
     )
 
-    assert verdicts_of(answer, SUSPECTS, {}) == {FIRST: "failing", SECOND: "passing"}
+    assert results_of(answer, SUSPECTS, {}) == {FIRST: "failing", SECOND: "passing"}
 
 
 def test_without_a_check_nothing_vouches():
-    assert verdicts_of(HEAD + row(1, "2 0 1 1 2 1 0 2 0"), SUSPECTS, {}) == {FIRST: "unchecked"}
+    assert results_of(HEAD + row(1, "2 0 1 1 2 1 0 2 0"), SUSPECTS, {}) == {FIRST: "unchecked"}
 
 
 def test_what_proves_nothing():
@@ -56,7 +56,7 @@ def test_what_proves_nothing():
         HEAD + once,
         HEAD + at_rest,
     ):
-        assert verdicts_of(answer, SUSPECTS, {}) == {}
+        assert results_of(answer, SUSPECTS, {}) == {}
 
 
 def test_without_a_port_of_its_own_it_is_behind_its_claim_or_its_host_name():
@@ -67,7 +67,7 @@ def test_without_a_port_of_its_own_it_is_behind_its_claim_or_its_host_name():
 
     assert list(questions(auto, {"whoami": Claim(10007, 5)})) == ["show servers state whoami:10007"]
     assert list(questions(auto, {})) == ["show servers state whoami:0"]
-    assert verdicts_of(HEAD + row(1, "2 0 0 0 2 6 3 4 6"), auto, {"whoami": Claim(8000, 5)}) == {
+    assert results_of(HEAD + row(1, "2 0 0 0 2 6 3 4 6"), auto, {"whoami": Claim(8000, 5)}) == {
         FIRST: "passing"
     }
 
@@ -77,4 +77,4 @@ def test_what_only_the_door_leads_to_is_asked_for_by_the_name_that_it_has_now():
     answer = HEAD + row(1, "2 0 0 0 2 6 3 4 6").replace("whoami:8000", "seat-3")
 
     assert list(questions(SUSPECTS, {}, behind)) == ["show servers state seat-3"]
-    assert verdicts_of(answer, SUSPECTS, {}, behind) == {FIRST: "passing"}
+    assert results_of(answer, SUSPECTS, {}, behind) == {FIRST: "passing"}

@@ -21,7 +21,7 @@ from discover.snapshot.port_claims import (
 )
 from discover.snapshot.saved_format import Origin, Saved, Texts, decode, encode
 from discover.snapshot.snapshot import EMPTY, Claim
-from discover.snapshot.suspects import State, learn, started
+from discover.snapshot.state import State, learn, started
 from tests.parts.catalogs import FakeEtcd
 from tests.parts.configs import POLICY
 from tests.parts.records import PREFIX, instance
@@ -148,14 +148,14 @@ def test_a_claim_outlives_its_service():
     state = learn(state, *etcd.delete("h1", AUTO).step(), 1.0)
 
     assert claims_of(state) == {"auto": 10001, ABSENT: 10002}
-    assert wanted(state.catalog, state.told) == Wanted({}, frozenset())
+    assert wanted(state.catalog, state.stored) == Wanted({}, frozenset())
 
 
 def test_a_service_without_a_claim_wants_one():
     etcd = FakeEtcd().claim("h1").put("h1", AUTO, instance(2, "fixed"))
     state = learn(started(EMPTY, {}), *etcd.relist(), 0.0)
 
-    assert wanted(state.catalog, state.told) == Wanted({}, frozenset({"auto"}))
+    assert wanted(state.catalog, state.stored) == Wanted({}, frozenset({"auto"}))
 
 
 def test_a_claim_that_somebody_deletes_is_gone_unless_its_service_asks_for_it():
@@ -164,7 +164,7 @@ def test_a_claim_that_somebody_deletes_is_gone_unless_its_service_asks_for_it():
     state = learn(state, *etcd.release("auto", ABSENT).step(), 1.0)
 
     assert claims_of(state) == {"auto": 10001}
-    assert wanted(state.catalog, state.told).lost == {"auto": 10001}
+    assert wanted(state.catalog, state.stored).lost == {"auto": 10001}
 
 
 @pytest.mark.parametrize("how", ["wiped", "another", "wiped with its only host"])
@@ -182,7 +182,7 @@ def test_claims_of_a_store_that_lost_all_count_on_and_are_put_again(how):
     state = learn(state, *etcd.port("auto", 10001).step(), 3.0)
 
     assert claims_of(state) == {"auto": 10001, ABSENT: 10002}
-    assert wanted(state.catalog, state.told) == Wanted({ABSENT: 10002}, frozenset())
+    assert wanted(state.catalog, state.stored) == Wanted({ABSENT: 10002}, frozenset())
 
 
 def test_what_the_store_says_beats_what_it_lost():
@@ -197,7 +197,7 @@ def test_what_the_store_says_beats_what_it_lost():
 
 def test_claims_of_a_cloned_disk_are_not_put_into_another_cluster():
     etcd, state = fleet()
-    state = started(replace(state.catalog, origin="another-host"), {})
+    state = started(replace(state.catalog, written_by="another-host"), {})
 
     state = learn(state, *etcd.replace().claim("h9").relist(), 1.0)
 

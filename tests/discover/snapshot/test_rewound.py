@@ -1,6 +1,6 @@
 """What a restored backup says: nothing old takes an address from who is known there."""
 
-from discover.snapshot.rewound import DOUBT_S
+from discover.snapshot.state import REWOUND_S
 from discover.snapshot.suspects import RETURN_S
 from tests.parts.catalogs import key
 from tests.parts.records import instance
@@ -67,15 +67,15 @@ def test_a_restored_record_counts_once_it_is_written_again():
 
 def test_restored_records_that_nobody_puts_right_count_after_a_while():
     lab = Restored()
-    assert lab.judged(after_s=DOUBT_S - 1).services == ["whoami", "yyy"]
+    assert lab.checked(after_s=REWOUND_S - 1).services == ["whoami", "yyy"]
 
-    lab.judged(after_s=2)
-    assert (lab.services, lab.weights, lab.state.view) == (["whoami", "xxx"], [1], lab.state.told)
+    lab.checked(after_s=2)
+    assert (lab.services, lab.weights, lab.state.view) == (["whoami", "xxx"], [1], lab.state.stored)
     assert lab.state.dropped[key("h1", lab.YYY)] == "another record has its address"
 
 
 def test_a_restored_owner_key_is_no_host_that_is_back():
-    assert Restored().judged(after_s=RETURN_S + 1).services == ["whoami", "yyy"]
+    assert Restored().checked(after_s=RETURN_S + 1).services == ["whoami", "yyy"]
 
 
 def test_what_is_new_in_another_cluster_waits_only_if_it_was_there_at_the_first_look():
@@ -85,4 +85,4 @@ def test_what_is_new_in_another_cluster_waits_only_if_it_was_there_at_the_first_
     lab.etcd.put("h1", instance(42, "late", port=2))
 
     assert sorted(lab.look().state.view.services) == ["late", "whoami"]
-    assert sorted(lab.judged(after_s=DOUBT_S).state.view.services) == ["early", "late", "whoami"]
+    assert sorted(lab.checked(after_s=REWOUND_S).state.view.services) == ["early", "late", "whoami"]

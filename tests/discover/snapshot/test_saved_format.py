@@ -10,7 +10,7 @@ from catalog.errors import Rejected
 from catalog.record import encode as value_of
 from discover.snapshot.saved_format import MAGIC, Origin, Saved, Texts, _seal, decode, encode, sane
 from discover.snapshot.snapshot import EMPTY
-from discover.snapshot.suspects import State, judge, learn, started
+from discover.snapshot.state import State, checked, learn, started
 from tests.parts.catalogs import FakeEtcd
 from tests.parts.records import PREFIX, instance
 
@@ -30,7 +30,7 @@ def known() -> State:
     state = learn(started(EMPTY, {}), *etcd.relist(), 100.0)
     state = learn(state, *etcd.expire("h1").expire("h2").expire("h3").step(), 200.0)
     name = next(iter(state.suspects))
-    return judge(state, {name: "failing"}, 201.5)
+    return checked(state, {name: "failing"}, 201.5)
 
 
 def text_of(state: State, texts: Texts | None = None) -> str:
@@ -75,13 +75,16 @@ def test_what_another_host_wrote_stays_its_own_until_etcd_was_asked():
     saved = decode(text_of(known()).encode(), other, AHEAD_S)
 
     again = encode(
-        Saved(saved.catalog, saved.suspects, saved.catalog.origin), other, AHEAD_S, Texts()
+        Saved(saved.catalog, saved.suspects, saved.catalog.written_by), other, AHEAD_S, Texts()
     )
-    assert (saved.catalog.origin, decode(again.encode(), other, AHEAD_S).catalog.origin) == (
+    assert (
+        saved.catalog.written_by,
+        decode(again.encode(), other, AHEAD_S).catalog.written_by,
+    ) == (
         "me",
         "me",
     )
-    assert decode(text_of(known()).encode(), HERE, AHEAD_S).catalog.origin == ""
+    assert decode(text_of(known()).encode(), HERE, AHEAD_S).catalog.written_by == ""
 
 
 def test_services_that_did_not_change_are_not_encoded_again():

@@ -8,15 +8,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from catalog.record import Check
+from discover.snapshot.state import State, learn, started
 from discover.snapshot.suspects import (
     GRACE_S,
     HARD_STOP_S,
     RETURN_S,
     UNCHECKED_S,
     UNREADABLE_S,
-    State,
-    learn,
-    started,
 )
 from tests.parts.records import instance
 from tests.parts.suspects import RECORDS, Lab
@@ -35,18 +33,18 @@ def test_an_expired_host_is_called_while_its_check_passes():
 
     assert lab.called == ["h1", "h2", "h3", "h4", "h5"]
     assert lab.state.frozen == 0
-    assert lab.judged("h1", verdict="passing", after_s=GRACE_S - 1).called == [
+    assert lab.checked("h1", result="passing", after_s=GRACE_S - 1).called == [
         "h1",
         "h2",
         "h3",
         "h4",
         "h5",
     ]
-    assert lab.judged("h1", verdict="passing", after_s=2).called == ["h2", "h3", "h4", "h5"]
+    assert lab.checked("h1", result="passing", after_s=2).called == ["h2", "h3", "h4", "h5"]
 
 
 def test_it_goes_when_its_check_fails():
-    lab = Lab().expire("h1").judged("h1")
+    lab = Lab().expire("h1").checked("h1")
 
     assert lab.called == ["h2", "h3", "h4", "h5"]
     assert lab.state.dropped == {lab.key("h1"): "its check fails"}
@@ -88,8 +86,8 @@ def test_a_host_that_is_back_without_it_had_time_to_put_it():
     lab.etcd.claim("h1").put("h1", instance(77, "other", address="10.0.0.1"))
     lab.look()
 
-    assert "h1" in lab.judged("h1", verdict="passing", after_s=RETURN_S - 1).called
-    assert lab.judged("h1", verdict="passing", after_s=2).state.suspects == {}
+    assert "h1" in lab.checked("h1", result="passing", after_s=RETURN_S - 1).called
+    assert lab.checked("h1", result="passing", after_s=2).state.suspects == {}
 
 
 def test_a_host_that_is_back_and_has_put_nothing_yet_has_the_ordinary_grace():
@@ -97,8 +95,8 @@ def test_a_host_that_is_back_and_has_put_nothing_yet_has_the_ordinary_grace():
     lab.etcd.claim("h1")
     lab.look()
 
-    assert "h1" in lab.judged("h1", verdict="passing", after_s=GRACE_S - 1).called
-    assert lab.judged("h1", verdict="passing", after_s=2).state.suspects == {}
+    assert "h1" in lab.checked("h1", result="passing", after_s=GRACE_S - 1).called
+    assert lab.checked("h1", result="passing", after_s=2).state.suspects == {}
 
 
 def test_dropped_with_its_lease_if_it_asked_for_that():
@@ -112,19 +110,19 @@ def test_without_a_check_it_goes_with_its_lease_and_soon_when_the_store_is_lost(
     lab = Lab(check=Check("none"))
     lab.etcd.replace()
     lab.look("relist")
-    assert len(lab.judged(after_s=UNCHECKED_S - 1).called) == 5
-    assert lab.judged(after_s=2).called == []
+    assert len(lab.checked(after_s=UNCHECKED_S - 1).called) == 5
+    assert lab.checked(after_s=2).called == []
 
 
 def test_a_suspect_whose_listener_has_no_check_goes_too():
-    assert Lab().expire("h1").judged("h1", verdict="unchecked").called == ["h2", "h3", "h4", "h5"]
+    assert Lab().expire("h1").checked("h1", result="unchecked").called == ["h2", "h3", "h4", "h5"]
 
 
 def test_a_mass_expiry_is_frozen_and_thaws_as_hosts_return():
     lab = Lab().expire("h1", "h2", "h3")
     assert (lab.state.frozen, len(lab.called)) == (3, 5)
 
-    lab.judged("h1", "h2", "h3", after_s=5)
+    lab.checked("h1", "h2", "h3", after_s=5)
     assert len(lab.called) == 5
 
     for host in ("h1", "h2", "h3"):
@@ -134,9 +132,9 @@ def test_a_mass_expiry_is_frozen_and_thaws_as_hosts_return():
 
 
 def test_frozen_ones_go_after_failing_for_long_without_a_break():
-    lab = Lab().expire("h1", "h2", "h3").judged("h1", "h2")
-    lab.judged("h2", verdict="passing", after_s=GRACE_S - 1)
-    lab.judged("h1", "h2", after_s=2)
+    lab = Lab().expire("h1", "h2", "h3").checked("h1", "h2")
+    lab.checked("h2", result="passing", after_s=GRACE_S - 1)
+    lab.checked("h1", "h2", after_s=2)
 
     assert lab.called == ["h2", "h3", "h4", "h5"]
 
@@ -144,8 +142,8 @@ def test_frozen_ones_go_after_failing_for_long_without_a_break():
 def test_a_freeze_has_a_hard_stop():
     lab = Lab().expire("h1", "h2", "h3")
 
-    assert len(lab.judged("h1", verdict="passing", after_s=HARD_STOP_S - 1).called) == 5
-    assert lab.judged(after_s=2).called == ["h4", "h5"]
+    assert len(lab.checked("h1", result="passing", after_s=HARD_STOP_S - 1).called) == 5
+    assert lab.checked(after_s=2).called == ["h4", "h5"]
 
 
 def test_three_of_many_hosts_are_no_mass_and_slow_ones_neither():
@@ -182,7 +180,7 @@ def test_a_freeze_does_not_feed_itself():
     lab.expire("h4")
     assert lab.state.frozen == 3
 
-    assert lab.judged("h3", "h4").called == ["h1", "h2", "h3", "h5"]
+    assert lab.checked("h3", "h4").called == ["h1", "h2", "h3", "h5"]
 
 
 @pytest.mark.parametrize("hosts", [1, 2, 5])
@@ -211,8 +209,8 @@ def test_a_record_that_turns_unreadable_stays_for_a_lease():
     lab.etcd.garble("h1", lab.records["h1"])
 
     assert len(lab.look().called) == 5
-    assert lab.judged(after_s=UNREADABLE_S - 1).called[0] == "h1"
-    assert lab.judged(after_s=2).called[0] == "h2"
+    assert lab.checked(after_s=UNREADABLE_S - 1).called[0] == "h1"
+    assert lab.checked(after_s=2).called[0] == "h2"
 
 
 def test_an_unreadable_one_that_is_deleted_goes_at_once():
@@ -250,7 +248,7 @@ def test_what_an_earlier_life_last_saw_long_ago_is_no_reason_to_call():
 @pytest.mark.parametrize(("origin", "called"), [("", 5), ("another", 0)])
 def test_what_a_disk_of_another_host_says_of_another_cluster_is_not_called(origin, called):
     lab = Lab().expire("h1")
-    lab.state = started(replace(lab.state.catalog, origin=origin), lab.state.suspects)
+    lab.state = started(replace(lab.state.catalog, written_by=origin), lab.state.suspects)
     assert len(lab.called) == 5
 
     lab.etcd.replace()
@@ -259,7 +257,7 @@ def test_what_a_disk_of_another_host_says_of_another_cluster_is_not_called(origi
 
 def test_what_a_disk_of_another_host_says_of_the_same_cluster_is():
     lab = Lab().expire("h1")
-    lab.state = started(replace(lab.state.catalog, origin="another"), lab.state.suspects)
+    lab.state = started(replace(lab.state.catalog, written_by="another"), lab.state.suspects)
 
     assert len(lab.look("relist").called) == 5
 
@@ -270,13 +268,13 @@ def test_services_that_nothing_happens_to_stay_the_same_objects():
     lab.look()
     lab.expire("h1")
     before = lab.state.view.services
-    lab.judged("h1", verdict="passing", after_s=1)
+    lab.checked("h1", result="passing", after_s=1)
 
     assert all(lab.state.view.services[name] is it for name, it in before.items())
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """Hosts come and go in any order, seen by watches and listings, with any verdicts and any pauses."""
+    """Hosts come and go in any order, seen by watches and listings, with any results of checks and any pauses."""
 
     hosts = st.sampled_from(sorted(RECORDS))
 
@@ -328,12 +326,12 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(
         hosts=st.sets(hosts),
-        verdict=st.sampled_from(["passing", "failing"]),
+        result=st.sampled_from(["passing", "failing"]),
         after_s=st.floats(0, 1000),
     )
-    def judges(self, hosts: set[str], verdict: str, after_s: float) -> None:
+    def checks(self, hosts: set[str], result: str, after_s: float) -> None:
         before = self.lab.state
-        self.lab.judged(*hosts, verdict=verdict, after_s=after_s)
+        self.lab.checked(*hosts, result=result, after_s=after_s)
         for name in before.suspects.keys() - self.lab.state.suspects.keys():
             assert self.has_evidence(before, name), "nothing is removed without evidence"
 

@@ -2,11 +2,12 @@
 
 import pytest
 
-from discover.snapshot import state as keepers
+from discover.snapshot import keeper as keepers
+from discover.snapshot.keeper import Checked, Keeper, Learned
 from discover.snapshot.snapshot import EMPTY
-from discover.snapshot.state import Judged, Keeper, Learned
-from discover.snapshot.suspects import State, learn, started
+from discover.snapshot.state import State, learn, started
 from sidecar.metrics import Metrics
+from sidecar.trigger import Trigger
 from tests.parts.catalogs import FakeEtcd
 from tests.parts.records import instance
 
@@ -17,7 +18,7 @@ def etcd() -> FakeEtcd:
 
 
 def kept(state: State | None = None, *, had_file: bool) -> Keeper:
-    return Keeper(state, had_file=had_file, metrics=Metrics())
+    return Keeper(state, had_file=had_file, changed=Trigger(), metrics=Metrics())
 
 
 def remembered(etcd: FakeEtcd) -> State:
@@ -103,9 +104,9 @@ def test_suspects_are_told_and_explained_once(etcd, caplog):
         keeper.snapshot()
         suspects = keeper.explained()["suspects"]
         keeper.snapshot()
-        keeper.leave(Judged(dict.fromkeys(suspects, "failing"), keepers.time.monotonic()))
+        keeper.leave(Checked(dict.fromkeys(suspects, "failing"), keepers.time.monotonic()))
         keeper.snapshot()
-        keeper.leave(Judged({}, keepers.time.monotonic() + 601))
+        keeper.leave(Checked({}, keepers.time.monotonic() + 601))
         keeper.snapshot()
 
     said = [record.getMessage().partition(":")[0] for record in caplog.records]
