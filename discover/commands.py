@@ -149,14 +149,14 @@ def _with_services(
     if settings.services is None:
         return snapshot, {}
     # yaml takes memory only where it is used
-    from discover.operator.services import Joined  # noqa: PLC0415
+    from discover.operator.services import JoinedSnapshots  # noqa: PLC0415
     from discover.operator.services_file import parsed  # noqa: PLC0415
 
     try:
         outside = parsed(settings.services)
     except Rejected as error:
         raise Rejected(f"{settings.services}: {error}") from error
-    return Joined().of(snapshot, outside.services), outside.problems
+    return JoinedSnapshots().of(snapshot, outside.services), outside.problems
 
 
 def _snapshot(settings: DiscoverSettings) -> Snapshot:

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
+from catalog.vocabulary import LABELS
 from discover.reasons import REASONS as DISCOVER_REASONS
 from discover.settings import OPTIONS as DISCOVER
-from register.offer.label_values import SETTINGS
 from register.reasons import REASONS as REGISTER_REASONS
 from register.settings import OPTIONS as REGISTER
 
@@ -29,7 +29,7 @@ def test_every_setting_is_in_the_readme_and_no_other():
 def test_every_label_is_in_the_readme():
     table = rows(README.partition("## Labels")[2].partition("## ")[0])
 
-    assert [name for name in SETTINGS if name not in table] == []
+    assert [name for name in LABELS if name not in table] == []
 
 
 def test_every_default_is_the_one_in_the_readme():

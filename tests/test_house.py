@@ -57,7 +57,7 @@ DOORS = {
     "google": {"catalog.etcd_rpc"},
     "jinja2": {"discover.text.environment"},
     "watchdog": {"discover.operator.file_watch"},
-    "yaml": {"discover.operator.services", "stub.documents"},
+    "yaml": {"discover.operator.services_yaml", "stub.documents"},
     "tenacity": {"sidecar.retry"},
     "prometheus_client": {"sidecar.metrics"},
     "starlette": {"stub.app"},

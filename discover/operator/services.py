@@ -1,6 +1,6 @@
-"""Services outside: the text that people write about servers which no container is, into records. No I/O.
+"""Servers that are no containers: what the services file says, as services of the catalog. No I/O.
 
-The words are those of the labels, in lower case. The only user of yaml; imported only where SERVICES names a file.
+Imported only where SERVICES names a file, as it takes yaml with it.
 """
 
 import hashlib
@@ -8,199 +8,170 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import yaml
-
 from catalog.errors import Rejected
 from catalog.host_port import host_port
-from catalog.keys import InstanceKey
+from catalog.keys import CONTAINER_SHORT, InstanceKey
 from catalog.record import Instance
-from catalog.rules import SERVICE_NAME, matches
+from catalog.text_types import SERVICE
+from catalog.value_types import shown
+from catalog.vocabulary import record_fields
 from discover.model.ownership import OLDEST
 from discover.operator.services_words import (
-    ADDRESS,
-    OF_SERVER,
-    OF_SERVICE,
+    ENDPOINT,
+    SERVER_WORDS,
+    SERVICE_WORDS,
     address_of,
     endpoint,
     mapping,
-    plain,
     port_of,
     read,
-    said,
-    wrong,
+    refuse,
 )
+from discover.operator.services_yaml import entries_of
 from discover.reasons import because
 from discover.snapshot.snapshot import Record, Service, Snapshot
+from sidecar.memo import MemoByName
 from sidecar.problems import Problem
 
-BYTES_MAX = 4 * 1024 * 1024  # ten thousand servers and more, each on a line of its own
-PLACE = "file:"  # what their names among keys of etcd and in /explain begin with; a key begins with a slash
+# What names from the file begin with among etcd's keys and in /explain; a key begins with a slash.
+FILE_PREFIX = "file:"
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
-    """The services of a file, and what is wrong with it: each entry is refused alone, `spoilt` are their services."""
+class FileServices:
+    """The services of a file, and its problems: each entry is refused alone.
+
+    `refused` are the services that such an entry belongs to.
+    """
 
     services: Mapping[str, Service] = field(default_factory=dict)
     problems: Mapping[str, Problem] = field(default_factory=dict)
-    spoilt: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
 
 
-def outside_of(file: str, text: str) -> Outside:
-    """Return what a text says; `file` is its name in messages. Raises Rejected if it is no such file at all."""
+def file_services(file: str, text: str) -> FileServices:
+    """Return the services in the text of `file`. Raises Rejected if it is no services file."""
     reading = _Reading(file)
-    for name, entry in _services(text).items():
-        reading.take(name, entry)
+    for name, entry in entries_of(text).items():
+        reading.add(name, entry)
+
     services = {name: Service.of(records) for name, records in reading.records.items() if records}
-    return Outside(services, reading.problems, frozenset(reading.spoilt))
+    return FileServices(services, reading.problems, frozenset(reading.refused))
 
 
-def with_last_good(now: Outside, before: Mapping[str, Service]) -> Outside:
-    """Return it with services that an edit spoilt as they were: a slip of the pen takes no server away.
+def with_last_good(now: FileServices, before: Mapping[str, Service]) -> FileServices:
+    """Return services, the refused ones as they were: a typing error takes no server away.
 
     What did not change is the same object, so that nothing is laid out anew for it.
     """
-    same = {name: before[name] for name, it in now.services.items() if before.get(name) == it}
-    kept = {name: before[name] for name in now.spoilt & before.keys()}
+    services = dict(now.services)
+    for name, service in now.services.items():
+        if before.get(name) == service:
+            services[name] = before[name]
 
-    def told(where: str, problem: Problem) -> Problem:
-        stays = where.removeprefix(PLACE).partition(" ")[0] in kept
-        return (
-            replace(problem, text=f"{problem.text}; until then the service stays as it was")
-            if stays
-            else problem
-        )
-
-    problems = {where: told(where, problem) for where, problem in now.problems.items()}
-    return replace(now, services={**now.services, **same, **kept}, problems=problems)
+    kept = {name: before[name] for name in now.refused & before.keys()}
+    problems = {
+        where: _staying(problem) if _service_in(where) in kept else problem
+        for where, problem in now.problems.items()
+    }
+    return replace(now, services={**services, **kept}, problems=problems)
 
 
-class Joined:
-    """Snapshots with the services of a file in them; what neither side changed is the same object as before."""
+def _service_in(where: str) -> str:
+    """Return the service that a problem is about."""
+    return where.removeprefix(FILE_PREFIX).partition(" ")[0]
+
+
+def _staying(problem: Problem) -> Problem:
+    return replace(problem, text=f"{problem.text}; until then the service stays as it was")
+
+
+class JoinedSnapshots:
+    """Snapshots with a file's services in them; what neither side changed is the same object."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[Service | None, Service, Service]] = {}
+        self._joined = MemoByName(_joined)
 
     def of(self, snapshot: Snapshot, services: Mapping[str, Service]) -> Snapshot:
-        """Return a snapshot of which these services are a part, beside the containers that they have."""
-        known, self._known = self._known, {}
-        for name, own in services.items():
-            base, found = snapshot.services.get(name), known.get(name)
-            if found is None or found[0] is not base or found[1] is not own:
-                found = base, own, Service.of({**base.records, **own.records}) if base else own
-            self._known[name] = found
-        joined = {name: it for name, (_, _, it) in self._known.items()}
-        return replace(snapshot, services={**snapshot.services, **joined}) if joined else snapshot
+        """Return a snapshot with these services, beside the containers that they have."""
+        parts = {name: (snapshot.services.get(name), own) for name, own in services.items()}
+        joined = self._joined.get(parts)
+
+        if not joined:
+            return snapshot
+        return replace(snapshot, services={**snapshot.services, **joined})
+
+
+def _joined(_: str, parts: tuple[Service | None, Service]) -> Service:
+    in_catalog, in_file = parts
+    if in_catalog is None:
+        return in_file
+    return Service.of({**in_catalog.records, **in_file.records})
 
 
 def services_of(instances: Iterable[Instance]) -> Mapping[str, Service]:
-    """Return the services that these instances are."""
-    found: dict[str, dict[str, Record]] = {}
+    """Return the services that these instances of a file belong to."""
+    records: dict[str, dict[str, Record]] = {}
     for instance in instances:
         record = _record(instance)
-        found.setdefault(instance.service, {})[_where(record)] = record
-    return {name: Service.of(records) for name, records in found.items()}
+        records.setdefault(instance.service, {})[_key(record)] = record
 
-
-# Its scanner in C is ten times as fast; only a yaml that was built without libyaml lacks it.
-_Safe: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class _Loader(_Safe):  # type: ignore[valid-type, misc]
-    """What yaml.safe_load reads with, but a name that stands twice is said: the first one would vanish unseen."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Return a mapping; the marks are those of yaml."""
-        seen = set[str]()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"{key.value!r} stands there twice", problem_mark=key.start_mark
-                )
-            seen.add(str(key.value))
-        found: dict[Any, Any] = super().construct_mapping(node, deep)
-        return found
-
-
-def _services(text: str) -> dict[Any, Any]:
-    if len(text) > BYTES_MAX:
-        raise Rejected(f"{len(text)} bytes, at most {BYTES_MAX} are read")
-    try:
-        document = yaml.load(text, _Loader)  # noqa: S506  it is a SafeLoader
-    except yaml.MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise Rejected(f"no YAML: {line}{error.problem}") from error
-    except (
-        yaml.YAMLError,
-        ValueError,
-        TypeError,
-        LookupError,
-        AttributeError,
-        RecursionError,
-    ) as error:
-        # yaml's readers of tagged scalars, such as !!bool or !!timestamp, raise what their code happens to
-        raise Rejected(f"no YAML: {error!r:.120}") from error
-    services = document.get("services") if isinstance(document, dict) else None
-    if not isinstance(services, dict) or len(document) > 1:
-        seen = (
-            f"names {', '.join(map(said, document))}"
-            if isinstance(document, dict)
-            else f"is {said(document)}"
-        )
-        seen = "is empty" if document is None else seen
-        raise Rejected(
-            f"{seen}; right would be `services:` with a name for each, or `services: {{}}` for none"
-        )
-    return services
+    return {name: Service.of(of_service) for name, of_service in records.items()}
 
 
 class _Reading:
-    """What the entries of a file have said so far."""
+    """What the entries of a file have given so far."""
 
     def __init__(self, file: str) -> None:
         self.records: dict[str, dict[str, Record]] = {}
         self.problems: dict[str, Problem] = {}
-        self.spoilt: set[str] = set()
+        self.refused: set[str] = set()
         self._file = file
 
-    def take(self, name: object, entry: object) -> None:
-        """Read one service; what is wrong with it is kept as its problem."""
+    def add(self, name: object, entry: object) -> None:
+        """Read one service; what is wrong with it becomes its problem."""
         try:
-            matches("service", name, SERVICE_NAME, "lower-case letters, digits and -, at most 63")
+            SERVICE.check("service", name)
             common, servers = _common(str(name), entry)
         except Rejected as error:
             self._refuse(name, "", error)
             return
+
         records = self.records.setdefault(str(name), {})
         for number, server in enumerate(servers, start=1):
             try:
                 record = _record(_instance(str(name), common, server))
-                if records.setdefault(_where(record), record) is not record:
-                    wrong(f"{record.instance.container_name} stands there twice")
+                if records.setdefault(_key(record), record) is not record:
+                    refuse(f"{record.instance.container_name} stands there twice")
             except Rejected as error:
                 self._refuse(name, f" server {number}", error)
 
     def _refuse(self, name: object, server: str, error: Rejected) -> None:
-        where = f"{plain(name)}{server}"
-        self.problems[PLACE + where] = because("OUTSIDE_REFUSED", f"{self._file}: {where}: {error}")
+        where = f"{_plain(name)}{server}"
+        text = f"{self._file}: {where}: {error}"
+        self.problems[FILE_PREFIX + where] = because("OUTSIDE_REFUSED", text)
         if isinstance(name, str):
-            self.spoilt.add(name)
+            self.refused.add(name)
+
+
+def _plain(name: object) -> str:
+    """Return a name as it is, if it can stand in a line."""
+    if isinstance(name, str) and name.isprintable() and len(name) <= 80:
+        return name
+    return shown(name)
 
 
 def _common(service: str, entry: object) -> tuple[Mapping[str, Any], list[Any]]:
-    """Return what a service says of all its servers, read, and its servers, not yet read."""
-    words = mapping(entry, "servers: and its own words")
-    servers = words.get("servers")
+    """Return the fields that all servers of a service share, and the servers, not yet read."""
+    words = dict(mapping(entry, "servers: and its own words"))
+    servers = words.pop("servers", None)
     if not isinstance(servers, list):
-        wrong(
-            f"servers: {said(servers)}, not a list of addresses and ports, such as [10.0.0.5:5432]"
+        refuse(
+            f"servers: {shown(servers)}, not a list of addresses and ports, such as [10.0.0.5:5432]"
         )
-    common = read(
-        {name: value for name, value in words.items() if name != "servers"}, OF_SERVICE, "servers"
-    )
-    if common.get("hosts") or common.get("paths"):
-        common.setdefault("mode", "http")  # as with labels: only http has them
-    # All that servers share is tried here, or each of them would be told the same.
+
+    common = record_fields(read(words, SERVICE_WORDS, ("servers",)))
+    # What all servers share is tried here: otherwise each of them would have the same problem.
     Instance(
         service=service,
         address="192.0.2.1",
@@ -213,30 +184,34 @@ def _common(service: str, entry: object) -> tuple[Mapping[str, Any], list[Any]]:
 
 
 def _instance(service: str, common: Mapping[str, Any], server: object) -> Instance:
-    told: dict[str, Any] = {}
+    own: Mapping[str, Any] = {}
     if isinstance(server, str):
         address, port = endpoint(server)
     else:
-        words = dict(mapping(server, f"{ADDRESS}, or address: and port:"))
+        words = dict(mapping(server, f"{ENDPOINT}, or address: and port:"))
         address = address_of(words.pop("address", None))
         port = port_of(words.pop("port")) if "port" in words else None
-        told = read(words, OF_SERVER, "address", "port")
+        own = read(words, SERVER_WORDS, ("address", "port"))
+
     service_port = common.get("service_port", port)
-    if port is None and (port := service_port) is None:
-        wrong(f"{said(server)} names no port; right would be {ADDRESS}")
+    port = service_port if port is None else port
+    if port is None:
+        refuse(f"{shown(server)} names no port; right would be {ENDPOINT}")
+
     name = host_port(address, port)
     digits = hashlib.sha256(f"{service} {name}".encode()).hexdigest()
-    values = {**common, **told, "service_port": service_port, "container_name": name}
+    values = {**common, **own, "service_port": service_port, "container_name": name}
     return Instance(
         service=service, address=address, port=port, container=digits, container_port=port, **values
     )
 
 
 def _record(instance: Instance) -> Record:
-    key = InstanceKey("file", instance.service, instance.container[:12], instance.container_port)
+    container = instance.container[:CONTAINER_SHORT]
+    key = InstanceKey("file", instance.service, container, instance.container_port)
     return Record(key, instance, OLDEST, leased=False)
 
 
-def _where(record: Record) -> str:
-    """Return its place among keys of etcd, each a line of /explain."""
-    return f"{PLACE}{record.key.service}/{record.instance.container_name}"
+def _key(record: Record) -> str:
+    """Return a record's name among etcd's keys; each is a line of /explain."""
+    return f"{FILE_PREFIX}{record.key.service}/{record.instance.container_name}"

@@ -14,10 +14,10 @@ from catalog.errors import Rejected, Unavailable
 from catalog.record import decode, encode
 from discover.operator.file_watch import FileWatch
 from discover.operator.services import (
-    PLACE,
-    Joined,
-    Outside,
-    outside_of,
+    FILE_PREFIX,
+    FileServices,
+    JoinedSnapshots,
+    file_services,
     services_of,
     with_last_good,
 )
@@ -36,11 +36,11 @@ WHAT = "services"
 QUIET_S, AT_MOST_S = 0.1, 1.0  # an editor that empties the file first writes it in the next moment
 
 
-def parsed(path: Path) -> Outside:
+def parsed(path: Path) -> FileServices:
     """Return what a file says now. Raises Rejected, or Unavailable where it cannot be read."""
     if (text := read(path)) is None:
         raise Rejected("no such file; SERVICES names another, or none")
-    return outside_of(path.name, text)
+    return file_services(path.name, text)
 
 
 class OutsideFile:
@@ -56,8 +56,8 @@ class OutsideFile:
             unknown="the last good services are not known any more: %s: %s",
             unkept="services are not kept for the next start",
         )
-        self._joined = Joined()
-        self._outside = Outside(self._last_good.load() or {})
+        self._joined = JoinedSnapshots()
+        self._outside = FileServices(self._last_good.load() or {})
         self._edited = Trigger()
         self._stop = threading.Event()
         self._read()  # before anybody applies anything: without it the first round would leave all of it out
@@ -99,7 +99,7 @@ class OutsideFile:
         except (Rejected, Unavailable) as error:
             text = f"{self._path}: {error}; what it said last stays"
             self._outside = replace(
-                self._outside, problems={PLACE.rstrip(":"): because("OUTSIDE_REFUSED", text)}
+                self._outside, problems={FILE_PREFIX.rstrip(":"): because("OUTSIDE_REFUSED", text)}
             )
             self._health.bad(WHAT, text)
             return

@@ -143,37 +143,15 @@ def _outcome(
 def _instance(
     container: Container, policy: Policy, port: int, state: State, said: _Said, name: str
 ) -> Instance:
-    labels = said.labels
     return Instance(
         service=name,
         address=said.endpoint.address,
         port=said.endpoint.port,
         container=container.id,
         container_port=port,
-        service_port=None if labels.port == "auto" else labels.port or port,
-        mode=labels.mode,
-        role=labels.role,
-        stub_policy=labels.stub_policy,
         state=state,
-        weight=labels.weight,
         container_name=container.name,
         image=container.image,
         zone=policy.zone,
-        hosts=labels.hosts,
-        paths=labels.paths,
-        proto=labels.proto,
-        check=labels.check,
-        balance=labels.plain_balance,
-        hash_header=labels.hash_header,
-        canary=labels.canary,
-        locality=labels.locality,
-        slow_start_ms=labels.slow_start_ms,
-        maxconn=labels.maxconn,
-        sticky=labels.sticky,
-        timeout_ms=labels.timeout_ms,
-        retry=labels.retry,
-        panic=labels.panic,
-        on_absence=labels.on_absence,
-        tags=labels.tags,
-        attributes=labels.attributes,
+        **{"service_port": port, **said.labels.fields},
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from catalog.errors import Rejected
 from catalog.rules import SERVICE_NAME
 from register.docker.container import Container
-from register.offer.labels import Labels, Text
+from register.offer.labels import Labels, LabelText
 from register.reasons import because
 from sidecar.problems import Problem
 
@@ -44,7 +44,7 @@ def _derived(container: Container, unnamed: Sequence[int]) -> dict[int, str | Pr
 def _shared(
     container: Container,
     labels: Labels,
-    general: Text,
+    general: LabelText,
     unnamed: Sequence[int],
     taken: set[str | Problem],
 ) -> dict[int, str | Problem]:
@@ -62,14 +62,14 @@ def _shared(
     return dict.fromkeys(unnamed, _ambiguous(container, general, chosen or unnamed))
 
 
-def _given(container: Container, text: Text) -> str | Problem:
+def _given(container: Container, text: LabelText) -> str | Problem:
     try:
         return service_name(text.value)
     except Rejected as error:
         return because("BAD_NAME", f"{text.key} of {container.name}: {error}")
 
 
-def _ambiguous(container: Container, general: Text, ports: Sequence[int]) -> Problem:
+def _ambiguous(container: Container, general: LabelText, ports: Sequence[int]) -> Problem:
     listed = ", ".join(map(str, ports))
     return because(
         "AMBIGUOUS_PORT",
@@ -78,7 +78,7 @@ def _ambiguous(container: Container, general: Text, ports: Sequence[int]) -> Pro
     )
 
 
-def _not_chosen(container: Container, general: Text, port: int) -> Problem:
+def _not_chosen(container: Container, general: LabelText, port: int) -> Problem:
     return because(
         "NOT_CHOSEN",
         f"port {port} of {container.name}: {general.key} went to another port; "

@@ -13,17 +13,23 @@ from hypothesis import strategies as st
 
 from catalog.errors import Rejected
 from catalog.record import Check, Instance
-from discover.operator.services import Joined, Outside, outside_of, services_of, with_last_good
-from discover.operator.services_words import OF_CHECK, OF_SERVICE
+from catalog.vocabulary import LABELS
+from discover.operator.services import (
+    FileServices,
+    JoinedSnapshots,
+    file_services,
+    services_of,
+    with_last_good,
+)
+from discover.operator.services_words import CHECK_WORDS, SERVICE_WORDS
 from discover.snapshot.snapshot import EMPTY
-from register.offer.label_values import SETTINGS
 from tests.parts.records import instance, snapshot
 
 TWO_V = "[10.0.0.5:80, 10.0.0.6:80]"
 
 
-def read(entry: str, name: str = "db") -> Outside:
-    return outside_of("services.yaml", f"services:\n  {name}: {entry}\n")
+def read(entry: str, name: str = "db") -> FileServices:
+    return file_services("services.yaml", f"services:\n  {name}: {entry}\n")
 
 
 def one(entry: str) -> Instance:
@@ -33,7 +39,7 @@ def one(entry: str) -> Instance:
     return record.instance
 
 
-def texts(outside: Outside) -> list[str]:
+def texts(outside: FileServices) -> list[str]:
     return [problem.text for problem in outside.problems.values()]
 
 
@@ -202,7 +208,7 @@ def test_names_stay_whatever_else_changes_and_differ_between_services():
     ],
 )
 def test_a_bad_entry_is_one_line_and_leaves_the_rest(entry, where, text):
-    outside = outside_of(
+    outside = file_services(
         "services.yaml", f"services:\n  db: {entry}\n  web: {{servers: [10.0.0.9:80]}}\n"
     )
 
@@ -212,7 +218,7 @@ def test_a_bad_entry_is_one_line_and_leaves_the_rest(entry, where, text):
     assert problem.text.startswith(f"services.yaml: {where}: ")
     assert text in problem.text
     assert "\n" not in problem.text
-    assert outside.spoilt == {"db"}
+    assert outside.refused == {"db"}
     assert "web" in outside.services
 
 
@@ -243,7 +249,7 @@ def test_a_bad_entry_is_one_line_and_leaves_the_rest(entry, where, text):
 )
 def test_what_is_no_such_file_is_refused_as_a_whole(text, why):
     with pytest.raises(Rejected) as refused:
-        outside_of("services.yaml", text)
+        file_services("services.yaml", text)
 
     assert why in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -254,19 +260,19 @@ def test_aliases_without_end_are_told_shortly():
     text = "services: {db: {servers: [1]}}\n"
 
     with pytest.raises(Rejected, match=r"names .*right would be"):
-        outside_of("services.yaml", f"x0: &x0 [a]\n{lists}{text}")
+        file_services("services.yaml", f"x0: &x0 [a]\n{lists}{text}")
 
 
 def test_none_are_none():
-    assert outside_of("services.yaml", "services: {}") == Outside()
-    assert read("{port: 80, servers: []}") == Outside()
+    assert file_services("services.yaml", "services: {}") == FileServices()
+    assert read("{port: 80, servers: []}") == FileServices()
 
 
 def test_a_service_with_a_slip_of_the_pen_stays_as_it_was():
-    good = outside_of(
+    good = file_services(
         "f", "services: {db: {servers: [10.0.0.5:80, 10.0.0.6:80]}, web: {servers: [10.0.0.9:80]}}"
     )
-    slip = outside_of(
+    slip = file_services(
         "f", "services: {db: {servers: [10.0.0.5:8o]}, new: {servers: [10.0.0.7:80, x]}}"
     )
 
@@ -282,10 +288,11 @@ def test_a_service_with_a_slip_of_the_pen_stays_as_it_was():
 
 def test_what_did_not_change_is_the_same_object():
     text = "services: {db: {servers: [10.0.0.5:80]}}"
-    good = outside_of("f", text)
+    good = file_services("f", text)
 
     assert (
-        with_last_good(outside_of("f", text), good.services).services["db"] is good.services["db"]
+        with_last_good(file_services("f", text), good.services).services["db"]
+        is good.services["db"]
     )
 
 
@@ -298,7 +305,7 @@ def test_what_was_kept_is_what_was_read():
 def test_containers_and_outside_servers_are_one_service():
     catalog = snapshot(instance(1, "db"), instance(2, "web"))
     outside = read("{port: 8000, servers: [10.0.0.5]}").services
-    joined = Joined()
+    joined = JoinedSnapshots()
 
     first, again = joined.of(catalog, outside), joined.of(replace(catalog, revision=101), outside)
 
@@ -351,7 +358,7 @@ VALUES = st.recursive(
 )
 def test_whatever_stands_there_is_read_or_refused_in_lines(text):
     try:
-        outside = outside_of("services.yaml", text)
+        outside = file_services("services.yaml", text)
     except Rejected as refused:
         assert "\n" not in str(refused)
     else:
@@ -377,19 +384,16 @@ def test_the_example_in_the_readme_is_good():
     )
     example = section[section.index("    services:") :].partition("\n\n")[0]
 
-    outside = outside_of("README.md", textwrap.dedent(example))
+    outside = file_services("README.md", textwrap.dedent(example))
 
     assert (outside.problems, outside.services.keys()) == ({}, {"postgres", "orders"})
 
 
-def test_every_label_has_its_word():
+def test_every_label_has_its_word() -> None:
     """But those about where a container is found, and how long one is believed in."""
-    labels = {name.lower() for name in SETTINGS} - {"ignore", "network", "address", "on_absence"}
+    labels = {name.lower() for name in LABELS} - {"ignore", "network", "address", "on_absence"}
     checks = {name.removeprefix("check_") for name in labels if name.startswith("check_")}
+    others = {name for name in labels if not name.startswith("check_")}
 
-    assert checks == OF_CHECK.keys()
-    assert {name for name in labels if not name.startswith("check_")} | {
-        "check",
-        "zone",
-        "state",
-    } == OF_SERVICE.keys()
+    assert checks == CHECK_WORDS.keys()
+    assert others | {"check", "zone", "state"} == SERVICE_WORDS.keys()

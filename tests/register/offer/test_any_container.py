@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.record import decode, encode
+from catalog.vocabulary import LABELS
 from register.docker.container import Binding, Network, Port
 from register.offer.instances import Policy, instances_of
-from register.offer.label_values import SETTINGS
 from tests.parts.containers import container
 
 PORTS = st.sampled_from([80, 443, 8000])
@@ -41,7 +41,7 @@ BAD = [
     "0",
 ]
 VALUES = st.sampled_from(GOOD + BAD) | st.text(max_size=20)
-NAMES = st.sampled_from([*SETTINGS, "NAME", "NOTE", "A B"])
+NAMES = st.sampled_from([*LABELS, "NAME", "NOTE", "A B"])
 KEYS = (
     st.builds("SERVICE_{}".format, NAMES)
     | st.builds("SERVICE_{}_{}".format, PORTS, NAMES)

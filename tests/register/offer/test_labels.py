@@ -7,23 +7,36 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import Rejected
-from catalog.record import Check
+from catalog.record import Check, Instance
 from register.offer.instances import Policy, instances_of
 from register.offer.labels import PortLabels, labels_of, read
-from tests.parts.containers import container, published
+from tests.parts.containers import ID, container, published
 
 
-def said(labels: dict[str, str], env: dict[str, str] | None = None, port: int = 8000) -> PortLabels:
+def port_labels(
+    labels: dict[str, str], env: dict[str, str] | None = None, port: int = 8000
+) -> PortLabels:
     return read(labels_of(container(labels=labels, env=env or {})), port)
+
+
+def record(labels: dict[str, str], env: dict[str, str] | None = None, port: int = 8000) -> Instance:
+    """Return a record with the fields that these labels and variables fill."""
+    fields = port_labels(labels, env, port).fields
+    return Instance(
+        service="whoami",
+        address="10.0.0.1",
+        port=32768,
+        container=ID,
+        container_port=port,
+        **{"service_port": port, **fields},
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "text", "field", "value"),
     [
-        ("IGNORE", "true", "ignore", True),
-        ("IGNORE", "false", "ignore", False),
-        ("PORT", "80", "port", 80),
-        ("PORT", "auto", "port", "auto"),
+        ("PORT", "80", "service_port", 80),
+        ("PORT", "auto", "service_port", None),
         ("MODE", "http", "mode", "http"),
         ("HOSTS", "Shop.example, *.shop.example", "hosts", ("shop.example", "*.shop.example")),
         ("ROLE", "stub", "role", "stub"),
@@ -35,7 +48,7 @@ def said(labels: dict[str, str], env: dict[str, str] | None = None, port: int = 
         ("CHECK_TIMEOUT", "500ms", "check", Check(timeout_ms=500)),
         ("BALANCE", "leastconn", "balance", "leastconn"),
         ("BALANCE", "hash:X-User", "hash_header", "X-User"),
-        ("BALANCE", "hash:X-User", "plain_balance", None),
+        ("BALANCE", "hash:X-User", "balance", None),
         ("STUB_POLICY", "Share=5%", "stub_policy", "share=5%"),
         ("PATH", "/api, /v1/", "paths", ("/api", "/v1/")),
         ("PROTO", "h2c", "proto", "h2c"),
@@ -49,8 +62,6 @@ def said(labels: dict[str, str], env: dict[str, str] | None = None, port: int = 
         ("RETRY", "all", "retry", "all"),
         ("PANIC", "off", "panic", "off"),
         ("ON_ABSENCE", "drop", "on_absence", "drop"),
-        ("NETWORK", "front", "network", "front"),
-        ("ADDRESS", "10.9.9.9", "address", "10.9.9.9"),
         ("TAGS", r"a,b\,c, d,,a", "tags", ("a", "b,c", "d")),
         ("REGION", "eu-1", "attributes", {"region": "eu-1"}),
     ],
@@ -58,10 +69,28 @@ def said(labels: dict[str, str], env: dict[str, str] | None = None, port: int = 
 def test_each_label_container_wide_and_for_one_port(
     name: str, text: str, field: str, value: object
 ) -> None:
-    assert getattr(said({f"SERVICE_{name}": text}), field) == value
-    assert getattr(said({f"SERVICE_8000_{name}": text}), field) == value
-    assert getattr(said({f"SERVICE_9000_{name}": text}), field) == getattr(PortLabels(), field)
-    assert getattr(said({}, {f"SERVICE_{name}": text}), field) == value
+    assert getattr(record({f"SERVICE_{name}": text}), field) == value
+    assert getattr(record({f"SERVICE_8000_{name}": text}), field) == value
+    assert getattr(record({f"SERVICE_9000_{name}": text}), field) == getattr(record({}), field)
+    assert getattr(record({}, {f"SERVICE_{name}": text}), field) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "field", "value"),
+    [
+        ("IGNORE", "true", "ignore", True),
+        ("IGNORE", "false", "ignore", False),
+        ("NETWORK", "front", "network", "front"),
+        ("ADDRESS", "10.9.9.9", "address", "10.9.9.9"),
+    ],
+)
+def test_what_decides_where_a_port_is_offered_is_no_field_of_the_record(
+    name: str, text: str, field: str, value: object
+) -> None:
+    assert getattr(port_labels({f"SERVICE_{name}": text}), field) == value
+    assert getattr(port_labels({f"SERVICE_8000_{name}": text}), field) == value
+    assert port_labels({f"SERVICE_9000_{name}": text}) == port_labels({})
+    assert port_labels({f"SERVICE_{name}": text}).fields == port_labels({}).fields
 
 
 @pytest.mark.parametrize(
@@ -75,7 +104,7 @@ def test_each_label_container_wide_and_for_one_port(
     ids=["label beats variable", "port beats all", "both", "an empty label takes a variable back"],
 )
 def test_which_one_wins(labels: dict[str, str], env: dict[str, str], weight: int) -> None:
-    assert said(labels, env).weight == weight
+    assert record(labels, env).weight == weight
 
 
 def test_a_tcp_check_of_one_port_beats_an_http_check_of_all() -> None:
@@ -85,30 +114,30 @@ def test_a_tcp_check_of_one_port_beats_an_http_check_of_all() -> None:
         "SERVICE_CHECK_INTERVAL": "5s",
     }
 
-    assert said(labels, port=5432).check == Check("tcp", interval_ms=5000)
-    assert said(labels, port=8000).check == Check("http", "/up", interval_ms=5000)
+    assert record(labels, port=5432).check == Check("tcp", interval_ms=5000)
+    assert record(labels, port=8000).check == Check("http", "/up", interval_ms=5000)
 
 
 def test_virtual_host_is_read_unless_there_are_hosts() -> None:
-    assert said({}, {"VIRTUAL_HOST": "a.example"}).hosts == ("a.example",)
-    assert said({"SERVICE_HOSTS": "b.example"}, {"VIRTUAL_HOST": "a.example"}).hosts == (
+    assert record({}, {"VIRTUAL_HOST": "a.example"}).hosts == ("a.example",)
+    assert record({"SERVICE_HOSTS": "b.example"}, {"VIRTUAL_HOST": "a.example"}).hosts == (
         "b.example",
     )
 
 
 def test_who_names_hosts_or_paths_means_http() -> None:
-    assert said({"SERVICE_HOSTS": "a.example"}).mode == "http"
-    assert said({}, {"VIRTUAL_PATH": "/api"}).mode == "http"
-    assert said({"SERVICE_HOSTS": "a.example", "SERVICE_MODE": "tcp"}).mode == "tcp"
+    assert record({"SERVICE_HOSTS": "a.example"}).mode == "http"
+    assert record({}, {"VIRTUAL_PATH": "/api"}).mode == "http"
+    assert record({"SERVICE_HOSTS": "a.example", "SERVICE_MODE": "tcp"}).mode == "tcp"
 
 
 def test_what_an_http_check_expects_is_published_with_any_check() -> None:
     labels = {"SERVICE_CHECK_STATUS": "200-299,404", "SERVICE_CHECK_HOST": "Up.example"}
 
-    assert said(labels | {"SERVICE_CHECK_HTTP": "/up"}).check == Check(
+    assert record(labels | {"SERVICE_CHECK_HTTP": "/up"}).check == Check(
         "http", "/up", status="200-299,404", host="up.example"
     )
-    assert said(labels).check == Check("tcp", status="200-299,404", host="up.example")
+    assert record(labels).check == Check("tcp", status="200-299,404", host="up.example")
 
 
 def test_what_looks_secret_is_no_attribute() -> None:
@@ -120,7 +149,7 @@ def test_what_looks_secret_is_no_attribute() -> None:
     }
     env["SERVICE_DB_URL"] = "postgres://app:hunter2@db/x"
 
-    assert said({}, env).attributes == {"keyspace": "k"}
+    assert record({}, env).attributes == {"keyspace": "k"}
 
 
 def test_what_is_no_setting_of_ours_never_keeps_a_container_out() -> None:
@@ -131,7 +160,7 @@ def test_what_is_no_setting_of_ours_never_keeps_a_container_out() -> None:
     }
     env |= {f"SERVICE_A{number:03}": "x" for number in range(100)}
 
-    attributes = said({}, env).attributes
+    attributes = record({}, env).attributes
 
     assert list(attributes) == [f"a{number:03}" for number in range(64)]
 
@@ -223,7 +252,7 @@ def test_a_bad_value_names_container_label_and_what_would_be_right(
     key: str, text: str, message: str
 ) -> None:
     with pytest.raises(Rejected) as caught:
-        said({key: text})
+        port_labels({key: text})
 
     assert str(caught.value) == message
 
@@ -286,7 +315,7 @@ def test_no_name_or_image_whatever_makes_it_fail(text: str, image: str) -> None:
 
 def test_all_bad_labels_are_told_at_once() -> None:
     with pytest.raises(Rejected) as caught:
-        said({"SERVICE_MODE": "htpp", "SERVICE_WEIGHT": "-1"})
+        port_labels({"SERVICE_MODE": "htpp", "SERVICE_WEIGHT": "-1"})
 
     assert str(caught.value) == (
         "SERVICE_MODE of web-1: 'htpp' is not one of tcp, http; "

@@ -1,0 +1,108 @@
+"""The settings that people write, in both spellings: a label on a container, a word in the services file.
+
+Each row says which field of the record a setting fills; the field's type of value says how either
+spelling is read. A setting without a label, or without a word, has "" there. No I/O.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from catalog.record import TYPES, Check, CheckKind
+from catalog.text_types import PRINTABLE
+from catalog.value_types import Flag, ValueType
+
+# What a setting says something about. The first is docker-register's alone and fills no field:
+# whether and at which address a port is offered. Instances of one service may differ in what is
+# of an instance; in what is of the service the oldest real one decides.
+Scope = Literal["offer", "service", "instance"]
+HASH = "hash:"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: SERVICE_<label> on a container, `word` in the services file."""
+
+    label: str
+    word: str
+    field: str  # of Instance; `check.path` is the field of its Check
+    scope: Scope
+    own_type: ValueType | None = None  # where the field's type of value does not read it
+    http_only: str = ""  # the field that has no effect but in http
+    checks: tuple[Literal["http", "grpc"], ...] = ()  # which look at it; none named: all
+
+    @property
+    def type(self) -> ValueType:
+        """How it is read."""
+        return self.own_type or TYPES[self.field]
+
+
+# SERVICE_NAME is no row: `register/offer/naming.py` reads it for all ports of a container at once.
+SETTINGS = (
+    Setting("IGNORE", "", "ignore", "offer", own_type=Flag()),
+    Setting("NETWORK", "", "network", "offer", own_type=PRINTABLE),
+    Setting("ADDRESS", "", "address", "offer", own_type=PRINTABLE),
+    Setting("PORT", "port", "service_port", "service"),
+    Setting("MODE", "mode", "mode", "service"),
+    Setting("HOSTS", "hosts", "hosts", "service"),
+    Setting("PATH", "path", "paths", "service"),
+    Setting("ROLE", "role", "role", "instance"),
+    Setting("STUB_POLICY", "stub_policy", "stub_policy", "instance"),
+    Setting("WEIGHT", "weight", "weight", "instance"),
+    Setting("", "zone", "zone", "instance"),
+    Setting("", "state", "state", "instance"),
+    Setting("CHECK_HTTP", "check.http", "check.path", "service"),
+    Setting("CHECK_TCP", "check.tcp", "check.kind", "service", own_type=Flag()),
+    Setting("CHECK_GRPC", "check.grpc", "check.grpc", "service"),
+    Setting("CHECK_STATUS", "check.status", "check.status", "service", checks=("http",)),
+    Setting("CHECK_HOST", "check.host", "check.host", "service", checks=("http", "grpc")),
+    Setting("CHECK_INTERVAL", "check.interval", "check.interval_ms", "service"),
+    Setting("CHECK_TIMEOUT", "check.timeout", "check.timeout_ms", "service"),
+    Setting("PANIC", "panic", "panic", "service"),
+    Setting("STICKY", "sticky", "sticky", "service", http_only="sticky"),
+    Setting("BALANCE", "balance", "balance", "service", http_only="hash_header"),
+    Setting("CANARY", "canary", "canary", "instance", http_only="canary"),
+    Setting("PROTO", "proto", "proto", "service", http_only="proto"),
+    Setting("RETRY", "retry", "retry", "service", http_only="retry"),
+    Setting("TIMEOUT", "timeout", "timeout_ms", "service"),
+    Setting("LOCALITY", "locality", "locality", "service"),
+    Setting("SLOW_START", "slow_start", "slow_start_ms", "instance"),
+    Setting("MAXCONN", "maxconn", "maxconn", "instance"),
+    Setting("TAGS", "tags", "tags", "instance"),
+    Setting("ON_ABSENCE", "", "on_absence", "instance"),
+)
+LABELS: Mapping[str, Setting] = {setting.label: setting for setting in SETTINGS if setting.label}
+
+
+def record_fields(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of an Instance that settings fill, from their values by `Setting.field`."""
+    fields = {name: value for name, value in values.items() if not name.startswith("check.")}
+    if len(fields) < len(values):
+        fields["check"] = check_of(values)
+
+    balance = fields.get("balance") or ""
+    if balance.startswith(HASH):
+        del fields["balance"]
+        fields["hash_header"] = balance.removeprefix(HASH)
+
+    # only http has hosts and paths
+    if fields.get("hosts") or fields.get("paths"):
+        fields.setdefault("mode", "http")
+    return fields
+
+
+def check_of(values: Mapping[str, Any]) -> Check:
+    """Return the health check that settings ask for, from their values by `Setting.field`."""
+    fields = {
+        name.removeprefix("check."): value
+        for name, value in values.items()
+        if name.startswith("check.")
+    }
+    asks_whether_it_accepts = fields.pop("kind", True)
+
+    kind: CheckKind = "none"
+    if "path" in fields:
+        kind = "http"
+    elif asks_whether_it_accepts or fields.get("grpc"):
+        kind = "tcp"
+    return Check(kind=kind, **fields)
