@@ -11,13 +11,13 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 from catalog.etcd_rpc import etcd_rpc_module
-from catalog.leaving_out import leaving_out
+from catalog.without_modules import without_modules
 
 # Before etcd3 is imported: its own etcdrpc package cannot be loaded, see etcd_rpc.
 etcdrpc = etcd_rpc_module()
 sys.modules["etcd3.etcdrpc"] = etcdrpc
 
-with leaving_out("grpc.aio"):  # the same for asyncio: 1.5 MB
+with without_modules("grpc.aio"):  # the same for asyncio: 1.5 MB
     import etcd3
     import grpc
     import grpc._common

@@ -14,13 +14,13 @@ from google.protobuf.internal import (  # type: ignore[import-untyped]  # the wh
 )
 
 from catalog.etcd_messages import ENUMS, MESSAGES, PACKAGE, SERVICES, rows
-from catalog.leaving_out import leaving_out
+from catalog.without_modules import without_modules
 
 # Its twin in pure Python: 1.4 MB, and only somebody who asks for that uses it.
 _UNUSED = (
     () if api_implementation.Type() == "python" else ("google.protobuf.internal.python_message",)
 )
-with leaving_out(*_UNUSED):
+with without_modules(*_UNUSED):
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory  # type: ignore[import-untyped]
 
 _FILE = "tandem/etcd.proto"

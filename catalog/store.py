@@ -12,7 +12,7 @@ from catalog.connection import CallFailed, Connection, Connector
 from catalog.entries import Batch, Delete, Entry, Event, Fence, Listing, Put, Ttl, Unchanged
 from catalog.errors import Compacted, Conflict, Full, Refused, Unavailable
 from catalog.etcd_library import etcdrpc
-from catalog.watching import Watch, entry_of, range_of
+from catalog.watch import Watch, entry_of, range_of
 
 __all__ = [
     "CHANGES_MAX",

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping, Set
 from itertools import islice
 
 from catalog.access import Access
-from catalog.claim import encode
 from catalog.errors import Conflict, Full, Refused
 from catalog.keys import PortKey, key_of, ports_root
+from catalog.port_claim import encode
 from catalog.session import Session
 from catalog.store import Put, Store, Unchanged
 from discover.snapshot.keeper import Keeper

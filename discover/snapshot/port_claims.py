@@ -9,8 +9,8 @@ import zlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 
-from catalog.claim import PORT_MAX
 from catalog.errors import Rejected
+from catalog.port_claim import PORT_MAX
 from discover.snapshot.snapshot import Claim, Service, Snapshot
 
 ClaimsByService = Mapping[str, Claim]

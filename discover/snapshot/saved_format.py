@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
-from catalog.claim import decode as port_of
-from catalog.claim import encode as claim_of
 from catalog.errors import Rejected
 from catalog.keys import InstanceKey, PortKey, identity, key_of, parse_key
+from catalog.port_claim import decode as port_of
+from catalog.port_claim import encode as claim_of
 from catalog.record import decode as instance_of
 from catalog.record import encode as value_of
 from discover.snapshot.departures import Reason

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from catalog.claim import decode as port_of
 from catalog.entries import Batch, Entry, Listing
 from catalog.errors import Rejected
 from catalog.keys import DrainedKey, InstanceKey, OwnerKey, PortKey, PurgeKey, identity, parse_key
+from catalog.port_claim import decode as port_of
 from catalog.record import Instance, decode
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from catalog.claim import encode as claim_of
 from catalog.entries import Batch, Entry, Event, Listing
 from catalog.keys import DrainedKey, OwnerKey, PortKey, PurgeKey, identity, key_of
+from catalog.port_claim import encode as claim_of
 from catalog.record import Instance, encode
 from discover.snapshot.departures import Departures, in_batch, in_listing
 from discover.snapshot.snapshot import EMPTY, Snapshot, apply, snapshot_of

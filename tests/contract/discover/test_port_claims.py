@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from catalog.claim import encode
 from catalog.errors import Unavailable
 from catalog.keys import PortKey, key_of, ports_root
+from catalog.port_claim import encode
 from catalog.record import Instance
 from catalog.store import CHANGES_MAX, Put, Store
 from discover.haproxy.ports import trial

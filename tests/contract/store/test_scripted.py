@@ -12,7 +12,7 @@ from catalog.access import Access, parse_endpoints
 from catalog.errors import Unavailable
 from catalog.etcd_library import etcdrpc, grpc
 from catalog.store import Store
-from catalog.watching import ANSWER_S, ASK_AFTER_S
+from catalog.watch import ANSWER_S, ASK_AFTER_S
 from tests.parts.store import Reader, until
 
 END = object()

@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from catalog.claim import encode
 from catalog.entries import Batch, Event
 from catalog.keys import PortKey, key_of
+from catalog.port_claim import encode
 from discover.model.build import Known, build
 from discover.model.config import Bind, Door, Policy
 from discover.model.ownership import Listening

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalog.claim import encode as claim_of
 from catalog.entries import Batch, Entry, Event, Listing
 from catalog.keys import DrainedKey, OwnerKey, PortKey, PurgeKey, key_of
+from catalog.port_claim import encode as claim_of
 from discover.snapshot.snapshot import EMPTY, Claim, apply, snapshot_of
 from tests.parts.records import PREFIX, entry, instance, snapshot
 

@@ -7,7 +7,7 @@ from types import ModuleType
 
 
 @contextmanager
-def leaving_out(*names: str) -> Iterator[None]:
+def without_modules(*names: str) -> Iterator[None]:
     """Give what is imported meanwhile empty modules of these names; whoever imports them later gets the real ones."""
     absent = [name for name in names if name not in sys.modules]
     sys.modules.update({name: ModuleType(name) for name in absent})

@@ -2,8 +2,8 @@
 
 import pytest
 
-from catalog.claim import decode, encode
 from catalog.errors import Rejected
+from catalog.port_claim import decode, encode
 
 
 @pytest.mark.parametrize("port", [1, 10007, 65535])
