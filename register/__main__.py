@@ -33,8 +33,8 @@ from sidecar import health, log, program
 from sidecar.actors import Actor, run_group
 from sidecar.metrics import Metrics
 from sidecar.status_server import status_server
+from sidecar.stuck_loops import end_when_stuck
 from sidecar.trigger import Trigger
-from sidecar.watchdog import watchdog
 
 NAME = "docker-register"
 FACTS = ("host", "docker", "docker events", "etcd", "owner", "catalog")
@@ -106,9 +106,8 @@ def actors(settings: RegisterSettings) -> tuple[list[Actor], LeaseKeeper]:
     around = Around(events, prober, state, keeper.recheck_owner)
     publisher = Publisher(_docker(settings), own_keys, around, rules, trigger, report)
     limits_s = {LOOP: STUCK_S, "publisher": 2 * TURNED_WITHIN_S, "lease": 2 * TURNED_WITHIN_S}
-    dog = watchdog(limits_s, facts.last_turned)
     wired = [
-        dog,
+        end_when_stuck(limits_s, facts.last_turned),
         events.actor(),
         prober.actor(),
         keeper.actor(),

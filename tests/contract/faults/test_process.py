@@ -17,7 +17,7 @@ from register.docker.hints import Hints
 from register.host.lease import LeaseKeeper
 from register.publisher import Publisher
 from register.ready.probe import Prober
-from sidecar.watchdog import Watch
+from sidecar.stuck_loops import StuckLoops
 from tests.parts.engine import Engine
 from tests.parts.etcd import Etcd
 from tests.parts.register import Register
@@ -57,7 +57,7 @@ def start(register: Register, fault: str, log: Path) -> subprocess.Popen[bytes]:
         replacing(Publisher._publish, "1 / 0"),
         replacing(EventReader._session, "1 / 0"),
         replacing(Prober._retarget, "1 / 0"),
-        replacing(Watch.look, "1 / 0"),
+        replacing(StuckLoops.look, "1 / 0"),
     ],
     ids=["lease", "publisher", "events", "probe", "watchdog"],
 )
