@@ -1,12 +1,15 @@
 """Why an instance that was in the catalog is no longer there. No I/O, no clock.
 
-A delete does not say why; its neighbours do. A registrar deletes instances while its owner key lives. The end of a
-lease takes owner and instances of one host in one revision, and never those of two. What a host lacks that is marked as
-drained was meant to go, whoever saw how. A listing says the same by
-what it still has: the very owner key as before, a new one (the host was away and is back), or none.
+A delete does not say why; its neighbours do. A registrar deletes instances while its owner key
+lives. The end of a lease takes the owner key and the instances of one host in one revision, and
+never those of two. What a drained host lacks was meant to go, however it went.
+
+A listing says the same by the owner key that it still has: the very one as before, a new one (the
+host was away and is back), or none.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import attrgetter
 from typing import Literal
@@ -21,10 +24,10 @@ Departures = Mapping[str, Reason]
 
 
 def is_rewound(before: Snapshot, after: Snapshot) -> bool:
-    """Whether the store behind the address is another one, or one of an earlier day: it proves nothing gone."""
-    return before.cluster != 0 and (
-        before.cluster != after.cluster or after.revision < before.revision
-    )
+    """Whether the store is another one, or one of an earlier day: then it proves nothing gone."""
+    if before.cluster == 0:
+        return False
+    return before.cluster != after.cluster or after.revision < before.revision
 
 
 def in_listing(before: Snapshot, after: Snapshot) -> Departures:
@@ -35,58 +38,116 @@ def in_listing(before: Snapshot, after: Snapshot) -> Departures:
         for key, record in before.records.items()
         if after.record(record.key, key) is None
     }
-    return {key: _why(record, key, before, after, rewound) for key, record in missing.items()}
+    return {
+        key: _by_owner(key, record, before, after, rewound=rewound)
+        for key, record in missing.items()
+    }
 
 
-def _why(record: Record, key: str, before: Snapshot, after: Snapshot, rewound: bool) -> Reason:
+def _by_owner(
+    key: str, record: Record, before: Snapshot, after: Snapshot, *, rewound: bool
+) -> Reason:
     if key in after.refused:
         return "unreadable"
     if rewound:
         return "rewound"
-    if record.key.host in after.drained:
+
+    host = record.key.host
+    if host in after.drained or not record.leased:
         return "deleted"
-    owner = after.owners.get(record.key.host)
-    same_owner = owner is not None and owner == before.owners.get(record.key.host)
-    return "deleted" if same_owner or not record.leased else "expired"
+
+    owner = after.owners.get(host)
+    is_same_owner = owner is not None and owner == before.owners.get(host)
+    return "deleted" if is_same_owner else "expired"
 
 
 def in_batch(prefix: str, before: Snapshot, batch: Batch, after: Snapshot) -> Departures:
     """Return why each record of `before` that a batch took away is gone."""
-    owners = set(before.owners)
-    why: dict[str, tuple[InstanceKey, Reason]] = {}
-    for _, group in groupby(batch.events, attrgetter("revision")):
-        events = [(event, name) for event in group if (name := _parsed(prefix, event)) is not None]
-        over = {
-            name.host
-            for event, name in events
-            if isinstance(name, OwnerKey) and event.entry is None
+    reading = _Reading(before, after, owners=set(before.owners))
+    for _, events in groupby(batch.events, attrgetter("revision")):
+        reading.take(_changes(prefix, events))
+
+    return reading.departures()
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What an event did to a key of ours: put or delete it."""
+
+    text: str
+    key: Key
+    is_put: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Departure:
+    """Why the record under a key is gone, if it is gone in the end."""
+
+    key: InstanceKey
+    reason: Reason
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What the revisions of a batch have said so far."""
+
+    before: Snapshot
+    after: Snapshot
+    owners: set[str]  # hosts that have their owner key
+    possible: dict[str, _Departure] = field(default_factory=dict)
+
+    def take(self, changes: list[_Change]) -> None:
+        """Take the changes of one revision."""
+        lost: set[str] = set()
+        for change in changes:
+            if isinstance(change.key, OwnerKey):
+                hosts = self.owners if change.is_put else lost
+                hosts.add(change.key.host)
+        self.owners -= lost
+
+        for change in changes:
+            if isinstance(change.key, InstanceKey):
+                reason = self._reason(change, change.key, lost)
+                if reason is not None:
+                    self.possible[change.text] = _Departure(change.key, reason)
+
+    def _reason(self, change: _Change, key: InstanceKey, lost: set[str]) -> Reason | None:
+        """Return why the record is gone if it is; None to leave that as it is."""
+        if change.is_put:
+            # Put again, and nobody has seen it so yet. If it goes in this batch too, the old
+            # address is no longer its own, and the new one was never called.
+            return "unreadable" if change.text in self.after.refused else "deleted"
+
+        record = self.before.record(key, change.text)
+        if record is None or change.text in self.possible:
+            return None
+        return self._by_neighbours(record, lost)
+
+    def _by_neighbours(self, record: Record, lost: set[str]) -> Reason:
+        if len(lost) > 1:
+            return "wiped"
+
+        host = record.key.host
+        if host in self.owners or host in self.after.drained or not record.leased:
+            return "deleted"
+        return "expired"
+
+    def departures(self) -> Departures:
+        """Return the reasons for what is gone in the end."""
+        return {
+            text: departure.reason
+            for text, departure in self.possible.items()
+            if self.after.record(departure.key, text) is None
         }
-        owners |= {
-            name.host
-            for event, name in events
-            if isinstance(name, OwnerKey) and event.entry is not None
-        }
-        owners -= over
-        for event, name in events:
-            if not isinstance(name, InstanceKey):
-                continue
-            if event.entry is not None:
-                # Put again, and not seen as that by anybody yet: if it goes in this batch too, the old address is no
-                # longer its own, and the new one was never called.
-                why[event.key] = name, "unreadable" if event.key in after.refused else "deleted"
-            elif event.key not in why and (record := before.record(name, event.key)) is not None:
-                why[event.key] = name, _by_neighbours(record, owners | after.drained, over)
-    return {key: reason for key, (name, reason) in why.items() if after.record(name, key) is None}
 
 
-def _by_neighbours(record: Record, owners: Iterable[str], over: set[str]) -> Reason:
-    if len(over) > 1:
-        return "wiped"
-    return "deleted" if record.key.host in owners or not record.leased else "expired"
-
-
-def _parsed(prefix: str, event: Event) -> Key | None:
-    try:
-        return parse_key(prefix, event.key)
-    except Rejected:
-        return None
+def _changes(prefix: str, events: Iterable[Event]) -> list[_Change]:
+    """Return what events did to keys of ours."""
+    changes = []
+    for event in events:
+        try:
+            key = parse_key(prefix, event.key)
+        except Rejected:
+            continue
+        changes.append(_Change(event.key, key, is_put=event.entry is not None))
+    return changes
