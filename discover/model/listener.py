@@ -1,12 +1,11 @@
 """One listener from the records of one service port. No I/O, no text."""
 
-from collections.abc import Mapping, Sequence
-
-from catalog.record import Balance, Check, Instance, Sticky
+from catalog.record import Balance, Sticky
 from discover.model.config import Bind, Header, Listener, Site, behind_door, name_of
 from discover.model.grpc_check import asked
 from discover.model.http_routes import NO_PORT
-from discover.model.ownership import OLDEST, Problems
+from discover.model.no_effect import without_effect
+from discover.model.ownership import Problems
 from discover.model.servers import servers_of, stub_policy
 from discover.reasons import because
 from discover.snapshot.snapshot import Record, Service
@@ -14,14 +13,6 @@ from sidecar.problems import Problem
 
 ROUNDROBIN_MAX = 4095  # active servers: HAProxy's configuration manual, section 4.2 "balance"
 
-# What HAProxy can do with requests only, by label: the record's field, and what it is where nobody asked.
-_HTTP_ONLY: Mapping[str, tuple[str, object]] = {
-    "STICKY": ("sticky", "none"),
-    "BALANCE": ("hash_header", ""),
-    "CANARY": ("canary", ""),
-    "PROTO": ("proto", "h1"),
-    "RETRY": ("retry", "idempotent"),
-}
 Group = tuple[Record, ...]
 
 
@@ -41,7 +32,7 @@ def group_of(service: Service, port: int) -> Group:
 
 def odd_in(service: Service, group: Group) -> Problems:
     """Return what to say of records that are served, but not as they ask, by their etcd keys."""
-    said = {record.key: _differing(record, group[0]) or _without_effect(record) for record in group}
+    said = {record.key: _differing(record, group[0]) or without_effect(record) for record in group}
     return {
         key: problem
         for key, record in service.records.items()
@@ -58,46 +49,6 @@ def _differing(record: Record, first: Record) -> Problem | None:
     right = "set SERVICE_MODE to the same on all, http if that is what they speak"
     says = f"{record.key.service} {record.key.name} says {record.instance.mode}"
     return because("MODE_DIFFERS", f"{says}, {counts}: {right}")
-
-
-def _without_effect(record: Record) -> Problem | None:
-    """Return that a record asks for what only http has and is not in http, or for what only an http check looks at."""
-    instance, in_file = record.instance, record.created == OLDEST
-    said: list[str] = []
-    if labels := _of_http(instance):
-        right = f"set {'mode: http' if in_file else 'SERVICE_MODE=http'} if that is what it speaks"
-        said.append(f"{_words(labels, in_file)}, which only http has: {right}")
-    if labels := _of_http_check(instance.check):
-        right = f"set {'check: {http: <path>}' if in_file else 'SERVICE_CHECK_HTTP=<path>'} if it has a page for that"
-        said.append(f"{_words(labels, in_file)}, which only an http check looks at: {right}")
-    if not said:
-        return None
-    who = f"{record.key.service} {instance.container_name or record.key.name}"
-    return because("NO_EFFECT", f"{who} asks for {'; and for '.join(said)}")
-
-
-def _of_http(instance: Instance) -> list[str]:
-    """Return the labels that have no effect as the mode is not http."""
-    if instance.mode == "http":
-        return []
-    return [
-        label for label, (field, usual) in _HTTP_ONLY.items() if getattr(instance, field) != usual
-    ]
-
-
-def _of_http_check(check: Check) -> list[str]:
-    """Return the labels that have no effect as the check is not http; the host is also asked for by a gRPC one."""
-    if check.kind == "http" and not check.grpc:
-        return []
-    asked_for = {"CHECK_STATUS": check.status, "CHECK_HOST": check.host and not check.grpc}
-    return [label for label, given in asked_for.items() if given]
-
-
-def _words(labels: Sequence[str], in_file: bool) -> str:
-    """Return the labels as they were written: what stands in the operator's file has that file's words."""
-    return ", ".join(
-        f"{label.lower().replace('_', '.')}:" if in_file else f"SERVICE_{label}" for label in labels
-    )
 
 
 def listener_of(
