@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.engine_api import Api, Events, Refused
-from catalog.access import Access, parse_endpoints
+from catalog.access import Access, parse_members
 from catalog.entries import Event, Put
 from catalog.store import Store
 
@@ -42,7 +42,7 @@ class Bare:
     """Two threads: one from Docker to etcd, one from etcd to HAProxy."""
 
     def __init__(self, etcd: str, admin: Path, label: str, address: str) -> None:
-        self._etcd = Access(parse_endpoints(etcd))
+        self._etcd = Access(parse_members(etcd))
         self._admin = admin
         self._label = label
         self._address = address

@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.engine_api import Api
 from bench.program import QUICK, STRONG
-from catalog.access import Access, parse_endpoints
+from catalog.access import Access, parse_members
 from catalog.entries import Delete, Put
 from catalog.keys import identity, key_of
 from catalog.record import Instance, encode
@@ -174,7 +174,7 @@ class Records:
     """Puts records straight into a pair's etcd, as a registrar of another host would, for good and without a fence."""
 
     def __init__(self, address: str) -> None:
-        self._store = Store(Access(parse_endpoints(f"{address}:2379")), deadline_s=10.0)
+        self._store = Store(Access(parse_members(f"{address}:2379")), deadline_s=10.0)
         self._revisions: dict[str, int] = {}
 
     def put(self, *instances: Instance) -> None:

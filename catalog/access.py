@@ -13,7 +13,7 @@ _HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:/\s]+)(?::(?P<port>
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class Member:
     """One etcd member; `host` is an IP literal without brackets or a name."""
 
     host: str
@@ -26,9 +26,9 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Every endpoint and what to show them. TLS is on for all when a CA is named or any address says https://."""
+    """Every member and what to show them. TLS is on for all when a CA is named or any address says https://."""
 
-    endpoints: tuple[Endpoint, ...] = (Endpoint("127.0.0.1"),)
+    members: tuple[Member, ...] = (Member("127.0.0.1"),)
     ca_cert: Path | None = None
     cert: Path | None = None
     key: Path | None = None
@@ -42,7 +42,7 @@ class Access:
             )
         if (self.user is None) != (self.password is None):
             raise Rejected("ETCD_USER and ETCD_PASSWORD: only one is given, a login needs both")
-        if len({endpoint.tls for endpoint in self.endpoints}) > 1:
+        if len({member.tls for member in self.members}) > 1:
             raise Rejected(
                 "ETCD_HOST: some addresses say https:// and some http://, one kind is needed"
             )
@@ -52,20 +52,18 @@ class Access:
         """Whether the connection is encrypted."""
         # etcd3 falls back to plain text when a certificate comes without a CA (research/etcd.md section 2, row 8):
         # any sign of TLS is taken as a wish for it.
-        return (
-            self.ca_cert is not None or self.cert is not None or any(e.tls for e in self.endpoints)
-        )
+        return self.ca_cert is not None or self.cert is not None or any(e.tls for e in self.members)
 
 
-def parse_endpoints(text: str) -> tuple[Endpoint, ...]:
+def parse_members(text: str) -> tuple[Member, ...]:
     """Return the members in `host[:port],…`, in order. Raises Rejected."""
-    endpoints = tuple(_endpoint(part.strip()) for part in text.split(",") if part.strip())
-    if not endpoints:
+    members = tuple(_member(part.strip()) for part in text.split(",") if part.strip())
+    if not members:
         raise Rejected(f"{text!r} names no host; right would be 10.0.0.5:2379")
-    return endpoints
+    return members
 
 
-def _endpoint(text: str) -> Endpoint:
+def _member(text: str) -> Member:
     scheme, separator, rest = text.rpartition("://")
     match = _HOST_PORT.fullmatch(rest.rstrip("/"))
     if (separator and scheme not in ("http", "https")) or not match:
@@ -77,7 +75,7 @@ def _endpoint(text: str) -> Endpoint:
         _ipv6(host)
     if not 1 <= port <= 65535:
         raise Rejected(f"{text!r}: {port} is not a port from 1 to 65535")
-    return Endpoint(host, port, scheme == "https")
+    return Member(host, port, scheme == "https")
 
 
 def _ipv6(text: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, NoReturn
 
-from catalog.access import Access, Endpoint
+from catalog.access import Access, Member
 from catalog.errors import Refused, Unavailable
 from catalog.etcd_library import etcd3, etcdrpc, grpc
 
@@ -113,11 +113,11 @@ class Stream:
 class Connection:
     """One channel to one member. `close` may come from any thread, also while a call waits; all calls then fail."""
 
-    def __init__(self, access: Access, endpoint: Endpoint, deadline_s: float) -> None:
-        self.endpoint = endpoint
+    def __init__(self, access: Access, member: Member, deadline_s: float) -> None:
+        self.member = member
         self._access = access
         self._deadline_s = deadline_s
-        self._client = _Client(access, endpoint, deadline_s)
+        self._client = _Client(access, member, deadline_s)
         self._metadata: tuple[tuple[str, str], ...] = (_HAS_LEADER,)
         self.kv: Any = self._client.kvstub
         self.lease: Any = self._client.leasestub
@@ -199,7 +199,7 @@ class Connector:
         """Return a proven connection: all members race, the first good answer wins. Raises Unavailable."""
         candidates: list[Connection] = []
         try:
-            candidates.extend(map(self._new, self._access.endpoints))
+            candidates.extend(map(self._new, self._access.members))
             return _first_to_answer(candidates, self.drop)
         except BaseException:
             for candidate in candidates:
@@ -220,11 +220,11 @@ class Connector:
         for connection in connections:
             self.drop(connection)
 
-    def _new(self, endpoint: Endpoint) -> Connection:
+    def _new(self, member: Member) -> Connection:
         try:
-            connection = Connection(self._access, endpoint, self._deadline_s)
+            connection = Connection(self._access, member, self._deadline_s)
         except OSError as error:  # certificates are read anew for every connection: a changed file counts at once
-            raise Unavailable(f"cannot connect to etcd at {endpoint}: {error}") from error
+            raise Unavailable(f"cannot connect to etcd at {member}: {error}") from error
         with self._lock:
             closed = self.closed.is_set()
             if not closed:
@@ -242,13 +242,13 @@ class _Client(etcd3.Etcd3Client):  # type: ignore[misc]  # etcd3 has no type inf
     It falls back to plain text without a CA: here the wish for TLS decides, and no CA means grpc's own.
     """
 
-    def __init__(self, access: Access, endpoint: Endpoint, deadline_s: float) -> None:
+    def __init__(self, access: Access, member: Member, deadline_s: float) -> None:
         # etcd3 itself joins host and port, without the brackets of IPv6.
-        host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+        host = f"[{member.host}]" if ":" in member.host else member.host
         self._access = access
         super().__init__(
             host,
-            endpoint.port,
+            member.port,
             ca_cert="" if access.tls else None,
             grpc_options=_options(deadline_s),
         )
@@ -274,7 +274,7 @@ def _first_to_answer(
                 done.result()
             except CallFailed as failure:
                 failures.append(failure)
-                seen.append(f"{candidate.endpoint}: {failure}")
+                seen.append(f"{candidate.member}: {failure}")
             else:
                 for loser in candidates:
                     if loser is not candidate:

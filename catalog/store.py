@@ -191,7 +191,7 @@ class Store:
     def _error(
         self, what: str, connection: Connection, failure: CallFailed, lease: int
     ) -> Exception:
-        message = f"{what} on {connection.endpoint}: {failure}"
+        message = f"{what} on {connection.member}: {failure}"
         if failure.code == "NOT_FOUND" and lease:
             return Conflict(f"{what}: lease {lease:x} is gone")
         if "required revision has been compacted" in failure.details:

@@ -98,7 +98,7 @@ class Watch:
         if response.compact_revision:
             self.cancel()
             raise Compacted(
-                f"watch of {self._prefix!r} from revision {self._revision + 1} on {self._connection.endpoint}: "
+                f"watch of {self._prefix!r} from revision {self._revision + 1} on {self._connection.member}: "
                 f"the history begins at {response.compact_revision}"
             )
         if response.canceled:  # also together with `created`: etcd's way to refuse
@@ -108,7 +108,7 @@ class Watch:
         self._cancelled.set()  # whoever goes on iterating finds the end
         self._over.set()
         self._on_lost(self._connection)
-        return Unavailable(f"watch of {self._prefix!r} on {self._connection.endpoint}: {why}")
+        return Unavailable(f"watch of {self._prefix!r} on {self._connection.member}: {why}")
 
     def _batch(self, response: Any) -> Batch | None:
         """Return the events that are news, once all fragments of the response are here."""

@@ -115,7 +115,7 @@ def _knowing(
 ) -> tuple[Keeper, list[Actor]]:
     """Return the keeper of what is known of the catalog, and the actors that feed it."""
     prefix = settings.prefix
-    origin = Origin(platform.node(), prefix, tuple(map(str, settings.access.endpoints)))
+    origin = Origin(platform.node(), prefix, tuple(map(str, settings.access.members)))
     file = SavedFile(settings.state_dir / "snapshot", origin)
     found = file.load()
     saved = found.saved if found else None

@@ -127,7 +127,7 @@ def identify(settings: RegisterSettings, around: Surroundings) -> Registrar:
         neighbours = source.neighbours()
     finally:
         source.close()
-    ip = host_ip(settings.host_ip, route_source(settings.access.endpoints), neighbours)
+    ip = host_ip(settings.host_ip, route_source(settings.access.members), neighbours)
     host = Host(host_id(settings.host_id, around, engine), ip, engine.id)
     since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     mine = this_life(str(uuid.uuid4()), since, host, around)

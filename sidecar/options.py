@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NoReturn
 
-from catalog.access import Access, parse_endpoints
+from catalog.access import Access, parse_members
 from catalog.errors import Rejected
 from catalog.host_port import host_port, split_host_port
 from sidecar.log import LEVELS
@@ -243,7 +243,7 @@ def prefix(text: str) -> str:
 COMMON = (
     Option(
         "ETCD_HOST",
-        parse_endpoints,
+        parse_members,
         "127.0.0.1:2379",
         "host[:port] of etcd, several with commas, https:// allowed",
     ),
@@ -269,7 +269,7 @@ def access_of(values: Mapping[str, Any]) -> Access:
     """Return how to reach etcd from the values of COMMON. Raises WrongSettings."""
     try:
         return Access(
-            endpoints=values["ETCD_HOST"],
+            members=values["ETCD_HOST"],
             ca_cert=values["ETCD_CA_CERT"],
             cert=values["ETCD_CERT"],
             key=values["ETCD_KEY"],

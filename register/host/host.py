@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog.access import Endpoint
+from catalog.access import Member
 from catalog.errors import Unavailable
 from catalog.keys import HOST_ID
 from register.docker.container import Neighbour
@@ -105,19 +105,19 @@ def host_ip(explicit: str | None, route_source: str, containers: Iterable[Neighb
     return route_source
 
 
-def route_source(endpoints: Iterable[Endpoint]) -> str:
+def route_source(members: Iterable[Member]) -> str:
     """Return the address from which this host reaches etcd. Sends nothing. Raises Unavailable if there is no route."""
     why = ""
-    for endpoint in endpoints:
+    for member in members:
         try:
             for family, _, _, _, address in socket.getaddrinfo(
-                endpoint.host, endpoint.port, type=socket.SOCK_DGRAM
+                member.host, member.port, type=socket.SOCK_DGRAM
             ):
                 with socket.socket(family, socket.SOCK_DGRAM) as sock:
                     sock.connect(address)
                     return str(ipaddress.ip_address(sock.getsockname()[0].partition("%")[0]))
         except OSError as error:
-            why = f"{endpoint}: {error.strerror or error}"
+            why = f"{member}: {error.strerror or error}"
     raise Unavailable(f"no route to etcd at {why}")
 
 

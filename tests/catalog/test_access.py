@@ -6,26 +6,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.access import Access, Endpoint, parse_endpoints
+from catalog.access import Access, Member, parse_members
 from catalog.errors import Rejected
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("10.0.0.1", [Endpoint("10.0.0.1", 2379)]),
-        ("10.0.0.1:4001", [Endpoint("10.0.0.1", 4001)]),
-        ("etcd", [Endpoint("etcd", 2379)]),
-        ("a:1, b:2 ,,c", [Endpoint("a", 1), Endpoint("b", 2), Endpoint("c", 2379)]),
-        ("http://etcd:2379/", [Endpoint("etcd", 2379)]),
-        ("https://etcd", [Endpoint("etcd", 2379, tls=True)]),
-        ("[fd00::5]", [Endpoint("fd00::5", 2379)]),
-        ("https://[::1]:4001", [Endpoint("::1", 4001, tls=True)]),
-        ("[::ffff:10.0.0.1]:1", [Endpoint("::ffff:10.0.0.1", 1)]),
+        ("10.0.0.1", [Member("10.0.0.1", 2379)]),
+        ("10.0.0.1:4001", [Member("10.0.0.1", 4001)]),
+        ("etcd", [Member("etcd", 2379)]),
+        ("a:1, b:2 ,,c", [Member("a", 1), Member("b", 2), Member("c", 2379)]),
+        ("http://etcd:2379/", [Member("etcd", 2379)]),
+        ("https://etcd", [Member("etcd", 2379, tls=True)]),
+        ("[fd00::5]", [Member("fd00::5", 2379)]),
+        ("https://[::1]:4001", [Member("::1", 4001, tls=True)]),
+        ("[::ffff:10.0.0.1]:1", [Member("::ffff:10.0.0.1", 1)]),
     ],
 )
-def test_addresses(text: str, expected: list[Endpoint]) -> None:
-    assert parse_endpoints(text) == tuple(expected)
+def test_addresses(text: str, expected: list[Member]) -> None:
+    assert parse_members(text) == tuple(expected)
 
 
 @pytest.mark.parametrize(
@@ -51,28 +51,28 @@ def test_addresses(text: str, expected: list[Endpoint]) -> None:
 )
 def test_wrong_addresses_are_rejected(text: str) -> None:
     with pytest.raises(Rejected):
-        parse_endpoints(text)
+        parse_members(text)
 
 
 @given(st.text(max_size=40))
 def test_any_text_is_parsed_or_rejected(text: str) -> None:
     try:
-        endpoints = parse_endpoints(text)
+        members = parse_members(text)
     except Rejected:
         return
-    assert all(1 <= endpoint.port <= 65535 and endpoint.host for endpoint in endpoints)
+    assert all(1 <= member.port <= 65535 and member.host for member in members)
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "text"),
+    ("member", "text"),
     [
-        (Endpoint("10.0.0.1"), "10.0.0.1:2379"),
-        (Endpoint("fd00::5", 1), "[fd00::5]:1"),
-        (Endpoint("a", 2, True), "a:2"),
+        (Member("10.0.0.1"), "10.0.0.1:2379"),
+        (Member("fd00::5", 1), "[fd00::5]:1"),
+        (Member("a", 2, True), "a:2"),
     ],
 )
-def test_endpoint_reads_like_an_address(endpoint: Endpoint, text: str) -> None:
-    assert str(endpoint) == text
+def test_endpoint_reads_like_an_address(member: Member, text: str) -> None:
+    assert str(member) == text
 
 
 CA, CERT, KEY = Path("ca"), Path("cert"), Path("key")
@@ -84,7 +84,7 @@ CA, CERT, KEY = Path("ca"), Path("cert"), Path("key")
         (Access(), False),
         (Access(ca_cert=CA), True),
         (Access(cert=CERT, key=KEY), True),
-        (Access((Endpoint("a", tls=True),)), True),
+        (Access((Member("a", tls=True),)), True),
         (Access(user="u", password="p"), False),
     ],
 )
@@ -99,7 +99,7 @@ def test_any_sign_of_tls_is_a_wish_for_it(access: Access, tls: bool) -> None:
         ({"key": KEY}, "ETCD_CERT"),
         ({"user": "u"}, "ETCD_PASSWORD"),
         ({"password": "p"}, "ETCD_USER"),
-        ({"endpoints": (Endpoint("a", tls=True), Endpoint("b"))}, "ETCD_HOST"),
+        ({"members": (Member("a", tls=True), Member("b"))}, "ETCD_HOST"),
     ],
 )
 def test_halves_are_rejected_by_name(fields: dict[str, object], named: str) -> None:

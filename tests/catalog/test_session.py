@@ -5,11 +5,11 @@ from contextlib import suppress
 
 import pytest
 
-from catalog.access import Access, Endpoint
+from catalog.access import Access, Member
 from catalog.errors import Unavailable
 from catalog.session import Session
 
-NOBODY = Access((Endpoint("127.0.0.1", 1),))
+NOBODY = Access((Member("127.0.0.1", 1),))
 
 
 def test_a_store_that_is_opened_after_the_end_is_closed() -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from catalog.access import Access, parse_endpoints
+from catalog.access import Access, parse_members
 from tests.parts.ports import free_ports
 from tests.parts.store import until
 
@@ -54,7 +54,7 @@ class Etcd:
     @property
     def access(self) -> Access:
         """How to reach it without credentials."""
-        return Access(parse_endpoints(self.endpoint))
+        return Access(parse_members(self.endpoint))
 
     @property
     def peer_url(self) -> str:

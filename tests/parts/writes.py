@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from catalog.access import Access, parse_endpoints
+from catalog.access import Access, parse_members
 from catalog.errors import Compacted, Unavailable
 from catalog.store import Batch, Store
 from tests.parts.etcd import Etcd
@@ -57,7 +57,7 @@ def most_in_a_second(times: list[float]) -> int:
 def _watch(endpoint: str, prefix: str) -> None:
     last: int | None = None
     while True:
-        store = Store(Access(parse_endpoints(endpoint)), deadline_s=2)
+        store = Store(Access(parse_members(endpoint)), deadline_s=2)
         try:
             now = store.list(f"{prefix}none").revision
             last = now if last is None else last if last <= now else 0

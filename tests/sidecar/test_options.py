@@ -2,7 +2,7 @@
 
 import pytest
 
-from catalog.access import Access, Endpoint
+from catalog.access import Access, Member
 from sidecar.options import (
     COMMON,
     MASKED,
@@ -85,9 +85,7 @@ def test_settings_that_do_not_fit_together(environ, message):
 def test_access_has_all_endpoints():
     access = access_of(read(environ={"ETCD_HOST": "10.0.0.1, [fd00::1]:4001,etcd.local"}))
 
-    assert access == Access(
-        (Endpoint("10.0.0.1"), Endpoint("fd00::1", 4001), Endpoint("etcd.local"))
-    )
+    assert access == Access((Member("10.0.0.1"), Member("fd00::1", 4001), Member("etcd.local")))
 
 
 @pytest.mark.parametrize(

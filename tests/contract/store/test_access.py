@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.access import Access, parse_endpoints
+from catalog.access import Access, parse_members
 from catalog.errors import Unavailable
 from catalog.store import Put, Store
 from tests.parts.etcd import Etcd, forget_logins, require_login
@@ -219,7 +219,7 @@ def etcd_tls(certificates: Path) -> Iterator[Etcd]:
 def test_certificates_of_both_sides(etcd_tls: Etcd, certificates: Path) -> None:
     store = Store(
         Access(
-            parse_endpoints(etcd_tls.endpoint),
+            parse_members(etcd_tls.endpoint),
             ca_cert=certificates / "ca.crt",
             cert=certificates / "client.crt",
             key=certificates / "client.key",
@@ -259,7 +259,7 @@ def test_wrong_certificates_are_unavailable(
     etcd_tls: Etcd, certificates: Path, address: str, files: dict[str, str]
 ) -> None:
     paths = {name: certificates / file for name, file in files.items()}
-    store = Store(Access(parse_endpoints(address.format(etcd_tls.endpoint)), **paths))  # type: ignore[arg-type]
+    store = Store(Access(parse_members(address.format(etcd_tls.endpoint)), **paths))  # type: ignore[arg-type]
 
     with pytest.raises(Unavailable):
         store.list("/")
@@ -276,7 +276,7 @@ def test_wish_for_tls_never_ends_in_plain_text(
             if "https" in address
             else {"cert": certificates / "client.crt", "key": certificates / "client.key"}
         )
-        store = Store(Access(parse_endpoints(address.format(plain.endpoint)), **files))  # type: ignore[arg-type]
+        store = Store(Access(parse_members(address.format(plain.endpoint)), **files))  # type: ignore[arg-type]
 
         with pytest.raises(Unavailable):
             store.list("/")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from catalog.access import Access, parse_endpoints
+from catalog.access import Access, parse_members
 from catalog.errors import Conflict, Unavailable
 from catalog.store import Delete, Put, Store
 from tests.parts.etcd import Etcd
@@ -41,7 +41,7 @@ def silent_server() -> socket.socket:
 
 
 def test_nobody_listens() -> None:
-    store = Store(Access(parse_endpoints("127.0.0.1:1,127.0.0.1:2")))
+    store = Store(Access(parse_members("127.0.0.1:1,127.0.0.1:2")))
 
     with pytest.raises(Unavailable, match=r"no etcd member answers: .*127.0.0.1:\d: UNAVAILABLE"):
         store.get("/p/a")
@@ -50,9 +50,7 @@ def test_nobody_listens() -> None:
 
 def test_silent_server_costs_the_deadline_and_no_more() -> None:
     with silent_server() as server:
-        store = Store(
-            Access(parse_endpoints(f"127.0.0.1:{server.getsockname()[1]}")), deadline_s=0.3
-        )
+        store = Store(Access(parse_members(f"127.0.0.1:{server.getsockname()[1]}")), deadline_s=0.3)
         started = time.monotonic()
 
         with pytest.raises(Unavailable):
@@ -65,7 +63,7 @@ def test_silent_server_costs_the_deadline_and_no_more() -> None:
 def test_first_member_that_answers_is_taken(etcd: Etcd) -> None:
     with silent_server() as server:
         addresses = f"127.0.0.1:1,127.0.0.1:{server.getsockname()[1]},{etcd.endpoint}"
-        store = Store(Access(parse_endpoints(addresses)), deadline_s=30)
+        store = Store(Access(parse_members(addresses)), deadline_s=30)
         started = time.monotonic()
 
         store.get("/p/a")
@@ -76,9 +74,7 @@ def test_first_member_that_answers_is_taken(etcd: Etcd) -> None:
 
 def test_close_ends_a_call_that_waits() -> None:
     with silent_server() as server:
-        store = Store(
-            Access(parse_endpoints(f"127.0.0.1:{server.getsockname()[1]}")), deadline_s=60
-        )
+        store = Store(Access(parse_members(f"127.0.0.1:{server.getsockname()[1]}")), deadline_s=60)
         errors: list[Exception] = []
         caller = threading.Thread(target=lambda: errors.append(error_of(store)))
         caller.start()

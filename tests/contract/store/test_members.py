@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.access import Access, parse_endpoints
+from catalog.access import Access, parse_members
 from catalog.errors import Conflict, Unavailable
 from catalog.store import Put, Store
 from tests.parts.etcd import Etcd, etcd_cluster
@@ -24,7 +24,7 @@ def members(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Etcd]]:
 
 @pytest.fixture
 def store(members: list[Etcd]) -> Iterator[Store]:
-    opened = Store(Access(parse_endpoints(",".join(member.endpoint for member in members))))
+    opened = Store(Access(parse_members(",".join(member.endpoint for member in members))))
     yield opened
     opened.close()
 
@@ -101,7 +101,7 @@ def test_member_that_falls_silent(members: list[Etcd], store: Store) -> None:
         victim.pause()
 
         other = Store(
-            Access(parse_endpoints(",".join(m.endpoint for m in members if m is not victim)))
+            Access(parse_members(",".join(m.endpoint for m in members if m is not victim)))
         )
         put_somehow(other, "/p/silent")
         other.close()

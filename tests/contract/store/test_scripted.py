@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from catalog.access import Access, parse_endpoints
+from catalog.access import Access, parse_members
 from catalog.errors import Unavailable
 from catalog.etcd_library import etcdrpc, grpc
 from catalog.store import Store
@@ -86,7 +86,7 @@ def script() -> Iterator[Script]:
 
 @pytest.fixture
 def store(script: Script) -> Iterator[Store]:
-    opened = Store(Access(parse_endpoints(f"127.0.0.1:{script.port}")), page=2)
+    opened = Store(Access(parse_members(f"127.0.0.1:{script.port}")), page=2)
     yield opened
     opened.close()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.access import Endpoint
+from catalog.access import Member
 from catalog.errors import Unavailable
 from register.docker.container import Neighbour
 from register.docker.source import Engine
@@ -116,10 +116,10 @@ def test_loopback_is_not_announced_to_other_machines() -> None:
 
 
 def test_the_route_to_etcd_begins_somewhere() -> None:
-    assert route_source([Endpoint("127.0.0.1")]) == "127.0.0.1"
-    assert route_source([Endpoint("255.255.255.255"), Endpoint("127.0.0.1")]) == "127.0.0.1"
+    assert route_source([Member("127.0.0.1")]) == "127.0.0.1"
+    assert route_source([Member("255.255.255.255"), Member("127.0.0.1")]) == "127.0.0.1"
     with pytest.raises(Unavailable, match="no route to etcd"):
-        route_source([Endpoint("255.255.255.255")])
+        route_source([Member("255.255.255.255")])
 
 
 def test_a_process_is_told_from_another_of_the_same_number() -> None:
