@@ -11,9 +11,8 @@ from catalog.errors import Rejected, Unavailable
 from catalog.keys import root
 from catalog.store import Store
 from discover.apply.listeners_file import ListenersFile
-from discover.apply.map_file import MapFiles, text_of
-from discover.apply.quarantine import blamed
 from discover.exported import listing_of
+from discover.haproxy.map_file import MapFiles, text_of
 from discover.haproxy.process import HAProxy, Refusal
 from discover.model.build import build
 from discover.model.config import OPEN_MARKER, ProxyConfig, listened_by
@@ -24,6 +23,7 @@ from discover.operator.snippets import Inserted, SnippetFolder
 from discover.operator.templates import layout_of
 from discover.settings import PROGRAM, TEMPLATE, Command, DiscoverSettings
 from discover.snapshot.snapshot import EMPTY, Snapshot, snapshot_of
+from discover.text.blame import blamed
 from discover.text.marker import marker_of
 from discover.text.render import Layout, Rendered, rendered_of
 from discover.text.sample import sample

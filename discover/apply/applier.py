@@ -13,7 +13,6 @@ from operator import attrgetter
 from pathlib import Path
 
 from catalog.errors import Rejected, Unavailable
-from discover.apply.map_file import MapFiles, text_of
 from discover.apply.plan import ServerChange, route_changes
 from discover.apply.runtime import (
     MAINT,
@@ -25,6 +24,7 @@ from discover.apply.runtime import (
     verify_all,
 )
 from discover.haproxy.batches import batches
+from discover.haproxy.map_file import MapFiles, text_of
 from discover.haproxy.process import HAProxy
 from discover.haproxy.replies import Mismatch, expect_done, map_entries
 from discover.model.config import OPEN_MARKER

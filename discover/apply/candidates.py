@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 
 from catalog.errors import Rejected
 from discover.apply.applier import Applier
-from discover.apply.quarantine import Blame, Quarantine, blamed, culprit
+from discover.apply.quarantine import Quarantine, culprit
 from discover.haproxy.process import Refusal
 from discover.model.config import Listener, ProxyConfig
 from discover.operator.snippets import Inserted, Snippets
 from discover.operator.templates import Templates
 from discover.reasons import because
+from discover.text.blame import Blame, blamed
 from discover.text.environment import LayoutRefused
 from discover.text.render import Layout
 from discover.text.sample import sample

@@ -1,4 +1,4 @@
-"""Commands in, replies out: HAProxy's sockets, processes and ports.
+"""Commands in, replies out: HAProxy's sockets, processes, ports and map files.
 
 Decides nothing about services.
 """

@@ -34,11 +34,14 @@ class MapFiles:
         text = read(self.path(marker))
         if text is None:
             return None
-        return {key: value for key, _, value in (line.partition(" ") for line in text.splitlines())}
+
+        entries = (line.partition(" ") for line in text.splitlines())
+        return {key: value for key, _, value in entries}
 
     def tidy(self, *markers: str) -> None:
-        """Remove all but the maps of these texts: workers that run others have read them."""
+        """Remove all maps but those of these texts: workers that run other texts have read theirs."""
         kept = {self.path(marker) for marker in markers}
+
         for path in self._folder.glob(MAP_NAME.format("*")):
             if path not in kept:
                 with contextlib.suppress(OSError):
