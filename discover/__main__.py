@@ -36,12 +36,13 @@ from discover.snapshot.snapshot import EMPTY
 from discover.snapshot.state import started
 from discover.stubs.calls import StubDebt
 from discover.this_host import pages_of, paths_of, policy_of
-from sidecar import health, log, program
+from sidecar import log, program
 from sidecar.actors import Actor, run_group
-from sidecar.metrics import Metrics
 from sidecar.options import WrongSettings
-from sidecar.problems import Problems
-from sidecar.status_server import status_server
+from sidecar.status.health import Health
+from sidecar.status.metrics import Metrics
+from sidecar.status.problems import Problems
+from sidecar.status.server import status_server
 from sidecar.trigger import Trigger
 
 logger = logging.getLogger(PROGRAM)
@@ -65,7 +66,7 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
     _make_folders(settings)
 
     trigger, problems, metrics = Trigger(), Problems(), Metrics()
-    state = health.Health(stuck_after_s=STUCK_S)
+    state = Health(stuck_after_s=STUCK_S)
     haproxy = HAProxy(paths_of(settings), binary=settings.haproxy, supervised=settings.supervised)
     if paths_of(settings).config.exists() and not haproxy.answers():
         haproxy.start()  # before all else: a snapshot of 10,000 instances takes a while to read
@@ -111,7 +112,7 @@ def _knowing(
     *,
     runs: Callable[[], ProxyConfig | None],
     metrics: Metrics,
-    state: health.Health,
+    state: Health,
 ) -> tuple[Keeper, list[Actor]]:
     """Return the keeper of what is known of the catalog, and the actors that feed it."""
     prefix = settings.prefix
@@ -156,7 +157,7 @@ def _knowing(
 
 
 def _outside(
-    settings: DiscoverSettings, trigger: Trigger, state: health.Health
+    settings: DiscoverSettings, trigger: Trigger, state: Health
 ) -> tuple[Joining, Callable[[], Set[str]], list[Actor]]:
     """Return what adds the services of a file to the catalog, which of them name no port, and who follows that file."""
     if settings.services is None:

@@ -29,7 +29,7 @@ from discover.text.render import Layout, Rendered, rendered_of
 from discover.text.sample import sample
 from discover.this_host import paths_of, policy_of
 from sidecar.atomic_files import read
-from sidecar.problems import Problem
+from sidecar.status.problems import Problem
 
 LIST_S = 10.0
 

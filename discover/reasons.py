@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-from sidecar.problems import Problem
+from sidecar.status.problems import Problem
 
 Code = Literal[
     "BAD_RECORD",

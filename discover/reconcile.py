@@ -30,10 +30,10 @@ from discover.stubs.calls import StubDebt
 from discover.text.render import Layout, Rendered
 from sidecar.actors import Actor
 from sidecar.atomic_files import Unwritten
-from sidecar.health import Health
 from sidecar.log import Details
-from sidecar.problems import Problem, Problems
 from sidecar.retry import keep_running
+from sidecar.status.health import Health
+from sidecar.status.problems import Problem, Problems
 from sidecar.trigger import Trigger
 
 log = logging.getLogger(__name__)

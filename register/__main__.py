@@ -29,10 +29,11 @@ from register.records.host_state import TURNED_WITHIN_S, Host, HostState
 from register.records.own_keys import OwnKeys
 from register.report import Report
 from register.settings import RegisterSettings, settings_of
-from sidecar import health, log, program
+from sidecar import log, program
 from sidecar.actors import Actor, run_group
-from sidecar.metrics import Metrics
-from sidecar.status_server import status_server
+from sidecar.status.health import Health
+from sidecar.status.metrics import Metrics
+from sidecar.status.server import status_server
 from sidecar.stuck_loops import end_when_stuck
 from sidecar.trigger import Trigger
 
@@ -70,7 +71,7 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
 def actors(settings: RegisterSettings) -> tuple[list[Actor], LeaseKeeper]:
     """Return all actors of the registrar, wired, and the one that takes requests."""
     trigger, state, metrics = Trigger(), HostState(), Metrics()
-    facts = health.Health(stuck_after_s=TURNED_WITHIN_S)
+    facts = Health(stuck_after_s=TURNED_WITHIN_S)
     facts.expect(*FACTS)
     report = Report(state, facts, metrics)
     events = EventReader(_docker(settings), facts, trigger.fire)

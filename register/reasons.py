@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from sidecar.problems import Problem
+from sidecar.status.problems import Problem
 
 Code = Literal[
     "NOT_RUNNING",

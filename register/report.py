@@ -14,10 +14,10 @@ from register.reasons import REASONS
 from register.records.changes import Change
 from register.records.host_state import HostState
 from register.records.own_keys import instances_in
-from sidecar.health import Health
 from sidecar.log import Details
-from sidecar.metrics import Metrics
-from sidecar.problems import Problem, Problems
+from sidecar.status.health import Health
+from sidecar.status.metrics import Metrics
+from sidecar.status.problems import Problem, Problems
 
 log = logging.getLogger(__name__)
 

@@ -59,7 +59,7 @@ DOORS = {
     "watchdog": {"discover.operator.file_watch"},
     "yaml": {"discover.operator.services_yaml", "stub.documents"},
     "tenacity": {"sidecar.retry"},
-    "prometheus_client": {"sidecar.metrics"},
+    "prometheus_client": {"sidecar.status.metrics"},
     "starlette": {"stub.app"},
     "uvicorn": {"stub.__main__"},
 }

@@ -40,7 +40,7 @@ from discover.text.marker import marker_of, next_marker
 from discover.text.render import Rendered, rendered_of
 from discover.text.sections import ServerLine
 from sidecar.atomic_files import Unwritten, read, write
-from sidecar.metrics import Metrics
+from sidecar.status.metrics import Metrics
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from discover.text.blame import Blame, blamed
 from discover.text.environment import LayoutRefused
 from discover.text.render import Layout
 from discover.text.sample import sample
-from sidecar.problems import Problem
+from sidecar.status.problems import Problem
 
 log = logging.getLogger(__name__)
 

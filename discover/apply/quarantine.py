@@ -7,7 +7,7 @@ from discover.model.config import Listener, ProxyConfig, Server
 from discover.reasons import because
 from discover.text.blame import Blame
 from sidecar.memo import Memo
-from sidecar.problems import Problem
+from sidecar.status.problems import Problem
 
 
 @dataclass(frozen=True, slots=True)

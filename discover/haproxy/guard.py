@@ -13,9 +13,9 @@ from typing import Literal
 
 from discover.haproxy.proc import children, first_of, is_runnable
 from sidecar.actors import Actor
-from sidecar.health import Health
 from sidecar.log import Details
-from sidecar.metrics import Counter
+from sidecar.status.health import Health
+from sidecar.status.metrics import Counter
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from discover.model.ownership import NOTHING, OLDEST, Listening, Ownership, Prob
 from discover.reasons import because
 from discover.snapshot.port_claims import Claimed
 from discover.snapshot.snapshot import Service, Snapshot
-from sidecar.problems import Problem
+from sidecar.status.problems import Problem
 
 _Same = tuple[tuple[Bind, ...], int, tuple[str, ...]]
 _Made = tuple[_Same, Listener, Problems]

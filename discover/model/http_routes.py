@@ -12,7 +12,7 @@ from discover.model.config import Door, ProxyConfig
 from discover.model.ownership import Problems
 from discover.reasons import because
 from discover.snapshot.snapshot import Record, Service
-from sidecar.problems import Problem
+from sidecar.status.problems import Problem
 
 Place = tuple[str, int]  # a service and its service port; 0 for none
 NO_PORT = 0

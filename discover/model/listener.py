@@ -9,7 +9,7 @@ from discover.model.ownership import Problems
 from discover.model.servers import servers_of, stub_policy
 from discover.reasons import because
 from discover.snapshot.snapshot import Record, Service
-from sidecar.problems import Problem
+from sidecar.status.problems import Problem
 
 ROUNDROBIN_MAX = 4095  # active servers: HAProxy's configuration manual, section 4.2 "balance"
 

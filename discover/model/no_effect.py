@@ -7,7 +7,7 @@ from catalog.vocabulary import SETTINGS, Setting
 from discover.model.ownership import OLDEST
 from discover.reasons import because
 from discover.snapshot.snapshot import Record
-from sidecar.problems import Problem
+from sidecar.status.problems import Problem
 
 _HTTP_ONLY = tuple(setting for setting in SETTINGS if setting.http_only)
 _OF_SOME_CHECKS = tuple(setting for setting in SETTINGS if setting.checks)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from discover.model.config import Bind
 from discover.reasons import because
 from discover.snapshot.snapshot import Claim, Record, Service
-from sidecar.problems import Problem
+from sidecar.status.problems import Problem
 
 OLDEST = 0  # the revision that a file's records count with, older than any of etcd: the file is the operator's word
 

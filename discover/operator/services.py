@@ -31,7 +31,7 @@ from discover.operator.services_yaml import entries_of
 from discover.reasons import because
 from discover.snapshot.snapshot import Record, Service, Snapshot
 from sidecar.memo import MemoByName
-from sidecar.problems import Problem
+from sidecar.status.problems import Problem
 
 # What names from the file begin with among etcd's keys and in /explain; a key begins with a slash.
 FILE_PREFIX = "file:"

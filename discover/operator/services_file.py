@@ -25,9 +25,9 @@ from discover.reasons import because
 from discover.snapshot.snapshot import Service, Snapshot
 from sidecar.actors import Actor
 from sidecar.atomic_files import StateFile, read
-from sidecar.health import Health
 from sidecar.log import Details
-from sidecar.problems import Problem
+from sidecar.status.health import Health
+from sidecar.status.problems import Problem
 from sidecar.trigger import Trigger
 
 log = logging.getLogger(__name__)

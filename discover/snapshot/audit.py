@@ -16,7 +16,7 @@ from discover.snapshot.departures import is_rewound
 from discover.snapshot.snapshot import Snapshot
 from sidecar.actors import Actor
 from sidecar.log import Details
-from sidecar.metrics import Metrics
+from sidecar.status.metrics import Metrics
 
 log = logging.getLogger(__name__)
 

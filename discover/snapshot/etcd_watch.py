@@ -13,9 +13,9 @@ from discover.snapshot.departures import Departures, in_batch, in_listing, is_re
 from discover.snapshot.keeper import Learned
 from discover.snapshot.snapshot import Snapshot, apply, snapshot_of
 from sidecar.actors import Actor
-from sidecar.health import Health
 from sidecar.log import Details
 from sidecar.retry import keep_running
+from sidecar.status.health import Health
 
 log = logging.getLogger(__name__)
 

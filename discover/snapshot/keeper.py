@@ -18,7 +18,7 @@ from discover.snapshot.snapshot import Snapshot
 from discover.snapshot.state import State, checked, learn
 from discover.snapshot.suspects import CheckResult, Suspect
 from sidecar.log import Details
-from sidecar.metrics import Metrics
+from sidecar.status.metrics import Metrics
 from sidecar.trigger import Trigger
 
 log = logging.getLogger(__name__)

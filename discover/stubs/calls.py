@@ -13,7 +13,7 @@ from discover.model.config import ProxyConfig
 from discover.stubs.debt import Debt, Debts, Looked, counts_of, questions, stubs_in
 from sidecar.atomic_files import StateFile
 from sidecar.log import Details
-from sidecar.metrics import Metrics
+from sidecar.status.metrics import Metrics
 
 log = logging.getLogger(__name__)
 

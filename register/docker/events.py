@@ -8,8 +8,8 @@ from collections.abc import Callable
 from register.docker.hints import Hints
 from register.docker.source import DockerSource, EventStream
 from sidecar.actors import Actor
-from sidecar.health import Health
 from sidecar.retry import keep_running
+from sidecar.status.health import Health
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from register.docker.container import Container, Neighbour, parse_inspect, parse
 from register.docker.hints import DockerEvent, Hints, has_ended
 from register.docker.library import CancellableStream, docker, kwargs_from_env
 from register.reasons import because
-from sidecar.problems import Problem
+from sidecar.status.problems import Problem
 
 DEADLINE_S = 4.0  # for each answer; less than the time a sidecar has to end in
 SILENT_S = 60.0  # a stream that says nothing for so long is opened anew: nothing else tells a half-open connection

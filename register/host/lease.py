@@ -31,9 +31,9 @@ from register.host.requests import Requests
 from register.records.host_state import Command, Host, HostLease, HostState
 from sidecar.actors import Actor
 from sidecar.bucket import Bucket, Rate
-from sidecar.health import Health
 from sidecar.log import Details
 from sidecar.retry import jitter, keep_running
+from sidecar.status.health import Health
 
 log = logging.getLogger(__name__)
 

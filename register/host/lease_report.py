@@ -2,7 +2,7 @@
 
 import logging
 
-from sidecar.health import Health
+from sidecar.status.health import Health
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from catalog.errors import Rejected
 from register.docker.container import Binding, Container, Port
 from register.offer.labels import Labels, PortLabels
 from register.reasons import Code, because
-from sidecar.problems import Problem
+from sidecar.status.problems import Problem
 
 EVERY = ("", "0.0.0.0", "::")  # noqa: S104  what Docker writes for "published on every address"
 

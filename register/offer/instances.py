@@ -11,7 +11,7 @@ from register.offer.addresses import Endpoint, candidates, endpoint, why_none
 from register.offer.labels import Labels, PortLabels, labels_of, read
 from register.offer.naming import names_of
 from register.reasons import because
-from sidecar.problems import Problem
+from sidecar.status.problems import Problem
 
 Register = Literal["published", "labelled"]
 

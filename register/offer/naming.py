@@ -8,7 +8,7 @@ from catalog.rules import SERVICE_NAME
 from register.docker.container import Container
 from register.offer.labels import Labels, LabelText
 from register.reasons import because
-from sidecar.problems import Problem
+from sidecar.status.problems import Problem
 
 COMPOSE_SERVICE = "com.docker.compose.service"
 _MAPPED = str.maketrans("_./", "---")

@@ -10,7 +10,7 @@ from register.docker.container import Container
 from register.offer.instances import Offer
 from register.ready.crash_loop import Life, is_looping, well_from_s
 from register.reasons import because
-from sidecar.problems import Problem
+from sidecar.status.problems import Problem
 
 # What a probe found: a connection was accepted; nothing could be found out from here; or neither yet.
 Verdict = Literal["accepted", "unprobed", "waiting"]

@@ -19,8 +19,8 @@ from register.ready.readiness import Target
 from register.records.host_state import Host, HostState
 from register.records.own_keys import OwnKeys
 from register.report import Report
-from sidecar.health import Health
-from sidecar.metrics import Metrics
+from sidecar.status.health import Health
+from sidecar.status.metrics import Metrics
 from sidecar.trigger import Trigger
 from tests.parts.etcd import Etcd
 from tests.parts.register import PREFIX

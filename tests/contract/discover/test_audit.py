@@ -12,8 +12,8 @@ from discover.snapshot.audit import Audit
 from discover.snapshot.etcd_watch import CatalogWatch
 from discover.snapshot.keeper import Learned
 from discover.snapshot.snapshot import EMPTY, Snapshot
-from sidecar.health import Health
-from sidecar.metrics import Metrics
+from sidecar.status.health import Health
+from sidecar.status.metrics import Metrics
 from tests.parts.etcd import Etcd
 from tests.parts.hosts import LeasedHost
 from tests.parts.records import PREFIX, instance

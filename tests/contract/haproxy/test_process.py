@@ -23,7 +23,7 @@ from discover.settings import TEMPLATE
 from discover.text.marker import marker_of
 from discover.text.render import Layout, Rendered, rendered_of
 from discover.text.sample import sample
-from sidecar.metrics import Metrics
+from sidecar.status.metrics import Metrics
 from tests.parts.backend import backend
 from tests.parts.configs import config_of
 from tests.parts.haproxy import KINDS, RealHAProxy, get, running

@@ -13,8 +13,8 @@ import pytest
 
 from discover.haproxy.guard import FACT, Guard
 from discover.haproxy.proc import children, is_runnable
-from sidecar.health import Health
-from sidecar.metrics import Metrics
+from sidecar.status.health import Health
+from sidecar.status.metrics import Metrics
 from tests.parts.haproxy import KINDS, RealHAProxy, get, running
 from tests.parts.ports import free_port
 from tests.parts.wait import wait_for

@@ -13,7 +13,7 @@ from catalog.errors import Unavailable
 from register.docker.events import EventReader
 from register.docker.hints import DockerEvent, Hints
 from register.docker.source import DockerSource, EventStream, Seen
-from sidecar.health import Health
+from sidecar.status.health import Health
 from tests.parts.docker_proxy import docker_proxy
 from tests.parts.engine import Container, Engine, docker
 from tests.parts.scripted_engine import scripted_engine

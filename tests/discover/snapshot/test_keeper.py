@@ -6,7 +6,7 @@ from discover.snapshot import keeper as keepers
 from discover.snapshot.keeper import Checked, Keeper, Learned
 from discover.snapshot.snapshot import EMPTY
 from discover.snapshot.state import State, learn, started
-from sidecar.metrics import Metrics
+from sidecar.status.metrics import Metrics
 from sidecar.trigger import Trigger
 from tests.parts.catalogs import FakeEtcd
 from tests.parts.records import instance

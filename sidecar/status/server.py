@@ -11,10 +11,10 @@ from typing import Any
 
 from catalog.host_port import host_port
 from sidecar.actors import Actor
-from sidecar.health import Health
 from sidecar.http_server import TEXT, Answer, HttpServer, Request
-from sidecar.metrics import Metrics
 from sidecar.options import WrongSettings
+from sidecar.status.health import Health
+from sidecar.status.metrics import Metrics
 
 log = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """Which facts hold, and which loops turn."""
 
-from sidecar.health import NOT_YET, Health
+from sidecar.status.health import NOT_YET, Health
 
 
 def test_what_is_expected_is_not_ready_until_it_is_good(caplog):

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from catalog.host_port import host_port
-from sidecar.health import Health
-from sidecar.metrics import Metrics
 from sidecar.options import WrongSettings
-from sidecar.status_server import status_server
+from sidecar.status.health import Health
+from sidecar.status.metrics import Metrics
+from sidecar.status.server import status_server
 from tests.parts.wait import wait_for
 
 

@@ -2,7 +2,7 @@
 
 import logging
 
-from sidecar.problems import Problem, Problems
+from sidecar.status.problems import Problem, Problems
 
 
 def test_a_problem_is_said_when_it_begins_and_when_it_is_over(caplog):
