@@ -29,7 +29,7 @@ from discover.settings import PROGRAM, TEMPLATE, DiscoverSettings, settings_of
 from discover.snapshot.audit import Audit
 from discover.snapshot.etcd_watch import CatalogWatch
 from discover.snapshot.keeper import Keeper
-from discover.snapshot.port_claimer import Claims
+from discover.snapshot.port_claimer import ClaimProblems, PortClaimer
 from discover.snapshot.saved_file import SavedFile
 from discover.snapshot.saved_format import Origin
 from discover.snapshot.snapshot import EMPTY
@@ -76,14 +76,15 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
 
     keeper, knowing = _knowing(settings, haproxy, trigger, runs=runs, metrics=metrics, state=state)
     outside, portless, reading = _outside(settings, trigger, state)
-    claims = _claims(settings, keeper, trigger, portless=portless, runs=runs)
+    unclaimed = ClaimProblems(trigger)
+    claimer = _claimer(settings, keeper, unclaimed, portless=portless, runs=runs)
     applier = Applier(haproxy, paths_of(settings).config, stop=threading.Event(), metrics=metrics)
-    sources = _sources(settings, keeper, claims, outside)
+    sources = _sources(settings, keeper, unclaimed, outside)
     stubs = StubDebt(haproxy.ask, settings.state_dir / "stubs", metrics)
     reconcile = Reconcile(sources, applier, trigger, stubs=stubs, problems=problems, health=state)
     actors = [
         reconcile.actor(),
-        claims.actor(),
+        claimer.actor(),
         *knowing,
         *reading,
         FileWatch(settings.template, "template", trigger.fire, (settings.snippets,)).actor(),
@@ -168,14 +169,14 @@ def _outside(
     return file.joined, file.portless, file.actors(trigger.fire)
 
 
-def _claims(
+def _claimer(
     settings: DiscoverSettings,
     keeper: Keeper,
-    trigger: Trigger,
+    problems: ClaimProblems,
     *,
     portless: Callable[[], Set[str]],
     runs: Callable[[], ProxyConfig | None],
-) -> Claims:
+) -> PortClaimer:
     """Return who claims ports from PORT_RANGE: none that this host uses, or cannot use."""
     own = {
         address[1] for address in (settings.stats, settings.metrics, settings.http_bind) if address
@@ -189,7 +190,7 @@ def _claims(
         with trial(Bind(host, port) for host in policy_of(settings).hosts) as unusable:
             return not unusable
 
-    return Claims(
+    return PortClaimer(
         settings.access,
         settings.prefix,
         settings.port_range,
@@ -197,16 +198,16 @@ def _claims(
         outside=portless,
         taken=taken,
         usable=usable,
-        changed=trigger,
+        problems=problems,
     )
 
 
 def _sources(
-    settings: DiscoverSettings, keeper: Keeper, claims: Claims, outside: Joining
+    settings: DiscoverSettings, keeper: Keeper, unclaimed: ClaimProblems, outside: Joining
 ) -> Sources:
     return Sources(
         snapshot=keeper.snapshot,
-        policy=lambda: replace(policy_of(settings), unclaimed=claims.why),
+        policy=lambda: replace(policy_of(settings), unclaimed=unclaimed.why),
         templates=Templates(settings.template, settings.state_dir / "template.good.json", TEMPLATE),
         listeners_file=ListenersFile(settings.state_dir / "listeners"),
         outside=outside,

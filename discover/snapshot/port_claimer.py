@@ -1,13 +1,15 @@
-"""Claim ports in etcd: for services that name none, and again what the store lost. Nothing while all have theirs.
+"""Claim ports in etcd: for services that name none, and again what the store lost. Else idle.
 
-Every docker-discover does it for all it sees, so that no host is needed for it. A write happens only while no claim
-came after the list that its numbers were chosen by, so no number is given twice; whoever loses lists again.
+Every docker-discover does it for all services it sees, so that no host is needed for it. A write
+happens only while no claim came after the list that its numbers were chosen by, so no number is
+given twice; whichever host loses lists again.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass
 from itertools import islice
 
 from catalog.access import Access
@@ -35,37 +37,32 @@ from sidecar.trigger import Trigger
 log = logging.getLogger(__name__)
 
 CLAIMS_MAX = 100  # in a transaction, of which etcd takes 128 operations
-APART_S = (
-    0.005  # a host: mostly one of them has claimed, and the others have seen it, before they begin
-)
-AFTER_S = 0.05  # at most, before it is tried again after another was quicker
-AGAIN_S = (
-    30.0  # what cannot be claimed is tried again: a port may be free by then, or a right given
-)
+# For each host: mostly one of them has claimed, and the others have seen it, before they begin.
+APART_S = 0.005
+AFTER_S = 0.05  # at most, before the next try after another host was quicker
+# What cannot be claimed is tried again: by then a port may be free, or a right given.
+AGAIN_S = 30.0
 CAP_S = 5.0  # as the watch of the catalog, which is away together with this
 
 Choice = Callable[[ClaimsByService], Mapping[str, int]]
 
 
 def claim(
-    store: Store, prefix: str, it: Wanted, choice: Choice, *, stop: threading.Event
+    store: Store, prefix: str, needed: Wanted, choice: Choice, *, stop: threading.Event
 ) -> Mapping[str, str]:
-    """Claim what `choice` says in view of the claims there are; return why some services still lack theirs.
+    """Claim what `choice` says in view of the claims there are. Raises Unavailable.
 
-    An empty reason: no number was chosen. Raises Unavailable.
+    Returns why some services still lack a claim; an empty reason: no number was chosen.
     """
     root = ports_root(prefix)
     while not stop.is_set():
         listing = store.list(root)
-        there = snapshot_of(prefix, listing)
-        unread = {key.removeprefix(root): why for key, why in there.refused.items()}
-        chosen = {name: port for name, port in choice(there.claims).items() if name not in unread}
+        stored = snapshot_of(prefix, listing)
+        unread = {key.removeprefix(root): why for key, why in stored.refused.items()}
+        chosen = {name: port for name, port in choice(stored.claims).items() if name not in unread}
         if not chosen:
-            nothing = dict.fromkeys(it.portless - there.claims.keys(), "")
-            return nothing | {
-                name: f"what is claimed is no port: {unread[name]}"
-                for name in it.services & unread.keys()
-            }
+            return _unclaimed(needed, stored.claims, unread)
+
         some = dict(islice(chosen.items(), CLAIMS_MAX))
         puts = [
             Put(key_of(prefix, PortKey(name)), encode(port), expected=0)
@@ -78,11 +75,58 @@ def claim(
         else:
             first = next(iter(some))
             log.info("claimed ports %s", Details(services=len(some), first=first, port=some[first]))
+
     return {}
 
 
-class Claims:
-    """The actor that claims. `why` tells what is in the way of which service; it is replaced, never changed."""
+def _unclaimed(
+    needed: Wanted, claims: ClaimsByService, unread: Mapping[str, str]
+) -> Mapping[str, str]:
+    """Return the services that lack a claim, and why; `unread` are claims that are no port."""
+    without_number = dict.fromkeys(needed.portless - claims.keys(), "")
+    unusable = {
+        name: f"what is claimed is no port: {unread[name]}"
+        for name in needed.services & unread.keys()
+    }
+    return without_number | unusable
+
+
+class ClaimProblems:
+    """Why services lack a claimed port. One thread replaces `why`; any thread may read it."""
+
+    def __init__(self, changed: Trigger) -> None:
+        self.why: Mapping[str, str] = {}
+        self._changed = changed
+
+    def update(self, why: Mapping[str, str]) -> None:
+        """Replace all reasons; new ones are logged, and a change wakes the thread that applies."""
+        if why == self.why:
+            return
+
+        reasons = list(why.values())
+        for reason in sorted(set(reasons) - set(self.why.values())):
+            log.warning(
+                "not all ports can be claimed %s",
+                Details(services=reasons.count(reason), why=reason),
+            )
+        self.why = why
+        self._changed.fire("claims")
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """An attempt that left services without a claim."""
+
+    needed: Wanted
+    claims: ClaimsByService  # that etcd had
+    at_s: float
+
+
+class PortClaimer:
+    """The actor that claims. Services `outside` of etcd may need a port too.
+
+    It chooses no port that is `taken` on this host, and none that is not `usable` here.
+    """
 
     def __init__(
         self,
@@ -94,17 +138,18 @@ class Claims:
         outside: Callable[[], Set[str]],
         taken: Callable[[], Set[int]],
         usable: Callable[[int], bool],
-        changed: Trigger,
+        problems: ClaimProblems,
     ) -> None:
-        self.why: Mapping[str, str] = {}
-        self._etcd, self._prefix, self._within = Session(access), prefix, within
-        self._keeper, self._taken, self._usable = keeper, taken, usable
-        self._outside = outside  # services that are not in etcd and name no port
-        self._changed = changed
+        self._etcd = Session(access)
+        self._prefix = prefix
+        self._within = within
+        self._keeper = keeper
+        self._outside = outside
+        self._taken = taken
+        self._usable = usable
+        self._problems = problems
         self._awake = Trigger()
-        self._tried: tuple[Wanted, ClaimsByService, float] | None = (
-            None  # what was left over, in view of what, and when
-        )
+        self._failed: _Attempt | None = None
         keeper.follow(self._look)
 
     def actor(self) -> Actor:
@@ -122,7 +167,7 @@ class Claims:
 
     def _look(self) -> None:
         state = self._keeper.listed
-        if self.why or (state is not None and self._wanted(state).services):
+        if self._problems.why or (state is not None and self._wanted(state).services):
             self._awake.fire("catalog")
 
     def _wanted(self, state: State) -> Wanted:
@@ -130,61 +175,59 @@ class Claims:
 
     def _session(self) -> None:
         while not self._etcd.ended.is_set():
-            if self._due() and not self._etcd.ended.wait(
-                jitter(APART_S * len(self._keeper.state.stored.owners))
-            ):
+            if self._due() is not None and not self._etcd.ended.wait(self._apart_s()):
                 self._claim()
             self._awake.wait(self._pause_s())
 
+    def _apart_s(self) -> float:
+        return jitter(APART_S * len(self._keeper.state.stored.owners))
+
     def _pause_s(self) -> float | None:
-        return (
-            None if self._tried is None else max(0.0, self._tried[2] + AGAIN_S - time.monotonic())
-        )
+        if self._failed is None:
+            return None
+        return max(0.0, self._failed.at_s + AGAIN_S - time.monotonic())
 
     def _due(self) -> Wanted | None:
-        """Return what to claim now; nothing if just the same was tried a short while ago."""
+        """Return what to claim now; None if there is nothing, or it was tried a short while ago."""
         state = self._keeper.listed
-        if state is None or not (it := self._wanted(state)).services:
-            self._tried = None
-            self._say({})
+        needed = self._wanted(state) if state is not None else None
+        if state is None or needed is None or not needed.services:
+            self._failed = None
+            self._problems.update({})
             return None
-        tried = self._tried
-        again = (
-            tried is None
-            or tried[:2] != (it, state.stored.claims)
-            or time.monotonic() >= tried[2] + AGAIN_S
+
+        failed = self._failed
+        is_as_before = failed is not None and (
+            failed.needed == needed
+            and failed.claims == state.stored.claims
+            and time.monotonic() < failed.at_s + AGAIN_S
         )
-        return it if again else None
+        return None if is_as_before else needed
 
     def _claim(self) -> None:
         """Claim what is still wanted, and say what is in the way of the rest."""
-        if (it := self._due()) is None:
+        needed = self._due()
+        if needed is None:
             return
+
         state = self._keeper.state
-        avoid = self._taken() | named_ports([state.view])
+        avoid = self._taken() | named_ports(state.view)
 
         def choice(claims: ClaimsByService) -> Mapping[str, int]:
-            return choose(it, claims, self._within, avoid=avoid, usable=self._usable)
+            return choose(needed, claims, self._within, avoid=avoid, usable=self._usable)
 
         try:
             # A connection for a moment costs less than one that is held.
             with self._etcd.store() as store:
-                why = claim(store, self._prefix, it, choice, stop=self._etcd.ended)
+                why = claim(store, self._prefix, needed, choice, stop=self._etcd.ended)
         except (Refused, Full) as error:
-            why = dict.fromkeys(it.services, str(error))
-        self._tried = (it, state.stored.claims, time.monotonic()) if why else None
-        self._say({name: text or self._nothing_free() for name, text in why.items()})
+            why = dict.fromkeys(needed.services, str(error))
+
+        self._failed = _Attempt(needed, state.stored.claims, time.monotonic()) if why else None
+        self._problems.update({name: text or self._nothing_free() for name, text in why.items()})
 
     def _nothing_free(self) -> str:
-        return f"PORT_RANGE {self._within} has no free port left; widen it, or delete claims of services that are gone"
-
-    def _say(self, why: Mapping[str, str]) -> None:
-        if why == self.why:
-            return
-        for text in sorted(set(why.values()) - set(self.why.values())):
-            log.warning(
-                "not all ports can be claimed %s",
-                Details(services=list(why.values()).count(text), why=text),
-            )
-        self.why = why
-        self._changed.fire("claims")
+        return (
+            f"PORT_RANGE {self._within} has no free port left; "
+            "widen it, or delete claims of services that are gone"
+        )

@@ -1,17 +1,18 @@
-"""Which port a service has for good: which claims count, and which number is the next to be claimed. No I/O.
+"""Which port a service has for good: which claims count, and which number is claimed next. No I/O.
 
-A claim outlives its service, so that callers can hard-code it. One that the store lost with all else (a wipe, an old
-backup) counts on here and is put again; one that is gone alone was deleted by somebody who meant it, and counts on only
-while its service asks for a port.
+A claim outlives its service, so that callers can hard-code the port. A claim that the store lost
+with all else (a wipe, an old backup) counts on here and is put again. A claim that is gone alone
+was deleted on purpose, and counts on only while its service asks for a port.
 """
 
 import zlib
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Container, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 
 from catalog.errors import Rejected
 from catalog.port_claim import PORT_MAX
 from discover.snapshot.snapshot import Claim, Service, Snapshot
+from sidecar.memo import MemoByName
 
 ClaimsByService = Mapping[str, Claim]
 
@@ -30,7 +31,7 @@ class PortRange:
         return self.high - self.low + 1
 
     def tried_by(self, service: str) -> Iterator[int]:
-        """Yield all numbers, first the one that the name alone tells: so collisions are rare, also after a loss."""
+        """Yield all numbers, beginning with one made from the name: so collisions are rare."""
         first = zlib.crc32(service.encode())
         return (self.low + (first + step) % len(self) for step in range(len(self)))
 
@@ -49,7 +50,7 @@ def port_range(text: str) -> PortRange:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be claimed: numbers that the store lost, by service, and services that need any."""
+    """What is to be claimed: numbers that the store lost, and services that need any number."""
 
     lost: Mapping[str, int]
     portless: Set[str]
@@ -60,106 +61,107 @@ class Wanted:
         return self.lost.keys() | self.portless
 
 
-def wanted(catalog: Snapshot, told: Snapshot, outside: Set[str] = frozenset()) -> Wanted:
-    """Return what to claim, where the store has `told` less than is believed of it; `outside` are portless too."""
-    lost = {name: claim.port for name, claim in catalog.claims.items() if name not in told.claims}
+def wanted(catalog: Snapshot, stored: Snapshot, outside: Set[str] = frozenset()) -> Wanted:
+    """Return what to claim: of what is believed, the store may have `stored` less.
+
+    The services `outside` of etcd need a number too.
+    """
+    lost = {name: claim.port for name, claim in catalog.claims.items() if name not in stored.claims}
     portless = {name for name, service in catalog.services.items() if service.portless} | outside
-    return Wanted(lost, frozenset(portless - told.claims.keys()))
+    return Wanted(lost, frozenset(portless - stored.claims.keys()))
 
 
 def choose(
-    it: Wanted,
+    wanted: Wanted,
     claims: ClaimsByService,
     within: PortRange,
     *,
     avoid: Container[int],
     usable: Callable[[int], bool],
 ) -> Mapping[str, int]:
-    """Return a number for each service that has none in `claims`, none of them twice; too small a range gives fewer.
+    """Return a number for each service without a claim, none twice; a small range gives fewer.
 
     Lost numbers come first, whatever else speaks against them: callers have hard-coded them.
     """
     taken = {claim.port for claim in claims.values()}
     chosen: dict[str, int] = {}
-    for name, port in sorted(it.lost.items()):
+    for name, port in sorted(wanted.lost.items()):
         if name not in claims and port not in taken:
             chosen[name] = port
             taken.add(port)
-    for name in sorted(it.portless - claims.keys() - chosen.keys()):
+
+    for name in sorted(wanted.portless - claims.keys() - chosen.keys()):
         free = (
             port
             for port in within.tried_by(name)
             if port not in taken and port not in avoid and usable(port)
         )
-        if (found := next(free, None)) is None:
-            break  # nor is there one for anybody else
-        chosen[name] = found
-        taken.add(found)
+        free_port = next(free, None)
+        if free_port is None:
+            break  # nor is there one for any other service
+        chosen[name] = free_port
+        taken.add(free_port)
+
     return chosen
 
 
-def believed(
-    before: Snapshot, told_before: Snapshot, told: Snapshot, *, wiped: bool
+def believed_claims(
+    before: Snapshot, stored_before: Snapshot, stored: Snapshot, *, wiped: bool
 ) -> ClaimsByService:
-    """Return the claims that count once the store has `told` this: its own, and what it lost and is to be put again."""
-    if before.claims.keys() <= told.claims.keys():
-        return told.claims
-    # Claims are under no lease: they leave together with the last host only when a single host's store is wiped.
-    wiped = wiped or bool(before.owners and not told.owners)
-    taken = {claim.port for claim in told.claims.values()}
+    """Return the claims that count: those `stored`, and those that the store lost, to be put again.
 
-    def stays(name: str) -> bool:
-        service = told.services.get(name)
-        return (
-            wiped
-            or name not in told_before.claims
-            or (service is not None and bool(service.portless))
-        )
+    `before` is what was believed of `stored_before`.
+    """
+    if before.claims.keys() <= stored.claims.keys():
+        return stored.claims
 
-    gone = {
+    # Claims are under no lease: only when the store of a single host is wiped do they leave
+    # together with the last host.
+    wiped = wiped or bool(before.owners and not stored.owners)
+    taken = {claim.port for claim in stored.claims.values()}
+    kept = {
         name: claim
         for name, claim in before.claims.items()
-        if name not in told.claims and claim.port not in taken
+        if name not in stored.claims
+        and claim.port not in taken
+        and (wiped or name not in stored_before.claims or _asks_for_port(stored, name))
     }
-    return {**told.claims, **{name: claim for name, claim in gone.items() if stays(name)}}
+    return {**stored.claims, **kept}
+
+
+def _asks_for_port(snapshot: Snapshot, name: str) -> bool:
+    service = snapshot.services.get(name)
+    return service is not None and bool(service.portless)
 
 
 class Claimed:
-    """Services as if their records named the claimed port; the same object as long as neither changes."""
+    """Services as if their records named the claimed port; an unchanged one is the same object."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[Service, int, Service]] = {}
+        self._memo = MemoByName(_claimed)
 
     def services(self, snapshot: Snapshot) -> Mapping[str, Service]:
         """Return all services of a snapshot."""
-        asking = [
-            name
-            for name, it in snapshot.services.items()
-            if it.portless and name in snapshot.claims
-        ]
+        asking = {
+            name: (service, snapshot.claims[name].port)
+            for name, service in snapshot.services.items()
+            if service.portless and name in snapshot.claims
+        }
         if not asking:
             return snapshot.services
-        before, self._known = self._known, {}
-        for name in asking:
-            service, port = snapshot.services[name], snapshot.claims[name].port
-            known = before.get(name)
-            if known is None or known[0] is not service or known[1] != port:
-                known = (service, port, _listening_on(service, port))
-            self._known[name] = known
-        return {**snapshot.services, **{name: known[2] for name, known in self._known.items()}}
+        return {**snapshot.services, **self._memo.get(asking)}
 
 
-def _listening_on(service: Service, port: int) -> Service:
+def _claimed(name: str, given: tuple[Service, int]) -> Service:
+    """Return a service whose records name the claimed port where they named none."""
+    service, port = given
     records = dict(service.records)
     for key in service.portless:
-        records[key] = replace(
-            records[key], instance=replace(records[key].instance, service_port=port)
-        )
+        instance = replace(records[key].instance, service_port=port)
+        records[key] = replace(records[key], instance=instance)
     return Service.of(records)
 
 
-def named_ports(snapshots: Iterable[Snapshot]) -> frozenset[int]:
-    """Return every port that a record names: a claim would take it from whoever comes back to it."""
-    return frozenset(
-        port for it in snapshots for service in it.services.values() for port in service.ports
-    )
+def named_ports(snapshot: Snapshot) -> frozenset[int]:
+    """Return every port that a record names: to claim one would take it from its service."""
+    return frozenset(port for service in snapshot.services.values() for port in service.ports)
