@@ -10,7 +10,7 @@ from catalog.errors import Conflict, Full, Unavailable
 from catalog.keys import CONTAINER_SHORT, instances_root
 from register.docker.events import EventReader
 from register.docker.hints import Hints
-from register.docker.source import DockerSource, Seen
+from register.docker.source import ContainerList, DockerSource
 from register.host.drain import set_aside
 from register.offer.instances import Policy, Register
 from register.offer.offers import Offers
@@ -77,7 +77,7 @@ class Around:
 class _Memory:
     """What lasts from one round to the next."""
 
-    seen: Seen | None = None
+    seen: ContainerList | None = None
     lives: Mapping[str, Life] = field(default_factory=dict)
     trusted: frozenset[Started] | None = (
         None  # None: what an earlier life published was not read yet
@@ -212,12 +212,12 @@ class Publisher:
         now_s = time.monotonic()
         self._report.listed()
         if silent and self._memory.seen and _starts(seen) != _starts(self._memory.seen):
-            self._around.events.cut()  # something changed and no event told: the stream may be dead
+            self._around.events.reopen()  # something changed and no event told: the stream may be dead
         self._around.state.listed_s = now_s
         self._memory.seen = seen
         self._memory.lives = followed(self._memory.lives, seen.containers, now_s)
 
-    def _publish(self, seen: Seen, host: Host, now_s: float) -> None:
+    def _publish(self, seen: ContainerList, host: Host, now_s: float) -> None:
         memory, hints = self._memory, self._around.events.hints
         keys = Keys(self._rules.prefix, host.id)
         offers = self._offers.of(
@@ -285,11 +285,13 @@ class Publisher:
             raise Unavailable(str(error)) from error
 
 
-def _starts(seen: Seen) -> frozenset[tuple[str, int]]:
+def _starts(seen: ContainerList) -> frozenset[tuple[str, int]]:
     return frozenset((container.id, container.started_ns) for container in seen.containers)
 
 
-def _missing(entries: Mapping[str, Entry], wanted: Desired, seen: Seen, hints: Hints) -> list[str]:
+def _missing(
+    entries: Mapping[str, Entry], wanted: Desired, seen: ContainerList, hints: Hints
+) -> list[str]:
     """Return the keys whose container a list does not show although nothing told of its end."""
     listed = {container.id[:CONTAINER_SHORT] for container in seen.containers}
     died = {id_[:CONTAINER_SHORT] for id_, hint in hints.by_container.items() if hint.died_ns}

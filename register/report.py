@@ -8,7 +8,7 @@ from typing import Any
 from catalog.entries import Entry, Put
 from catalog.host_port import host_port
 from catalog.record import Instance
-from register.docker.source import Seen
+from register.docker.source import ContainerList
 from register.ready.readiness import Desired
 from register.reasons import REASONS
 from register.records.changes import Change
@@ -62,7 +62,7 @@ class Report:
         self._lists.labels("failed").inc()
         self._health.bad("docker", why)
 
-    def decided(self, wanted: Desired, seen: Seen) -> None:
+    def decided(self, wanted: Desired, seen: ContainerList) -> None:
         """Say what is refused, each once."""
         problems = dict(wanted.reasons) | dict(seen.refused)
         self._problems.update(problems)

@@ -1,31 +1,38 @@
-"""Read Docker's events. Does nothing but note hints and wake the publisher: a reader that blocks slows the engine."""
+"""Read Docker's events: note hints and wake the publisher, nothing else.
+
+A reader that blocks slows the engine.
+"""
 
 import logging
 import threading
 import time
 from collections.abc import Callable
 
+from register.docker.event_stream import EventStream
 from register.docker.hints import Hints
-from register.docker.source import DockerSource, EventStream
+from register.docker.source import DockerSource
 from sidecar.actors import Actor
 from sidecar.retry import keep_running
 from sidecar.status.health import Health
 
 log = logging.getLogger(__name__)
 
-LOOK_BACK_S = (
-    60  # containers that were asked to stop before this process began, and have not ended yet
-)
-RECONNECT_S = (
-    1.0  # the longest pause: knocking at a local socket costs nothing, a missed stop signal does
-)
-LOOP = "events"  # it has no rhythm of its own: only while it has an event in hand can it be stuck
-# A reader that does not read makes the engine up to a hundred times slower for everybody (research/reliability.md F7).
+# Containers may have been asked to stop before this process began, and not have ended yet.
+LOOK_BACK_S = 60
+# The longest pause: a try at a local socket costs nothing, a missed stop signal does.
+RECONNECT_S = 1.0
+# The loop has no rhythm of its own: only while it has an event in hand can it be stuck.
+LOOP = "events"
+# A reader that does not read makes the engine up to a hundred times slower for everybody
+# (research/reliability.md F7).
 STUCK_S = 15.0
 
 
 class EventReader:
-    """Follows the event stream through every loss; `hints` is replaced whole, and may be read from any thread."""
+    """Follows the event stream through every loss.
+
+    `hints` is replaced whole, and may be read from any thread.
+    """
 
     def __init__(
         self, source: DockerSource, health: Health, on_event: Callable[[str], None]
@@ -43,10 +50,10 @@ class EventReader:
     def interrupt(self) -> None:
         """Make `run` return."""
         self._stop.set()
-        self.cut()
+        self.reopen()
 
-    def cut(self) -> None:
-        """End the stream, which is then opened anew: it was silent about something."""
+    def reopen(self) -> None:
+        """Close the stream and open another: it was silent about something."""
         if (stream := self._stream) is not None:
             stream.close()
 
@@ -64,14 +71,15 @@ class EventReader:
         self._health.bad("docker events", why)
 
     def _session(self) -> None:
-        # One nanosecond later: the last event must not be told again by every stream.
-        stream = self._source.events(max(self._since_ns, self.hints.last_ns + 1))
-        self._stream = stream
+        # One nanosecond later, or every stream would begin with the last event of the one before.
+        since_ns = max(self._since_ns, self.hints.last_ns + 1)
+        self._stream = stream = self._source.events(since_ns)
         if self._stop.is_set():
             stream.close()
         self._health.good("docker events")
         # Subscribed: only a list from now on misses nothing.
         self._on_event("subscribed")
+
         for event in stream:
             self._health.turned(LOOP)
             self.hints = self.hints.after(event)

@@ -1,22 +1,24 @@
-"""What Docker's events say and its lists do not: a stop signal was sent, a container died, look again. No I/O."""
+"""What Docker's events say and its lists do not: stop signals, deaths, changes. No I/O."""
 
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from register.docker.container import Container, parse_signal
+from register.docker.container import Container
+from register.docker.parse import parse_signal
 
-KEPT = 4096  # containers that events spoke of; more than any engine runs, and no reason to grow for ever
+# Containers with a hint that are kept: more than any engine runs, so that the hints do not grow.
+KEPT = 4096
 _DEATHS = ("die", "destroy")
-# A signal and a death change nothing that inspect would tell at once: while a container ends, the engine lets an
-# inspect wait for 0.1 s (measured, 20.10), and with it everybody behind it.
-_SAY_ALL = ("kill", "stop", *_DEATHS)
+# A signal and a death change nothing that an inspect would show at once, and while a container
+# ends, an inspect waits in the engine for 0.1 s (measured, 20.10), and all others behind it.
+_NO_INSPECT = ("kill", "stop", *_DEATHS)
 
 
 @dataclass(frozen=True, slots=True)
 class DockerEvent:
-    """One event of the engine, reduced to what is used. `signal` is the text of a `kill` event."""
+    """The part of an engine's event that is used; `signal` is the text of a `kill` event."""
 
     container: str
     action: str
@@ -26,22 +28,24 @@ class DockerEvent:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What is known of one container: how many events changed it, the last time of each signal, and of its death."""
+    """What events say about one container: changes, the last time of each signal, and its death."""
 
     changes: int = 0
     signals: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
     died_ns: int = 0
 
     def after(self, event: DockerEvent) -> "Hint":
-        """Return this with one more event."""
-        changes = self.changes + (event.action not in _SAY_ALL)
+        """Return the hint after one more event."""
+        changes = self.changes + (event.action not in _NO_INSPECT)
         if event.action == "start":
             return Hint(changes)  # the signals and the death of an earlier start
         if event.action in _DEATHS:
             return Hint(changes, self.signals, max(event.time_ns, self.died_ns))
+
         number = parse_signal(event.signal) if event.action == "kill" else None
         if number is None:
             return Hint(changes, self.signals, self.died_ns)
+
         signals = {**self.signals, number: max(event.time_ns, self.signals.get(number, 0))}
         return Hint(changes, MappingProxyType(signals), self.died_ns)
 
@@ -51,7 +55,7 @@ NOTHING = Hint()
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """All hints, by container id. Immutable: the reader of events replaces it, others read it."""
+    """All hints by container id, the latest last. Immutable: the event reader replaces it."""
 
     by_container: Mapping[str, Hint] = field(default_factory=lambda: MappingProxyType({}))
     last_ns: int = 0
@@ -61,13 +65,14 @@ class Hints:
         return self.by_container.get(container, NOTHING)
 
     def after(self, event: DockerEvent) -> "Hints":
-        """Return this with one more event."""
+        """Return the hints after one more event."""
         hints = dict(self.by_container)
-        hints[event.container] = hints.pop(event.container, NOTHING).after(
-            event
-        )  # the latest stands last
+        before = hints.pop(event.container, NOTHING)
+        hints[event.container] = before.after(event)
+
         if len(hints) > KEPT:
-            del hints[next(iter(hints))]
+            oldest = next(iter(hints))
+            del hints[oldest]
         return Hints(MappingProxyType(hints), max(self.last_ns, event.time_ns))
 
 

@@ -1,11 +1,14 @@
-"""Import docker without what requests would bring along for nothing. Nothing else of the project imports either."""
+"""Import docker without the modules that requests would load in vain.
+
+No other file imports docker or requests.
+"""
 
 import sys
 import warnings
 from typing import Any
 
-# requests guesses the encoding of a text that does not say its own, by tables of all encodings: 3 MB. An engine's
-# answers are JSON. Where none of these is installed requests does without, and warns of it.
+# requests guesses the encoding of a text that does not declare one, with 3 MB of tables. Answers of
+# an engine are JSON. Without either module requests works, and warns that it is missing.
 _GUESSERS = ("chardet", "charset_normalizer")
 _modules: dict[str, Any] = sys.modules
 _hidden = [name for name in _GUESSERS if name not in _modules]

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from register.docker.container import Binding, Container, Port, parse_inspect
+from register.docker.container import Binding, Container, Port
+from register.docker.parse import parse_inspect
 
 INSPECT = Path(__file__).parent.parent / "data" / "inspect"
 ID = "3f" * 32

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from catalog.store import Store
-from register.docker.container import parse_inspect
 from register.docker.events import EventReader
 from register.docker.hints import Hints
-from register.docker.source import DockerSource, Seen
+from register.docker.parse import parse_inspect
+from register.docker.source import ContainerList, DockerSource
 from register.host.host import Surroundings, this_life
 from register.host.lease import KEEPALIVES_PER_TTL, LeaseKeeper, LeaseSettings, Registrar
 from register.host.own_watch import OwnWatch
@@ -35,13 +35,13 @@ class _Source(DockerSource):
         self.show(count)
 
     def show(self, count: int) -> None:
-        self._seen = Seen(
+        self._seen = ContainerList(
             tuple(parse_inspect(inspected(number)) for number in range(1, count + 1)), {}
         )
 
     def containers(
         self, hints: Hints, *, everything: bool, turned: Callable[[], None] = lambda: None
-    ) -> Seen:
+    ) -> ContainerList:
         return self._seen
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import Unavailable
+from register.docker.event_stream import EventStream
 from register.docker.events import EventReader
 from register.docker.hints import DockerEvent, Hints
-from register.docker.source import DockerSource, EventStream, Seen
+from register.docker.source import ContainerList, DockerSource
 from sidecar.status.health import Health
 from tests.parts.docker_proxy import docker_proxy
 from tests.parts.engine import Container, Engine, docker
@@ -37,7 +38,7 @@ def run(engine: Engine, *flags: str) -> Container:
     return Container(docker("run", "-d", *ours, *flags, IMAGE, *SLEEP), name)
 
 
-def names(seen: Seen) -> set[str]:
+def names(seen: ContainerList) -> set[str]:
     return {container.name for container in seen.containers}
 
 
@@ -268,7 +269,7 @@ def test_a_container_that_vanishes_between_list_and_inspect_is_none() -> None:
     with scripted_engine({LIST: (200, ROW)}) as docker_host:
         source = DockerSource(docker_host, {})
 
-        assert source.containers(Hints(), everything=False) == Seen((), {})
+        assert source.containers(Hints(), everything=False) == ContainerList((), {})
         source.close()
 
 

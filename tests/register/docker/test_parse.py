@@ -1,4 +1,4 @@
-"""Reading what Docker's inspect says."""
+"""Reading containers from Docker's JSON."""
 
 import copy
 from typing import Any
@@ -8,14 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import Rejected
-from register.docker.container import (
-    Binding,
-    Network,
-    Port,
-    parse_inspect,
-    parse_signal,
-    parse_time,
-)
+from register.docker.container import Binding, Network, Port
+from register.docker.parse import parse_inspect, parse_signal, parse_time
 from tests.parts.containers import INSPECT, recorded, recorded_container
 
 NAMES = sorted(path.stem for path in INSPECT.glob("*.json"))

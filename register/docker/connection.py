@@ -1,0 +1,122 @@
+"""Talk to an engine through the docker library, and turn all that it raises into our errors."""
+
+import errno
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from catalog.errors import Unavailable
+from register.docker.library import docker, kwargs_from_env
+
+DEADLINE_S = 4.0  # for each answer; less than the time a sidecar has to end in
+# What requests, urllib3 and docker-py raise for a transport that failed or a reply that is no JSON.
+# The errors of requests are OSErrors; a stream without JSON ends in a RuntimeError
+# (docker.errors.StreamParseError).
+FAILURES = (OSError, ValueError, RuntimeError, docker.errors.DockerException)
+_DENIED = "permission denied: run as root or as a member of the socket's group (--group-add)"
+_HELP = {
+    errno.ENOENT: (
+        "there is no such socket: mount it with -v /var/run/docker.sock:/var/run/docker.sock"
+    ),
+    errno.EACCES: _DENIED,
+    errno.EPERM: _DENIED,
+    errno.ECONNREFUSED: "nobody listens there: is the Docker engine running?",
+}
+_T = TypeVar("_T")
+
+
+class Gone(Unavailable):
+    """There is no such thing: an inspected container has ended since it was listed."""
+
+
+class NotAllowed(Unavailable):
+    """The engine, or a proxy before it, does not allow the question."""
+
+
+_BY_STATUS: Mapping[int, type[Unavailable]] = {
+    404: Gone,
+    401: NotAllowed,
+    403: NotAllowed,
+    405: NotAllowed,
+}
+
+
+class Connection:
+    """A client of one engine, made at the first question and again after each failure.
+
+    Use it from one thread.
+    """
+
+    def __init__(self, docker_host: str, environ: Mapping[str, str]) -> None:
+        # As docker itself does: DOCKER_TLS_VERIFY and DOCKER_CERT_PATH turn TLS on.
+        self._environ = {**environ, "DOCKER_HOST": docker_host}
+        self.where = docker_host
+        self._client: Any = None
+
+    def ask(self, what: str, question: Callable[[Any], _T]) -> _T:
+        """Return the answer to a question. Raises Unavailable, Gone or NotAllowed."""
+        if self._client is None:
+            self._client = self.new_client()
+        with self.translated(what, self._client):
+            return question(self._client)
+
+    def new_client(self) -> Any:
+        """Return a client of its own, for a stream that another thread reads."""
+        with self.translated("reach the engine", None):
+            # docker 7: the constructor asks for the engine's version, which is the first GET.
+            arguments = kwargs_from_env(environment=self._environ)
+            client = docker.APIClient(**arguments, timeout=DEADLINE_S)
+
+        # A socket has no proxy: requests would search the environment for one, and for a .netrc,
+        # at every question.
+        client.trust_env = not client.base_url.startswith("http+docker:")
+        return client
+
+    @contextmanager
+    def translated(self, what: str, client: Any) -> Iterator[None]:
+        """Raise our kinds of error for the libraries' errors, and close a client that failed."""
+        try:
+            yield
+        except FAILURES as error:
+            kind = _BY_STATUS.get(_status(error), Unavailable)
+            if kind is not Gone:
+                self._forget(client)
+            raise kind(f"{what} at {self.where}: {_plain(error)}") from error
+
+    def _forget(self, client: Any) -> None:
+        if client is self._client:
+            self.close()
+        elif client is not None:
+            client.close()
+
+    def close(self) -> None:
+        """Close the client; the next question makes another one."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+
+def _status(error: BaseException) -> int:
+    response = getattr(error, "response", None)
+    return int(getattr(response, "status_code", None) or 0)
+
+
+def _plain(error: BaseException) -> str:
+    """Return what failed in one line: libraries wrap the system's error three times over."""
+    for cause in _causes(error):
+        if isinstance(cause, OSError) and cause.errno in _HELP:
+            return _HELP[cause.errno]
+
+    words = str(error).split()
+    return " ".join(words)[:300]
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in seen:
+        seen.append(cause)
+        yield cause
+
+        wrapped = next((arg for arg in cause.args if isinstance(arg, BaseException)), None)
+        cause = wrapped or cause.__cause__ or cause.__context__

@@ -1,0 +1,90 @@
+"""Docker's events over one connection. Only reads; what an event means is told in hints.py."""
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from register.docker.connection import DEADLINE_S, FAILURES, Connection
+from register.docker.hints import DockerEvent
+from register.docker.library import CancellableStream
+
+# A stream that is silent for so long is opened again: nothing else shows a half-open connection.
+SILENT_S = 60.0
+ACTIONS = (
+    "start",
+    "die",
+    "kill",
+    "stop",
+    "pause",
+    "unpause",
+    "health_status",
+    "rename",
+    "update",
+    "destroy",
+    "oom",
+    "connect",
+    "disconnect",
+)
+
+
+class EventStream:
+    """The events of one connection. Iteration ends with the connection, however that ends.
+
+    Close it from any thread.
+    """
+
+    def __init__(self, client: Any, response: Any) -> None:
+        self._client, self._response = client, response
+        self._lines = CancellableStream(response.iter_lines(chunk_size=None), response)
+
+    def __iter__(self) -> Iterator[DockerEvent]:
+        try:
+            for line in self._lines:
+                event = _event(line)
+                if event is not None:
+                    yield event
+        except FAILURES:
+            return  # closed, cut or silent: what the caller does next is the same
+        finally:
+            self._response.close()
+            self._client.close()
+
+    def close(self) -> None:
+        """End the iteration, in whatever thread it is."""
+        # docker-py finds the socket below three libraries, and none if it is closed already.
+        with suppress(*FAILURES, AttributeError):
+            self._lines.close()
+
+
+def open_events(connection: Connection, since_ns: int) -> EventStream:
+    """Return the events since a time of the engine's clock. Raises Unavailable."""
+    client = connection.new_client()
+    params = {
+        "since": f"{since_ns // 10**9}.{since_ns % 10**9:09d}",
+        "filters": json.dumps({"type": ["container", "network"], "event": list(ACTIONS)}),
+    }
+    # Not client.events(): it waits without end, and an engine that hangs would keep the reader.
+    url = f"{client.base_url}/v{client.api_version}/events"
+    with connection.translated("read events", client):
+        response = client.get(url, params=params, stream=True, timeout=(DEADLINE_S, SILENT_S))
+        response.raise_for_status()
+
+    return EventStream(client, response)
+
+
+def _event(line: bytes) -> DockerEvent | None:
+    try:
+        document = json.loads(line)
+        actor = document["Actor"]
+        attributes = actor.get("Attributes") or {}
+        is_network = document.get("Type") == "network"
+        container = attributes.get("container", "") if is_network else actor["ID"]
+        return DockerEvent(
+            container=str(container),
+            action=str(document["Action"]).partition(":")[0].strip(),
+            signal=str(attributes.get("signal", "")),
+            time_ns=int(document["timeNano"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None  # an unreadable hint; the next list shows what happened
