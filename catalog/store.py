@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from catalog.access import Access
-from catalog.connection import CallFailed, Connection, Connector
 from catalog.entries import Batch, Delete, Entry, Event, Fence, Listing, Put, Ttl, Unchanged
 from catalog.errors import Compacted, Conflict, Full, Refused, Unavailable
-from catalog.etcd_library import etcdrpc
-from catalog.watch import Watch, entry_of, range_of
+from catalog.etcd.connection import CallFailed, Connection, Connector
+from catalog.etcd.library import etcdrpc
+from catalog.etcd.watch import Watch, entry_of, range_of
 
 __all__ = [
     "CHANGES_MAX",

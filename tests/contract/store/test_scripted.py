@@ -10,9 +10,9 @@ import pytest
 
 from catalog.access import Access, parse_members
 from catalog.errors import Unavailable
-from catalog.etcd_library import etcdrpc, grpc
+from catalog.etcd.library import etcdrpc, grpc
+from catalog.etcd.watch import ANSWER_S, ASK_AFTER_S
 from catalog.store import Store
-from catalog.watch import ANSWER_S, ASK_AFTER_S
 from tests.parts.store import Reader, until
 
 END = object()

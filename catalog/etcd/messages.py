@@ -1,6 +1,6 @@
 """The part of etcd's gRPC API that etcd3 0.12.0 and the store use, as a table. No I/O, no protobuf.
 
-The names and numbers are public: etcd's api/etcdserverpb/rpc.proto, api/mvccpb/kv.proto. tests/catalog/test_etcd_rpc.py
+The names and numbers are public: etcd's api/etcdserverpb/rpc.proto, api/mvccpb/kv.proto. tests/catalog/etcd/test_rpc.py
 compares them with the descriptors inside etcd3 0.12.0, field by field. What that release lacks is `fragment`,
 `watch_id` and `progress_request` (etcd 3.4).
 """

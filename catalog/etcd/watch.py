@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from catalog.connection import CallFailed, Connection
 from catalog.entries import Batch, Entry, Event
 from catalog.errors import Compacted, Unavailable
-from catalog.etcd_library import etcdrpc
+from catalog.etcd.connection import CallFailed, Connection
+from catalog.etcd.library import etcdrpc
 
 ASK_AFTER_S = (
     5.0  # of silence; well under it etcd's own traffic of a busy prefix makes the question needless

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from google.protobuf import descriptor_pb2
 
-from catalog.etcd_messages import MESSAGES, SERVICES, rows
-from catalog.etcd_rpc import etcd_rpc_module, file_descriptor
+from catalog.etcd.messages import MESSAGES, SERVICES, rows
+from catalog.etcd.rpc import file_descriptor, rpc_module
 
 ADDED_SINCE = {  # by etcd 3.4, after the descriptors in etcd3 0.12.0 were generated
     "WatchRequest.progress_request",
@@ -67,7 +67,7 @@ def shape(field: Any) -> tuple[Any, ...]:
 
 
 def test_every_name_that_etcd3_uses_exists() -> None:
-    module = etcd_rpc_module()
+    module = rpc_module()
     names = names_used_by_etcd3()
 
     assert len(names) > 40, "etcd3's source was not read"
@@ -121,11 +121,11 @@ def test_every_method_is_etcds() -> None:
 def test_fields_of_etcd_3_4(field: str, number: int) -> None:
     message, _, name = field.partition(".")
 
-    assert getattr(etcd_rpc_module(), message).DESCRIPTOR.fields_by_name[name].number == number
+    assert getattr(rpc_module(), message).DESCRIPTOR.fields_by_name[name].number == number
 
 
 def test_two_modules_do_not_clash() -> None:
-    first, second = etcd_rpc_module(), etcd_rpc_module()
+    first, second = rpc_module(), rpc_module()
 
     assert first.KeyValue is not second.KeyValue
     assert rows(MESSAGES).keys() <= vars(first).keys()

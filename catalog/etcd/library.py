@@ -10,11 +10,11 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 # as the status of a call.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
-from catalog.etcd_rpc import etcd_rpc_module
-from catalog.without_modules import without_modules
+from catalog.etcd.rpc import rpc_module
+from catalog.etcd.without_modules import without_modules
 
-# Before etcd3 is imported: its own etcdrpc package cannot be loaded, see etcd_rpc.
-etcdrpc = etcd_rpc_module()
+# Before etcd3 is imported: its own etcdrpc package cannot be loaded, see catalog.etcd.rpc.
+etcdrpc = rpc_module()
 sys.modules["etcd3.etcdrpc"] = etcdrpc
 
 with without_modules("grpc.aio"):  # the same for asyncio: 1.5 MB

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from catalog.access import Access, Member
 from catalog.errors import Refused, Unavailable
-from catalog.etcd_library import etcd3, etcdrpc, grpc
+from catalog.etcd.library import etcd3, etcdrpc, grpc
 
 _HAS_LEADER = (
     "hasleader",
