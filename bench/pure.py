@@ -12,15 +12,15 @@ from catalog.entries import Batch, Entry, Event, Listing
 from catalog.keys import identity, key_of
 from catalog.record import Instance, encode
 from discover.apply.plan import RuntimeUpdate, plan
-from discover.model.build import Known, build
-from discover.model.config import Bind, Policy, Process
+from discover.model.build import BuildMemo, build
+from discover.model.config import Bind, HostPolicy, Process
 from discover.settings import TEMPLATE
 from discover.snapshot.snapshot import apply, snapshot_of
 from discover.text.render import Layout
 
 P = ParamSpec("P")
 T = TypeVar("T")
-POLICY = Policy(
+POLICY = HostPolicy(
     Process(Bind("127.0.0.1", 1936), "/run/admin.sock", 10_000, None, None), ("127.0.0.1",), {}
 )
 
@@ -47,7 +47,7 @@ def _size(instances: int, services: int, times: int) -> dict[str, float]:
 def _round(listing: Listing, more: Entry) -> dict[str, float]:
     """Return the milliseconds of each step, from nothing to a configuration and one instance further."""
     took = _Took({})
-    layout, known = Layout(TEMPLATE.read_text(), "haproxy.cfg.j2"), Known()
+    layout, known = Layout(TEMPLATE.read_text(), "haproxy.cfg.j2"), BuildMemo()
     snapshot = took("listing to snapshot", snapshot_of, PREFIX, listing)
     config, _ = took("build", build, snapshot, POLICY, known)
     running = took("first render, template compiled", layout.render, config)

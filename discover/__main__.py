@@ -19,7 +19,7 @@ from discover.haproxy.guard import Guard
 from discover.haproxy.ports import trial
 from discover.haproxy.process import HAProxy
 from discover.model.config import Bind, Listener, ProxyConfig
-from discover.model.spare_backends import services_of
+from discover.model.spare_backends import without_spares
 from discover.operator.file_watch import FileWatch
 from discover.operator.snippets import SnippetFolder
 from discover.operator.templates import Templates
@@ -246,7 +246,7 @@ def _explained(
         "revision": keeper.state.catalog.revision,
         **keeper.explained(),
         "stubs": stubs.explained(),
-        "listeners": {item.name: _shown(item) for item in services_of(config.listeners)}
+        "listeners": {item.name: _shown(item) for item in without_spares(config.listeners)}
         if config
         else {},
         "refused": {

@@ -15,10 +15,11 @@ from discover.exported import listing_of
 from discover.haproxy.map_file import MapFiles, text_of
 from discover.haproxy.process import HAProxy, Refusal
 from discover.model.build import build
-from discover.model.config import OPEN_MARKER, ProxyConfig, listened_by
+from discover.model.config import OPEN_MARKER, ProxyConfig
 from discover.model.empty_services import with_empty_services
+from discover.model.names import service_port_of
 from discover.model.ownership import Listening
-from discover.model.spare_backends import with_seats
+from discover.model.spare_backends import with_spare_backends
 from discover.operator.snippets import Inserted, SnippetFolder
 from discover.operator.templates import layout_of
 from discover.settings import PROGRAM, TEMPLATE, Command, DiscoverSettings
@@ -88,7 +89,7 @@ def _runs(settings: DiscoverSettings) -> Rendered | None:
 def _wanted(settings: DiscoverSettings, runs: Rendered | None) -> ProxyConfig:
     """Return what docker-discover would run: ports stay with whom HAProxy has them for, and while they are empty."""
     names = {section.name for section in runs.sections.values()} if runs else set[str]()
-    holders = {port: service for service, port in filter(None, map(listened_by, names))}
+    holders = {port: service for service, port in filter(None, map(service_port_of, names))}
     policy, (snapshot, refused) = policy_of(settings), _with_services(settings, _snapshot(settings))
     built, _ = build(snapshot, policy, listening=Listening(holders))
     built, problems = build(
@@ -106,7 +107,7 @@ def _wanted(settings: DiscoverSettings, runs: Rendered | None) -> ProxyConfig:
     )
     for why in bad.values():
         raise Rejected(why)
-    return with_seats(config)
+    return with_spare_backends(config)
 
 
 def _check_services(settings: DiscoverSettings) -> None:

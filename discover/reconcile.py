@@ -17,12 +17,17 @@ from discover.apply.reload_pace import Pace
 from discover.apply.running import Proxies
 from discover.haproxy.ports import trial
 from discover.haproxy.replies import Mismatch
-from discover.model.build import Known, build
-from discover.model.config import Bind, Listener, Policy, ProxyConfig
+from discover.model.build import BuildMemo, build
+from discover.model.config import Bind, HostPolicy, Listener, ProxyConfig
 from discover.model.empty_services import EmptyServices, with_empty_services
-from discover.model.http_routes import doorless
+from discover.model.http_routes import missing_door
 from discover.model.ownership import Listening
-from discover.model.spare_backends import seated, services_of, unseated, with_seats
+from discover.model.spare_backends import (
+    in_spare_backends,
+    under_own_names,
+    with_spare_backends,
+    without_spares,
+)
 from discover.operator.snippets import Snippets
 from discover.operator.templates import Templates
 from discover.snapshot.snapshot import EMPTY, Snapshot
@@ -54,7 +59,7 @@ class Sources:
     """Where a round looks; each is read when the round begins, whatever woke it."""
 
     snapshot: Callable[[], Snapshot | None]
-    policy: Callable[[], Policy]
+    policy: Callable[[], HostPolicy]
     templates: Templates
     listeners_file: ListenersFile
     outside: Joining  # adds the services of a file to the catalog
@@ -83,7 +88,7 @@ class Reconcile:
         self._health = health
         self._stop: threading.Event = applier.stop
         self._running: Running | None = None
-        self._known = Known()
+        self._known = BuildMemo()
         self._proxies = Proxies()
         self._empty_services = EmptyServices(sources.listeners_file.save_empty)
         self._fitting = Fitting(sources.templates, applier)
@@ -193,7 +198,7 @@ class Reconcile:
         policy, listening = self._sources.policy(), Listening(self._proxies.holders, self._binds())
         built, problems = build(snapshot, policy, self._known, listening)
         new = with_empty_services(built, self._empty_services.listeners()).binds - listening.binds
-        leaving = built.only_leaving(new)
+        leaving = built.only_draining(new)
         self._tried_s = time.monotonic()
         with trial(new - leaving) as taken:
             self._unusable = {
@@ -204,13 +209,13 @@ class Reconcile:
                 policy = replace(policy, unusable=self._unusable)
                 built, problems = build(snapshot, policy, self._known, listening)
             self._empty_services.update(
-                unseated(self.config) if self.config else None, built, time.monotonic()
+                under_own_names(self.config) if self.config else None, built, time.monotonic()
             )
             given = Given(self._sources.snippets(), self._good(), self._proxies.names)
             laid_out = self._say(
                 self._fitting.lay_out(given, lambda layout: self._apply(built, layout))
             )
-            lacking = doorless(
+            lacking = missing_door(
                 built.process.door, self._running.rendered.routes if self._running else {}
             )
             return {**problems, **laid_out, **lacking}
@@ -232,7 +237,7 @@ class Reconcile:
         """Return the listeners that HAProxy accepted last, also in an earlier life."""
         return {
             each.name: each
-            for each in (unseated(self.config).listeners if self.config else self._ran)
+            for each in (under_own_names(self.config).listeners if self.config else self._ran)
         }
 
     def _say(self, problems: Mapping[str, Problem]) -> Mapping[str, Problem]:
@@ -253,7 +258,7 @@ class Reconcile:
 
     def _apply(self, built: ProxyConfig, layout: Layout) -> None:
         self._fitting.prove(layout, built)
-        config = seated(
+        config = in_spare_backends(
             self._fitting.fit(layout, with_empty_services(built, self._empty())), self.config
         )
         if why := self._beyond_runtime(config, layout.render(config)):
@@ -268,7 +273,7 @@ class Reconcile:
             self._pace.dropped()  # also if HAProxy refuses it: the same text would only be refused again
             self._empty_services.forget(time.monotonic())
             fitted = self._fitting.fit(layout, with_empty_services(built, self._empty()))
-            self._with_reload(with_seats(fitted), layout)
+            self._with_reload(with_spare_backends(fitted), layout)
         self._pace.dropped()
         self._sources.templates.accept(layout)
         self._health.good("haproxy")
@@ -298,7 +303,7 @@ class Reconcile:
         step = step_to(wanted, self._running.rendered if self._running else None)
         self._reload(wanted, step.why if not isinstance(step, Noop) else "to be sure")
         self._runs(config)
-        self._sources.listeners_file.save(services_of(config.listeners))
+        self._sources.listeners_file.save(without_spares(config.listeners))
 
     def _reload(self, wanted: Rendered, why: str) -> None:
         refused, reason, at_s = self._refused

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from discover.haproxy.ports import bridge_gateway
 from discover.haproxy.process import Paths
-from discover.model.config import Bind, Door, Policy, Process, Site
+from discover.model.config import Bind, Door, HostPolicy, Location, Process
 from discover.settings import DiscoverSettings
 
 HAPROXY_USER = "haproxy"  # what Debian's package creates
@@ -28,7 +28,7 @@ def paths_of(settings: DiscoverSettings) -> Paths:
     return Paths(settings.state_dir / "haproxy.cfg", run / "master.sock", run / "haproxy.pid")
 
 
-def policy_of(settings: DiscoverSettings) -> Policy:
+def policy_of(settings: DiscoverSettings) -> HostPolicy:
     """Return what holds on this host now; its bridge can come and go."""
     user, group = _user()
     process = Process(
@@ -41,7 +41,7 @@ def policy_of(settings: DiscoverSettings) -> Policy:
     hosts = settings.hosts or _default_hosts()
     if settings.http_bind:
         process = replace(process, door=_door(settings, hosts))
-    return Policy(process, hosts, unusable={}, site=_site(settings))
+    return HostPolicy(process, hosts, unusable={}, location=_location(settings))
 
 
 def _door(settings: DiscoverSettings, hosts: tuple[str, ...]) -> Door:
@@ -61,10 +61,10 @@ def _default_hosts() -> tuple[str, ...]:
     return ("127.0.0.1", gateway) if gateway else ("127.0.0.1",)
 
 
-def _site(settings: DiscoverSettings) -> Site:
+def _location(settings: DiscoverSettings) -> Location:
     """Return where this host stands: by the ids that docker-register gives it, which knows the engine too."""
     ids = (settings.host_id,) if settings.host_id else (_machine_id(), platform.node())
-    return Site(frozenset(filter(None, ids)), settings.zone)
+    return Location(frozenset(filter(None, ids)), settings.zone)
 
 
 @functools.cache

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from discover.model.config import Listener, ProxyConfig
-from discover.model.spare_backends import shape_of
+from discover.model.spare_backends import reload_shape
 from discover.text.render import Rendered
 from discover.text.sections import Section, ServerLine
 
@@ -108,7 +108,7 @@ def keeping_structure(running: ProxyConfig, wanted: ProxyConfig) -> ProxyConfig:
 
     def updated(listener: Listener) -> Listener:
         other = new.get(listener.name, listener)
-        return other if shape_of(other) == shape_of(listener) else listener
+        return other if reload_shape(other) == reload_shape(listener) else listener
 
     return replace(running, listeners=tuple(map(updated, running.listeners)))
 

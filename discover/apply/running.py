@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Set
 
-from discover.model.config import listened_by
+from discover.model.names import service_port_of
 from discover.text.sections import Section
 
 
@@ -21,5 +21,5 @@ class Proxies:
         self._heads = frozenset(sections)
         self.names = frozenset(section.name for section in sections.values())
         self.holders = {
-            port: service for service, port in filter(None, map(listened_by, self.names))
+            port: service for service, port in filter(None, map(service_port_of, self.names))
         }

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from discover.haproxy.replies import rows_of
-from discover.model.config import name_of
-from discover.model.http_routes import NO_PORT
+from discover.model.names import NO_PORT, listener_name
 from discover.snapshot.snapshot import Claim
 from discover.snapshot.suspects import CheckResult, Suspects
 
@@ -66,7 +65,7 @@ def _servers(suspects: Suspects, claims: Claims, behind: Backends) -> Mapping[tu
             # Without a claim it is reached by its host name only.
             port = claim.port if claim is not None else NO_PORT
 
-        proxy = behind.get((service, port)) or name_of(service, port)
+        proxy = behind.get((service, port)) or listener_name(service, port)
         keys[proxy, record.key.name] = key
 
     return keys

@@ -12,7 +12,7 @@ from discover.apply.suspect_checks import questions, results_of
 from discover.haproxy.batches import batches
 from discover.haproxy.process import HAProxy
 from discover.model.config import ProxyConfig
-from discover.model.spare_backends import only_behind
+from discover.model.spare_backends import door_backends
 from discover.snapshot.keeper import Checked, Keeper
 from discover.snapshot.saved_file import SavedFile
 from discover.snapshot.state import State, checked
@@ -93,7 +93,7 @@ class Upkeep:
         state, started_s = self._keeper.state, time.monotonic()
         if not _needs_time(state) or started_s < self._ask_s:
             return
-        answers, claims, behind = list[str](), state.view.claims, only_behind(self._runs())
+        answers, claims, behind = list[str](), state.view.claims, door_backends(self._runs())
         with contextlib.suppress(
             Unavailable
         ):  # no answer is no evidence; time goes on all the same

@@ -4,10 +4,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from discover.model.check_interval import INTERVAL_MS, interval_ms
-from discover.model.config import Bind, Door, Listener, Policy, Process, ProxyConfig, Site
-from discover.model.http_routes import NO_PORT, Place, Wished, granted, url_of
+from discover.model.config import Bind, Door, HostPolicy, Listener, Location, Process, ProxyConfig
+from discover.model.health_check import INTERVAL_MS, check_interval_ms
+from discover.model.http_routes import Wished, granted, url_of
 from discover.model.listener import group_of, listener_of, odd_in
+from discover.model.names import NO_PORT, ServicePort
 from discover.model.ownership import NOTHING, OLDEST, Listening, Ownership, Problems, Services
 from discover.reasons import because
 from discover.snapshot.port_claims import Claimed
@@ -16,7 +17,7 @@ from sidecar.status.problems import Problem
 
 _Same = tuple[tuple[Bind, ...], int, tuple[str, ...]]
 _Made = tuple[_Same, Listener, Problems]
-_Routes = Mapping[Place, tuple[str, ...]]
+_Routes = Mapping[ServicePort, tuple[str, ...]]
 _Lost = Mapping[int, list[tuple[Bind, str]]]  # addresses that cannot be used, and why, by port
 
 
@@ -24,7 +25,7 @@ _Lost = Mapping[int, list[tuple[Bind, str]]]  # addresses that cannot be used, a
 class _World:
     """All that services' listeners are made from besides their own records."""
 
-    policy: Policy
+    policy: HostPolicy
     door: Door | None
     interval_ms: int
     holders: Mapping[int, str]
@@ -35,7 +36,13 @@ class _World:
     @property
     def rules(self) -> object:
         """What holds for all services alike."""
-        return self.policy.process, self.policy.hosts, self.policy.site, self.door, self.interval_ms
+        return (
+            self.policy.process,
+            self.policy.hosts,
+            self.policy.location,
+            self.door,
+            self.interval_ms,
+        )
 
     def around(self, name: str, service: Service) -> object:
         """Return what one service has of the rest."""
@@ -67,7 +74,7 @@ class _Part:
 _NO_PART = _Part(Service.of({}), None)
 
 
-class Known:
+class BuildMemo:
     """The build before: what has not changed since is used again, the same objects."""
 
     def __init__(self) -> None:
@@ -80,7 +87,7 @@ class Known:
 
     def interval_ms(self, hosts: int) -> int:
         """Return the time between health checks, of which so many hosts make them now."""
-        self._interval_ms = interval_ms(self._interval_ms, hosts)
+        self._interval_ms = check_interval_ms(self._interval_ms, hosts)
         return self._interval_ms
 
     def parts(self, services: Services, world: _World) -> Collection[_Part]:
@@ -104,14 +111,17 @@ class Known:
 
 
 def build(
-    snapshot: Snapshot, policy: Policy, known: Known | None = None, listening: Listening = NOTHING
+    snapshot: Snapshot,
+    policy: HostPolicy,
+    known: BuildMemo | None = None,
+    listening: Listening = NOTHING,
 ) -> tuple[ProxyConfig, Mapping[str, Problem]]:
     """Return the configuration for a snapshot, and the reason for everything in it that is left out.
 
     With `known` it takes time for the services that changed, not for all. `listening` is what HAProxy has
     now: a service keeps the port it has as long as any of its records names it.
     """
-    known = known or Known()
+    known = known or BuildMemo()
     problems = {
         key: because("BAD_RECORD", f"record skipped: {why}")
         for key, why in snapshot.refused.items()
@@ -164,32 +174,34 @@ def _part(name: str, service: Service, world: _World, before: Mapping[int, _Made
                 there,
             )
         if binds or there:
-            _add(part, port, (binds, world.interval_ms, there), before, world.policy.site)
+            _add(part, port, (binds, world.interval_ms, there), before, world.policy.location)
     if there := world.routes.get((name, NO_PORT), ()):
-        _add(part, NO_PORT, ((), world.interval_ms, there), before, world.policy.site)
+        _add(part, NO_PORT, ((), world.interval_ms, there), before, world.policy.location)
     return part
 
 
-def _add(part: _Part, port: int, same: _Same, before: Mapping[int, _Made], site: Site) -> None:
+def _add(
+    part: _Part, port: int, same: _Same, before: Mapping[int, _Made], location: Location
+) -> None:
     """Add the listener for one port of a service, and what is odd about its records."""
     found = before.get(port)
     if found is None or found[0] != same:
         group, (binds, every_ms, routes) = group_of(part.service, port), same
-        listener = replace(listener_of(group, port, binds, every_ms, site), routes=routes)
+        listener = replace(listener_of(group, port, binds, every_ms, location), routes=routes)
         found = (same, listener, odd_in(part.service, group))
     part.made[port] = found
     part.listeners.append(found[1])
     part.odd.update(found[2])
 
 
-def _routes(services: Services, door: Door | None, known: Known, problems: Problems) -> _Routes:
+def _routes(services: Services, door: Door | None, known: BuildMemo, problems: Problems) -> _Routes:
     """Return the keys of the door's map that lead to each service port; none without a door."""
     if door is None:
         return {}
     return granted(known.wished.all(services, door.domain, problems), problems)
 
 
-def _process(policy: Policy, problems: Problems) -> Process:
+def _process(policy: HostPolicy, problems: Problems) -> Process:
     process, unusable = policy.process, policy.unusable
     if process.stats and process.stats in unusable:
         problems["stats"] = because(
@@ -205,7 +217,7 @@ def _process(policy: Policy, problems: Problems) -> Process:
     return process
 
 
-def _say_portless(name: str, service: Service, policy: Policy, problems: Problems) -> None:
+def _say_portless(name: str, service: Service, policy: HostPolicy, problems: Problems) -> None:
     why = policy.unclaimed.get(name)
     text = f"{name} has no service port: {why or 'one is being claimed from PORT_RANGE'}"
     for key in service.portless:
@@ -238,7 +250,7 @@ def _reserved(process: Process) -> Mapping[int, tuple[str, str]]:
 def _binds(
     name: str,
     port: int,
-    policy: Policy,
+    policy: HostPolicy,
     reserved: Mapping[int, tuple[str, str]],
     problems: Problems,
     reached: str,

@@ -1,4 +1,8 @@
-"""What HAProxy shall be: listeners and servers, as plain data. No I/O, no text, and nothing is decided here."""
+"""What HAProxy shall be: listeners and servers, as plain data. No I/O, no text, no decisions.
+
+The fields of Process, Listener and Server are what a template of your own may name (README, "Your
+own template"): they are a contract with its author.
+"""
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
@@ -6,14 +10,18 @@ from dataclasses import dataclass, field
 from catalog.host_port import host_port
 from catalog.record import Balance, Check, Mode, Retry, Sticky
 
-OPEN_MARKER = "0" * 12  # stands in a text for the marker that it will have
-MAP_NAME = "door-{}.map"  # of the file with the door's map, by the marker of the text that uses it
+# Stands in a text in place of the marker that the text will have.
+OPEN_MARKER = "0" * 12
+
+# The file with the door's map, by the marker of the text that uses it.
+MAP_NAME = "door-{}.map"
 
 
 class Verbatim(str):
     """Text that a template prints as it stands: the operator's own, never a label's or a record's."""
 
-    origin = ""  # where it was written, for a complaint about it
+    # Where it was written, for a complaint about it.
+    origin = ""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -29,7 +37,10 @@ class Bind:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One instance as a server: `name` is unique in its listener and stays the same while the container lives."""
+    """One instance as a server.
+
+    Its name is unique in its listener and stays the same while the container lives.
+    """
 
     name: str
     endpoint: str
@@ -50,7 +61,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A header that a request may have, with this value or, if that is empty, any."""
+    """A header that a request may have, with this value or, if the value is empty, with any."""
 
     name: str
     value: str
@@ -58,7 +69,10 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One service port: where callers dial and which servers answer. One without binds is reached by the door alone."""
+    """One service port: where callers dial and which servers answer.
+
+    A listener without binds is reached through the door alone.
+    """
 
     name: str
     service: str
@@ -71,53 +85,67 @@ class Listener:
     timeout_ms: int | None
     check: Check
     interval_ms: int
-    panic: bool  # all are called when the http checks of all fail
+    # Whether all servers are called when the http checks of all fail.
+    panic: bool
     servers: tuple[Server, ...]
-    routes: tuple[str, ...] = ()  # the keys of the door's map that lead here
-    hash_header: str = ""  # whose value decides which server is called; empty: balance does
-    h2c: bool = False  # servers speak HTTP/2 without TLS
-    asked: str = ""  # what a gRPC health check sends, in hexadecimal digits; empty: it is none
-    canary: Header | None = None  # requests that have it go to the servers that are canaries
-    takes_over: bool = False  # a server that comes ends the connections to backup servers
-    supersedes: bool = (
-        False  # who is connected to a stub shall leave it when a real server can be called
-    )
-    snippet: tuple[Verbatim, ...] = ()  # lines of the operator's own
+    # The keys of the door's map that lead here.
+    routes: tuple[str, ...] = ()
+    # The header that decides which server is called; if empty, `balance` decides.
+    hash_header: str = ""
+    # Whether servers speak HTTP/2 without TLS.
+    h2c: bool = False
+    # What a gRPC health check sends, in hexadecimal digits; empty for any other check.
+    asked: str = ""
+    # Requests with this header go to the servers that are canaries.
+    canary: Header | None = None
+    # Whether a server that comes ends the connections to backup servers.
+    takes_over: bool = False
+    # Whether clients shall leave a stub as soon as a real server can be called.
+    supersedes: bool = False
+    # The operator's own lines.
+    snippet: tuple[Verbatim, ...] = ()
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """What a template lays out of it, one section each: itself (""), and then its other backends."""
-        return ("", *(["panic"] if self.panic else []), *(["canary"] if self.canary else []))
+        """What a template lays out of it, one section each: itself (""), then its other backends."""
+        others = {"panic": self.panic, "canary": self.canary}
+        return ("", *(name for name, is_there in others.items() if is_there))
 
     @property
     def superseded(self) -> frozenset[str]:
         """The stubs that a real server has taken over from, as `proxy/server`."""
-        if not self.supersedes or not any(each.called for each in self.servers if not each.backup):
+        if not self.supersedes:
             return frozenset()
-        return frozenset(f"{self.name}/{each.name}" for each in self.servers if each.backup)
+
+        backups = [server for server in self.servers if server.backup]
+        has_real = any(server.called for server in self.servers if not server.backup)
+        return frozenset(f"{self.name}/{server.name}" for server in backups if has_real)
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """The one port for all http services: the map tells which backend a request's host and path lead to."""
+    """The one port for all http services: its map tells which backend a host and path lead to."""
 
     binds: tuple[Bind, ...]
-    domain: str  # services are `<service>.<domain>`; empty: only by the hosts that they declare
-    pages: str  # the unix socket that answers what no service can
-    headers: tuple[str, ...] = ()  # of which one can lead to canaries
-    map: str = MAP_NAME.format(
-        OPEN_MARKER
-    )  # beside haproxy.cfg; the text's own marker is filled in
+    # Services are `<service>.<domain>`. If empty, only the hosts that they declare lead to them.
+    domain: str
+    # The unix socket that answers what no service can.
+    pages: str
+    # Headers that can lead to canaries.
+    headers: tuple[str, ...] = ()
+    # A file beside haproxy.cfg; the text's own marker is filled in.
+    map: str = MAP_NAME.format(OPEN_MARKER)
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """What holds for HAProxy as a whole; it changes with this sidecar's settings only."""
+    """What holds for HAProxy as a whole; it changes only with the settings of docker-discover."""
 
     stats: Bind | None
     admin_socket: str
     maxconn: int
-    user: str | None  # None: HAProxy keeps the user it was started as
+    # None: HAProxy keeps the user and group that it was started as.
+    user: str | None
     group: str | None
     door: Door | None = None
 
@@ -132,40 +160,39 @@ class ProxyConfig:
     @property
     def binds(self) -> frozenset[Bind]:
         """Every address that is listened on."""
-        own = {self.process.stats} if self.process.stats else set()
-        own |= set(self.process.door.binds) if self.process.door else set()
-        return frozenset(own | {bind for listener in self.listeners for bind in listener.binds})
+        found: set[Bind] = set()
+        if self.process.stats:
+            found.add(self.process.stats)
+
+        if self.process.door:
+            found.update(self.process.door.binds)
+
+        for listener in self.listeners:
+            found.update(listener.binds)
+
+        return frozenset(found)
 
     @property
     def superseded(self) -> frozenset[str]:
         """The stubs that real servers have taken over from, as `proxy/server`."""
         return frozenset().union(*(listener.superseded for listener in self.listeners))
 
-    def only_leaving(self, among: Set[Bind]) -> frozenset[Bind]:
-        """Return those of listeners that only drain: not worth taking a port that may be on its way back."""
-        listening = (item for item in self.listeners if not among.isdisjoint(item.binds))
-        leaving = (item for item in listening if all(server.draining for server in item.servers))
-        return frozenset(bind for item in leaving for bind in item.binds if bind in among)
+    def only_draining(self, among: Set[Bind]) -> frozenset[Bind]:
+        """Return the addresses among these whose listeners have only draining servers.
 
+        They are not worth taking a port that may be on its way back.
+        """
+        found: set[Bind] = set()
+        for listener in self.listeners:
+            binds = among & set(listener.binds)
+            if binds and all(server.draining for server in listener.servers):
+                found.update(binds)
 
-def name_of(service: str, port: int) -> str:
-    """Return the name of the listener for a service port; `listened_by` is its inverse."""
-    return f"{service}:{port}"
-
-
-def behind_door(service: str, port: int) -> str:
-    """Return the name of the listener for a service that has its port only behind the door."""
-    return f"{service}:{port}:door"
-
-
-def listened_by(name: str) -> tuple[str, int] | None:
-    """Return service and port of a listener's name; None for a proxy that is none of ours."""
-    service, _, port = name.rpartition(":")
-    return (service, int(port)) if service and port.isdigit() else None
+        return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class Location:
     """Where this HAProxy stands: the ids that its host may have in the catalog, and its zone."""
 
     hosts: frozenset[str] = field(default_factory=frozenset)
@@ -173,21 +200,21 @@ class Site:
 
     @property
     def seed(self) -> str:
-        """What the order of servers is mixed with, so that not all hosts begin with the same one."""
+        """A text to mix into the order of servers, so that not all hosts begin with the same one."""
         return min(self.hosts, default="")
 
 
-NOWHERE = Site()
+NOWHERE = Location()
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """What this host adds: where to listen, and which addresses cannot be used now, with the reason."""
+class HostPolicy:
+    """What this host adds to the catalog: where to listen, and what cannot be used now."""
 
     process: Process
     hosts: tuple[str, ...]
+    # Addresses that cannot be listened on, and why.
     unusable: Mapping[Bind, str]
-    unclaimed: Mapping[str, str] = field(
-        default_factory=dict
-    )  # services without a claimed port, and why
-    site: Site = NOWHERE
+    # Services for which no port was claimed, and why.
+    unclaimed: Mapping[str, str] = field(default_factory=dict)
+    location: Location = NOWHERE

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from types import MappingProxyType
 
-from discover.model.config import Listener, ProxyConfig, Server, behind_door
+from discover.model.config import Listener, ProxyConfig, Server
+from discover.model.names import ServicePort, door_listener_name
 
 FORGET_S = 600.0  # longer than a deployment takes; nothing is reloaded only to forget
 
-# A service and its service port. It stays the same while another service has the port, and the
-# listener is known at the door alone.
-ServicePort = tuple[str, int]
+# It stays the same while another service has the port, and the listener is known at the door alone.
 _service_port: Callable[[Listener], ServicePort] = attrgetter("service", "port")
 
 
@@ -136,7 +135,7 @@ def _without_taken(config: ProxyConfig, empty: Iterable[Listener]) -> list[Liste
         if _service_port(listener) in present or not (binds or free):
             continue
 
-        name = listener.name if binds else behind_door(*_service_port(listener))
+        name = listener.name if binds else door_listener_name(*_service_port(listener))
         kept.append(replace(listener, name=name, binds=binds, servers=(), routes=free))
 
     return kept

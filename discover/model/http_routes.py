@@ -9,13 +9,12 @@ from dataclasses import dataclass
 
 from catalog.record import Instance
 from discover.model.config import Door, ProxyConfig
+from discover.model.names import NO_PORT, ServicePort
 from discover.model.ownership import Problems
 from discover.reasons import because
 from discover.snapshot.snapshot import Record, Service
 from sidecar.status.problems import Problem
 
-Place = tuple[str, int]  # a service and its service port; 0 for none
-NO_PORT = 0
 HTTP_PORT = 80
 
 
@@ -59,7 +58,7 @@ class Wished:
 
 def granted(
     wished: Iterable[tuple[str, Wishes]], problems: Problems
-) -> Mapping[Place, tuple[str, ...]]:
+) -> Mapping[ServicePort, tuple[str, ...]]:
     """Return the keys that lead to each service port: of several that want one, the oldest record keeps it."""
     owners: dict[str, tuple[int, str, Wish]] = {}
     losers: list[tuple[str, Wish]] = []
@@ -74,7 +73,7 @@ def granted(
     for name, wish in losers:
         text = f"{name} is not reached at {wish.key}: {owners[wish.key][1]} named it first"
         problems[f"{name} at {wish.key}"] = because("HOST_CLAIMED", text)
-    routes: dict[Place, tuple[str, ...]] = {}
+    routes: dict[ServicePort, tuple[str, ...]] = {}
     for key, (_, name, wish) in sorted(owners.items()):
         routes[name, wish.port] = (*routes.get((name, wish.port), ()), key)
     return routes
@@ -138,10 +137,10 @@ def unreached(name: str, service: Service) -> Problems:
 def url_of(door: Door, keys: Iterable[str]) -> str:
     """Return what a caller would write for the first of these keys, if possible one without a wildcard."""
     host, _, path = min(keys, key=lambda key: (key.startswith("*"), key)).partition("/")
-    return f"http://{host}{port_of(door)}/{path}"
+    return f"http://{host}{door_port_suffix(door)}/{path}"
 
 
-def port_of(door: Door | None) -> str:
+def door_port_suffix(door: Door | None) -> str:
     """Return what comes after a host name in a URL that leads to the door."""
     port = door.binds[0].port if door and door.binds else HTTP_PORT
     return "" if port == HTTP_PORT else f":{port}"
@@ -161,7 +160,7 @@ def map_of(config: ProxyConfig) -> Mapping[str, str]:
     return found
 
 
-def doorless(door: Door | None, routes: Mapping[str, str] | None) -> Mapping[str, Problem]:
+def missing_door(door: Door | None, routes: Mapping[str, str] | None) -> Mapping[str, Problem]:
     """Return that what runs has no map, though there shall be a door."""
     if door is None or routes is not None:
         return {}

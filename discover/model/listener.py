@@ -1,9 +1,9 @@
 """One listener from the records of one service port. No I/O, no text."""
 
 from catalog.record import Balance, Sticky
-from discover.model.config import Bind, Header, Listener, Site, behind_door, name_of
-from discover.model.grpc_check import asked
-from discover.model.http_routes import NO_PORT
+from discover.model.config import Bind, Header, Listener, Location
+from discover.model.health_check import grpc_request
+from discover.model.names import NO_PORT, door_listener_name, listener_name
 from discover.model.no_effect import without_effect
 from discover.model.ownership import Problems
 from discover.model.servers import servers_of, stub_policy
@@ -52,7 +52,7 @@ def _differing(record: Record, first: Record) -> Problem | None:
 
 
 def listener_of(
-    group: Group, port: int, binds: tuple[Bind, ...], interval_ms: int, site: Site
+    group: Group, port: int, binds: tuple[Bind, ...], interval_ms: int, location: Location
 ) -> Listener:
     """Return the listener for a service port with these records, the first of which has the word."""
     # Where instances of one service disagree on what only the whole can have, the oldest real one is heard: a
@@ -66,7 +66,9 @@ def listener_of(
         (r.instance.canary for r in group if r.instance.canary and is_http), ""
     ).partition("=")
     return Listener(
-        name=name_of(first.service, port) if binds else behind_door(first.service, port),
+        name=listener_name(first.service, port)
+        if binds
+        else door_listener_name(first.service, port),
         service=first.service,
         port=port,
         binds=binds,
@@ -81,11 +83,11 @@ def listener_of(
         panic=first.panic == "on" and first.check.kind == "http" and not first.check.grpc,
         hash_header=first.hash_header if is_http else "",
         h2c=first.proto == "h2c" and is_http,
-        asked=asked(first.check.host or first.service) if first.check.grpc else "",
+        asked=grpc_request(first.check.host or first.service) if first.check.grpc else "",
         canary=Header(header, value) if header else None,
         takes_over=not is_http and supersedes,
         supersedes=supersedes,
-        servers=servers_of(group, policy, first.locality, sticky, site),
+        servers=servers_of(group, policy, first.locality, sticky, location),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from catalog.host_port import host_port
 from catalog.record import Instance, Locality, Sticky
 from catalog.rules import WEIGHT_MAX
-from discover.model.config import Server, Site
+from discover.model.config import Location, Server
 from discover.snapshot.snapshot import Record
 
 FAR_WEIGHT = (
@@ -23,13 +23,13 @@ def stub_policy(group: Iterable[Record]) -> str:
 
 
 def servers_of(
-    group: tuple[Record, ...], policy: str, locality: Locality, sticky: Sticky, site: Site
+    group: tuple[Record, ...], policy: str, locality: Locality, sticky: Sticky, location: Location
 ) -> tuple[Server, ...]:
     """Return the servers of one service port; what is told of each but its weight stays while its record does."""
-    weights = _weights(group, policy, locality, site)
+    weights = _weights(group, policy, locality, location)
 
     def server(record: Record) -> Server:
-        instance, spare = record.instance, _is_spare(record, policy, locality, site)
+        instance, spare = record.instance, _is_spare(record, policy, locality, location)
         return Server(
             name=record.key.name,
             endpoint=_endpoint(instance),
@@ -44,12 +44,15 @@ def servers_of(
             stub=instance.role == "stub",
         )
 
-    return tuple(map(server, sorted(group, key=lambda record: _place(record, site))))
+    return tuple(map(server, sorted(group, key=lambda record: _place(record, location))))
 
 
-def _place(record: Record, site: Site) -> tuple[str, str]:
+def _place(record: Record, location: Location) -> tuple[str, str]:
     name = record.key.name
-    return (hashlib.sha256(f"{site.seed} {name}".encode()).hexdigest() if site.seed else "", name)
+    return (
+        hashlib.sha256(f"{location.seed} {name}".encode()).hexdigest() if location.seed else "",
+        name,
+    )
 
 
 def _cookie(name: str) -> str:
@@ -57,7 +60,7 @@ def _cookie(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
-def _is_spare(record: Record, policy: str, locality: Locality, site: Site) -> bool:
+def _is_spare(record: Record, policy: str, locality: Locality, location: Location) -> bool:
     """Whether a server is called only while no other can be. It depends on nothing that comes and goes: HAProxy takes
     another word for a server only from its file.
     """
@@ -66,20 +69,20 @@ def _is_spare(record: Record, policy: str, locality: Locality, site: Site) -> bo
         return True
     if policy == "pin" and not is_stub:
         return True
-    return not is_stub and _distance(record, site) > _NEAR[locality]
+    return not is_stub and _distance(record, location) > _NEAR[locality]
 
 
 _NEAR: Mapping[Locality, int] = {"host": 0, "zone": 1, "any": 2}
 
 
-def _distance(record: Record, site: Site) -> int:
-    if record.key.host in site.hosts:
+def _distance(record: Record, location: Location) -> int:
+    if record.key.host in location.hosts:
         return 0
-    return 1 if site.zone and record.instance.zone == site.zone else 2
+    return 1 if location.zone and record.instance.zone == location.zone else 2
 
 
 def _weights(
-    group: tuple[Record, ...], policy: str, locality: Locality, site: Site
+    group: tuple[Record, ...], policy: str, locality: Locality, location: Location
 ) -> Mapping[str, int]:
     weights = {record.key.name: record.instance.weight for record in group}
     ready = [
@@ -90,8 +93,8 @@ def _weights(
         if policy in ("supersede", "fallback"):
             # Among spares HAProxy makes no difference: far ones that are real come before stubs.
             weights |= {record.key.name: 0 for record in group if record.instance.role == "stub"}
-        if locality == "host" and any(_distance(record, site) == 1 for record in real):
-            weights |= {r.key.name: FAR_WEIGHT for r in real if _distance(r, site) == 2}
+        if locality == "host" and any(_distance(record, location) == 1 for record in real):
+            weights |= {r.key.name: FAR_WEIGHT for r in real if _distance(r, location) == 2}
     if policy.startswith("share="):
         stubs = [record for record in ready if record.instance.role == "stub"]
         weights |= _shared(real, stubs, int(policy.removeprefix("share=").removesuffix("%")))

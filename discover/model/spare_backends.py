@@ -10,15 +10,16 @@ from dataclasses import replace
 from operator import attrgetter
 
 from catalog.record import Check
-from discover.model.check_interval import INTERVAL_MS
-from discover.model.config import Listener, ProxyConfig, behind_door
+from discover.model.config import Listener, ProxyConfig
+from discover.model.health_check import INTERVAL_MS
+from discover.model.names import door_listener_name
 
 FEWEST = 32
 SHARE = 2  # as many more as half of the services there are: so thousands come with a dozen reloads
 
 
 @functools.cache
-def seat(number: int) -> Listener:
+def spare_backend(number: int) -> Listener:
     """Return an empty backend, as a service has it that asks for nothing."""
     return Listener(
         name=f"seat-{number}",
@@ -37,12 +38,12 @@ def seat(number: int) -> Listener:
     )
 
 
-def is_seat(listener: Listener) -> bool:
+def is_spare_backend(listener: Listener) -> bool:
     """Whether this is one of those backends, taken or not."""
     return listener.name.startswith("seat-")
 
 
-def with_seats(config: ProxyConfig) -> ProxyConfig:
+def with_spare_backends(config: ProxyConfig) -> ProxyConfig:
     """Return what to lay out at a reload: all services by their own names, and empty backends for more."""
     if config.process.door is None:
         return config
@@ -51,30 +52,32 @@ def with_seats(config: ProxyConfig) -> ProxyConfig:
         FEWEST, 1 << (behind // SHARE).bit_length()
     )  # in steps, so that few changes change their number
     return _heeding(
-        (), replace(config, listeners=(*config.listeners, *map(seat, range(1, most + 1))))
+        (), replace(config, listeners=(*config.listeners, *map(spare_backend, range(1, most + 1))))
     )
 
 
-def seated(config: ProxyConfig, running: ProxyConfig | None) -> ProxyConfig:
-    """Return what to lay out without a reload: a service without a backend takes an empty one, if that suits it."""
+def in_spare_backends(config: ProxyConfig, running: ProxyConfig | None) -> ProxyConfig:
+    """Return what to lay out without a reload: a service without a backend takes an empty one, if that fits_spare_backend it."""
     if config.process.door is None:
         return config
     if running is None:
-        return with_seats(config)
+        return with_spare_backends(config)
     own = {listener.name for listener in running.listeners}
-    seats = {listener.name: listener for listener in running.listeners if is_seat(listener)}
+    seats = {
+        listener.name: listener for listener in running.listeners if is_spare_backend(listener)
+    }
     taken = {own_name(listener): listener for listener in seats.values() if listener.service}
     free = iter([name for name, listener in seats.items() if not listener.service])
     found: list[Listener] = []
     for listener in config.listeners:
         name = None
-        if not listener.binds and listener.name not in own and suits(listener):
+        if not listener.binds and listener.name not in own and fits_spare_backend(listener):
             name = taken[listener.name].name if listener.name in taken else next(free, None)
         found.append(_in(listener, seats.pop(name)) if name else listener)
     # One whose service now asks for more stays as it is until the reload that this takes.
     wanted = {(listener.service, listener.port) for listener in found}
     left = (
-        it if not it.service or (it.service, it.port) in wanted else seat(_number(it))
+        it if not it.service or (it.service, it.port) in wanted else spare_backend(_number(it))
         for it in seats.values()
     )
     door = running.process.door
@@ -90,23 +93,27 @@ def _heeding(headers: Iterable[str], config: ProxyConfig) -> ProxyConfig:
     return replace(config, process=replace(config.process, door=door))
 
 
-def unseated(config: ProxyConfig) -> ProxyConfig:
+def under_own_names(config: ProxyConfig) -> ProxyConfig:
     """Return what runs by the services' own names."""
     if config.process.door is None:
         return config
     kept = (listener for listener in config.listeners if listener.service)
-    own = (replace(each, name=own_name(each)) if is_seat(each) else each for each in kept)
+    own = (replace(each, name=own_name(each)) if is_spare_backend(each) else each for each in kept)
     return replace(config, listeners=tuple(own))
 
 
 def own_name(listener: Listener) -> str:
     """Return the name that a service's backend has once a reload gives it one."""
-    return behind_door(listener.service, listener.port) if is_seat(listener) else listener.name
+    return (
+        door_listener_name(listener.service, listener.port)
+        if is_spare_backend(listener)
+        else listener.name
+    )
 
 
-def suits(listener: Listener) -> bool:
+def fits_spare_backend(listener: Listener) -> bool:
     """Whether a service asks for nothing that the lines of a backend say: its servers have all that they need."""
-    return _kind(listener) == _kind(seat(1))
+    return _kind(listener) == _kind(spare_backend(1))
 
 
 # All that is not in the server's own line; a new field counts until it is named here.
@@ -132,11 +139,11 @@ def _kind(listener: Listener) -> object:
     return _LINES(listener), None if plain else check
 
 
-def shape_of(listener: Listener) -> object:
+def reload_shape(listener: Listener) -> object:
     """Return all of a listener that takes a reload to change."""
     return (
         _kind(listener)
-        if is_seat(listener)
+        if is_spare_backend(listener)
         else replace(listener, servers=(), routes=(), supersedes=False)
     )
 
@@ -150,7 +157,7 @@ def _in(listener: Listener, found: Listener) -> Listener:
     return found if _SAID(found) == _SAID(listener) else replace(listener, name=found.name)
 
 
-def only_behind(config: ProxyConfig | None) -> Mapping[tuple[str, int], str]:
+def door_backends(config: ProxyConfig | None) -> Mapping[tuple[str, int], str]:
     """Return the backends of services that only the door leads to, by service and service port."""
     listeners = config.listeners if config else ()
     return {
@@ -160,6 +167,6 @@ def only_behind(config: ProxyConfig | None) -> Mapping[tuple[str, int], str]:
     }
 
 
-def services_of(listeners: Iterable[Listener]) -> list[Listener]:
+def without_spares(listeners: Iterable[Listener]) -> list[Listener]:
     """Return those that are services."""
     return [listener for listener in listeners if listener.service]

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from catalog.errors import Unavailable
-from discover.model.config import Listener, ProxyConfig, Verbatim, name_of
+from discover.model.config import Listener, ProxyConfig, Verbatim
+from discover.model.names import listener_name
 from discover.text.sections import SECTIONS
 from sidecar.atomic_files import read
 
@@ -118,5 +119,5 @@ class Inserted:
 
 def _of(listener: Listener, snippets: Snippets) -> Sequence[Snippet]:
     # Not the listener's own name: that is another one where only the door leads to it.
-    names = (listener.service, name_of(listener.service, listener.port))
+    names = (listener.service, listener_name(listener.service, listener.port))
     return [snippets[name] for name in names if name in snippets]

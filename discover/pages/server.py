@@ -8,7 +8,7 @@ from pathlib import Path
 
 from discover.model.config import Listener, ProxyConfig
 from discover.model.empty_services import Empty
-from discover.model.http_routes import port_of
+from discover.model.http_routes import door_port_suffix
 from discover.pages.text import HTML, TEXT, Page, empty, host_of, unknown
 from sidecar.actors import Actor
 from sidecar.bucket import Bucket, Rate
@@ -106,11 +106,11 @@ def pages(path: Path, finder: PageFinder) -> Actor:
 
 def _unknown_page(host: str, config: ProxyConfig | None, has_time: Callable[[], bool]) -> Page:
     if config is None:
-        return unknown(host, port_of(None), (), has_time)
+        return unknown(host, door_port_suffix(None), (), has_time)
 
     keys = (key for listener in config.listeners for key in listener.routes)
     tcp = (listener.service for listener in config.listeners if listener.mode == "tcp")
-    return unknown(host, port_of(config.process.door), keys, has_time, tcp)
+    return unknown(host, door_port_suffix(config.process.door), keys, has_time, tcp)
 
 
 def _moment(at_s: float) -> str:

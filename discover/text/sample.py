@@ -6,7 +6,6 @@ from itertools import product
 from typing import get_args
 
 from catalog.record import Balance, Check, Mode, Retry, Sticky
-from discover.model.check_interval import INTERVAL_MS
 from discover.model.config import (
     Bind,
     Door,
@@ -16,10 +15,10 @@ from discover.model.config import (
     ProxyConfig,
     Server,
     Verbatim,
-    behind_door,
 )
-from discover.model.grpc_check import asked
-from discover.model.spare_backends import seat
+from discover.model.health_check import INTERVAL_MS, grpc_request
+from discover.model.names import door_listener_name
+from discover.model.spare_backends import spare_backend
 
 _SERVERS = (
     Server("000000000001:80", "192.0.2.1:80", weight=100, draining=False, backup=False, cookie=""),
@@ -54,7 +53,7 @@ def sample(process: Process) -> ProxyConfig:
     )
     return ProxyConfig(
         replace(process, door=replace(process.door or _DOOR, headers=("x-canary",))),
-        (*listeners, *behind, seat(1)),
+        (*listeners, *behind, spare_backend(1)),
     )
 
 
@@ -74,14 +73,14 @@ def _special(plain: Sequence[Listener]) -> Iterable[Listener]:
             ),
         )
         if mode == "tcp":
-            yield replace(special, asked=asked("sample"), takes_over=True)
+            yield replace(special, asked=grpc_request("sample"), takes_over=True)
         else:
             yield replace(special, hash_header="X-User", h2c=True, canary=Header("X-Canary", "on"))
 
 
 def _behind(listener: Listener) -> Listener:
     """Return a listener that only the door leads to."""
-    name = behind_door(listener.service, listener.port)
+    name = door_listener_name(listener.service, listener.port)
     return replace(
         listener,
         name=name,

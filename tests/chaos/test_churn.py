@@ -9,7 +9,7 @@ from bench.measure import cpu_s
 from catalog.entries import Delete, Put
 from catalog.record import Check, Instance, encode
 from catalog.store import Store
-from discover.model.config import name_of
+from discover.model.names import listener_name
 from tests.parts.discover import Discover
 from tests.parts.etcd import Etcd
 from tests.parts.records import instance, key
@@ -84,7 +84,7 @@ def is_served(discover: Discover, number: int) -> bool:
     """Whether HAProxy has the second instance of a service, and calls it."""
     one = of_service(number, 1)
     answer = discover.haproxy.adapter.ask(
-        f"@1 show servers state {name_of(one.service, FIRST_PORT + number)}"
+        f"@1 show servers state {listener_name(one.service, FIRST_PORT + number)}"
     )
     return any(f" {one.address} 2 0 " in row for row in answer.splitlines())
 

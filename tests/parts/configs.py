@@ -3,13 +3,13 @@
 from dataclasses import replace
 
 from discover.model.build import build
-from discover.model.config import Bind, Door, Policy, Process, ProxyConfig
+from discover.model.config import Bind, Door, HostPolicy, Process, ProxyConfig
 from discover.settings import TEMPLATE
 from discover.snapshot.snapshot import Snapshot
 from discover.text.render import Layout
 
 PROCESS = Process(Bind("127.0.0.1", 1936), "/run/tandem/admin.sock", 10_000, None, None)
-POLICY = Policy(PROCESS, ("127.0.0.1", "172.17.0.1"), {})
+POLICY = HostPolicy(PROCESS, ("127.0.0.1", "172.17.0.1"), {})
 
 DOOR = Door((Bind("127.0.0.1", 8080),), "apps.test", "/run/tandem/pages.sock")
 AT_DOOR = replace(POLICY, process=replace(PROCESS, door=DOOR))
@@ -17,7 +17,7 @@ AT_DOOR = replace(POLICY, process=replace(PROCESS, door=DOOR))
 LAYOUT = Layout(TEMPLATE.read_text(), "haproxy.cfg.j2")  # as shipped
 
 
-def config_of(given: Snapshot, policy: Policy = POLICY) -> ProxyConfig:
+def config_of(given: Snapshot, policy: HostPolicy = POLICY) -> ProxyConfig:
     """Return the configuration alone, without the problems."""
     return build(given, policy)[0]
 

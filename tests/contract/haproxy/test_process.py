@@ -18,7 +18,7 @@ from discover.apply.applier import Applier, Running
 from discover.apply.plan import RuntimeUpdate, plan
 from discover.haproxy.ports import bridge_gateway, trial
 from discover.haproxy.replies import Mismatch
-from discover.model.config import Bind, Policy, Process
+from discover.model.config import Bind, HostPolicy, Process
 from discover.settings import TEMPLATE
 from discover.text.marker import marker_of
 from discover.text.render import Layout, Rendered, rendered_of
@@ -49,11 +49,11 @@ class Site:
             haproxy.adapter, haproxy.config, stop=haproxy.stop, metrics=Metrics()
         )
         process = Process(Bind("127.0.0.1", self.stats), str(haproxy.admin), 500, None, None)
-        self.policy = Policy(process, ("127.0.0.1",), {})
+        self.policy = HostPolicy(process, ("127.0.0.1",), {})
         self.running: Running | None = None
         self.layout = Layout(TEMPLATE.read_text(), "haproxy.cfg.j2")
 
-    def rendered(self, *records, policy: Policy | None = None) -> Rendered:
+    def rendered(self, *records, policy: HostPolicy | None = None) -> Rendered:
         return self.layout.render(config_of(snapshot(*records), policy or self.policy))
 
     def reload(self, *records) -> Running:

@@ -7,15 +7,15 @@ import pytest
 
 from catalog.entries import Listing
 from catalog.record import Check
-from discover.model.build import Known, build
-from discover.model.config import Bind, Policy
+from discover.model.build import BuildMemo, build
+from discover.model.config import Bind, HostPolicy
 from discover.model.ownership import OLDEST, Listening
 from discover.snapshot.snapshot import EMPTY, Service, Snapshot, snapshot_of
 from tests.parts.configs import POLICY, config_of
 from tests.parts.records import PREFIX, entry, instance, snapshot
 
 
-def codes(given: Snapshot, policy: Policy = POLICY) -> dict[str, str]:
+def codes(given: Snapshot, policy: HostPolicy = POLICY) -> dict[str, str]:
     return {where: problem.code for where, problem in build(given, policy)[1].items()}
 
 
@@ -89,7 +89,7 @@ def test_the_oldest_real_instance_speaks_for_the_service():
 
 def test_a_mode_that_does_not_count_is_said_and_served():
     stub, real = instance(1, role="stub", mode="http"), instance(2)
-    known = Known()
+    known = BuildMemo()
 
     for _ in range(2):  # also when the listener is the one of the build before
         config, problems = build(snapshot(stub, real), POLICY, known)

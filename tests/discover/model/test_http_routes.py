@@ -19,7 +19,13 @@ from discover.model.config import Bind, ProxyConfig
 from discover.model.empty_services import with_empty_services
 from discover.model.http_routes import keys_of, map_of, url_of
 from discover.model.ownership import Listening
-from discover.model.spare_backends import FEWEST, is_seat, seated, unseated, with_seats
+from discover.model.spare_backends import (
+    FEWEST,
+    in_spare_backends,
+    is_spare_backend,
+    under_own_names,
+    with_spare_backends,
+)
 from discover.pages.text import empty, host_of, near_to, unknown
 from discover.settings import settings_of
 from sidecar.options import WrongSettings
@@ -169,7 +175,7 @@ def test_a_url_is_one_that_can_be_typed():
 
 
 def test_canaries_are_keys_of_a_backend_and_a_header():
-    config = with_seats(built(web(1, canary="X-Canary=on")))
+    config = with_spare_backends(built(web(1, canary="X-Canary=on")))
 
     assert map_of(config)["shop:8000?x-canary=on/"] == "shop:8000:canary"
     assert config.process.door.headers == ("x-canary",)
@@ -180,17 +186,17 @@ def names(config: ProxyConfig):
 
 
 def test_a_service_that_comes_takes_an_empty_backend_and_keeps_it():
-    running = with_seats(built(web(1, "first")))
-    assert sum(is_seat(listener) for listener in running.listeners) == FEWEST
+    running = with_spare_backends(built(web(1, "first")))
+    assert sum(is_spare_backend(listener) for listener in running.listeners) == FEWEST
 
-    then = seated(built(web(1, "first"), web(2, "second")), running)
-    later = seated(built(web(1, "first"), web(2, "second"), web(3, "third")), then)
+    then = in_spare_backends(built(web(1, "first"), web(2, "second")), running)
+    later = in_spare_backends(built(web(1, "first"), web(2, "second"), web(3, "third")), then)
 
     assert names(then) == {"first": "first:8000", "second": "seat-1"}
     assert names(later) == {"first": "first:8000", "second": "seat-1", "third": "seat-2"}
     assert map_of(later)["second.apps.test/"] == "seat-1"
     assert {each.name for each in later.listeners} == {each.name for each in running.listeners}
-    assert names(unseated(later)) == {
+    assert names(under_own_names(later)) == {
         "first": "first:8000",
         "second": "second:8000:door",
         "third": "third:8000:door",
@@ -199,9 +205,9 @@ def test_a_service_that_comes_takes_an_empty_backend_and_keeps_it():
 
 
 def test_what_did_not_change_in_a_seat_is_the_same_object():
-    running = with_seats(built(web(1, "first")))
-    once = seated(built(web(1, "first"), web(2, "second")), running)
-    again = seated(built(web(1, "first"), web(2, "second")), once)
+    running = with_spare_backends(built(web(1, "first")))
+    once = in_spare_backends(built(web(1, "first"), web(2, "second")), running)
+    again = in_spare_backends(built(web(1, "first"), web(2, "second")), once)
 
     def seat_of(config):
         return next(listener for listener in config.listeners if listener.name == "seat-1")
@@ -210,11 +216,11 @@ def test_what_did_not_change_in_a_seat_is_the_same_object():
 
 
 def test_a_service_with_wishes_of_its_own_takes_none():
-    running = with_seats(built(web(1, "first")))
+    running = with_spare_backends(built(web(1, "first")))
 
-    assert names(seated(built(web(1, "first"), web(2, "second", balance="leastconn")), running))[
-        "second"
-    ] == ("second:8000:door")
+    assert names(
+        in_spare_backends(built(web(1, "first"), web(2, "second", balance="leastconn")), running)
+    )["second"] == ("second:8000:door")
 
 
 @pytest.mark.parametrize(
@@ -227,8 +233,8 @@ def test_a_service_with_wishes_of_its_own_takes_none():
     ],
 )
 def test_what_only_its_servers_have_is_no_wish(asked):
-    running = with_seats(built(web(1, "first")))
-    config = seated(built(web(1, "first"), web(2, "second", **asked)), running)
+    running = with_spare_backends(built(web(1, "first")))
+    config = in_spare_backends(built(web(1, "first"), web(2, "second", **asked)), running)
 
     assert names(config)["second"] == "seat-1"
     assert isinstance(step_to(LAYOUT.render(config), LAYOUT.render(running)), RuntimeUpdate)
@@ -244,17 +250,23 @@ def test_what_only_its_servers_have_is_no_wish(asked):
     ],
 )
 def test_what_its_backend_has_is_one(asked):
-    running = with_seats(built(web(1, "first")))
+    running = with_spare_backends(built(web(1, "first")))
 
     assert (
-        names(seated(built(web(1, "first"), web(2, "second", **asked)), running))["second"]
+        names(in_spare_backends(built(web(1, "first"), web(2, "second", **asked)), running))[
+            "second"
+        ]
         == "second:8000:door"
     )
 
 
 def test_a_service_that_comes_to_want_more_stays_until_the_reload():
-    running = seated(built(web(1, "first"), web(2, "second")), with_seats(built(web(1, "first"))))
-    changed = seated(built(web(1, "first"), web(2, "second", balance="leastconn")), running)
+    running = in_spare_backends(
+        built(web(1, "first"), web(2, "second")), with_spare_backends(built(web(1, "first")))
+    )
+    changed = in_spare_backends(
+        built(web(1, "first"), web(2, "second", balance="leastconn")), running
+    )
 
     assert {"seat-1", "second:8000:door"} <= {
         each.name for each in changed.listeners if each.service
@@ -265,7 +277,9 @@ def test_a_service_that_comes_to_want_more_stays_until_the_reload():
 def test_there_are_more_empty_backends_where_there_are_more_services():
     many = built(*(web(n, f"s{n}") for n in range(1, 201)))
 
-    assert sum(is_seat(listener) for listener in with_seats(many).listeners) == 128
+    assert (
+        sum(is_spare_backend(listener) for listener in with_spare_backends(many).listeners) == 128
+    )
 
 
 def test_an_empty_service_keeps_its_names_and_gives_up_those_that_another_has():
@@ -364,6 +378,6 @@ def test_an_empty_service_says_since_when_and_where_it_was():
 
 
 def test_headers_of_canaries_stay_until_the_reload():
-    running = with_seats(built(web(1, canary="X-Canary=on")))
+    running = with_spare_backends(built(web(1, canary="X-Canary=on")))
 
-    assert seated(built(web(1)), running).process.door.headers == ("x-canary",)
+    assert in_spare_backends(built(web(1)), running).process.door.headers == ("x-canary",)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from catalog.entries import Batch, Event
 from catalog.keys import PortKey, key_of
 from catalog.port_claim import encode
-from discover.model.build import Known, build
-from discover.model.config import Bind, Door, Policy
+from discover.model.build import BuildMemo, build
+from discover.model.config import Bind, Door, HostPolicy
 from discover.model.ownership import Listening
 from discover.snapshot.snapshot import EMPTY, Snapshot, apply
 from tests.parts.configs import POLICY, PROCESS
@@ -34,7 +34,7 @@ ENTRIES = st.builds(
     entry, record=RECORDS, created=st.sampled_from([0, 1, 2, 3]), host=st.sampled_from(["h1", "h2"])
 )
 DOOR = Door((Bind("127.0.0.1", 80),), "example", "/run/tandem/pages.sock")
-POLICIES: list[Policy] = [
+POLICIES: list[HostPolicy] = [
     POLICY,
     replace(
         POLICY, unusable={Bind("127.0.0.1", 8000): "another program on this host holds the port"}
@@ -88,19 +88,19 @@ def _changed(before: Snapshot, changes: list[tuple[str, Any]]) -> Snapshot:
 @given(
     st.lists(STEPS, min_size=2, max_size=12), st.sampled_from(POLICIES), st.sampled_from(LISTENINGS)
 )
-def test_what_is_known_changes_nothing(steps: list[Any], policy: Policy, listening: Listening):
-    known, now = Known(), _changed(EMPTY, FIRST)
+def test_what_is_known_changes_nothing(steps: list[Any], policy: HostPolicy, listening: Listening):
+    known, now = BuildMemo(), _changed(EMPTY, FIRST)
     for changes, other_policy, other_listening in steps:
         policy, listening = other_policy or policy, other_listening or listening
         now = _changed(now, changes)
-        assert build(now, policy, known, listening) == build(now, policy, Known(), listening)
+        assert build(now, policy, known, listening) == build(now, policy, BuildMemo(), listening)
 
 
 @given(st.lists(CHANGES, max_size=12), CHANGES)
 def test_a_service_that_is_the_same_object_has_the_same_listeners(
     before: list[tuple[str, Any]], change: tuple[str, Any]
 ):
-    known, old = Known(), _changed(EMPTY, before)
+    known, old = BuildMemo(), _changed(EMPTY, before)
     then, disputed = build(old, POLICY, known)
     new = _changed(old, [change])
     after, disputed_now = build(new, POLICY, known)

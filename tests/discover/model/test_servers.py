@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from catalog.keys import identity
 from catalog.record import Check
 from discover.model.build import build
-from discover.model.config import Header, Listener, Policy, Server, Site
-from discover.model.grpc_check import SERVING, asked
+from discover.model.config import Header, HostPolicy, Listener, Location, Server
+from discover.model.health_check import SERVING, grpc_request
 from discover.model.servers import servers_of, stub_policy
 from discover.snapshot.snapshot import Record
 from tests.parts.configs import POLICY, PROCESS, config_of, section
 from tests.parts.records import instance, snapshot
 
-HERE = Site(frozenset({"h1"}), "a")
+HERE = Location(frozenset({"h1"}), "a")
 
 
 def record(number: int, host: str = "h1", **changes) -> Record:
@@ -25,9 +25,9 @@ def record(number: int, host: str = "h1", **changes) -> Record:
 
 
 def servers(
-    *group: Record, locality: str = "any", sticky: str = "none", site: Site = HERE
+    *group: Record, locality: str = "any", sticky: str = "none", location: Location = HERE
 ) -> dict[int, Server]:
-    found = servers_of(group, stub_policy(group), locality, sticky, site)
+    found = servers_of(group, stub_policy(group), locality, sticky, location)
     return {int(server.name.partition(":")[0], 16): server for server in found}
 
 
@@ -109,7 +109,7 @@ def test_near_instances_come_first(locality, spare, weight):
 
 def test_without_a_zone_nothing_is_in_the_same_one():
     found = servers(
-        record(1, "h2"), record(2, "h3"), locality="zone", site=Site(frozenset({"h1"}), "")
+        record(1, "h2"), record(2, "h3"), locality="zone", location=Location(frozenset({"h1"}), "")
     )
 
     assert spares(found) == {1, 2}
@@ -137,17 +137,19 @@ def test_a_spare_has_no_cookie_that_would_keep_clients_when_the_others_are_back(
 
 @given(st.permutations(range(1, 9)), st.sampled_from(["h1", "h2", "h3"]))
 def test_the_order_is_the_hosts_own_and_always_the_same(numbers, host):
-    site = Site(frozenset({host}))
+    location = Location(frozenset({host}))
 
-    assert list(servers(*map(record, numbers), site=site)) == list(
-        servers(*map(record, range(1, 9)), site=site)
+    assert list(servers(*map(record, numbers), location=location)) == list(
+        servers(*map(record, range(1, 9)), location=location)
     )
 
 
 def test_hosts_begin_with_different_servers():
     group = [record(n) for n in range(1, 9)]
 
-    firsts = {next(iter(servers(*group, site=Site(frozenset({f"h{n}"}))))) for n in range(30)}
+    firsts = {
+        next(iter(servers(*group, location=Location(frozenset({f"h{n}"}))))) for n in range(30)
+    }
 
     assert len(firsts) > 4
 
@@ -165,7 +167,7 @@ def test_hosts_begin_with_different_servers():
             {"mode": "http", "check": Check("http", host="up.example")},
             "http-check send meth GET uri / ver HTTP/1.1 hdr Host up.example",
         ),
-        ({"check": Check(grpc=True)}, f"tcp-check send-binary {asked('whoami')}"),
+        ({"check": Check(grpc=True)}, f"tcp-check send-binary {grpc_request('whoami')}"),
         ({"check": Check(grpc=True)}, f"tcp-check expect binary {SERVING}"),
         ({"mode": "http", "canary": "X-Canary"}, "acl wants-canary req.hdr(X-Canary) -m found"),
         ({"mode": "http", "canary": "X-Canary=on"}, "acl wants-canary req.hdr(X-Canary) -m str on"),
@@ -207,7 +209,7 @@ def test_a_canary_has_a_backend_of_its_own_beside_its_share():
 
 def test_a_stub_comes_and_goes_without_another_word_for_real_ones():
     def listener(*records) -> Listener:
-        [found] = build(snapshot(*records), Policy(PROCESS, POLICY.hosts, {}, site=HERE))[
+        [found] = build(snapshot(*records), HostPolicy(PROCESS, POLICY.hosts, {}, location=HERE))[
             0
         ].listeners
         return replace(found, servers=tuple(s for s in found.servers if not s.backup))
@@ -216,7 +218,7 @@ def test_a_stub_comes_and_goes_without_another_word_for_real_ones():
 
 
 def test_grpc_frames_are_what_the_rfc_says():
-    sent = bytes.fromhex(asked("a" * 200))
+    sent = bytes.fromhex(grpc_request("a" * 200))
 
     assert sent.startswith(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0")
     length = int.from_bytes(sent[33:36])

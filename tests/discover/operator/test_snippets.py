@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from discover.model.config import Verbatim, behind_door
+from discover.model.config import Verbatim
+from discover.model.names import door_listener_name
 from discover.operator.snippets import Inserted, SnippetFolder, snippet_of
 from discover.settings import TEMPLATE
 from discover.text.render import Layout
@@ -60,7 +61,7 @@ def test_its_lines_are_printed_as_they_stand_before_the_servers(tmp_path):
 
 
 def test_a_service_that_only_the_door_leads_to_has_its_own_too(tmp_path):
-    behind = replace(CONFIG.listeners[0], name=behind_door("db", 8000), binds=())
+    behind = replace(CONFIG.listeners[0], name=door_listener_name("db", 8000), binds=())
 
     config, _ = Inserted().into(
         replace(CONFIG, listeners=(behind,)), snippets(tmp_path, db__8000="option a")

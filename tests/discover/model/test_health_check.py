@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.record import Check
-from discover.model.build import Known, build
-from discover.model.check_interval import (
+from discover.model.build import BuildMemo, build
+from discover.model.health_check import (
     HOSTS_AT_INTERVAL,
     INTERVAL_MAX_MS,
     INTERVAL_MS,
-    interval_ms,
+    check_interval_ms,
 )
 from discover.snapshot.snapshot import Owner
 from tests.parts.configs import POLICY
@@ -33,7 +33,7 @@ from tests.parts.records import instance, snapshot
     ],
 )
 def test_it_grows_with_the_hosts_and_shrinks_late(before: int, hosts: int, after: int):
-    assert interval_ms(before, hosts) == after
+    assert check_interval_ms(before, hosts) == after
 
 
 @given(st.lists(st.integers(0, 300), min_size=1))
@@ -42,7 +42,7 @@ def test_no_instance_is_checked_more_than_ten_times_a_second_up_to_three_hundred
 ):
     interval = INTERVAL_MS
     for hosts in counts:
-        interval = interval_ms(interval, hosts)
+        interval = check_interval_ms(interval, hosts)
         assert INTERVAL_MS <= interval <= INTERVAL_MAX_MS
         assert hosts * 1000 / interval <= HOSTS_AT_INTERVAL * 1000 / INTERVAL_MS
 
@@ -50,7 +50,7 @@ def test_no_instance_is_checked_more_than_ten_times_a_second_up_to_three_hundred
 def test_a_host_that_comes_and_goes_changes_it_once():
     interval, seen = INTERVAL_MS, []
     for hosts in (20, 21, 20, 21, 20, 21):
-        interval = interval_ms(interval, hosts)
+        interval = check_interval_ms(interval, hosts)
         seen.append(interval)
     assert seen == [2000, *[4000] * 5]
 
@@ -58,5 +58,5 @@ def test_a_host_that_comes_and_goes_changes_it_once():
 def test_what_a_service_asks_for_stays():
     slow = instance(2, "slow", service_port=9000, check=Check(interval_ms=7000))
     owners = {f"h{number}": Owner(number) for number in range(50)}
-    config, _ = build(replace(snapshot(instance(1), slow), owners=owners), POLICY, Known())
+    config, _ = build(replace(snapshot(instance(1), slow), owners=owners), POLICY, BuildMemo())
     assert [listener.interval_ms for listener in config.listeners] == [7000, 8000]
