@@ -1,4 +1,4 @@
-"""What values in a record may look like: patterns, bounds, and how a value beyond them is refused. No I/O."""
+"""The patterns and bounds of values, and the one spelling of an address. No I/O."""
 
 import ipaddress
 import re
@@ -6,69 +6,44 @@ import re
 from catalog.errors import Rejected
 
 CONTAINER_ID = re.compile(r"[0-9a-f]{64}")
+
 # RFC 1035 section 2.3.4: at most 63 octets in a label, 255 in a name, which as text leaves 253.
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 SERVICE_NAME = re.compile(_LABEL)
 PLAIN_HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
-HOST_NAME = re.compile(
-    rf"(?=.{{1,253}}\Z)(\*\.)?{_LABEL}(\.{_LABEL})*"
-)  # or all below one, by a leading *.
-# RFC 3986 section 3.3 without what HAProxy's configuration would read as its own: quotes, $, #, \ and space.
+# or all names below one, by a leading *.
+HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z)(\*\.)?{_LABEL}(\.{_LABEL})*")
+
+# RFC 3986 section 3.3 without what HAProxy's configuration would read as its own: quotes, $, #, \
+# and space.
 CHECK_PATH = re.compile(r"/[A-Za-z0-9._~!&()*+,;=:@%/?-]{0,254}")
-# The same without a query, as a prefix of paths: what a map of HAProxy's can have as a key.
+# The same without a query, as a prefix of paths: what can be a key in a map of HAProxy's.
 PATH_PREFIX = re.compile(r"/[A-Za-z0-9._~@%/-]{0,254}")
+
 HEADER_NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
 HEADER_IS = re.compile(r"[A-Za-z0-9-]{1,64}(=[A-Za-z0-9._-]{1,64})?")
+
 # HAProxy configuration manual, section 4.2 "http-check expect": single codes and ranges
 STATUS_CODES = re.compile(r"[1-5][0-9]{2}(-[1-5][0-9]{2})?(,[1-5][0-9]{2}(-[1-5][0-9]{2})?){0,9}")
 STUB_POLICY = re.compile(r"supersede|fallback|pin|share=(100|[1-9]?[0-9])%")
+
 # Printable, one line, and no half of a surrogate pair: JSON can carry one ("\\ud800"), no file can.
 TEXT = re.compile(r"[\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\U0010ffff]{0,255}")
+
 WEIGHT_MAX = 256  # HAProxy configuration manual, section 5.2 "weight"
 CONNECTIONS_MAX = 1_000_000
 DURATION_MS_MAX = 24 * 3600 * 1000
 ITEMS_MAX = 64
-_DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h)")
-_UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
-
-
-def duration_ms(text: str, low_ms: int) -> int:
-    """Return the milliseconds in a duration as people write it. Raises Rejected, also for one that is too short."""
-    match = _DURATION.fullmatch(text)
-    value_ms = int(match[1]) * _UNIT_MS[match[2]] if match else 0
-    if not low_ms <= value_ms <= DURATION_MS_MAX:
-        raise Rejected(
-            f"{text!a:.80} is not a duration such as 500ms, 2s or 1m, from {low_ms}ms to 24h"
-        )
-    return value_ms
 
 
 def address_of(value: object) -> str:
-    """Return an address in its one spelling. Raises Rejected for what is not the address of one machine."""
+    """Return the address of one machine in its one spelling. Raises Rejected."""
     try:
         # Only texts: ip_address() takes whole numbers too.
         address = ipaddress.ip_address(value if isinstance(value, str) else "")
     except ValueError as error:
         raise Rejected(f"address: {value!r:.80} is not an IP address") from error
+
     if address.is_unspecified or address.is_multicast or "%" in str(address):
         raise Rejected(f"address: {value!r:.80} is not the address of one machine")
     return str(address)
-
-
-def matches(name: str, value: object, pattern: re.Pattern[str], right: str) -> None:
-    """Raise Rejected unless the whole value is text of this pattern; `right` says what that would be."""
-    if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise Rejected(f"{name}: {value!r:.80} is not {right}")
-
-
-def between(name: str, value: object, low: int, high: int) -> None:
-    """Raise Rejected unless the value is a whole number within bounds."""
-    # bool is an int to Python, but true is no port
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise Rejected(f"{name}: {value!r:.80} is not a whole number from {low} to {high}")
-
-
-def one_of(name: str, value: object, choices: tuple[object, ...]) -> None:
-    """Raise Rejected unless the value is one of a few."""
-    if not isinstance(value, str | None) or value not in choices:
-        raise Rejected(f"{name}: {value!r:.80} is not one of {', '.join(map(str, choices))}")

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from catalog.errors import Rejected
-from catalog.rules import DURATION_MS_MAX, duration_ms
+from catalog.rules import DURATION_MS_MAX
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
+_DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h)")
+_UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 
 
 class ValueType(Protocol):
@@ -117,10 +119,16 @@ class Duration:
         Whole(self.low_ms, DURATION_MS_MAX).check(name, value)
 
     def from_label(self, text: str) -> int:
-        return duration_ms(text, self.low_ms)
+        match = _DURATION.fullmatch(text)
+        value_ms = int(match[1]) * _UNIT_MS[match[2]] if match else 0
+
+        if not self.low_ms <= value_ms <= DURATION_MS_MAX:
+            right = f"a duration such as 500ms, 2s or 1m, from {self.low_ms}ms to 24h"
+            raise Rejected(f"{text!a:.80} is not {right}")
+        return value_ms
 
     def from_file(self, value: object) -> int:
-        return duration_ms(value if isinstance(value, str) else shown(value), self.low_ms)
+        return self.from_label(value if isinstance(value, str) else shown(value))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""The settings that people write, in both spellings: a label on a container, a word in the services file.
+"""The settings that people write: labels on containers, words in the services file. No I/O.
 
-Each row says which field of the record a setting fills; the field's type of value says how either
-spelling is read. A setting without a label, or without a word, has "" there. No I/O.
+Each row has both spellings of a setting and the field of the record that it fills; the field's type
+of value says how either spelling is read. A setting without a label, or a word, has "" there.
 """
 
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from catalog.record import TYPES, Check, CheckKind
 from catalog.text_types import PRINTABLE
 from catalog.value_types import Flag, ValueType
 
-# What a setting says something about. The first is docker-register's alone and fills no field:
-# whether and at which address a port is offered. Instances of one service may differ in what is
-# of an instance; in what is of the service the oldest real one decides.
+# offer: whether and where docker-register offers a port; fills no field of the record.
+# service: holds for all instances of a service; where they differ, the oldest real one decides.
+# instance: holds for one instance, or one server of the services file.
 Scope = Literal["offer", "service", "instance"]
-HASH = "hash:"
+_HASH = "hash:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,11 @@ class Setting:
 
     label: str
     word: str
-    field: str  # of Instance; `check.path` is the field of its Check
+    field: str  # of Instance; `check.path` is a field of its Check
     scope: Scope
-    own_type: ValueType | None = None  # where the field's type of value does not read it
-    http_only: str = ""  # the field that has no effect but in http
-    checks: tuple[Literal["http", "grpc"], ...] = ()  # which look at it; none named: all
+    own_type: ValueType | None = None  # for what the field's type of value cannot read
+    http_only: str = ""  # the field that has no effect in tcp mode
+    checks: tuple[Literal["http", "grpc"], ...] = ()  # the kinds that heed it; empty: all kinds
 
     @property
     def type(self) -> ValueType:
@@ -37,7 +37,7 @@ class Setting:
         return self.own_type or TYPES[self.field]
 
 
-# SERVICE_NAME is no row: `register/offer/naming.py` reads it for all ports of a container at once.
+# SERVICE_NAME is not here: `register/offer/naming.py` reads it for all ports of a container at once.
 SETTINGS = (
     Setting("IGNORE", "", "ignore", "offer", own_type=Flag()),
     Setting("NETWORK", "", "network", "offer", own_type=PRINTABLE),
@@ -81,9 +81,9 @@ def record_fields(values: Mapping[str, Any]) -> dict[str, Any]:
         fields["check"] = check_of(values)
 
     balance = fields.get("balance") or ""
-    if balance.startswith(HASH):
+    if balance.startswith(_HASH):
         del fields["balance"]
-        fields["hash_header"] = balance.removeprefix(HASH)
+        fields["hash_header"] = balance.removeprefix(_HASH)
 
     # only http has hosts and paths
     if fields.get("hosts") or fields.get("paths"):

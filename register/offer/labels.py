@@ -1,4 +1,4 @@
-"""The labels of a container: which are ours, which one wins, and what they say about a port. No I/O.
+"""The labels of a container: which are ours, which wins, what they say about a port. No I/O.
 
 A label beats an environment variable of the same name, and SERVICE_<port>_X beats SERVICE_X,
 whichever of the two each is, as in registrator. Docker merges the image's labels and variables into
