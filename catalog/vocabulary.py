@@ -37,7 +37,7 @@ class Setting:
         return self.own_type or TYPES[self.field]
 
 
-# SERVICE_NAME is not here: `register/offer/naming.py` reads it for all ports of a container at once.
+# SERVICE_NAME is not here: register/offer/naming.py reads it for all ports of a container at once.
 SETTINGS = (
     Setting("IGNORE", "", "ignore", "offer", own_type=Flag()),
     Setting("NETWORK", "", "network", "offer", own_type=PRINTABLE),
