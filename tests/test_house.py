@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -84,6 +85,18 @@ READS_ENVIRONMENT = {
 }
 # Who reads the catalogue of faults without being one.
 OF_CHAOS = {"tests.test_faults": {"tests.chaos.catalogue"}}
+# What stands for an assertion in a test: functions whose names say that they make one.
+ASSERTING = re.compile(r"_?(assert|wait|expect|check)(_|$)|raises$|fail$")
+# Who may let time pass, and why; all others wait for what they need.
+LETS_TIME_PASS = {
+    "tests.parts.wait": "defines it",
+    "tests.parts.writes": "asks an etcd that is away at a pace",
+    "tests.contract.faults.test_herd": "is an etcd that takes seconds for each request",
+    "tests.contract.store.test_failing": "spreads a race over connecting and calling",
+    "tests.contract.store.test_watch": "spreads a race over asking and waiting",
+    "tests.chaos.world": "lets a fault last",
+    "tests.chaos.test_churn": "makes changes at a pace",
+}
 MOST_LINES_OF_A_FILE = 360  # to be 300 again once the rooms are brought to 100 columns
 MOST_FILES_OF_A_ROOM = 12
 MOST_LINES_OF_A_FUNCTION = 60
@@ -331,3 +344,47 @@ def test_no_test_imports_another(module: Module) -> None:
         if name.startswith("tests.") and not _within(name, allowed)
     ]
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("module", TESTS, ids=lambda module: module.name)
+def test_every_test_asserts_something(module: Module) -> None:
+    silent = [
+        f"{module.path}:{test.lineno}: {test.name} shows no assertion: write one, or call a helper"
+        " whose name is one (assert_, wait_, expect_, check_)"
+        for test in ast.walk(module.tree)
+        if isinstance(test, ast.FunctionDef)
+        and test.name.startswith("test_")
+        and not any(map(_asserts, ast.walk(test)))
+    ]
+    assert not silent, "\n".join(silent)
+
+
+def _asserts(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):
+        return ASSERTING.match(_name_of(node.func)) is not None
+    return isinstance(node, ast.Assert)
+
+
+def _name_of(called: ast.expr) -> str:
+    """Return the last part of what is called: `f` of f() and of a.f()."""
+    if isinstance(called, ast.Attribute):
+        return called.attr
+    return called.id if isinstance(called, ast.Name) else ""
+
+
+@pytest.mark.parametrize("module", TESTS, ids=lambda module: module.name)
+def test_no_test_sleeps(module: Module) -> None:
+    sleeping = [
+        f"{module.path}:{node.lineno}: wait for what you need with tests/parts/wait.py"
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call) and _lets_time_pass(node)
+    ]
+    assert not sleeping or module.name in LETS_TIME_PASS, "\n".join(sleeping)
+
+
+def _lets_time_pass(call: ast.Call) -> bool:
+    """Whether it sleeps, also on an event that nobody can set."""
+    if _name_of(call.func) in ("sleep", "let_pass"):
+        return True
+    waits = isinstance(call.func, ast.Attribute) and call.func.attr == "wait"
+    return waits and ast.unparse(call.func).endswith("Event().wait")

@@ -419,7 +419,7 @@ def test_nesting_of_any_depth_ends_in_rejection(field: str, opening: str, closin
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_record_or_rejected(value: bytes) -> None:
-    decode_or_reject(value)
+    assert_record_or_rejected(value)
 
 
 json_values: st.SearchStrategy[Any] = st.recursive(
@@ -439,10 +439,10 @@ json_values: st.SearchStrategy[Any] = st.recursive(
     )
 )
 def test_any_values_are_a_record_or_rejected(fields: dict[str, Any]) -> None:
-    decode_or_reject(json_of(**fields))
+    assert_record_or_rejected(json_of(**fields))
 
 
-def decode_or_reject(value: bytes) -> None:
+def assert_record_or_rejected(value: bytes) -> None:
     try:
         instance = decode(value)
     except Rejected as rejected:

@@ -14,6 +14,7 @@ from tests.parts.discover import Discover
 from tests.parts.etcd import Etcd
 from tests.parts.records import instance, key
 from tests.parts.store import put_all
+from tests.parts.wait import let_pass
 
 SERVICES, CHANGES, A_SECOND = 10_000, 600, 20
 FIRST_PORT = 20_000  # to 29,999: below what the kernel gives to clients
@@ -67,7 +68,7 @@ def churn(store: Store, discover: Discover) -> list[float]:
             made += 1
         for number in [n for n in pending if is_served(discover, n) == (n in there)]:
             took.append(time.monotonic() - pending.pop(number))
-        time.sleep(0.005)
+        let_pass(0.005)
     return took
 
 

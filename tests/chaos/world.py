@@ -2,7 +2,6 @@
 
 import itertools
 import shutil
-import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,12 +15,12 @@ from lab.process import LabError, run
 from lab.wait import wait_for
 from tests.chaos.calls import Calls
 from tests.parts.fleet.invariants import drift
+from tests.parts.wait import let_pass
 
 STATE_SIZE = "2m"  # a disk of its own for STATE_DIR, so that it can be full
 MEASURE_S, PAIRED_S = 60.0, 8.0
 FILL_S = 60.0
 CUT_S = 1.0
-_nap = threading.Event()  # never set: waiting on it is a pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +202,7 @@ class World:
     @staticmethod
     def wait(seconds: float) -> None:
         """Let a fault last."""
-        _nap.wait(seconds)
+        let_pass(seconds)
 
     def watch_replies(self, service: Service) -> None:
         """Call a side service from every host until the round ends; only replies of others count."""

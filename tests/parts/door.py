@@ -35,7 +35,7 @@ class Door(Discover):
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
 
-    def reaches(self, host: str, name: str, path: str = "/", within_s: float = 10) -> None:
+    def wait_answered(self, host: str, name: str, path: str = "/", within_s: float = 10) -> None:
         """Return when calls for this host are answered so."""
         wait_for(
             lambda: self.get(host, path) == (200, name),

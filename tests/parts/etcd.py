@@ -9,17 +9,16 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
 from catalog.access import Access, parse_members
 from tests.parts.ports import free_ports
-from tests.parts.store import until
+from tests.parts.store import wait_until
+from tests.parts.wait import wait_for
 
 START_S = 20.0  # one member takes under 1 s; the machine may be full of other tests
-_POLL_S = 0.02
 ROOT_LOGIN = ("--user=root:secret",)  # for etcdctl, once require_login() was called
 
 
@@ -100,17 +99,18 @@ class Etcd:
         self._paused = False
 
     def wait_until_it_answers(self) -> None:
-        deadline = time.monotonic() + START_S
-        while (probe := self._ctl("get", "health", "--command-timeout=2s")).returncode:
-            if self._process is None or self._process.poll() is not None:
-                raise AssertionError(f"etcd ended: {self.log()[-2000:]}")
-            # With authentication on, being refused is an answer.
-            if "permission denied" in probe.stderr or "user name is empty" in probe.stderr:
-                return
-            assert time.monotonic() < deadline, (
-                f"etcd does not answer: {probe.stderr}\n{self.log()[-2000:]}"
-            )
-            time.sleep(_POLL_S)
+        wait_for(lambda: not self._runs() or self._answers(), START_S, "etcd answers")
+        assert self._runs(), f"etcd ended: {self.log()[-2000:]}"
+
+    def _answers(self) -> bool:
+        probe = self._ctl("get", "health", "--command-timeout=2s")
+        # With authentication on, being refused is an answer.
+        refused = "permission denied" in probe.stderr or "user name is empty" in probe.stderr
+        assert refused or probe.returncode == 0, f"{probe.stderr}\n{self.log()[-2000:]}"
+        return True
+
+    def _runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def stop(self) -> None:
         """End it the polite way."""
@@ -136,7 +136,7 @@ class Etcd:
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
         # The kernel stops its threads one by one; the last may still answer.
-        until(lambda: self._states() == {"T"})
+        wait_until(lambda: self._states() == {"T"})
         self._paused = True
 
     def resume(self) -> None:

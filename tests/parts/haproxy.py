@@ -151,6 +151,12 @@ def answers(port: int, name: str) -> bool:
     return get(port, timeout_s=2) == (200, name)
 
 
+def wait_answered(port: int, name: str, *, within_s: float = 20, host: str = "127.0.0.1") -> None:
+    """Return when a GET is answered with status 200 and this name."""
+    what = f"{name} answers on {host}:{port}"
+    wait_for(lambda: get(port, host=host) == (200, name), within_s, what)
+
+
 def version_of(binary: str) -> str:
     """Return what the program says it is."""
     return subprocess.run(

@@ -63,7 +63,7 @@ class Reader:
             self.error = error
 
 
-def until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
+def wait_until(condition: Callable[[], bool], within_s: float = 10.0) -> None:
     """Return once the condition holds; Unavailable counts as not yet."""
 
     def holds() -> bool:

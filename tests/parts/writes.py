@@ -12,7 +12,7 @@ from catalog.access import Access, parse_members
 from catalog.errors import Compacted, Unavailable
 from catalog.store import Batch, Store
 from tests.parts.etcd import Etcd
-from tests.parts.wait import wait_for
+from tests.parts.wait import let_pass, wait_for
 
 
 class Writes:
@@ -67,7 +67,7 @@ def _watch(endpoint: str, prefix: str) -> None:
                 _tell(batch)
                 last = batch.revision
         except (Unavailable, Compacted):
-            time.sleep(0.05)
+            let_pass(0.05)
         finally:
             store.close()
 

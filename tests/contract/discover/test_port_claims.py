@@ -24,7 +24,7 @@ from discover.snapshot.snapshot import Snapshot, snapshot_of
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, publish, withdraw
 from tests.parts.etcd import Etcd, require_login
-from tests.parts.haproxy import get
+from tests.parts.haproxy import get, wait_answered
 from tests.parts.records import PREFIX, entry, instance
 from tests.parts.wait import wait_for
 
@@ -73,12 +73,6 @@ def claimed(etcd: Etcd, service: str) -> int:
     return wait_for(lambda: claims(etcd).get(service, 0), 20, f"{service} has a port")
 
 
-def says(port: int, name: str, within_s: float = 20, host: str = "127.0.0.1") -> None:
-    wait_for(
-        lambda: get(port, host=host) == (200, name), within_s, f"{name} answers on {host}:{port}"
-    )
-
-
 def explained(discover: Discover) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(get(discover.metrics, "/explain")[1])
     return found
@@ -89,7 +83,7 @@ def refused(discover: Discover) -> set[str]:
     return {f"{it['code']}: {it['text']}" for it in explained(discover)["refused"].values()}
 
 
-def is_told(discover: Discover, code: str, words: str) -> None:
+def wait_refused(discover: Discover, code: str, words: str) -> None:
     """Wait until only this is refused."""
 
     def is_all() -> bool:
@@ -174,7 +168,7 @@ def test_three_hosts_claim_for_500_services_once_and_all_listen_on_the_same_port
         assert len(set(found.values())) == len(names)
         wanted = {f"{service}:{service_port}" for service, service_port in found.items()}
         for host, discover in enumerate(hosts, 1):
-            says(found["s0"], "here", host=f"127.0.0.{host}")
+            wait_answered(found["s0"], "here", host=f"127.0.0.{host}")
             wait_listening(discover, wanted)
             assert explained(discover)["claims"] == found
             assert refused(discover) == set()
@@ -196,8 +190,8 @@ def test_a_port_stays_with_its_service(tmp_path: Path, etcd: Etcd) -> None:
         publish(etcd, first, second)
         port, other = claimed(etcd, "one"), claimed(etcd, "two")
         assert within.low <= port <= within.high
-        says(port, "one")
-        says(other, "two")
+        wait_answered(port, "one")
+        wait_answered(other, "two")
         wait_for(lambda: not refused(discover), 10, "nothing is refused")
         quiet = etcd.revision()
 
@@ -208,20 +202,20 @@ def test_a_port_stays_with_its_service(tmp_path: Path, etcd: Etcd) -> None:
         discover.haproxy.end()
         discover.start()
         discover.wait_ready()
-        says(other, "two")
+        wait_answered(other, "two")
         newcomer = auto(3, one, "newcomer", service_port=port)
         publish(etcd, newcomer)
-        is_told(discover, "PORT_CLAIMED", "one")
+        wait_refused(discover, "PORT_CLAIMED", "one")
         assert closed(port)
         withdraw(etcd, newcomer)
 
         # It comes back to it, also on a fixed number that says the same.
         publish(etcd, auto(4, one, "one"))
-        says(port, "one")
+        wait_answered(port, "one")
         publish(etcd, auto(5, one, "newcomer", service_port=port, address="127.0.0.2"))
-        is_told(discover, "PORT_CLAIMED", "one")
-        says(port, "one")
-        says(other, "two")
+        wait_refused(discover, "PORT_CLAIMED", "one")
+        wait_answered(port, "one")
+        wait_answered(other, "two")
         assert claims(etcd) == {"one": port, "two": other}
         assert etcd.revision() == quiet + 5  # what this test wrote itself
 
@@ -244,7 +238,7 @@ def test_a_range_without_a_free_port_is_said_and_a_claim_that_is_deleted_makes_r
         etcd.ctl("put", key_of(PREFIX, PortKey("gone")), encode(within.low).decode())
         etcd.ctl("put", key_of(PREFIX, PortKey("broken")), "nonsense")
         publish(etcd, auto(1, port, "first"))
-        says(claimed(etcd, "first"), "here")
+        wait_answered(claimed(etcd, "first"), "here")
 
         publish(etcd, auto(2, port, "second", address="127.0.0.2"))
         discover.wait_said(f"PORT_RANGE {within} has no free port left")
@@ -267,7 +261,7 @@ def test_claims_of_an_etcd_that_is_wiped_are_put_again(tmp_path: Path, etcd: Etc
         etcd.ctl("put", key_of(PREFIX, PortKey("absent")), encode(within.high).decode())
         publish(etcd, auto(1, port, "web"))
         service_port = claimed(etcd, "web")
-        says(service_port, "here")
+        wait_answered(service_port, "here")
         wait_for(lambda: "absent" in str(explained(discover)["claims"]), 10, "both are known")
 
         etcd.kill()
@@ -279,7 +273,7 @@ def test_claims_of_an_etcd_that_is_wiped_are_put_again(tmp_path: Path, etcd: Etc
             20,
             "both are back",
         )
-        says(service_port, "here")
+        wait_answered(service_port, "here")
         etcd.ctl("del", "/services", "--prefix")
         wait_for(lambda: claims(etcd).get("absent") is None, 10, "deleted")
 
@@ -296,11 +290,11 @@ def test_who_may_not_write_says_so_and_serves_what_others_claim(tmp_path: Path) 
                 auto(1, port, "web"),
                 auto(2, port, "fixed", service_port=within.high, address="127.0.0.2"),
             )
-            is_told(discover, "NO_SERVICE_PORT", "permission denied")
+            wait_refused(discover, "NO_SERVICE_PORT", "permission denied")
             assert discover.ready()
 
             etcd.ctl("put", key_of(PREFIX, PortKey("web")), encode(within.low).decode())
-            says(within.low, "here")
+            wait_answered(within.low, "here")
             wait_for(lambda: not refused(discover), 10, "nothing is refused")
             assert discover.log.count("permission denied") <= 2
 
@@ -322,8 +316,8 @@ def test_a_port_below_1024_without_the_right_is_told_and_all_else_goes_on(
     ):
         publish(etcd, auto(1, port + 1, "low", service_port=81), auto(2, port, "web"))
 
-        says(claimed(etcd, "web"), "here")
-        is_told(discover, "PORT_IN_USE", "81: a port below 1024 needs")
+        wait_answered(claimed(etcd, "web"), "here")
+        wait_refused(discover, "PORT_IN_USE", "81: a port below 1024 needs")
 
 
 def test_a_store_that_is_closed_ends_a_claim(etcd: Etcd) -> None:

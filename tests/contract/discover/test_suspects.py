@@ -9,7 +9,7 @@ from catalog.record import Check
 from tests.parts.backend import backend
 from tests.parts.caller import Caller
 from tests.parts.discover import Discover
-from tests.parts.haproxy import get
+from tests.parts.haproxy import get, wait_answered
 from tests.parts.hosts import LeasedHost, claimed
 from tests.parts.ports import free_port
 from tests.parts.records import instance
@@ -34,16 +34,12 @@ def wait_suspects(discover: Discover, count: int) -> None:
     wait_for(lambda: len(explained(discover)["suspects"]) == count, 10, f"{count} suspects")
 
 
-def serving(port: int, name: str) -> None:
-    wait_for(lambda: get(port)[1] == name, 15, f"{name} answers")
-
-
 def test_a_host_that_loses_its_lease_is_called_while_it_lives(etcd, discover):
     port = free_port()
     with contextlib.ExitStack() as dying:
         one = dying.enter_context(backend("one"))
         host = LeasedHost(etcd, "h1").claim().put(local(1, one, port))
-        serving(port, "one")
+        wait_answered(port, "one")
 
         with Caller(port) as caller:
             host.expire()
@@ -68,7 +64,7 @@ def test_an_explicit_delete_is_honoured_at_once_to_zero(etcd, discover):
     port = free_port()
     with backend("one") as one:
         host = LeasedHost(etcd, "h1").claim().put(local(1, one, port))
-        serving(port, "one")
+        wait_answered(port, "one")
 
         host.delete(local(1, one, port))
 
@@ -80,7 +76,7 @@ def test_a_host_that_returns_loses_no_call(etcd, discover):
     port = free_port()
     with backend("one") as one:
         host = LeasedHost(etcd, "h1").claim().put(local(1, one, port))
-        serving(port, "one")
+        wait_answered(port, "one")
 
         with Caller(port) as caller:
             host.expire()
@@ -97,14 +93,14 @@ def test_no_call_goes_to_another_program_at_a_suspect_s_address(etcd, discover):
     port, other = free_port(), free_port()
     with backend("one") as one:
         host = LeasedHost(etcd, "h1").claim().put(local(1, one, port))
-        serving(port, "one")
+        wait_answered(port, "one")
         host.expire()
         wait_suspects(discover, 1)
 
         LeasedHost(etcd, "h2").claim().put(local(2, one, other, "another"))
 
         wait_for(lambda: get(port)[0] == 503, 1, "the suspect is gone")
-        serving(other, "one")
+        wait_answered(other, "one")
 
 
 def test_the_opt_outs_go_with_their_lease(etcd, discover):
@@ -116,8 +112,8 @@ def test_the_opt_outs_go_with_their_lease(etcd, discover):
             .claim()
             .put(drop, local(2, two, unchecked, "mute", check=Check("none")))
         )
-        serving(dropped, "one")
-        serving(unchecked, "two")
+        wait_answered(dropped, "one")
+        wait_answered(unchecked, "two")
 
         host.expire()
 
@@ -128,7 +124,7 @@ def test_a_purged_host_is_gone_within_five_seconds(etcd, discover):
     port = free_port()
     with backend("one") as one:
         host = LeasedHost(etcd, "h1").claim().put(local(1, one, port))
-        serving(port, "one")
+        wait_answered(port, "one")
         host.expire()
         wait_suspects(discover, 1)
 
@@ -148,7 +144,7 @@ def test_a_lost_store_removes_nothing_and_its_return_thaws(etcd, discover, how):
         for host, record in zip(hosts, records, strict=True):
             host.put(record)
         for number, port in enumerate(ports):
-            serving(port, f"b{number}")
+            wait_answered(port, f"b{number}")
         reloads = discover.reloads()
 
         callers = [stack.enter_context(Caller(port)) for port in ports]
@@ -185,7 +181,7 @@ def test_suspects_outlive_a_restart(etcd, discover):
     port = free_port()
     with backend("one") as one:
         host = LeasedHost(etcd, "h1").claim().put(local(1, one, port))
-        serving(port, "one")
+        wait_answered(port, "one")
         host.expire()
         wait_suspects(discover, 1)
         before = explained(discover)["suspects"]

@@ -22,7 +22,7 @@ def test_hosts_and_paths_lead_to_their_service(etcd, discover):
     port = free_port()
     with backend("shop") as shop, backend("api") as api, backend("any") as any_:
         publish(etcd, web(1, "shop", shop, port, hosts=("shop.example", "www.example")))
-        discover.reaches("shop.apps.test", "shop")
+        discover.wait_answered("shop.apps.test", "shop")
         discover.wait_said(f"new listen shop:{port}")
         reloads = discover.reloads()
 
@@ -31,8 +31,8 @@ def test_hosts_and_paths_lead_to_their_service(etcd, discover):
             etcd, web(2, "api", api, port, hosts=("shop.example",), paths=("/api", "/v1/items/"))
         )
         publish(etcd, web(3, "any", any_, port, hosts=("*.shop.example",)))
-        discover.reaches("api.apps.test", "api")
-        discover.reaches("x.shop.example", "any")
+        discover.wait_answered("api.apps.test", "api")
+        discover.wait_answered("x.shop.example", "any")
 
         assert discover.get("shop.example") == (200, "shop")
         assert discover.get("WWW.Example:8080") == (200, "shop")
@@ -64,8 +64,8 @@ def test_pages_say_what_is_known(etcd, discover):
     with backend("orders") as orders, backend("bills") as bills:
         one = web(1, "orders", orders, port, hosts=("orders.example",))
         publish(etcd, one, web(2, "bills", bills, port, hosts=("bills.example",), paths=("/api",)))
-        discover.reaches("orders.apps.test", "orders")
-        discover.reaches("bills.example", "bills", "/api")
+        discover.wait_answered("orders.apps.test", "orders")
+        discover.wait_answered("bills.example", "bills", "/api")
 
         near = f"  http://orders.apps.test:{discover.door}\n"
         wait_for(
@@ -114,10 +114,10 @@ def test_without_docker_discover_there_are_plain_pages(etcd, discover):
     with backend("orders") as orders, backend("other") as other:
         one = web(1, "orders", orders, free_port())
         publish(etcd, one, web(2, "other", other, free_port()))
-        discover.reaches("orders.apps.test", "orders")
+        discover.wait_answered("orders.apps.test", "orders")
         withdraw(etcd, one)
         wait_for(lambda: discover.get("orders.apps.test")[0] == 503, 10, "it is empty")
-        discover.reaches("other.apps.test", "other")
+        discover.wait_answered("other.apps.test", "other")
 
         discover.kill()
 

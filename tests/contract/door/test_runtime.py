@@ -42,9 +42,9 @@ def test_names_come_and_go_without_a_reload_and_files_follow(etcd, discover):
         reloads = discover.reloads()
 
         publish(etcd, second)
-        discover.reaches("two.example", "two")
+        discover.wait_answered("two.example", "two")
         publish(etcd, web(2, "two", two, port, hosts=("zwei.example",)))
-        discover.reaches("zwei.example", "two")
+        discover.wait_answered("zwei.example", "two")
         assert discover.get("two.example")[0] == 404
         running, file = discover.maps()
         assert running == file
@@ -57,7 +57,7 @@ def test_names_come_and_go_without_a_reload_and_files_follow(etcd, discover):
         wait_for(
             lambda: len(set(discover.haproxy.pids()) - before) > 1, 20, "another one is started"
         )
-        discover.reaches("zwei.example", "two", within_s=20)
+        discover.wait_answered("zwei.example", "two", within_s=20)
 
         # One of docker-discover gives names to what came meanwhile, by one reload.
         discover.kill()
@@ -67,7 +67,7 @@ def test_names_come_and_go_without_a_reload_and_files_follow(etcd, discover):
         )
         assert discover.get("zwei.example")[0] == 404
         discover.start()
-        discover.reaches("zwei.example", "two")
+        discover.wait_answered("zwei.example", "two")
         wait_for(
             lambda: discover.maps()[0].get("two.apps.test/") == f"two:{port}:door",
             10,
@@ -90,16 +90,16 @@ def test_one_more_of_a_thousand_takes_no_reload(etcd, discover):
         ]
         put_all(store, {key(one): encode(one) for one in (web(1, "s1", it, port), *records)})
         store.close()
-        discover.reaches("s1.apps.test", "it", within_s=60)
+        discover.wait_answered("s1.apps.test", "it", within_s=60)
         wait_for(lambda: len(discover.maps()[0]) == MANY - 1, 60, "all are known")
         wait_for(discover.ready, 60, "nothing is due")
         reloads = discover.reloads()
 
         publish(etcd, web(MANY, "more", more, port))
 
-        discover.reaches("more.apps.test", "more")
+        discover.wait_answered("more.apps.test", "more")
         publish(etcd, web(MANY, "more", more, port, hosts=("more.example",)))
-        discover.reaches("more.example", "more")
+        discover.wait_answered("more.example", "more")
         assert discover.reloads() == reloads
         running, file = discover.maps()
         assert (running == file, len(running)) == (True, MANY + 1)
@@ -232,14 +232,14 @@ def test_what_comes_through(etcd, discover):
 def test_a_kept_connection_is_led_anew_after_a_reload(etcd, discover):
     with backend("one") as one, backend("two") as two:
         publish(etcd, web(1, "one", one, free_port()))
-        discover.reaches("one.apps.test", "one")
+        discover.wait_answered("one.apps.test", "one")
         kept = http.client.HTTPConnection("127.0.0.1", discover.door, timeout=5)
         kept.request("GET", "/", headers={"Host": "one.apps.test"})
         assert kept.getresponse().read() == b"one"
         socket_before = kept.sock
 
         publish(etcd, web(2, "two", two, free_port()))
-        discover.reaches("two.apps.test", "two")
+        discover.wait_answered("two.apps.test", "two")
 
         assert kept.sock is socket_before
         kept.request("GET", "/", headers={"Host": "two.apps.test"})
@@ -251,7 +251,7 @@ def test_a_template_without_a_door_goes_on_and_it_is_said(etcd, discover):
     port = free_port()
     with backend("one") as one:
         publish(etcd, web(1, "one", one, port), web(2, "two", 9, port))
-        discover.reaches("one.apps.test", "one")
+        discover.wait_answered("one.apps.test", "one")
 
         text = discover.template.read_text()
         begin, end = text.index("{% block door %}"), text.index("# A worker that a reload made old")
@@ -265,4 +265,4 @@ def test_a_template_without_a_door_goes_on_and_it_is_said(etcd, discover):
         assert connection.getresponse().read() == b"one"
         connection.close()
         discover.template.write_text(text)
-        discover.reaches("one.apps.test", "one", within_s=20)
+        discover.wait_answered("one.apps.test", "one", within_s=20)

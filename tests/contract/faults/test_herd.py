@@ -1,6 +1,5 @@
 """Registrars after an outage of etcd: nobody storms; and an etcd that is full, or slow."""
 
-import threading
 import time
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from catalog.store import Store
 from tests.parts.etcd import Etcd
 from tests.parts.herd import Herd
 from tests.parts.register import PREFIX
-from tests.parts.wait import wait_for
+from tests.parts.wait import let_pass, wait_for
 from tests.parts.writes import Writes, most_in_a_second
 
 HOSTS = hosts_root(PREFIX)
@@ -122,13 +121,12 @@ def test_an_etcd_that_takes_four_seconds_for_everything_loses_no_lease(etcd: Etc
         leases = {one.lease for one in herd.all}
         writes.clear()
         began = time.monotonic()
-        for _ in range(
-            6
-        ):  # every request waits for up to four seconds, and those that follow on it again
+        # Every request waits for up to four seconds, and those that follow on it again.
+        for _ in range(6):
             etcd.pause()
-            threading.Event().wait(4.0)
+            let_pass(4.0)
             etcd.resume()
-            threading.Event().wait(0.1)
+            let_pass(0.1)
         print(f"{time.monotonic() - began:.0f} s of 4 s a request")
 
         wait_for(lambda: herd.settled() == 3, 15, "as before")

@@ -6,6 +6,7 @@ import socket
 import time
 from pathlib import Path
 
+from catalog.record import Instance
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, publish
 from tests.parts.engine import Engine, Pair
@@ -15,18 +16,15 @@ from tests.parts.ports import free_ports
 from tests.parts.records import local
 from tests.parts.register import Catalog, Register
 from tests.parts.served import serve
-from tests.parts.wait import wait_for
+from tests.parts.wait import assert_holds, wait_for
 from tests.parts.writes import Writes
 
 TTL_S = 5
+OBSERVED_S = 30
+WRITES_A_SECOND = 0.2
 FLAPPING = "flaps-9"  # other containers of this machine that ask for it are published too
 # Well and ill in turn, each time it is asked.
 FLAPS = "if [ -e /tmp/well ]; then rm /tmp/well; exit 1; else touch /tmp/well; fi"
-
-
-def only_for(seconds: float) -> float:
-    """Return when a time that has to be observed whole is over."""
-    return time.monotonic() + seconds
 
 
 def test_a_container_whose_health_flaps_costs_next_to_nothing(
@@ -42,16 +40,22 @@ def test_a_container_whose_health_flaps_costs_next_to_nothing(
         serve(engine, FLAPPING, "-l", f"SERVICE_PORT={port}", *health)
         wait_for(lambda: catalog.instance(FLAPPING), 20, "published")
         discover.wait_said(f"{FLAPPING}:{port}", 20)
-        reloads, over, states = discover.reloads(), only_for(30), set()
-        while time.monotonic() < over:
+
+        reloads = discover.reloads()
+        states: set[str | None] = set()
+
+        def is_only_drained() -> bool:
             states.add(catalog.state(FLAPPING))
-            time.sleep(0.1)
-        print(
-            f"{len(writes.puts)} puts and {len(writes.deletes)} deletes in 30 s, {discover.reloads() - reloads} reloads"
-        )
-        assert len(writes.puts) + len(writes.deletes) <= 0.2 * 30
+            return states <= {"ready", "draining"}
+
+        assert_holds(is_only_drained, OBSERVED_S, "it stays in the catalog")
+
+        puts, deletes = len(writes.puts), len(writes.deletes)
+        more = discover.reloads() - reloads
+        print(f"{puts} puts and {deletes} deletes in {OBSERVED_S} s, {more} reloads")
+        assert puts + deletes <= WRITES_A_SECOND * OBSERVED_S
         assert states == {"ready", "draining"}
-        assert discover.reloads() == reloads
+        assert more == 0
 
 
 def no_descriptors_left(pid: int) -> tuple[int, int]:
@@ -74,15 +78,17 @@ def test_a_registrar_without_descriptors_keeps_its_lease(
         leases = etcd.ctl("lease", "list")
         before = no_descriptors_left(register.pid())
         late = serve(engine, "late-63")
-        over = only_for(3 * TTL_S)
-        while time.monotonic() < over:
-            assert catalog.instance("stays-63")
+
+        def stays() -> Instance | None:
             if "Too many open files" not in register.log:
-                # It found one that it had closed meanwhile: those are taken from it too, and it is asked again.
+                # It found one that it had closed meanwhile: take that too, and ask it again.
                 no_descriptors_left(register.pid())
                 late.do("restart", "-t", "0")
-            time.sleep(0.1)
+            return catalog.instance("stays-63")
+
+        assert_holds(stays, 3 * TTL_S, "it is published")
         assert "Too many open files" in register.log
+
         resource.prlimit(register.pid(), resource.RLIMIT_NOFILE, before)
         wait_for(lambda: catalog.instance("late-63"), 40, "it goes on")
         wait_for(register.is_ready, 20, "ready")
@@ -105,16 +111,16 @@ def test_a_discover_without_descriptors_damages_nothing(etcd: Etcd, discover: Di
         before = no_descriptors_left(discover.pid())
         cpu = cpu_s(discover.pid())
         publish(etcd, local(2, two, new, "new"))
-        waiting = socket.create_connection(
-            ("127.0.0.1", discover.metrics)
-        )  # whom nobody can accept
-        over = only_for(8)
-        while time.monotonic() < over:
-            assert get(old)[1] == "one"
-            assert discover.haproxy.config.read_text() == config
-            time.sleep(0.1)
+        # Nobody can accept this connection.
+        waiting = socket.create_connection(("127.0.0.1", discover.metrics))
+
+        def is_as_before() -> bool:
+            return get(old)[1] == "one" and discover.haproxy.config.read_text() == config
+
+        assert_holds(is_as_before, 8, "it serves, and the configuration is as before")
         cpu = cpu_s(discover.pid()) - cpu
         waiting.close()
+
         resource.prlimit(discover.pid(), resource.RLIMIT_NOFILE, before)
         wait_for(lambda: get(new)[1] == "two", 40, "it goes on")
         discover.wait_ready()
@@ -131,13 +137,20 @@ def test_a_registrar_with_next_to_no_cpu_keeps_its_lease(engine: Engine) -> None
         wait_for(lambda: one.short in " ".join(pair.keys()), 20, "published")
         leases = pair.etcdctl("lease", "list")
         pair.register.do("update", "--cpus", "0.05")
-        began, over, late_s = time.monotonic(), only_for(3 * TTL_S), 0.0
+        began = time.monotonic()
         late = engine.run("tandem-whoami", "-P", **service)
-        while time.monotonic() < over or not late_s:
+        missing: list[float] = []
+
+        def is_late_one_published() -> bool:
             keys = " ".join(pair.keys())
-            assert one.short in keys
-            late_s = late_s or (time.monotonic() - began if late.short in keys else 0.0)
-            assert time.monotonic() < began + 60, "the new one is not published"
-            time.sleep(0.1)
+            if one.short not in keys:
+                missing.append(time.monotonic() - began)
+            return late.short in keys
+
+        wait_for(is_late_one_published, 60, "the new one is published")
+        late_s = time.monotonic() - began
+        assert missing == []
+
+        assert_holds(lambda: one.short in " ".join(pair.keys()), 3 * TTL_S - late_s, "published")
         assert pair.etcdctl("lease", "list") == leases
     print(f"a container that starts meanwhile is published after {late_s:.1f} s")

@@ -51,7 +51,7 @@ class Watched:
     def serves(self) -> bool:
         return get(self.port, timeout_s=1)[0] == 200
 
-    def mended_within(self, bound_s: float, broken: Callable[[], bool]) -> None:
+    def wait_until_mended(self, bound_s: float, broken: Callable[[], bool]) -> None:
         """Wait until it serves and answers again."""
         wait_for(
             lambda: not broken() and self.serves() and self.haproxy.adapter.answers(),
@@ -91,7 +91,7 @@ def test_one_that_hangs_is_ended_and_serves_again(watched: Watched, who: str):
         HUNG_S,
         "/readyz says it",
     )
-    watched.mended_within(HUNG_S, lambda: any(alive(pid) for pid in stopped))
+    watched.wait_until_mended(HUNG_S, lambda: any(alive(pid) for pid in stopped))
 
     print(f"measured: {who} stopped, serves again after {time.monotonic() - began:.1f} s")
     assert time.monotonic() - began <= HUNG_S
@@ -130,7 +130,7 @@ def test_one_that_is_killed_again_and_again_is_back_each_time(watched: Watched):
     for _ in range(3):
         old = [pid for pid in watched.haproxy.pids() if is_haproxy(pid)]
         os.kill(old[-1], signal.SIGKILL)  # a worker: its master ends itself
-        watched.mended_within(HUNG_S, lambda old=old: any(alive(pid) for pid in old))  # type: ignore[misc]
+        watched.wait_until_mended(HUNG_S, lambda old=old: any(alive(pid) for pid in old))  # type: ignore[misc]
 
 
 def test_a_process_that_waits_for_its_turn_is_told_from_one_that_waits_for_nothing():

@@ -114,7 +114,11 @@ class Collected:
     def __exit__(self, *_: object) -> None:
         self.stream.close()
         self._thread.join(5)
-        assert not self._thread.is_alive(), "closing does not end the iteration"
+        assert self.ended, "closing does not end the iteration"
+
+    @property
+    def ended(self) -> bool:
+        return not self._thread.is_alive()
 
     def _read(self) -> None:
         for event in self.stream:
@@ -162,6 +166,7 @@ def test_closing_a_stream_twice_is_harmless(source: DockerSource) -> None:
         collected.stream.close()
 
     collected.stream.close()
+    assert collected.ended
 
 
 def test_the_reader_goes_on_after_every_cut(engine: Engine) -> None:

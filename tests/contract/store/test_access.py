@@ -11,7 +11,7 @@ from catalog.access import Access, parse_members
 from catalog.errors import Unavailable
 from catalog.store import Put, Store
 from tests.parts.etcd import Etcd, forget_logins, require_login
-from tests.parts.store import Reader, until
+from tests.parts.store import Reader, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -84,14 +84,18 @@ def test_refused_watch_is_said(store: Store) -> None:
 def test_forgotten_login_is_made_again(etcd: Etcd, store: Store) -> None:
     lease = store.grant(30)
 
-    for call in (
-        lambda: put(store, "/web/a"),
-        lambda: store.list("/web/"),
-        lambda: store.keep_alive(lease),
-        lambda: store.revoke(lease),
-    ):
-        forget_logins(etcd)
-        call()
+    forget_logins(etcd)
+    assert put(store, "/web/a") > 0
+
+    forget_logins(etcd)
+    assert [entry.key for entry in store.list("/web/").entries] == ["/web/a"]
+
+    forget_logins(etcd)
+    assert store.keep_alive(lease) == 30
+
+    forget_logins(etcd)
+    store.revoke(lease)
+    assert store.time_to_live(lease) is None
 
 
 def test_watch_outlives_its_login(etcd: Etcd, store: Store) -> None:
@@ -123,8 +127,8 @@ def test_login_is_made_again_after_etcd_was_killed(etcd: Etcd, store: Store) -> 
     etcd.kill()
     etcd.start()
 
-    until(lambda: store.get("/web/a") is not None)
-    until(lambda: put(store, "/web/b") > 0)
+    wait_until(lambda: store.get("/web/a") is not None)
+    wait_until(lambda: put(store, "/web/b") > 0)
 
 
 def test_user_for_an_etcd_without_passwords(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from catalog.access import Access, parse_members
 from catalog.errors import Conflict, Unavailable
 from catalog.store import Delete, Put, Store
 from tests.parts.etcd import Etcd
+from tests.parts.wait import let_pass
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +118,7 @@ def test_close_at_any_moment_ends_the_calls(etcd: Etcd) -> None:
         caller = threading.Thread(target=call_until_unavailable, args=(store,))
         caller.start()
         # Spread over connecting and calling; both take a few milliseconds.
-        threading.Event().wait(round_number / 2000)
+        let_pass(round_number / 2000)
 
         store.close()
 

@@ -11,7 +11,7 @@ from catalog.access import Access, parse_members
 from catalog.errors import Conflict, Unavailable
 from catalog.store import Put, Store
 from tests.parts.etcd import Etcd, etcd_cluster
-from tests.parts.store import Reader, until
+from tests.parts.store import Reader, wait_until
 
 FAIL_OVER_S = 15.0  # a deadline, an election (1-2 s with etcd's defaults) and a race, on a machine that is busy
 
@@ -62,7 +62,7 @@ def put_somehow(store: Store, key: str) -> None:
             assert store.get(key) is not None
         return True
 
-    until(try_once, FAIL_OVER_S)
+    wait_until(try_once, FAIL_OVER_S)
 
 
 def keys_seen(store: Store, after_revision: int, key: str) -> list[str]:
@@ -90,7 +90,7 @@ def test_leader_that_is_killed(members: list[Etcd], store: Store) -> None:
 
     put_somehow(store, "/p/killed")
     assert keys_seen(store, before, "/p/killed") == ["/p/killed"]
-    until(lambda: store.keep_alive(lease) == 30, FAIL_OVER_S)
+    wait_until(lambda: store.keep_alive(lease) == 30, FAIL_OVER_S)
     victim.start()
 
 

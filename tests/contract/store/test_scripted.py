@@ -13,7 +13,7 @@ from catalog.errors import Unavailable
 from catalog.etcd.library import etcdrpc, grpc
 from catalog.etcd.watch import ANSWER_S, ASK_AFTER_S
 from catalog.store import Store
-from tests.parts.store import Reader, until
+from tests.parts.store import Reader, wait_until
 
 END = object()
 
@@ -177,7 +177,7 @@ def test_unanswered_question_is_no_loss_while_the_member_answers_reads(
     with Reader(store.watch("/", 4)) as reader:
         script.heard.get(timeout=5)
         assert script.heard.get(timeout=ASK_AFTER_S + 1).HasField("progress_request")
-        until(
+        wait_until(
             lambda: len(script.metadata) == 3
         )  # the race, the watch, and now a read in place of the answer
 

@@ -1,6 +1,5 @@
 """The watch on a real etcd: complete, in order, resumable, and ending when asked."""
 
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +8,7 @@ from catalog.errors import Compacted, Unavailable
 from catalog.store import Batch, Delete, Entry, Event, Put, Store
 from tests.parts.etcd import Etcd
 from tests.parts.store import Reader
+from tests.parts.wait import let_pass
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def test_cancel_at_any_moment_ends_the_iteration(store: Store) -> None:
     for round_number in range(40):
         watch = store.watch("/p/", revision)
         reader = Reader(watch)
-        threading.Event().wait(round_number / 4000)  # spread over asking, `created`, and waiting
+        let_pass(round_number / 4000)  # spread over asking, `created`, and waiting
 
         watch.cancel()
 

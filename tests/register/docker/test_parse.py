@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import Rejected
-from register.docker.container import Binding, Network, Port
+from register.docker.container import Binding, Container, Network, Port
 from register.docker.parse import parse_inspect, parse_signal, parse_time
 from tests.parts.containers import INSPECT, recorded, recorded_container
 
@@ -116,9 +116,11 @@ def test_any_json_is_read_or_rejected(part: str, value: object) -> None:
     document = recorded("bridge_published") | {part: value}
 
     try:
-        parse_inspect(document)
-    except Rejected:
-        return
+        container = parse_inspect(document)
+    except Rejected as rejected:
+        assert str(rejected)
+    else:
+        assert isinstance(container, Container)
 
 
 @pytest.mark.parametrize(
