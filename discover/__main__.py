@@ -72,7 +72,7 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
         haproxy.start()  # before all else: a snapshot of 10,000 instances takes a while to read
 
     def runs() -> ProxyConfig | None:
-        return reconcile.config
+        return reconcile.running.config
 
     keeper, knowing = _knowing(settings, haproxy, trigger, runs=runs, metrics=metrics, state=state)
     outside, portless, reading = _outside(settings, trigger, state)
@@ -98,7 +98,7 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
         ).actor(),
     ]
     if settings.http_bind:
-        actors.append(pages(pages_of(settings), PageFinder(runs, reconcile.gone)))
+        actors.append(pages(pages_of(settings), PageFinder(runs, reconcile.empty_since)))
     if settings.metrics:
         explained = partial(_explained, reconcile, keeper, stubs, problems)
         actors.append(status_server(settings.metrics, state, metrics, explained))
@@ -241,7 +241,7 @@ def _explained(
     reconcile: Reconcile, keeper: Keeper, stubs: StubDebt, problems: Problems
 ) -> dict[str, Any]:
     """Return what runs and what is refused, for /explain."""
-    config = reconcile.config
+    config = reconcile.running.config
     return {
         "revision": keeper.state.catalog.revision,
         **keeper.explained(),

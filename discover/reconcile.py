@@ -1,41 +1,34 @@
-"""Make HAProxy run what the catalog says: build, render, plan, apply. The owner of what is running."""
+"""Make HAProxy run what the catalog says, round by round: snapshot, model, text, plan, apply."""
 
 import contextlib
 import logging
-import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 
 from catalog.errors import Rejected
-from discover.apply.applier import Applier, Running
-from discover.apply.candidates import Fitting, Given
+from discover.apply.applier import Applier
+from discover.apply.candidates import Candidate, Candidates, Wanted
 from discover.apply.listeners_file import ListenersFile
-from discover.apply.plan import Noop, Reload, RuntimeUpdate, keeping_structure, step_to
 from discover.apply.reload_pace import Pace
-from discover.apply.running import Proxies
+from discover.apply.rollout import Pending, Rollout
+from discover.apply.running import Proxies, Running, proxies_of
+from discover.deadlines import Deadlines
 from discover.haproxy.ports import trial
-from discover.haproxy.replies import Mismatch
 from discover.model.build import BuildMemo, build
 from discover.model.config import Bind, HostPolicy, Listener, ProxyConfig
-from discover.model.empty_services import EmptyServices, with_empty_services
+from discover.model.empty_services import Empty, EmptyServices, with_empty_services
 from discover.model.http_routes import missing_door
 from discover.model.ownership import Listening
-from discover.model.spare_backends import (
-    in_spare_backends,
-    under_own_names,
-    with_spare_backends,
-    without_spares,
-)
+from discover.model.spare_backends import under_own_names, without_spares
 from discover.operator.snippets import Snippets
 from discover.operator.templates import Templates
 from discover.snapshot.snapshot import EMPTY, Snapshot
 from discover.stubs.calls import StubDebt
-from discover.text.render import Layout, Rendered
 from sidecar.actors import Actor
 from sidecar.atomic_files import Unwritten
-from sidecar.log import Details
+from sidecar.memo import Memo
 from sidecar.retry import keep_running
 from sidecar.status.health import Health
 from sidecar.status.problems import Problem, Problems
@@ -43,13 +36,10 @@ from sidecar.trigger import Trigger
 
 log = logging.getLogger(__name__)
 
-CAP_S = 5.0  # a full disk, or a HAProxy that was away, is not waited for longer once it is well
-AGAIN_S = 30.0  # a port that another program holds is tried again after this
+CAP_S = 5.0  # a HAProxy that was away is not waited for longer once it is well
 RESTING_MAX = 50  # servers in maintenance before a reload sweeps them out ...
-RESTING_SHARE = 0.1  # ... or this share of all servers, whichever is more ...
-QUIET_S = 60.0  # ... once nothing has changed for so long
+RESTING_SHARE = 0.1  # ... or this share of all servers, whichever is more
 TURN_S = 30.0  # how often this loop shows that it still turns
-
 
 Joining = Callable[[Snapshot], tuple[Snapshot, Mapping[str, Problem]]]
 
@@ -66,6 +56,15 @@ class Sources:
     snippets: Callable[[], Snippets]
 
 
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """What HAProxy shall run for services with instances, what is refused, and the addresses it cannot have."""
+
+    config: ProxyConfig
+    problems: Mapping[str, Problem]
+    unusable: Mapping[Bind, str]
+
+
 class Reconcile:
     """The actor that alone changes HAProxy and its files."""
 
@@ -79,28 +78,29 @@ class Reconcile:
         problems: Problems,
         health: Health,
     ) -> None:
-        self.config: ProxyConfig | None = None  # what runs, for whoever asks
         self._sources = sources
         self._applier = applier
         self._trigger = trigger
-        self._stubs = stubs
         self._problems = problems
         self._health = health
         self._stop: threading.Event = applier.stop
-        self._running: Running | None = None
-        self._known = BuildMemo()
-        self._proxies = Proxies()
+        self._built = BuildMemo()
+        self._proxies = Memo(proxies_of)
         self._empty_services = EmptyServices(sources.listeners_file.save_empty)
-        self._fitting = Fitting(sources.templates, applier)
-        self.gone = self._empty_services.since
-        self._earlier: tuple[Listener, ...] | None = sources.listeners_file.load()
-        self._ran: tuple[Listener, ...] = ()  # what of that HAProxy still did at the start
-        self._refused = ("", "", -math.inf)  # the text that HAProxy refused last, why, and when
-        self._unusable: Mapping[Bind, str] = {}
-        self._tried_s = self._changed_s = -math.inf
-        self._room_s = math.inf  # when a file that could not be written is tried again
-        self._pace = Pace()
+        self._candidates = Candidates(sources.templates, applier.check)
+        self._rollout = Rollout(applier, stubs)
+        self._deadlines = Deadlines()
+        self._recalled = False  # whether the listeners of an earlier life were looked for
         health.expect("haproxy", "template", "catalog")
+
+    @property
+    def running(self) -> Running:
+        """What HAProxy runs. For any thread."""
+        return self._rollout.running
+
+    def empty_since(self, listener: Listener) -> Empty | None:
+        """Return how a listener was when its last instance went, and when that was. For any thread."""
+        return self._empty_services.since(listener)
 
     def actor(self) -> Actor:
         """Return this as an actor."""
@@ -123,200 +123,196 @@ class Reconcile:
 
     def _session(self) -> None:
         """Go round at every wake-up, first at once, with what runs unknown; Unavailable ends it."""
-        self._running = None
+        self._rollout.lose_worker()
+        self._deadlines.rest(too_many=self._too_many_rest())
         reasons: tuple[str, ...] = ("start",)
+
         while not self._stop.is_set():
             self._health.turned("reconcile")
             now_s = time.monotonic()
-            if reasons or now_s >= self._due_s():
+            if reasons or now_s >= self._next_s():
                 self._round(reasons)
-            self._changed_s = now_s if reasons else self._changed_s
-            reasons = self._trigger.wait(max(0.0, min(self._due_s() - time.monotonic(), TURN_S)))
 
-    def _due_s(self) -> float:
-        """Return when something has to be done even if nothing happens."""
-        due = [self._pace.due_s, self._room_s]
-        if self._unusable:
-            due.append(self._tried_s + AGAIN_S)
-        if self._too_many_rest():
-            due.append(self._changed_s + QUIET_S)
-        return min(due)
+            if reasons:
+                self._deadlines.changed(now_s)
+            self._deadlines.rest(too_many=self._too_many_rest())
+
+            wait_s = self._next_s() - time.monotonic()
+            reasons = self._trigger.wait(max(0.0, min(wait_s, TURN_S)))
+
+    def _next_s(self) -> float:
+        """Return when there is something to do even if nothing happens."""
+        return self._deadlines.next_s(self._rollout.pace.due_s)
 
     def _too_many_rest(self) -> bool:
-        servers = (
-            sum(len(listener.servers) for listener in self.config.listeners) if self.config else 0
-        )
+        config = self.running.config
+        listeners = config.listeners if config else ()
+        servers = sum(len(listener.servers) for listener in listeners)
         return self._applier.resting > max(RESTING_MAX, RESTING_SHARE * servers)
 
     def _round(self, reasons: tuple[str, ...]) -> None:
-        if self._running is None or "haproxy" in reasons:
-            self._running = self._applier.running(self._running)
+        """Bring HAProxy to what the catalog says now. Raises Unavailable."""
+        if self.running.worker is None or "haproxy" in reasons:
+            self._rollout.find_worker()
+
         snapshot = self._sources.snapshot()
-        if snapshot is None and self._applier.has_file() and self.config is None:
-            # Nothing is known of the catalog yet: what HAProxy runs is better than an empty configuration.
-            if self._running is not None:
+        if snapshot is None and self._has_better():
+            if self.running.worker is not None:
                 self._health.good("haproxy")
             return
-        if self._too_many_rest() and time.monotonic() >= self._changed_s + QUIET_S:
-            self._sweep()
-        with contextlib.suppress(Unwritten):
-            self._applier.settle()
+
+        self._catch_up()
         try:
-            joined, refused = self._sources.outside(snapshot or EMPTY)
-            self._problems.update({**refused, **self._reconciled(joined)})
+            self._problems.update(self._reconciled(snapshot or EMPTY))
         except Unwritten as error:
-            if self._running is None:
+            if self.running.worker is None:
                 raise
             self._put_off(str(error))
             return
-        self._room_s = math.inf
+
+        self._conclude(snapshot)
+
+    def _has_better(self) -> bool:
+        """Whether HAProxy has something better than what is known while nothing is known of the catalog."""
+        return self._applier.has_file() and self.running.config is None
+
+    def _catch_up(self) -> None:
+        """Do what earlier rounds left: sweep out servers that rest, and write the files that could not be written."""
+        if time.monotonic() >= self._deadlines.sweep_s:
+            self._rollout.sweep()
+
+        with contextlib.suppress(Unwritten):
+            self._applier.settle()
+
+    def _conclude(self, snapshot: Snapshot | None) -> None:
+        """Note what a round leaves to be done, and whether the catalog is served."""
+        self._deadlines.file_written()
         if self._applier.owes:
             self._put_off("HAProxy's file cannot be written")
-        if snapshot is not None and self._pace.due_s == math.inf:
-            # Only now may another docker-discover leave for us: a reload that is still due brings its listeners.
-            self._health.good("catalog")
+
         if snapshot is None:
-            self._pace = (
-                Pace()
-            )  # HAProxy was started with nothing: the catalog is not made to wait for that
+            # HAProxy was started with nothing: the catalog does not have to wait for that reload.
+            self._rollout.pace = Pace()
+        elif not self._rollout.pace.is_wanted:
+            # Only now may another docker-discover leave for us: a reload that is due brings its listeners.
+            self._health.good("catalog")
 
     def _put_off(self, why: str) -> None:
         """Go on with what needs no file, and try the rest again soon."""
-        self._room_s = time.monotonic() + CAP_S
+        self._deadlines.file_unwritten(time.monotonic())
         self._health.bad("haproxy", why)
 
-    def _sweep(self) -> None:
-        if self._running is not None:
-            with contextlib.suppress(Rejected):  # what runs now was accepted before: it goes on
-                self._reload(
-                    self._running.rendered, "servers that rest in maintenance are swept out"
-                )
-
     def _reconciled(self, snapshot: Snapshot) -> Mapping[str, Problem]:
-        self._proxies.look(self._running.rendered.sections if self._running else {})
-        self._remember_earlier()
-        policy, listening = self._sources.policy(), Listening(self._proxies.holders, self._binds())
-        built, problems = build(snapshot, policy, self._known, listening)
-        new = with_empty_services(built, self._empty_services.listeners()).binds - listening.binds
-        leaving = built.only_draining(new)
-        self._tried_s = time.monotonic()
-        with trial(new - leaving) as taken:
-            self._unusable = {
-                **taken,
-                **dict.fromkeys(leaving, "its only instances are on their way out"),
-            }
-            if self._unusable:
-                policy = replace(policy, unusable=self._unusable)
-                built, problems = build(snapshot, policy, self._known, listening)
+        """Make HAProxy run a snapshot, and return what is refused of it, and why."""
+        joined, refused = self._sources.outside(snapshot)
+        proxies = self._proxies.get(self.running.sections.keys())
+        self._recall_earlier(proxies.names)
+
+        with self._modelled(joined, proxies) as model:
+            ran = self.running.config
             self._empty_services.update(
-                under_own_names(self.config) if self.config else None, built, time.monotonic()
+                under_own_names(ran) if ran else None, model.config, time.monotonic()
             )
-            given = Given(self._sources.snippets(), self._good(), self._proxies.names)
-            laid_out = self._say(
-                self._fitting.lay_out(given, lambda layout: self._apply(built, layout))
-            )
-            lacking = missing_door(
-                built.process.door, self._running.rendered.routes if self._running else {}
-            )
-            return {**problems, **laid_out, **lacking}
+            laid_out = self._roll_out(model, proxies)
 
-    def _remember_earlier(self) -> None:
-        """Take what an earlier life listened on, as far as HAProxy still does, for services that are empty now."""
-        if self._earlier is not None and self.config is None and self._running is not None:
-            self._ran = tuple(each for each in self._earlier if each.name in self._proxies.names)
-            self._empty_services.recall(
-                self._ran, time.monotonic(), self._sources.listeners_file.load_empty()
-            )
-        self._earlier = None
+        self._report(laid_out)
+        lacking = missing_door(model.config.process.door, self.running.routes)
+        return {**refused, **model.problems, **laid_out, **lacking}
 
-    def _binds(self) -> frozenset[Bind]:
-        """Return the addresses that HAProxy listens on already: a trial would only find HAProxy itself."""
-        return self.config.binds if self.config and self._running else frozenset()
+    def _recall_earlier(self, names: Set[str]) -> None:
+        """Once: take the listeners of an earlier life that HAProxy still has, for services that are empty now."""
+        if self._recalled:
+            return
 
-    def _good(self) -> Mapping[str, Listener]:
-        """Return the listeners that HAProxy accepted last, also in an earlier life."""
-        return {
-            each.name: each
-            for each in (under_own_names(self.config).listeners if self.config else self._ran)
-        }
+        self._recalled = True
+        file = self._sources.listeners_file
+        earlier = file.load()
+        if self.running.worker is not None:
+            still = tuple(listener for listener in earlier if listener.name in names)
+            self._rollout.running = replace(self.running, earlier=still)
+            self._empty_services.recall(still, time.monotonic(), file.load_empty())
 
-    def _say(self, problems: Mapping[str, Problem]) -> Mapping[str, Problem]:
+    @contextlib.contextmanager
+    def _modelled(self, snapshot: Snapshot, proxies: Proxies) -> Iterator[_Model]:
+        """Give the model of a snapshot; its new ports stay reserved inside `with`, those that others hold left out."""
+        policy = self._sources.policy()
+        # What HAProxy listens on already is not tried: a trial would only find HAProxy itself.
+        listening = Listening(proxies.holders, self.running.binds)
+        config, problems = build(snapshot, policy, self._built, listening)
+
+        empty = self._empty_services.listeners()
+        new = with_empty_services(config, empty).binds - listening.binds
+        draining = config.only_draining(new)
+        now_s = time.monotonic()
+
+        with trial(new - draining) as taken:
+            leaving = dict.fromkeys(draining, "its only instances are on their way out")
+            unusable = {**taken, **leaving}
+            self._deadlines.ports_tried(now_s, all_usable=not unusable)
+            if unusable:
+                policy = replace(policy, unusable=unusable)
+                config, problems = build(snapshot, policy, self._built, listening)
+
+            yield _Model(config, problems, unusable)
+
+    def _roll_out(self, model: _Model, proxies: Proxies) -> Mapping[str, Problem]:
+        """Try candidates until HAProxy takes one; return what of the operator's or the catalog's it refuses."""
+        running = self.running
+        wanted = Wanted(
+            services=self._services(model),
+            snippets=self._sources.snippets(),
+            running=running.config,
+            proxies=proxies.names,
+            good=running.good_listeners(),
+        )
+
+        for candidate in self._candidates.each(wanted):
+            try:
+                self._try(candidate, model)
+            except Rejected as error:
+                self._candidates.refused(error)
+            else:
+                self._candidates.accepted(candidate)
+                break
+
+        return self._candidates.problems
+
+    def _services(self, model: _Model) -> ProxyConfig:
+        """Return the model and the empty services, as far as those can be listened on."""
+        empty: list[Listener] = []
+
+        for listener in self._empty_services.listeners():
+            binds = tuple(bind for bind in listener.binds if bind not in model.unusable)
+            if binds or listener.routes:
+                empty.append(replace(listener, binds=binds))
+
+        return with_empty_services(model.config, empty)
+
+    def _try(self, candidate: Candidate, model: _Model) -> None:
+        """Make HAProxy run a candidate; what takes a reload waits until one is due. Raises Rejected."""
+        pending = self._rollout.at_runtime(candidate)
+        if pending is not None:
+            if not self._rollout.is_due(pending):
+                return
+            self._reload(pending, model)
+
+        self._rollout.pace.dropped()
+        self._sources.templates.accept(candidate.layout)
+        self._health.good("haproxy")
+
+    def _reload(self, pending: Pending, model: _Model) -> None:
+        candidate = pending.candidate
+        if self._empty_services.forget(time.monotonic()):
+            candidate = self._candidates.again(candidate, self._services(model))
+
+        candidate = candidate.for_reload()
+        self._rollout.reload(candidate, pending)
+        self._sources.listeners_file.save(without_spares(candidate.config.listeners))
+
+    def _report(self, problems: Mapping[str, Problem]) -> None:
+        """Say by /readyz whether the template and the configuration are accepted."""
         for what in ("template", "configuration"):
             if what in problems:
                 self._health.bad(what, problems[what].text)
             else:
                 self._health.good(what)
-        return problems
-
-    def _empty(self) -> Sequence[Listener]:
-        """Return the listeners of services without instances, as far as they can be listened on."""
-        usable = (
-            (each, tuple(b for b in each.binds if b not in self._unusable))
-            for each in self._empty_services.listeners()
-        )
-        return [replace(each, binds=binds) for each, binds in usable if binds or each.routes]
-
-    def _apply(self, built: ProxyConfig, layout: Layout) -> None:
-        self._fitting.prove(layout, built)
-        config = in_spare_backends(
-            self._fitting.fit(layout, with_empty_services(built, self._empty())), self.config
-        )
-        if why := self._beyond_runtime(config, layout.render(config)):
-            if self.config is not None:
-                # At once, and before the reload: workers that it makes old hear of no change any more.
-                kept = keeping_structure(self.config, config)
-                self._beyond_runtime(kept, layout.render(kept))
-            now_s = time.monotonic()
-            self._pace.wanted(why, now_s)
-            if now_s < self._pace.due_s:
-                return
-            self._pace.dropped()  # also if HAProxy refuses it: the same text would only be refused again
-            self._empty_services.forget(time.monotonic())
-            fitted = self._fitting.fit(layout, with_empty_services(built, self._empty()))
-            self._with_reload(with_spare_backends(fitted), layout)
-        self._pace.dropped()
-        self._sources.templates.accept(layout)
-        self._health.good("haproxy")
-
-    def _beyond_runtime(self, config: ProxyConfig, wanted: Rendered) -> str:
-        """Do what takes no reload; return why that is not all, or nothing if it is."""
-        running = self._running
-        step = step_to(wanted, running.rendered if running else None)
-        if isinstance(step, Reload) or running is None:
-            return step.why if isinstance(step, Reload) else "nothing known is running"
-        if isinstance(step, RuntimeUpdate):
-            try:
-                self._running = self._applier.update(running, wanted, step.changes)
-            except Mismatch as why:
-                log.warning("a change at runtime failed, reloading instead: %s", why)
-                return f"a change at runtime failed: {why}"
-            log.info("updated %s", Details(changes=step.why))
-        self._runs(config)
-        return ""
-
-    def _runs(self, config: ProxyConfig) -> None:
-        self.config = config
-        self._stubs.update(config)
-
-    def _with_reload(self, config: ProxyConfig, layout: Layout) -> None:
-        wanted = layout.render(config)
-        step = step_to(wanted, self._running.rendered if self._running else None)
-        self._reload(wanted, step.why if not isinstance(step, Noop) else "to be sure")
-        self._runs(config)
-        self._sources.listeners_file.save(without_spares(config.listeners))
-
-    def _reload(self, wanted: Rendered, why: str) -> None:
-        refused, reason, at_s = self._refused
-        if wanted.text == refused and time.monotonic() < at_s + AGAIN_S:
-            raise Rejected(reason)  # unchanged: HAProxy would only say it again
-        started, calls = time.monotonic(), self._stubs.counted()
-        try:
-            self._running = self._applier.reload(self._running, wanted)
-        except Rejected as error:
-            self._refused = (wanted.text, str(error), time.monotonic())
-            raise
-        ended = time.monotonic()
-        self._stubs.carry(calls)
-        self._pace.done(ended)
-        took_ms = round((ended - started) * 1000)
-        log.info("reloaded %s", Details(why=why, took_ms=took_ms))

@@ -7,13 +7,14 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
 from catalog.errors import Rejected, Unavailable
 from discover.apply.plan import ServerChange, route_changes
+from discover.apply.running import Worker
 from discover.apply.runtime import (
     MAINT,
     Row,
@@ -48,14 +49,6 @@ START_S = 5.0  # a supervisor starts it again after one second
 CONFIRM_S = 10.0  # 10,000 servers took under 0.4 s; a start waits for its supervisor
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
-    """What the worker runs, and the marker it shows: that of its last reload, runtime updates leave it."""
-
-    rendered: Rendered
-    marker: str | None
-
-
 class Applier:
     """HAProxy and its file as one thing."""
 
@@ -85,7 +78,7 @@ class Applier:
         """How many servers rest in maintenance; each costs some kilobytes."""
         return len(self._resting)
 
-    def running(self, known: Running | None) -> Running | None:
+    def worker(self, known: Worker | None) -> Worker | None:
         """Return what runs: `known`, or else what the file of an earlier life says, if the worker proves it.
 
         None when the worker runs something else, or when there is no file that can be run. Starts HAProxy if it does
@@ -103,16 +96,16 @@ class Applier:
             log.warning("the last configuration does not run: %s", error)
         return None
 
-    def _of_file(self, text: str) -> Running:
+    def _of_file(self, text: str) -> Worker:
         marker = marker_of(text)
         routes = self._maps.read(marker) if marker else None
-        return Running(replace(rendered_of(text), routes=routes), marker)
+        return Worker(replace(rendered_of(text), routes=routes), marker)
 
     def has_file(self) -> bool:
         """Whether there is a configuration of an earlier life."""
         return self._config.exists()
 
-    def _as_told(self, known: Running | None, of_file: Running) -> Running | None:
+    def _as_told(self, known: Worker | None, of_file: Worker) -> Worker | None:
         """Return what the worker runs: what is thought to, or what the file says, as its servers prove; else None."""
         found = known or of_file
         if (why := self._difference(found)) is None:
@@ -124,7 +117,7 @@ class Applier:
         again, self._mismatched = found.rendered.text == self._mismatched, found.rendered.text
         return found if again else None
 
-    def _difference(self, found: Running) -> Mismatch | None:
+    def _difference(self, found: Worker) -> Mismatch | None:
         """Return what of the worker's servers is not as this says, or None."""
         try:
             states = states_of(self._haproxy.ask("@1 show servers state"))
@@ -141,7 +134,7 @@ class Applier:
             return why
         return None
 
-    def _map(self, running: Running) -> str:
+    def _map(self, running: Worker) -> str:
         """Return the name of the door's map in the worker."""
         return self._maps.path(running.marker or "").name
 
@@ -157,9 +150,7 @@ class Applier:
             log.info("%s is written again", path)
             del self._owed[path]
 
-    def update(
-        self, running: Running, wanted: Rendered, changes: Sequence[ServerChange]
-    ) -> Running:
+    def update(self, running: Worker, wanted: Rendered, changes: Sequence[ServerChange]) -> Worker:
         """Change servers and the map at runtime, then the files. Raises Mismatch if HAProxy did not do all of it.
 
         A file that cannot be written is owed: HAProxy goes on to follow the catalog.
@@ -185,7 +176,7 @@ class Applier:
             self._keep(self._maps.path(running.marker or ""), text_of(wanted.routes))
         if changes:
             self._keep(self._config, wanted.marked(running.marker or ""))
-        return Running(wanted, running.marker)
+        return Worker(wanted, running.marker)
 
     def _keep(self, path: Path, text: str) -> None:
         try:
@@ -228,7 +219,7 @@ class Applier:
             raise Mismatch(f"{change}: a server of this name rests there with other options")
         return Row(resting.endpoint, resting.weight, MAINT)
 
-    def reload(self, running: Running | None, wanted: Rendered) -> Running:
+    def reload(self, running: Worker | None, wanted: Rendered) -> Worker:
         """Make HAProxy run a text. Raises Rejected if it refuses it; then the last good one goes on.
 
         A refused text stays as the candidate, for whoever wants to read the line that HAProxy complains about.
@@ -256,9 +247,9 @@ class Applier:
         self._maps.tidy(marker)
         if running is not None:
             self._end_superseded(running, wanted)
-        return Running(wanted, marker)
+        return Worker(wanted, marker)
 
-    def _end_superseded(self, running: Running, wanted: Rendered) -> None:
+    def _end_superseded(self, running: Worker, wanted: Rendered) -> None:
         """End the connections to stubs of what real instances take over now, in old workers too."""
         servers = superseded(running.rendered.sections, wanted.sections)
         stubs = {*servers, *(wanted.superseded - running.rendered.superseded)}

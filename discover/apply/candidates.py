@@ -1,26 +1,27 @@
-"""Find what HAProxy takes: the newest template that works, and every listener in it but those that are refused.
+"""Yield what HAProxy may be asked to run, best first: the newest template, and in it every listener as wanted.
 
-A refusal that is about single listeners holds those alone (quarantine.py). HAProxy mostly names the lines; where it
-does not, it is asked about halves of what changed.
+A candidate that HAProxy refuses is answered by the next: if single listeners are to blame, those are held alone
+(quarantine.py), else it is an older template's turn. HAProxy mostly names the lines that it refuses; where it does
+not, it is asked about halves of what changed.
 """
 
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 
 from catalog.errors import Rejected
-from discover.apply.applier import Applier
 from discover.apply.quarantine import Quarantine, culprit
 from discover.haproxy.process import Refusal
 from discover.model.config import Listener, ProxyConfig
+from discover.model.spare_backends import in_spare_backends, with_spare_backends
 from discover.operator.snippets import Inserted, Snippets
 from discover.operator.templates import Templates
 from discover.reasons import because
 from discover.text.blame import Blame, blamed
 from discover.text.environment import LayoutRefused
-from discover.text.render import Layout
+from discover.text.render import Layout, Rendered
 from discover.text.sample import sample
 from sidecar.status.problems import Problem
 
@@ -31,162 +32,262 @@ AGAIN_S = 30.0  # a refusal that is nobody's is not looked into again before
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """What a round has besides the catalog: snippets, what runs, and the names of all proxies that do."""
+class Wanted:
+    """What a round wants HAProxy to run, and what it falls back on."""
 
+    services: ProxyConfig  # by the services' own names, empty services with them
     snippets: Snippets
-    good: Mapping[str, Listener]
-    proxies: Set[str]
+    running: ProxyConfig | None  # what it runs now
+    proxies: Set[str]  # the names of all proxies that HAProxy runs
+    good: Mapping[str, Listener]  # the listeners that HAProxy accepted last
 
 
-class _Over(Exception):
-    """The time for questions is over."""
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A finished text that may be tried."""
+
+    layout: Layout
+    services: ProxyConfig  # what is laid out, by the services' own names
+    config: ProxyConfig  # the same, services that only the door leads to in spare backends
+    rendered: Rendered
+
+    def for_reload(self) -> "Candidate":
+        """Return the form for a reload: each service by its own name, and new spare backends."""
+        config = with_spare_backends(self.services)
+        if config == self.config:
+            return self
+        return replace(self, config=config, rendered=self.layout.render(config))
 
 
-class Fitting:
-    """Whom HAProxy refused, by template. Used by the reconcile actor alone."""
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """The services with the operator's snippets: all as wanted, and those that are held as they can be."""
 
-    def __init__(self, templates: Templates, applier: Applier) -> None:
+    wanted: ProxyConfig
+    services: ProxyConfig
+
+
+class _SearchTimedOut(Exception):
+    """There is no time left to ask HAProxy which listener it refuses."""
+
+
+class _CulpritSearch:
+    """Asks HAProxy about halves of what changed, where it does not say which listener it refuses."""
+
+    def __init__(self, check: Callable[[Rendered], object]) -> None:
+        self._check = check
+        self._until_s = -math.inf
+        self._hopeless_s = -math.inf  # when a refusal was nobody's
+
+    def begin_round(self) -> None:
+        """Give the searches of a round their time."""
+        self._until_s = time.monotonic() + SEARCH_S
+
+    @property
+    def has_time(self) -> bool:
+        """Whether this round may go on with it."""
+        return time.monotonic() <= self._until_s
+
+    def culprit(
+        self, layout: Layout, services: ProxyConfig, good: Mapping[str, Listener]
+    ) -> str | None:
+        """Return one changed listener that is refused whatever the others are; None if there is no such."""
+        if time.monotonic() < self._hopeless_s + AGAIN_S:
+            return None
+
+        listeners = services.listeners
+        changed = {listener.name for listener in listeners if good.get(listener.name) != listener}
+
+        def refused(names: frozenset[str]) -> bool:
+            return self._is_refused(layout, _with_good(services, good, changed - names))
+
+        try:
+            if changed and not refused(frozenset()):
+                return culprit(sorted(changed), refused)
+        except _SearchTimedOut:
+            log.warning(
+                "not found out in %g s whom HAProxy refuses, among %d services",
+                SEARCH_S,
+                len(changed),
+            )
+
+        self._hopeless_s = time.monotonic()
+        return None
+
+    def _is_refused(self, layout: Layout, services: ProxyConfig) -> bool:
+        if not self.has_time:
+            raise _SearchTimedOut
+
+        try:
+            self._check(layout.render(services))
+        except Rejected:
+            return True
+        return False
+
+
+def _with_good(services: ProxyConfig, good: Mapping[str, Listener], names: Set[str]) -> ProxyConfig:
+    """Return the services with some listeners in their last good form; one that has none is left out."""
+    forms = (
+        good.get(listener.name) if listener.name in names else listener
+        for listener in services.listeners
+    )
+    return replace(services, listeners=tuple(form for form in forms if form is not None))
+
+
+class Candidates:
+    """What may be tried, and which services HAProxy refused, by template. Used by the reconcile actor alone."""
+
+    def __init__(self, templates: Templates, check: Callable[[Rendered], object]) -> None:
+        self.problems: dict[str, Problem] = {}  # of the last round, by what they are about
         self._templates = templates
-        self._applier = applier
+        self._check = check
+        self._search = _CulpritSearch(check)
         self._inserted = Inserted()
-        self._given = Given({}, {}, frozenset())
         self._quarantines: dict[Layout, Quarantine] = {}
-        self._wanted: ProxyConfig | None = None  # what shall be, if nobody is held
+        self._tried: dict[Layout, Quarantine] = {}
+        self._refusal: Rejected | None = None  # of the candidate that was yielded last
         self._proven: Layout | None = None
-        self._until_s = self._hopeless_s = -math.inf
+        self._wanted: Wanted
+        self._fitted: _Fitted
 
-    def lay_out(self, given: Given, apply: Callable[[Layout], None]) -> Mapping[str, Problem]:
-        """Apply the newest template that works; return why a newer one does not, and who is held."""
-        self._given, self._until_s = given, time.monotonic() + SEARCH_S
-        problems: dict[str, Problem] = {}
-        tried: dict[Layout, Quarantine] = {}
+    def each(self, wanted: Wanted) -> Iterator[Candidate]:
+        """Yield what to try in a round, until one is `accepted`; the next one answers a refusal."""
+        self._wanted = wanted
+        self._search.begin_round()
+        self._tried = {}
+        self.problems = {}
+
         for layout in self._templates.candidates():
-            try:
-                if isinstance(layout, Rejected):
-                    raise layout
-                tried[layout] = self._quarantines.setdefault(layout, Quarantine())
-                self._isolating(layout, apply)
-            except Rejected as error:
-                if not problems:
-                    problems.update(self._why(layout, error))
+            if isinstance(layout, Rejected):
+                self._blame_as_a_whole(layout, layout)
             else:
-                problems.update(tried[layout].problems)
-                break
-        self._quarantines = tried
-        return problems
+                self._tried[layout] = self._quarantines.setdefault(layout, Quarantine())
+                yield from self._by(layout)
 
-    def fit(self, layout: Layout, config: ProxyConfig) -> ProxyConfig:
-        """Return a configuration with the operator's snippets, and those that are refused as they can be.
+        self._quarantines = self._tried
 
-        Raises Rejected.
-        """
-        quarantine = self._quarantines[layout]
-        self._wanted, refused = self._inserted.into(config, self._given.snippets)
-        fitted = quarantine.laid_out(self._wanted)
-        new = [
-            each
-            for each in self._wanted.listeners
-            if each.name in refused and each.name not in quarantine.names
-        ]
-        for listener in new:
-            if not self._hold(quarantine, listener, Blame(refused[listener.name], exact=True)):
-                raise Rejected(refused[listener.name])
-        return quarantine.laid_out(self._wanted) if new else fitted
+    def refused(self, error: Rejected) -> None:
+        """Take why HAProxy refused the candidate that was yielded last."""
+        self._refusal = error
 
-    def prove(self, layout: Layout, config: ProxyConfig) -> None:
-        """Try an edited template on all that may be asked for: it is refused when it is edited, not weeks later."""
+    def accepted(self, candidate: Candidate) -> None:
+        """End a round: HAProxy runs the candidate, or shall once a reload is due."""
+        self.problems.update(self._tried[candidate.layout].problems)
+        self._quarantines = self._tried
+
+    def again(self, candidate: Candidate, services: ProxyConfig) -> Candidate:
+        """Return a candidate of the same template for other services. Raises Rejected."""
+        self._wanted = replace(self._wanted, services=services)
+        return self._candidate(candidate.layout)
+
+    def _by(self, layout: Layout) -> Iterator[Candidate]:
+        """Yield candidates of one template, each with more listeners held than the last."""
+        while True:
+            self._refusal = None
+            try:
+                self._prove(layout)
+                candidate = self._candidate(layout)
+            except Rejected as error:
+                self._refusal = error
+            else:
+                yield candidate
+
+            refusal = self._refusal
+            if refusal is None:
+                return
+            if not self._holds_another(layout, refusal):
+                self._blame_as_a_whole(layout, refusal)
+                return
+
+    def _candidate(self, layout: Layout) -> Candidate:
+        self._fitted = self._fit(layout)
+        services = self._fitted.services
+        config = in_spare_backends(services, self._wanted.running)
+        return Candidate(layout, services, config, layout.render(config))
+
+    def _prove(self, layout: Layout) -> None:
+        """Try an edited template on all that may be asked of it: refuse it when it is edited, not weeks later."""
         if self._templates.is_used(layout) or layout is self._proven:
             return
+
+        all_kinds = sample(self._wanted.services.process)
         try:
-            self._applier.check(layout.render(sample(config.process)))
+            self._check(layout.render(all_kinds))
         except Rejected as error:
-            self._templates.refuse(layout, why := Rejected(str(error)))  # nobody's in particular
+            why = Rejected(str(error))  # about no listener: those of the sample are nobody's
+            self._templates.refuse(layout, why)
             raise why from error
+
         self._proven = layout
 
-    def _why(self, layout: Layout | Rejected, error: Rejected) -> Mapping[str, Problem]:
-        """Return what is to blame: an edited template, or what the one in use was given to lay out."""
-        if isinstance(layout, Layout) and self._templates.is_used(layout):
-            return {"configuration": because("CONFIGURATION_REFUSED", str(error))}
-        return {"template": because("TEMPLATE_REFUSED", str(error))}
-
-    def _isolating(self, layout: Layout, apply: Callable[[Layout], None]) -> None:
-        while True:
-            try:
-                return apply(layout)
-            except (Refusal, LayoutRefused) as error:
-                # Each turn holds somebody one step further back; HAProxy names up to fifty at once.
-                if time.monotonic() > self._until_s or not self._isolated(layout, error):
-                    raise
-
-    def _isolated(self, layout: Layout, error: Refusal | LayoutRefused) -> bool:
-        """Hold those whom a refusal is about; False if it is not about any that could be held."""
-        if self._wanted is None:
-            return False
+    def _fit(self, layout: Layout) -> _Fitted:
+        """Return the services with the operator's snippets; those with a bad snippet are held. Raises Rejected."""
         quarantine = self._quarantines[layout]
-        tried = quarantine.laid_out(self._wanted)
-        if isinstance(error, LayoutRefused):
-            found = {name: Blame(why, exact=False) for name, why in error.why.items()}
+        wanted, refused = self._inserted.into(self._wanted.services, self._wanted.snippets)
+        services = quarantine.laid_out(wanted)
+
+        to_hold = [
+            listener
+            for listener in wanted.listeners
+            if listener.name in refused and listener.name not in quarantine.names
+        ]
+        for listener in to_hold:
+            why = refused[listener.name]
+            if not self._hold(quarantine, listener, Blame(why, exact=True)):
+                raise Rejected(why)
+
+        return _Fitted(wanted, quarantine.laid_out(wanted) if to_hold else services)
+
+    def _blame_as_a_whole(self, layout: Layout | Rejected, error: Rejected) -> None:
+        """Note that an edited template is to blame, or what the one in use had to lay out."""
+        if self.problems:
+            return  # the best candidate's problem is the one to solve
+
+        if isinstance(layout, Layout) and self._templates.is_used(layout):
+            self.problems["configuration"] = because("CONFIGURATION_REFUSED", str(error))
         else:
-            found = dict(blamed(error.alerts, error.file, error.text, tried.listeners))
-        wanted = {listener.name: listener for listener in self._wanted.listeners}
-        if (
-            not found.keys() & wanted.keys()
-        ):  # nobody is named, or a backend that somebody has taken
-            found = self._searched(layout, tried, error)
-        if (
-            not self._templates.is_used(layout)
-            and len(wanted) > 1
-            and wanted.keys() <= found.keys() | quarantine.names
-        ):
-            return False  # an edited template that fails for all
+            self.problems["template"] = because("TEMPLATE_REFUSED", str(error))
+
+    def _holds_another(self, layout: Layout, error: Rejected) -> bool:
+        """Hold the listeners that a refusal is about; return False if it is about none that could be held."""
+        if not isinstance(error, Refusal | LayoutRefused) or not self._search.has_time:
+            return False
+
+        quarantine = self._quarantines[layout]
+        wanted = {listener.name: listener for listener in self._fitted.wanted.listeners}
+        blames = self._blames(layout, error)
+
+        is_edited = not self._templates.is_used(layout)
+        fails_for_all = wanted.keys() <= blames.keys() | quarantine.names
+        if is_edited and len(wanted) > 1 and fails_for_all:
+            return False
+
         held = [
             self._hold(quarantine, wanted[name], blame)
-            for name, blame in found.items()
+            for name, blame in blames.items()
             if name in wanted
         ]
         return any(held)
 
     def _hold(self, quarantine: Quarantine, wanted: Listener, blame: Blame) -> bool:
-        good = self._given.good.get(wanted.name)
-        if good is None and wanted.name in self._given.proxies:
-            return (
-                False  # it runs, and nobody knows from what: better none changes than that it goes
-            )
+        good = self._wanted.good.get(wanted.name)
+        if good is None and wanted.name in self._wanted.proxies:
+            # It runs, and nobody knows from what: better that nothing changes than that it goes.
+            return False
         return quarantine.hold(wanted, good, blame)
 
-    def _searched(self, layout: Layout, tried: ProxyConfig, error: Rejected) -> dict[str, Blame]:
-        """Return one of those who changed that is refused whatever the others are; nothing if it is none of them."""
-        if time.monotonic() < self._hopeless_s + AGAIN_S:
-            return {}
-        good = self._given.good
-        suspects = {each.name for each in tried.listeners if good.get(each.name) != each}
+    def _blames(self, layout: Layout, error: Refusal | LayoutRefused) -> Mapping[str, Blame]:
+        """Return the listeners to blame for a refusal, by what it says or else by asking HAProxy."""
+        if isinstance(error, LayoutRefused):
+            found = {name: Blame(why, exact=False) for name, why in error.why.items()}
+        else:
+            tried = self._fitted.services.listeners
+            found = dict(blamed(error.alerts, error.file, error.text, tried))
 
-        def refused(names: frozenset[str]) -> bool:
-            if time.monotonic() > self._until_s:
-                raise _Over
-            forms = (
-                good.get(each.name) if each.name in suspects - names else each
-                for each in tried.listeners
-            )
-            try:
-                rendered = layout.render(
-                    replace(tried, listeners=tuple(form for form in forms if form is not None))
-                )
-                self._applier.check(rendered)
-            except Rejected:
-                return True
-            return False
+        wanted = {listener.name for listener in self._fitted.wanted.listeners}
+        if found.keys() & wanted:
+            return found
 
-        try:
-            if suspects and not refused(frozenset()):
-                return {culprit(sorted(suspects), refused): Blame(str(error), exact=False)}
-        except _Over:
-            log.warning(
-                "not found out in %g s whom HAProxy refuses, among %d services",
-                SEARCH_S,
-                len(suspects),
-            )
-        self._hopeless_s = time.monotonic()
-        return {}
+        # None is named, or only a spare backend that a service has taken.
+        name = self._search.culprit(layout, self._fitted.services, self._wanted.good)
+        return {name: Blame(str(error), exact=False)} if name else {}

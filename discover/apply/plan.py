@@ -10,6 +10,7 @@ from discover.text.render import Rendered
 from discover.text.sections import Section, ServerLine
 
 Sections = Mapping[str, Section]
+NOTHING_KNOWN = "nothing known is running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def step_to(wanted: Rendered, running: Rendered | None) -> Plan:
 def plan(running: Sections | None, wanted: Sections, routes: tuple[RouteChange, ...] = ()) -> Plan:
     """Return what has to happen; `running` is None when nothing runs or it is not known what."""
     if running is None:
-        return Reload("nothing known is running")
+        return Reload(NOTHING_KNOWN)
     differing = [head for head, section in wanted.items() if running.get(head) is not section]
     if why := _structure(running, wanted, differing):
         return Reload(why)

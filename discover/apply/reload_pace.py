@@ -1,52 +1,84 @@
-"""When a reload may run: the first at once, those that follow together, and never more than a budget. No clock.
+"""When a reload may run: the first at once, later ones together, and never more than a budget. No clock.
 
-A reload costs a process that lives as long as its oldest connection, so their number has to be bounded whatever the
-catalog does; one that is wanted when none ran for a while is never made to wait.
+A reload costs a process that lives as long as its oldest connection, so the number of reloads has to be bounded
+whatever the catalog does. A reload that is wanted when none ran for a while never waits.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from catalog.errors import Rejected
+from sidecar.bucket import Bucket, Rate
 
 SPACING_S = 1.0  # between any two
 QUIET_S = 0.1  # a burst of changes is over after this, as when a whole stack of services starts ...
 AT_MOST_S = 0.5  # ... but nobody waits longer for it once a reload is allowed
 BURST = 10  # reloads a second apart that somebody who works on a host may cause ...
 EVERY_S = 2.0  # ... and after those one in this time
+BUDGET = Rate(per_s=1 / EVERY_S, burst=BURST)
+AGAIN_S = 30.0  # a refused text may be accepted later, such as when a port is free again
 
 
 @dataclass(slots=True)
 class Pace:
-    """What ran and what is wanted. All times are the monotonic clock's."""
+    """The reloads that ran, and the one that is wanted. All times are of the monotonic clock."""
 
-    budget: float = BURST
-    reloaded_s: float = -math.inf
+    _bucket: Bucket = field(default_factory=lambda: Bucket(BUDGET))
+    _allowed_s: float = -math.inf
     _why: str = ""
-    _first_s: float = 0.0
-    _last_s: float = 0.0
+    _first_s: float = 0.0  # when the wanted reload was wanted first
+    _last_s: float = 0.0  # when it was wanted for another reason last
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether a reload is wanted."""
+        return bool(self._why)
 
     @property
     def due_s(self) -> float:
         """When the wanted reload shall run; infinity if none is wanted."""
-        if not self._why:
+        if not self.is_wanted:
             return math.inf
-        allowed_s = self.reloaded_s + max(SPACING_S, (1 - self.budget) * EVERY_S)
-        if self._first_s >= allowed_s:
+        if self._first_s >= self._allowed_s:
             return self._first_s
-        return min(max(allowed_s, self._last_s + QUIET_S), allowed_s + AT_MOST_S)
+
+        quiet_s = max(self._allowed_s, self._last_s + QUIET_S)
+        return min(quiet_s, self._allowed_s + AT_MOST_S)
 
     def wanted(self, why: str, now_s: float) -> None:
-        """A reload is wanted; `why` tells a further change from the same one seen again."""
-        if not self._why:
+        """Note that a reload is wanted; `why` tells a further change from the same one seen again."""
+        if not self.is_wanted:
             self._first_s = now_s
         if why != self._why:
-            self._why, self._last_s = why, now_s
+            self._why = why
+            self._last_s = now_s
 
     def dropped(self) -> None:
-        """It is not wanted any more."""
+        """Note that no reload is wanted any more."""
         self._why = ""
 
     def done(self, now_s: float) -> None:
-        """A reload ran."""
-        earned = (now_s - self.reloaded_s) / EVERY_S
-        self.budget = max(0.0, min(BURST, self.budget + earned) - 1)
-        self.reloaded_s, self._why = now_s, ""
+        """Note that a reload ran."""
+        self._bucket.spend(now_s)
+        self._allowed_s = now_s + max(SPACING_S, self._bucket.wait_s(now_s))
+        self._why = ""
+
+
+@dataclass(slots=True)
+class RefusedText:
+    """The text that HAProxy refused last, which it is not asked about again at once."""
+
+    _text: str = ""
+    _why: str = ""
+    _at_s: float = -math.inf
+
+    def remember(self, text: str, why: str, now_s: float) -> None:
+        """Take a text that HAProxy refused."""
+        self._text = text
+        self._why = why
+        self._at_s = now_s
+
+    def raise_again(self, text: str, now_s: float) -> None:
+        """Raise Rejected for the same text: HAProxy would only refuse it again."""
+        if text == self._text and now_s < self._at_s + AGAIN_S:
+            raise Rejected(self._why)

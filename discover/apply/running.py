@@ -1,25 +1,69 @@
-"""What HAProxy runs now, by name, and which service has which port by that. No I/O."""
+"""What HAProxy runs, as one frozen value. No I/O."""
 
 from collections.abc import Mapping, Set
+from dataclasses import dataclass, replace
 
+from discover.model.config import Bind, Listener, ProxyConfig
 from discover.model.names import service_port_of
+from discover.model.spare_backends import under_own_names
+from discover.text.render import Layout, Rendered
 from discover.text.sections import Section
 
 
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What the current worker runs, and the marker that it shows: that of its last reload, as updates leave it."""
+
+    rendered: Rendered
+    marker: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The worker, and what its text was made from. Replaced whole, so any thread may read it."""
+
+    worker: Worker | None = None  # None: what the worker runs is not known
+    config: ProxyConfig | None = None  # what HAProxy ran last; None: nothing yet in this life
+    layout: Layout | None = None  # None: the worker's text was read from a file
+    earlier: tuple[Listener, ...] = ()  # what HAProxy still runs from an earlier life
+
+    def with_worker(self, worker: Worker | None) -> "Running":
+        """Return this with the worker that was found."""
+        if worker is self.worker:
+            return self
+        return replace(self, worker=worker, layout=None)
+
+    @property
+    def sections(self) -> Mapping[str, Section]:
+        """The sections that the worker runs; none if they are not known."""
+        return self.worker.rendered.sections if self.worker else {}
+
+    @property
+    def routes(self) -> Mapping[str, str] | None:
+        """The door's map in the worker; None if its text has no door."""
+        return self.worker.rendered.routes if self.worker else {}
+
+    @property
+    def binds(self) -> frozenset[Bind]:
+        """The addresses that the worker listens on."""
+        return self.config.binds if self.config and self.worker else frozenset()
+
+    def good_listeners(self) -> Mapping[str, Listener]:
+        """Return the listeners that HAProxy accepted last, also in an earlier life, by the services' own names."""
+        listeners = under_own_names(self.config).listeners if self.config else self.earlier
+        return {listener.name: listener for listener in listeners}
+
+
+@dataclass(frozen=True, slots=True)
 class Proxies:
-    """The names of all that HAProxy runs, and who holds which port, also from what an earlier life left."""
+    """The names of all proxies that HAProxy runs, and by them the service that has each port."""
 
-    def __init__(self) -> None:
-        self.names: Set[str] = frozenset()
-        self.holders: Mapping[int, str] = {}
-        self._heads: frozenset[str] = frozenset()
+    names: Set[str]
+    holders: Mapping[int, str]
 
-    def look(self, sections: Mapping[str, Section]) -> None:
-        """Take the sections that run now; those of the same heads hold the same."""
-        if sections.keys() == self._heads:
-            return
-        self._heads = frozenset(sections)
-        self.names = frozenset(section.name for section in sections.values())
-        self.holders = {
-            port: service for service, port in filter(None, map(service_port_of, self.names))
-        }
+
+def proxies_of(heads: Set[str]) -> Proxies:
+    """Return the proxies that sections with these heads are, whoever laid them out."""
+    names = frozenset(head.split(" ")[1] for head in heads if " " in head)
+    services = filter(None, map(service_port_of, names))
+    return Proxies(names, {port: service for service, port in services})

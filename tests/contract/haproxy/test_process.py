@@ -14,8 +14,9 @@ import pytest
 
 from catalog.errors import Rejected, Unavailable
 from catalog.record import Check, Instance
-from discover.apply.applier import Applier, Running
+from discover.apply.applier import Applier
 from discover.apply.plan import RuntimeUpdate, plan
+from discover.apply.running import Worker
 from discover.haproxy.ports import bridge_gateway, trial
 from discover.haproxy.replies import Mismatch
 from discover.model.config import Bind, HostPolicy, Process
@@ -50,17 +51,17 @@ class Site:
         )
         process = Process(Bind("127.0.0.1", self.stats), str(haproxy.admin), 500, None, None)
         self.policy = HostPolicy(process, ("127.0.0.1",), {})
-        self.running: Running | None = None
+        self.running: Worker | None = None
         self.layout = Layout(TEMPLATE.read_text(), "haproxy.cfg.j2")
 
     def rendered(self, *records, policy: HostPolicy | None = None) -> Rendered:
         return self.layout.render(config_of(snapshot(*records), policy or self.policy))
 
-    def reload(self, *records) -> Running:
+    def reload(self, *records) -> Worker:
         self.running = self.applier.reload(self.running, self.rendered(*records))
         return self.running
 
-    def update(self, *records) -> Running:
+    def update(self, *records) -> Worker:
         """Do what must be possible at runtime."""
         wanted = self.rendered(*records)
         step = plan(self.running.rendered.sections if self.running else None, wanted.sections)
@@ -75,7 +76,7 @@ class Site:
         return any(name in line and ",DOWN," in line for line in answer.splitlines())
 
     def file_is_what_runs(self) -> bool:
-        return Site(self.haproxy).applier.running(None) == self.running
+        return Site(self.haproxy).applier.worker(None) == self.running
 
 
 @pytest.fixture
@@ -175,15 +176,15 @@ def test_an_earlier_life_is_recognised_by_its_marker_and_its_servers(site):
     port = free_port()
     with backend("one") as one:
         good = site.reload(local(1, one, port))
-        assert Site(site.haproxy).applier.running(None) == good
+        assert Site(site.haproxy).applier.worker(None) == good
 
         site.haproxy.adapter.ask(f"@1 set server whoami:{port}/000000000001:8000 weight 7")
-        assert Site(site.haproxy).applier.running(None) is None
+        assert Site(site.haproxy).applier.worker(None) is None
 
         site.haproxy.adapter.ask(f"@1 set server whoami:{port}/000000000001:8000 weight 100")
         text = site.haproxy.config.read_text()
         site.haproxy.config.write_text(text.replace(str(good.marker), "f" * 12))
-        assert Site(site.haproxy).applier.running(None) is None
+        assert Site(site.haproxy).applier.worker(None) is None
 
 
 def test_a_reload_of_the_same_text_has_another_marker_also_if_nobody_knows_what_runs(site):
@@ -203,13 +204,13 @@ def test_a_dead_haproxy_is_started_again_from_its_file(site):
         site.haproxy.kill()
         wait_for(lambda: not site.haproxy.pids(), 10, "HAProxy is gone")
 
-        assert site.applier.running(good) == good
+        assert site.applier.worker(good) == good
 
         assert get(port) == (200, "one")
 
 
 def test_nothing_runs_and_nothing_is_on_disk(site):
-    assert site.applier.running(None) is None
+    assert site.applier.worker(None) is None
 
 
 def test_what_every_label_can_ask_for_passes_the_check_without_a_warning(site):
@@ -335,7 +336,7 @@ def test_a_haproxy_that_restarts_from_a_file_that_is_behind_is_known_by_it(site)
         site.haproxy.kill()
         wait_for(lambda: not site.haproxy.pids(), 10, "HAProxy is gone")
 
-        site.running = site.applier.running(site.running)
+        site.running = site.applier.worker(site.running)
 
         assert site.running == good
         in_the_way.rmdir()

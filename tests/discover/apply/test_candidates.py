@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from discover.apply.candidates import Fitting, Given
+from catalog.errors import Rejected
+from discover.apply.candidates import Candidate, Candidates, Wanted
 from discover.haproxy.process import Refusal
 from discover.model.config import Listener, ProxyConfig
 from discover.operator.snippets import Snippets, snippet_of
 from discover.operator.templates import Templates
-from discover.text.render import Layout, Rendered
+from discover.text.render import Rendered
 from discover.text.sections import Section
 from tests.parts.configs import PROCESS, config_of
 from tests.parts.records import instance, snapshot
@@ -45,7 +46,7 @@ class Applied:
         self.sections: dict[str, Section] = {}
         self.checks = 0
         self._templates = Templates(self.template, folder / "good", shipped=self.template)
-        self._fitting = Fitting(self._templates, self)  # type: ignore[arg-type]
+        self._candidates = Candidates(self._templates, self.check)
 
     def check(self, rendered: Rendered) -> None:
         self.checks += 1
@@ -54,20 +55,25 @@ class Applied:
 
     def round(self, snippets: Snippets | None = None) -> dict[str, str]:
         self.checks = 0
-        problems = self._fitting.lay_out(
-            Given(snippets or {}, self.good, self.proxies), self._apply
-        )
-        return {where: problem.code for where, problem in problems.items()}
+        wanted = Wanted(self.config, snippets or {}, None, self.proxies, self.good)
 
-    def _apply(self, layout: Layout) -> None:
-        self._fitting.prove(layout, self.config)
-        config = self._fitting.fit(layout, self.config)
-        rendered = layout.render(config)
-        if rendered.sections != self.sections:
-            self.check(rendered)
-        self._templates.accept(layout)
-        self.sections = dict(rendered.sections)
-        self.good = {listener.name: listener for listener in config.listeners}
+        for candidate in self._candidates.each(wanted):
+            try:
+                self._apply(candidate)
+            except Rejected as error:
+                self._candidates.refused(error)
+            else:
+                self._candidates.accepted(candidate)
+                break
+
+        return {where: problem.code for where, problem in self._candidates.problems.items()}
+
+    def _apply(self, candidate: Candidate) -> None:
+        if candidate.rendered.sections != self.sections:
+            self.check(candidate.rendered)
+        self._templates.accept(candidate.layout)
+        self.sections = dict(candidate.rendered.sections)
+        self.good = {listener.name: listener for listener in candidate.config.listeners}
 
 
 @pytest.fixture

@@ -1,0 +1,158 @@
+"""Bring candidates to HAProxy: at runtime whatever takes no reload, the rest by one. The owner of what runs."""
+
+import contextlib
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from catalog.errors import Rejected
+from discover.apply.applier import Applier
+from discover.apply.candidates import Candidate
+from discover.apply.plan import (
+    NOTHING_KNOWN,
+    Noop,
+    Plan,
+    Reload,
+    RuntimeUpdate,
+    keeping_structure,
+    step_to,
+)
+from discover.apply.reload_pace import Pace, RefusedText
+from discover.apply.running import Running, Worker
+from discover.haproxy.replies import Mismatch
+from discover.stubs.calls import StubDebt
+from discover.text.render import Rendered
+from sidecar.log import Details
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A candidate that takes a reload, why, and what the plan for it says."""
+
+    candidate: Candidate
+    why: str
+    step: Plan
+
+
+class Rollout:
+    """Changes HAProxy by candidates. Used by the reconcile actor alone; any thread may read `running`."""
+
+    def __init__(self, applier: Applier, stubs: StubDebt) -> None:
+        self.running = Running()
+        self.pace = Pace()
+        self._refused = RefusedText()
+        self._applier = applier
+        self._stubs = stubs
+
+    def lose_worker(self) -> None:
+        """Take it that the worker may run anything by now."""
+        self.running = self.running.with_worker(None)
+
+    def find_worker(self) -> None:
+        """Find out what the worker runs; start HAProxy if it does not run. Raises Unavailable."""
+        self.running = self.running.with_worker(self._applier.worker(self.running.worker))
+
+    def at_runtime(self, candidate: Candidate) -> Pending | None:
+        """Do all that takes no reload; return what is left, None if that is nothing. Raises Rejected."""
+        step = self._step_to(candidate.rendered)
+        why = self._without_reload(step, candidate)
+        if not why:
+            return None
+
+        self._keep_up(candidate)
+        return Pending(candidate, why, step)
+
+    def is_due(self, pending: Pending) -> bool:
+        """Whether a reload may run now; if so, it counts as done whatever becomes of it."""
+        now_s = time.monotonic()
+        self.pace.wanted(pending.why, now_s)
+        if now_s < self.pace.due_s:
+            return False
+
+        self.pace.dropped()  # also if HAProxy refuses the text: it would only refuse it again
+        return True
+
+    def reload(self, candidate: Candidate, pending: Pending) -> None:
+        """Make HAProxy run a candidate, the pending one or its form for a reload. Raises Rejected."""
+        is_planned = candidate is pending.candidate
+        step = pending.step if is_planned else self._step_to(candidate.rendered)
+        why = "to be sure" if isinstance(step, Noop) else step.why
+
+        self._runs(self._reloaded(candidate.rendered, why), candidate)
+
+    def sweep(self) -> None:
+        """Reload what runs, so that servers that rest in maintenance are left out."""
+        worker = self.running.worker
+        if worker is None:
+            return
+
+        with contextlib.suppress(Rejected):  # what runs now was accepted before: it goes on
+            worker = self._reloaded(
+                worker.rendered, "servers that rest in maintenance are swept out"
+            )
+            self.running = replace(self.running, worker=worker)
+
+    def _step_to(self, wanted: Rendered) -> Plan:
+        worker = self.running.worker
+        return step_to(wanted, worker.rendered if worker else None)
+
+    def _without_reload(self, step: Plan, candidate: Candidate) -> str:
+        """Make HAProxy run a candidate without a reload; return why that cannot be, or nothing."""
+        worker = self.running.worker
+        if worker is None:
+            return NOTHING_KNOWN
+        if isinstance(step, Reload):
+            return step.why
+
+        if isinstance(step, RuntimeUpdate):
+            try:
+                worker = self._applier.update(worker, candidate.rendered, step.changes)
+            except Mismatch as why:
+                log.warning("a change at runtime failed, reloading instead: %s", why)
+                return f"a change at runtime failed: {why}"
+            log.info("updated %s", Details(changes=step.why))
+
+        self._runs(worker, candidate)
+        return ""
+
+    def _keep_up(self, candidate: Candidate) -> None:
+        """Change the servers of what runs before a reload: the workers that it makes old hear of no change any more."""
+        running = self.running
+        if running.config is None or running.worker is None:
+            return
+
+        kept = keeping_structure(running.config, candidate.config)
+        runs_already = kept == running.config and running.layout is candidate.layout
+        if runs_already or kept == candidate.config:
+            return
+
+        rendered = candidate.layout.render(kept)
+        kept_up = replace(candidate, config=kept, rendered=rendered)
+        self._without_reload(self._step_to(rendered), kept_up)
+
+    def _runs(self, worker: Worker, candidate: Candidate) -> None:
+        self.running = Running(worker, candidate.config, candidate.layout)
+        self._stubs.update(candidate.config)
+
+    def _reloaded(self, wanted: Rendered, why: str) -> Worker:
+        """Make HAProxy reload and return the new worker. Raises Rejected."""
+        started_s = time.monotonic()
+        self._refused.raise_again(wanted.text, started_s)
+        calls: Mapping[str, int] = self._stubs.counted()
+
+        try:
+            worker = self._applier.reload(self.running.worker, wanted)
+        except Rejected as error:
+            self._refused.remember(wanted.text, str(error), time.monotonic())
+            raise
+
+        ended_s = time.monotonic()
+        self._stubs.carry(calls)
+        self.pace.done(ended_s)
+        took_ms = round((ended_s - started_s) * 1000)
+        log.info("reloaded %s", Details(why=why, took_ms=took_ms))
+
+        return worker

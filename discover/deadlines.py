@@ -1,0 +1,42 @@
+"""When docker-discover has something to do even if nothing happens. No clock: times are of the monotonic one."""
+
+import math
+from dataclasses import dataclass
+
+RETRY_FILE_S = 5.0  # a full disk is not waited for longer once there is room
+RETRY_PORTS_S = 30.0  # a port that another program holds is tried again after this
+SWEEP_S = 60.0  # servers that rest are swept out once nothing has changed for so long
+
+
+@dataclass(slots=True)
+class Deadlines:
+    """When each thing is due; infinity: not at all."""
+
+    file_s: float = math.inf
+    ports_s: float = math.inf
+    sweep_s: float = math.inf
+    _changed_s: float = -math.inf  # when something happened last
+
+    def next_s(self, reload_s: float) -> float:
+        """Return when the first thing is due, a reload among them."""
+        return min(reload_s, self.file_s, self.ports_s, self.sweep_s)
+
+    def changed(self, now_s: float) -> None:
+        """Note that something happened."""
+        self._changed_s = now_s
+
+    def rest(self, *, too_many: bool) -> None:
+        """Note whether too many servers rest in maintenance."""
+        self.sweep_s = self._changed_s + SWEEP_S if too_many else math.inf
+
+    def file_unwritten(self, now_s: float) -> None:
+        """Note that a file could not be written."""
+        self.file_s = now_s + RETRY_FILE_S
+
+    def file_written(self) -> None:
+        """Note that all files are written."""
+        self.file_s = math.inf
+
+    def ports_tried(self, now_s: float, *, all_usable: bool) -> None:
+        """Note which came of trying new ports."""
+        self.ports_s = math.inf if all_usable else now_s + RETRY_PORTS_S
