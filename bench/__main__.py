@@ -1,4 +1,4 @@
-"""The bench's command: `python -m bench PART [--option value]`, or all parts and the report without one."""
+"""The bench: `python -m bench PART [--option value]`, or all parts and the report without one."""
 
 import argparse
 import inspect
@@ -7,7 +7,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bench import (
@@ -17,7 +17,6 @@ from bench import (
     kills,
     pure,
     reloads,
-    report,
     restarts,
     rolls,
     scale,
@@ -25,30 +24,32 @@ from bench import (
     stop,
     switches,
 )
-from bench.measure import Figure, say
-from bench.world import TAG
+from bench.report import page
+from bench.report.figures import Figure, say
+from bench.rig.pair import TAG
 
-RESULTS = Path(__file__).parent.parent / ".run" / "bench"
+RESULTS = Path(__file__).parents[1] / ".run" / "bench"
+MODULES = (
+    start,
+    stop,
+    rolls,
+    kills,
+    reloads,
+    restarts,
+    scale,
+    pure,
+    churn,
+    idle,
+    switches,
+    door,
+)
 PARTS: dict[str, Callable[..., list[Figure]]] = {
-    module.__name__.rpartition(".")[2]: module.run
-    for module in (
-        start,
-        stop,
-        rolls,
-        kills,
-        reloads,
-        restarts,
-        scale,
-        pure,
-        churn,
-        idle,
-        switches,
-        door,
-    )
+    module.__name__.removeprefix("bench."): module.run for module in MODULES
 }
+Options = dict[str, float]
 
-# What issue 3 asks for where the default is shorter.
-FULL: dict[str, dict[str, float]] = {
+# As often and as long as issue 3 asks, where the default is shorter.
+FULL: dict[str, Options] = {
     "rolls": {"count": 100},
     "kills": {"count": 100},
     "restarts": {"count": 20},
@@ -58,74 +59,110 @@ FULL: dict[str, dict[str, float]] = {
 
 def main(argv: Sequence[str]) -> int:
     """Run what is asked for; status 1 if a bound was missed and --strict was given."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended then too
+    signal.signal(signal.SIGTERM, _exit)
     options = vars(_parser().parse_args(argv))
-    part, strict, full = options.pop("part"), options.pop("strict", False), options.pop("full")
+    part = options.pop("part")
+    strict = options.pop("strict", False)
+    full = options.pop("full")
     if part == "report":
         return _report()
+
     if part is None:
         for name in PARTS:
             _run(name, FULL.get(name, {}) if full else {})
         return _report()
+
     figures = _run(part, options)
-    print(report.text({part: report.Part(_command(part, options), tuple(figures))}))
-    return int(strict and any(figure.good is False for figure in figures))
+    result = page.Result(_command(part, options), tuple(figures))
+    print(page.text({part: result}))
+    is_missed = any(figure.good is False for figure in figures)
+    return 1 if strict and is_missed else 0
 
 
-def _run(part: str, options: dict[str, float]) -> list[Figure]:
-    say(f"{part}: {_command(part, options)}")
+def _exit(*_: object) -> None:
+    """Leave by an exception: so all that was started is ended."""
+    sys.exit(143)
+
+
+def _run(part: str, options: Options) -> list[Figure]:
+    """Measure one part and keep its result."""
+    command = _command(part, options)
+    say(f"{part}: {command}")
     began = time.monotonic()
     figures = PARTS[part](**options)
-    RESULTS.mkdir(parents=True, exist_ok=True)
+
     document = {
-        "command": _command(part, options),
+        "command": command,
         "at": time.strftime("%Y-%m-%d %H:%M"),
         "images": TAG,
         "seconds": round(time.monotonic() - began),
         "figures": [figure.as_dict() for figure in figures],
     }
-    (RESULTS / f"{part}.json").write_text(json.dumps(document, indent=1, ensure_ascii=False))
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(document, indent=1, ensure_ascii=False)
+    (RESULTS / f"{part}.json").write_text(text)
     return figures
 
 
 def _report() -> int:
-    report.write({name: RESULTS / f"{name}.json" for name in PARTS})
+    page.write({name: RESULTS / f"{name}.json" for name in PARTS})
     return 0
 
 
-def _command(part: str, options: dict[str, float]) -> str:
-    """Return the command that measures this again: what differs from the defaults is in it."""
-    defaults = {name: p.default for name, p in inspect.signature(PARTS[part]).parameters.items()}
-    words = [
-        f"--{n.removesuffix('_s').replace('_', '-')} {v:g}"
-        for n, v in options.items()
-        if v != defaults[n]
-    ]
-    return shlex.join(["python", "-m", "bench", part]) + "".join(f" {word}" for word in words)
+def _command(part: str, options: Options) -> str:
+    """Return the command that measures this again, with the options that are no defaults."""
+    command = shlex.join(["python", "-m", "bench", part])
+    for parameter in _parameters(part):
+        value = options.get(parameter.name, parameter.default)
+        if value != parameter.default:
+            command += f" {_flag(parameter)} {value:g}"
+    return command
 
 
 def _parser() -> argparse.ArgumentParser:
-    """Return a parser with a command for each part; its options are the parameters of the part's `run`."""
+    """Return a parser with a command for each part; the parameters of its `run` are options."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "--full", action="store_true", help="all parts, as often and as long as issue 3 asks"
+        "--full",
+        action="store_true",
+        help="all parts, as often and as long as issue 3 asks",
     )
     commands = parser.add_subparsers(dest="part")
     commands.add_parser(
-        "report", help="write docs/bench.md and the picture from the newest result of each part"
+        "report",
+        help="write docs/bench.md and the picture from the newest result of each part",
     )
-    for name, function in PARTS.items():
-        text = sys.modules[function.__module__].__doc__
-        command = commands.add_parser(name, help=text, description=text)
-        command.add_argument(
-            "--strict", action="store_true", help="status 1 if a bound of issue 3 is missed"
-        )
-        for option, parameter in inspect.signature(function).parameters.items():
-            flag = f"--{option.removesuffix('_s').replace('_', '-')}"
-            command.add_argument(
-                flag, dest=option, type=type(parameter.default), default=parameter.default
-            )
+    for part, run in PARTS.items():
+        text = sys.modules[run.__module__].__doc__
+        command = commands.add_parser(part, help=text, description=text)
+        _add_options(command, part)
     return parser
+
+
+def _add_options(command: argparse.ArgumentParser, part: str) -> None:
+    command.add_argument(
+        "--strict",
+        action="store_true",
+        help="status 1 if a bound of issue 3 is missed",
+    )
+    for parameter in _parameters(part):
+        command.add_argument(
+            _flag(parameter),
+            dest=parameter.name,
+            type=type(parameter.default),
+            default=parameter.default,
+        )
+
+
+def _parameters(part: str) -> Iterator[inspect.Parameter]:
+    signature = inspect.signature(PARTS[part])
+    yield from signature.parameters.values()
+
+
+def _flag(parameter: inspect.Parameter) -> str:
+    """Return the option of a parameter: --seconds for seconds_s."""
+    words = parameter.name.removesuffix("_s").replace("_", "-")
+    return f"--{words}"
 
 
 if __name__ == "__main__":

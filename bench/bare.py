@@ -1,7 +1,7 @@
-"""The bare loop that Tandem is compared with: event, inspect, etcd put, watch, HAProxy's runtime API. No safety at all.
+"""The bare loop beside Tandem: event, inspect, etcd put, watch, HAProxy's runtime API.
 
-No lease, no list, no probe, no check, no file: what such a path costs at least, in the same language.
-Run by bench/start.py and bench/stop.py: python -m bench.bare ETCD ADMIN_SOCKET LABEL ADDRESS
+No lease, list, probe, check or file: the least that such a path costs in the same language.
+bench/rig/sides.py runs it: python -m bench.bare ETCD ADMIN_SOCKET LABEL ADDRESS
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from bench.engine_api import Api, Events, Refused
+from bench.rig.engine_api import Api, Events, Refused
 from catalog.access import Access, parse_members
 from catalog.entries import Event, Put
 from catalog.store import Store
@@ -41,60 +41,81 @@ listen {backend}
 class Bare:
     """Two threads: one from Docker to etcd, one from etcd to HAProxy."""
 
-    def __init__(self, etcd: str, admin: Path, label: str, address: str) -> None:
+    def __init__(
+        self,
+        etcd: str,
+        admin: Path,
+        label: str,
+        address: str,
+    ) -> None:
         self._etcd = Access(parse_members(etcd))
         self._admin = admin
         self._label = label
         self._address = address
 
     def publish(self) -> None:
-        """From each event to its key."""
-        store, api = Store(self._etcd), Api()
+        """Write a key for each event."""
+        store = Store(self._etcd)
+        api = Api()
         revisions: dict[str, int] = {}
         for event in Events(self._label, "start", "kill", "die"):
-            container, kind = event["id"], event["Action"]
-            with contextlib.suppress(Refused):  # it is gone already
-                value = self._value(api, container) if kind == "start" else {"state": kind}
+            container = event["id"]
+            with contextlib.suppress(Refused):  # the container is gone already
+                value = self._value(api, container, event["Action"])
                 put = Put(
-                    PREFIX + container, json.dumps(value).encode(), revisions.get(container, 0)
+                    PREFIX + container,
+                    json.dumps(value).encode(),
+                    revisions.get(container, 0),
                 )
                 revisions[container] = store.write([put], lease=0)
 
+    def _value(self, api: Api, container: str, action: str) -> dict[str, Any]:
+        if action != "start":
+            return {"state": action}
+
+        document = api.inspect(container)
+        bindings = next(iter(document["NetworkSettings"]["Ports"].values()))
+        host_port = bindings[0]["HostPort"]
+        return {"state": "start", "endpoint": f"{self._address}:{host_port}"}
+
     def follow(self) -> None:
-        """From each key to HAProxy."""
+        """Tell HAProxy of each key."""
         store = Store(self._etcd)
-        for batch in store.watch(PREFIX, store.list(PREFIX).revision):
+        listing = store.list(PREFIX)
+        for batch in store.watch(PREFIX, listing.revision):
             for event in batch.events:
-                self._tell(event)
+                self._apply(event)
 
-    def _value(self, api: Api, container: str) -> dict[str, Any]:
-        ports = api.inspect(container)["NetworkSettings"]["Ports"]
-        bindings = next(iter(ports.values()))
-        return {"state": "start", "endpoint": f"{self._address}:{bindings[0]['HostPort']}"}
-
-    def _tell(self, event: Event) -> None:
+    def _apply(self, event: Event) -> None:
         if event.entry is None:
             return
-        name = f"{BACKEND}/{event.key.rpartition('/')[2][:12]}"
+
+        _, _, container = event.key.rpartition("/")
+        server = f"{BACKEND}/{container[:12]}"
         value = json.loads(event.entry.value)
         match value["state"]:
             case "start":
-                self._ask(f"add server {name} {value['endpoint']}; enable server {name}")
+                self._ask(f"add server {server} {value['endpoint']}", f"enable server {server}")
             case "kill":
-                self._ask(f"set server {name} state drain")
+                self._ask(f"set server {server} state drain")
             case "die":
                 self._ask(
-                    f"disable server {name}; shutdown sessions server {name}; del server {name}"
+                    f"disable server {server}",
+                    f"shutdown sessions server {server}",
+                    f"del server {server}",
                 )
 
-    def _ask(self, commands: str) -> None:
+    def _ask(self, *commands: str) -> None:
+        line = "; ".join(commands)
         with socket.socket(socket.AF_UNIX) as admin:
             admin.settimeout(5)
             admin.connect(str(self._admin))
-            admin.sendall(commands.encode() + b"\n")
+            admin.sendall(line.encode() + b"\n")
             admin.shutdown(socket.SHUT_WR)
-            answer = b"".join(iter(lambda: admin.recv(4096), b"")).decode().strip()
-        print(commands, "->", answer, flush=True)
+            chunks = list(iter(lambda: admin.recv(4096), b""))
+
+        answer = b"".join(chunks).decode().strip()
+        print(line, "->", answer, flush=True)
 
 
 def main() -> None:
@@ -102,6 +123,7 @@ def main() -> None:
     bare = Bare(etcd, Path(admin), label, address)
     for job in (bare.publish, bare.follow):
         threading.Thread(target=job, daemon=True).start()
+
     print("ready", flush=True)
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
 

@@ -1,10 +1,10 @@
-"""Calls lost while three replicas are replaced one after the other by SIGKILL, under calls counted one by one."""
+"""Calls lost while three replicas are replaced in turn by SIGKILL, every call counted."""
 
-from bench.measure import Figure
+from bench.report.figures import Figure
+from bench.rig.containers import ApiContainer
 from bench.rolls import rolled
-from bench.world import Made
 
 
 def run(count: int = 10, rate: float = 100.0) -> list[Figure]:
-    """Roll both modes so often; `rate` is the calls a second of each of four clients a mode."""
-    return rolled("SIGKILL", Made.kill, count, rate)
+    """Roll both modes so often; each of a mode's four clients makes `rate` calls a second."""
+    return rolled("SIGKILL", ApiContainer.kill, count, rate)

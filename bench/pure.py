@@ -1,16 +1,14 @@
-"""The time that docker-discover's core takes without any I/O: listing to snapshot, build, render, plan."""
+"""The time of docker-discover's core without I/O: listing to snapshot, build, render, plan."""
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
-from bench.measure import Figure, percentile, say
+from bench.report.figures import Figure, median, say
+from bench.rig.records import PREFIX, record, record_key
 from bench.scale import SIZES
-from bench.world import PREFIX, record
 from catalog.entries import Batch, Entry, Event, Listing
-from catalog.keys import identity, key_of
-from catalog.record import Instance, encode
+from catalog.record import encode
 from discover.apply.plan import RuntimeUpdate, plan
 from discover.model.build import BuildMemo, build
 from discover.model.config import Bind, HostPolicy, Process
@@ -21,7 +19,9 @@ from discover.text.render import Layout
 P = ParamSpec("P")
 T = TypeVar("T")
 POLICY = HostPolicy(
-    Process(Bind("127.0.0.1", 1936), "/run/admin.sock", 10_000, None, None), ("127.0.0.1",), {}
+    Process(Bind("127.0.0.1", 1936), "/run/admin.sock", 10_000, None, None),
+    ("127.0.0.1",),
+    {},
 )
 
 
@@ -29,45 +29,54 @@ def run(times: int = 15) -> list[Figure]:
     """Measure each step so often at each size, and all of them for one instance more."""
     figures = []
     for instances, services in SIZES:
-        some = _size(instances, services, times)
-        say(
-            f"{instances:,} in {services:,}: {', '.join(f'{name} {ms:.2f} ms' for name, ms in some.items())}"
-        )
-        what = f"{instances:,} instances in {services:,} services"
-        figures += [Figure(f"{what}: {name}, p50", ms, "ms") for name, ms in some.items()]
+        took_ms = _size(instances, services, times)
+        steps = ", ".join(f"{step} {ms:.2f} ms" for step, ms in took_ms.items())
+        say(f"{instances:,} in {services:,}: {steps}")
+
+        size = f"{instances:,} instances in {services:,} services"
+        figures += [Figure(f"{size}: {step}, p50", ms, "ms") for step, ms in took_ms.items()]
     return figures
 
 
 def _size(instances: int, services: int, times: int) -> dict[str, float]:
-    listing = Listing(1, 1, tuple(_entry(number, services) for number in range(instances)))
-    rounds = [_round(listing, _entry(instances, services)) for _ in range(times)]
-    return {name: percentile([each[name] for each in rounds], 50) for name in rounds[0]}
+    """Return the median of each step, in milliseconds."""
+    entries = [_entry(number, services) for number in range(instances)]
+    listing = Listing(1, 1, tuple(entries))
+    one_more = _entry(instances, services)
+    rounds = [_round(listing, one_more) for _ in range(times)]
+
+    steps = list(rounds[0])
+    return {step: median([took_ms[step] for took_ms in rounds]) for step in steps}
 
 
-def _round(listing: Listing, more: Entry) -> dict[str, float]:
-    """Return the milliseconds of each step, from nothing to a configuration and one instance further."""
-    took = _Took({})
-    layout, known = Layout(TEMPLATE.read_text(), "haproxy.cfg.j2"), BuildMemo()
-    snapshot = took("listing to snapshot", snapshot_of, PREFIX, listing)
-    config, _ = took("build", build, snapshot, POLICY, known)
-    running = took("first render, template compiled", layout.render, config)
+def _round(listing: Listing, one_more: Entry) -> dict[str, float]:
+    """Return the milliseconds of each step: a configuration from nothing, then one instance."""
+    watch = _StopWatch()
+    layout = Layout(TEMPLATE.read_text(), "haproxy.cfg.j2")
+    memo = BuildMemo()
+    snapshot = watch.time("listing to snapshot", snapshot_of, PREFIX, listing)
+    config, _ = watch.time("build", build, snapshot, POLICY, memo)
+    running = watch.time("first render, template compiled", layout.render, config)
 
     began = time.perf_counter()
-    after = apply(PREFIX, snapshot, Batch(2, (Event(more.key, more, 2),)))
-    wanted = layout.render(build(after, POLICY, known)[0])
-    step = took("plan", plan, running.sections, wanted.sections)
-    took.ms["all of it for one more instance"] = (time.perf_counter() - began) * 1000
+    batch = Batch(2, (Event(one_more.key, one_more, 2),))
+    after = apply(PREFIX, snapshot, batch)
+    config, _ = build(after, POLICY, memo)
+    wanted = layout.render(config)
+    step = watch.time("plan", plan, running.sections, wanted.sections)
+    took_s = time.perf_counter() - began
+
     assert isinstance(step, RuntimeUpdate)
-    return took.ms
+    return {**watch.ms, "all of it for one more instance": took_s * 1000}
 
 
-@dataclass(frozen=True, slots=True)
-class _Took:
-    """A stop-watch: call it with a name, a function and what to call it with."""
+class _StopWatch:
+    """Calls functions, and keeps the milliseconds of each call by name."""
 
-    ms: dict[str, float]
+    def __init__(self) -> None:
+        self.ms: dict[str, float] = {}
 
-    def __call__(self, name: str, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def time(self, name: str, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         began = time.perf_counter()
         result = step(*args, **kwargs)
         self.ms[name] = (time.perf_counter() - began) * 1000
@@ -75,10 +84,13 @@ class _Took:
 
 
 def _entry(number: int, services: int) -> Entry:
-    instance = _instance(number, services)
-    return Entry(key_of(PREFIX, identity("bench", instance)), encode(instance), 1, 1, 0)
-
-
-def _instance(number: int, services: int) -> Instance:
-    address = f"10.{number // 65_000}.{number // 250 % 250}.{number % 250 + 1}"
-    return record(number, f"s{number % services}", address, 8000, 20_000 + number % services)
+    service = number % services
+    instance = record(
+        number=number,
+        service=f"s{service}",
+        address=f"10.{number // 65_000}.{number // 250 % 250}.{number % 250 + 1}",
+        port=8000,
+        service_port=20_000 + service,
+    )
+    key = record_key(instance, host="bench")
+    return Entry(key, encode(instance), 1, 1, 0)

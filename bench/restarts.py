@@ -1,38 +1,54 @@
-"""Calls lost while each sidecar is killed and stopped under load, as a process and as a container."""
+"""Calls lost while each sidecar is killed and stopped under load, as process and as container."""
 
 import signal
 from collections.abc import Callable
+from functools import partial
 
-from bench.measure import Figure, say
-from bench.pressure import Pressed, end_process, loads_of, pressed
-from bench.world import DISCOVER, REGISTER
+from bench.report.figures import Figure, say
+from bench.rig.pair import DISCOVER, REGISTER
+from bench.rig.pressure import Pressed, end_process, loads_of, pressed
 from tests.parts.engine import Pair
 
-Way = Callable[[Pair], None]
+Restart = Callable[[Pair], None]
 
 
 def run(count: int = 5, rate: float = 2400.0) -> list[Figure]:
-    """End each sidecar so often in each way, at so many new connections a second."""
-    return [
-        figure for form in (ONE, SPLIT) for figure in _ended(form, count, rate, split=form is SPLIT)
-    ]
+    """Restart each sidecar so often in each way, at so many new connections a second."""
+    together = _measured(TOGETHER, count, rate, split=False)
+    apart = _measured(APART, count, rate, split=True)
+    return together + apart
 
 
-def _ended(ways: dict[str, Way], count: int, rate: float, *, split: bool) -> list[Figure]:
-    figures = []
-    with pressed(rate, split=split) as world:
-        pair = world.pair
-        for number, (name, restart) in enumerate(ways.items()):
-            now = world if number == 0 else Pressed(pair, tuple(loads_of(pair, rate)))
+def _measured(
+    restarts: dict[str, Restart],
+    count: int,
+    rate: float,
+    *,
+    split: bool,
+) -> list[Figure]:
+    figures: list[Figure] = []
+    with pressed(rate, split=split) as first:
+        pair = first.pair
+        for name, restart in restarts.items():
+            # The figures of one way end its load.
+            load = Pressed(pair, tuple(loads_of(pair, rate))) if figures else first
             for _ in range(count):
                 restart(pair)
                 pair.wait_until_ready()
-            some = now.figures(f"{count} × {name}")
-            say(
-                f"{count} × {name}: {', '.join(f'{figure.name} {figure.text}' for figure in some[:3])}"
-            )
-            figures += some
+
+            measured = load.figures(f"{count} × {name}")
+            _say(f"{count} × {name}", measured)
+            figures += measured
     return figures
+
+
+def _say(title: str, figures: list[Figure]) -> None:
+    words = [f"{figure.name} {figure.text}" for figure in figures[:3]]
+    say(f"{title}: {', '.join(words)}")
+
+
+def _kill_register(pair: Pair) -> None:
+    end_process(pair.register, REGISTER, signal.SIGKILL)
 
 
 def _stop_register(pair: Pair) -> None:
@@ -40,20 +56,22 @@ def _stop_register(pair: Pair) -> None:
     pair.register.do("start")
 
 
+def _end_discover(number: signal.Signals, pair: Pair) -> None:
+    end_process(pair.discover, DISCOVER, number)
+
+
 def _stop_discover(pair: Pair) -> None:
     pair.discover.do("stop")
     pair.discover.do("start")
 
 
-ONE: dict[str, Way] = {
-    "SIGKILL of docker-register": lambda pair: end_process(pair.register, REGISTER, signal.SIGKILL),
+TOGETHER: dict[str, Restart] = {
+    "SIGKILL of docker-register": _kill_register,
     "docker stop of docker-register": _stop_register,
-    "SIGKILL of docker-discover's process": lambda pair: end_process(
-        pair.discover, DISCOVER, signal.SIGKILL
-    ),
-    "SIGTERM of docker-discover's process": lambda pair: end_process(
-        pair.discover, DISCOVER, signal.SIGTERM
-    ),
+    "SIGKILL of docker-discover's process": partial(_end_discover, signal.SIGKILL),
+    "SIGTERM of docker-discover's process": partial(_end_discover, signal.SIGTERM),
 }
-# Where HAProxy has a container of its own; else it would be stopped too.
-SPLIT: dict[str, Way] = {"docker stop of docker-discover, HAProxy apart": _stop_discover}
+# HAProxy has a container of its own; together with docker-discover it would be stopped too.
+APART: dict[str, Restart] = {
+    "docker stop of docker-discover, HAProxy apart": _stop_discover,
+}

@@ -1,22 +1,30 @@
-"""From Docker's start event to the first reply of that container through HAProxy: Tandem and the bare loop in turn."""
+"""From Docker's start event to a container's first reply: Tandem and the bare loop in turn."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from bench.measure import Figure, at_most, percentile, say, spread
-from bench.sides import Arena, Prober, Side, arena, of_tandem
+from bench.report.figures import Figure, at_most, median, percentile, say, spread
+from bench.rig.containers import labels_of
+from bench.rig.sides import Arena, Side, arena
 
-P50_RATIO, P90_RATIO = 1.5, 2.0  # of the bare loop in the same run: issue 3
+RATIOS = {50: 1.5, 90: 2.0}  # by percentile, of the bare loop in the same run: issue 3
 NEW_PORT = 9400
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What one start took, in milliseconds."""
+    """What one start took, in milliseconds.
 
-    reply: float  # from the event
-    own: float  # from when there was an event and the program listened: what is not the container's own start
-    listening: float  # from the event until the program listened; negative if it was earlier
+    `reply` is from the event; `own` from when there was an event and the program listened, so
+    without the container's own start; `listening` from the event until the program listened,
+    negative if it listened earlier.
+    """
+
+    reply: float
+    own: float
+    listening: float
 
 
 def run(count: int = 100, new: int = 10, pause_s: float = 0.3) -> list[Figure]:
@@ -26,60 +34,68 @@ def run(count: int = 100, new: int = 10, pause_s: float = 0.3) -> list[Figure]:
         for number in range(count):
             for side in both.sides:
                 starts[side.name].append(_start(both, side, pause_s))
+
             if number % 20 == 19:
                 say(f"{number + 1} of {count} starts: {_short(starts)}")
-        news = [_start(both, _new_service(both, number), pause_s) for number in range(new)]
+
+        new_services = [_new_service(both, number) for number in range(new)]
+        firsts = [_start(both, service, pause_s) for service in new_services]
+
+    first_ms = [start.reply for start in firsts]
     return [
         *_figures(starts),
-        *spread("Tandem, first of a new service", [each.reply for each in news])[:2],
+        *spread("Tandem, first of a new service", first_ms, (50, 90)),
     ]
 
 
 def _start(both: Arena, side: Side, pause_s: float) -> Start:
-    made = side.make()
-    with Prober(side, made.short) as prober:
-        made.start()
+    container = side.create()
+    with side.prober(container) as prober:
+        container.start()
         prober.wait_seen()
-    stamp = both.stamps.of("start", made.id)
-    made.remove()
+
+    started_ns = both.stamps.of("start", container.id)
+    container.remove()
     time.sleep(pause_s)
     return Start(
-        reply=(prober.first_ns - stamp) / 1e6,
-        own=(prober.first_ns - max(stamp, prober.listening_ns)) / 1e6,
-        listening=(prober.listening_ns - stamp) / 1e6,
+        reply=(prober.first_ns - started_ns) / 1e6,
+        own=(prober.first_ns - max(started_ns, prober.listening_ns)) / 1e6,
+        listening=(prober.listening_ns - started_ns) / 1e6,
     )
 
 
 def _new_service(both: Arena, number: int) -> Side:
-    port, service = NEW_PORT + number, f"new-{number}"
-    return Side(
-        service,
-        both.pair.address,
-        port,
-        lambda: both.maker.quick(service, 8000, **of_tandem(service, port)),
-    )
+    port = NEW_PORT + number
+    service = f"new-{number}"
+    create = partial(both.containers.quick, service, 8000, **labels_of(service, port))
+    return Side(service, both.pair.address, port, create)
 
 
 def _figures(starts: dict[str, list[Start]]) -> list[Figure]:
     figures = []
+    listening_ms = []
     for name, some in starts.items():
-        figures += spread(f"{name}, event to first reply", [each.reply for each in some])
-        figures += spread(
-            f"{name}, of that after the program listens", [each.own for each in some]
-        )[:2]
-    figures += spread(
-        "the program, event to listening",
-        [each.listening for some in starts.values() for each in some],
-    )[:2]
-    ours, bare = ([each.reply for each in some] for some in starts.values())
-    for percent, bound in ((50, P50_RATIO), (90, P90_RATIO)):
-        ratio = percentile(ours, percent) / percentile(bare, percent)
+        reply_ms = [start.reply for start in some]
+        own_ms = [start.own for start in some]
+        listening_ms += [start.listening for start in some]
+        figures += spread(f"{name}, event to first reply", reply_ms)
+        figures += spread(f"{name}, of that after the program listens", own_ms, (50, 90))
+
+    figures += spread("the program, event to listening", listening_ms, (50, 90))
+    tandem, bare = starts.values()
+    for percent, bound in RATIOS.items():
+        ratio = _reply_ms(tandem, percent) / _reply_ms(bare, percent)
         figures.append(at_most(f"Tandem ÷ bare loop, p{percent}", ratio, "×", bound))
     return figures
 
 
+def _reply_ms(starts: Sequence[Start], percent: float) -> float:
+    return percentile([start.reply for start in starts], percent)
+
+
 def _short(starts: dict[str, list[Start]]) -> str:
-    return ", ".join(
-        f"{name} p50 {percentile([s.reply for s in some], 50):.1f} ms"
-        for name, some in starts.items()
-    )
+    words = []
+    for name, some in starts.items():
+        p50 = median([start.reply for start in some])
+        words.append(f"{name} p50 {p50:.1f} ms")
+    return ", ".join(words)

@@ -5,7 +5,7 @@ import statistics
 import time
 from pathlib import Path
 
-from bench.measure import cpu_s
+from bench.rig.usage import cpu_s
 from catalog.entries import Delete, Put
 from catalog.record import Check, Instance, encode
 from catalog.store import Store

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from bench.switches import PORTS, STUB, world
+from bench.rig.steady_client import STUB
+from bench.switches import PORTS, stubbed_pair
 from tests.parts.engine import docker
 from tests.parts.wait import wait_for
 
@@ -14,11 +15,11 @@ SWITCHES = 2  # `python -m bench switches` does 50
 @pytest.fixture(scope="module")
 def switched():
     """The services after their switches, and their clients, which are still connected."""
-    with world() as it:
+    with stubbed_pair() as services:
         for _ in range(SWITCHES):
-            for service in it.stubbed.values():
+            for service in services.stubbed.values():
                 service.switch()
-        yield it
+        yield services
 
 
 @pytest.mark.parametrize("mode", PORTS)
@@ -26,9 +27,9 @@ def test_a_real_instance_takes_over_and_gives_back_without_a_lost_call(switched,
     client = switched.stubbed[mode].client
 
     assert client.failed == []
-    who = [who for who, _ in client.turns]
-    assert who[::2] == [STUB] * (SWITCHES + 1), "it answers before and after each"
-    assert len(who) == 2 * SWITCHES + 1, "one takes over once and for all"
+    answerers = [turn.answerer for turn in client.turns]
+    assert answerers[::2] == [STUB] * (SWITCHES + 1), "it answers before and after each"
+    assert len(answerers) == 2 * SWITCHES + 1, "one takes over once and for all"
 
 
 def test_an_http_client_keeps_its_one_connection(switched):

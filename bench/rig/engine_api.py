@@ -1,4 +1,4 @@
-"""Docker's API over its socket, without the docker command: that one costs more CPU than what is measured."""
+"""Docker's API over its socket: the docker command would cost more CPU than what is measured."""
 
 import contextlib
 import http.client
@@ -14,7 +14,7 @@ ANSWER_S = 60.0
 
 
 class Refused(OSError):
-    """The engine said no."""
+    """The engine refused a request."""
 
 
 class _Connection(http.client.HTTPConnection):
@@ -35,20 +35,24 @@ class Api:
         self._connection = _Connection(ANSWER_S)
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        """Make a request and return its answer; 304 is as good as done. Raises Refused."""
-        headers = {"Content-Type": "application/json"} if body is not None else {}
-        self._connection.request(
-            method, path, json.dumps(body) if body is not None else None, headers
-        )
+        """Make a request and return its answer; 304 counts as done. Raises Refused."""
+        if body is None:
+            self._connection.request(method, path)
+        else:
+            headers = {"Content-Type": "application/json"}
+            self._connection.request(method, path, json.dumps(body), headers)
+
         response = self._connection.getresponse()
         text = response.read()
         if response.status >= 400:
-            raise Refused(f"{method} {path}: {response.status} {text.decode(errors='replace')}")
+            reason = text.decode(errors="replace")
+            raise Refused(f"{method} {path}: {response.status} {reason}")
+
         return json.loads(text) if text else None
 
     def inspect(self, container: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.call("GET", f"/containers/{container}/json")
-        return found
+        document: dict[str, Any] = self.call("GET", f"/containers/{container}/json")
+        return document
 
     def remove(self, container: str) -> None:
         self.call("DELETE", f"/containers/{container}?force=1&v=1")
@@ -58,10 +62,14 @@ class Api:
 
 
 class Events:
-    """The engine's event stream of containers with a label; subscribed once it is made."""
+    """The engine's events of containers with a label; it is subscribed once this is made."""
 
     def __init__(self, label: str, *kinds: str) -> None:
-        filters = {"type": ["container"], "label": [label], "event": list(kinds)}
+        filters = {
+            "type": ["container"],
+            "label": [label],
+            "event": list(kinds),
+        }
         self._connection = _Connection(None)
         self._connection.request("GET", f"/events?filters={quote(json.dumps(filters))}")
         self._response = self._connection.getresponse()
@@ -83,12 +91,12 @@ class Events:
 
 
 class Stamps:
-    """When the engine says that something happened to a container: its own stamp, this machine's clock."""
+    """When an event happened to a container: the engine's own stamp, by this machine's clock."""
 
     def __init__(self, label: str) -> None:
         self._events = Events(label, "start", "kill", "die")
         self._news = threading.Condition()
-        self._stamps: dict[tuple[str, str], int] = {}
+        self._stamps: dict[tuple[str, str], int] = {}  # by kind and container
         self._thread = threading.Thread(target=self._run, name="stamps")
         self._thread.start()
 
@@ -102,19 +110,26 @@ class Stamps:
 
     def of(self, kind: str, container: str, within_s: float = 10.0) -> int:
         """Return the stamp in nanoseconds, waiting for the event if it has not come yet."""
+        event = (kind, container)
         with self._news:
-            if not self._news.wait_for(lambda: (kind, container) in self._stamps, within_s):
+            if not self._news.wait_for(lambda: event in self._stamps, within_s):
                 raise TimeoutError(f"no {kind} event of {container}")
-            return self._stamps[kind, container]
+
+            return self._stamps[event]
 
     def deaths(self) -> dict[str, int]:
-        """Return when each container that has ended had, by id."""
+        """Return when each container that has ended did so, by id."""
+        died = {}
         with self._news:
-            return {id_: stamp for (kind, id_), stamp in self._stamps.items() if kind == "die"}
+            for (kind, container), stamp in self._stamps.items():
+                if kind == "die":
+                    died[container] = stamp
+        return died
 
     def _run(self) -> None:
         for event in self._events:
+            kind_and_container = (event["Action"], event["id"])
             with self._news:
-                # the first kill counts: `docker stop` sends a second one when its patience is over
-                self._stamps.setdefault((event["Action"], event["id"]), event["timeNano"])
+                # The first kill counts: `docker stop` sends a second one after its patience.
+                self._stamps.setdefault(kind_and_container, event["timeNano"])
                 self._news.notify_all()

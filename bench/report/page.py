@@ -1,0 +1,171 @@
+"""Write the results as a table, as docs/bench.md, docs/bench.json and docs/bench.png."""
+
+import importlib.util
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.report.figures import Figure, say
+
+DOCS = Path(__file__).parents[2] / "docs"
+ABOUT = {
+    "start": (
+        "From Docker's start event (its own stamp) to the first reply of that container "
+        "through HAProxy."
+    ),
+    "stop": (
+        "From the stop signal (the kill event's stamp) to the last request the container received "
+        "through HAProxy."
+    ),
+    "rolls": (
+        "Three replicas replaced one after the other, under calls that are counted one by one."
+    ),
+    "kills": (
+        "Three replicas replaced one after the other by SIGKILL, under calls that are counted one "
+        "by one."
+    ),
+    "reloads": (
+        "Services with a port of their own come and go, each a reload of HAProxy under load."
+    ),
+    "restarts": "Each sidecar killed and stopped under load.",
+    "scale": "Records put straight into etcd; docker-discover started on them.",
+    "pure": "The steps from a listing to a plan, without I/O.",
+    "churn": "Instances come and go, in services that stay.",
+    "idle": "Containers run and nothing happens.",
+    "switches": (
+        "A real instance of a service that has a stub comes and goes, under a client on one "
+        "connection."
+    ),
+    "door": (
+        "Http services on one port, told apart by host name; calls one after the other on a kept "
+        "connection."
+    ),
+}
+# The page's own lines are wider than the code's.
+PREFACE = (
+    "# Figures\n"
+    "\n"
+    "Written by `make bench`, which measures one part after the other on a real engine, etcd and "
+    "HAProxy, with the images'\n"
+    'sidecars; no figure is edited by hand. "Bare loop" is [bench/bare.py](../bench/bare.py): '
+    "event, inspect, etcd put,\n"
+    "watch, runtime API, and nothing that makes it safe; it runs in turn with Tandem, on the same "
+    "containers. Milliseconds\n"
+    "belong to the machine, ratios travel. Each part can be measured alone, by the command beneath "
+    "its name.\n"
+    "**✗**: a bound was missed.\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The figures of one measurement, and the command that measures them again."""
+
+    command: str
+    figures: tuple[Figure, ...]
+    when: str = ""  # day, time, duration, images
+
+
+def load(files: Mapping[str, Path]) -> dict[str, Result]:
+    """Return the newest result of each measurement."""
+    results = {}
+    for name, path in files.items():
+        if path.exists():
+            results[name] = _result(json.loads(path.read_text()))
+    return results
+
+
+def _result(document: dict[str, Any]) -> Result:
+    figures = [Figure(**figure) for figure in document["figures"]]
+    at, seconds, images = document["at"], document["seconds"], document["images"]
+    when = f"Measured {at} in {seconds} s, images `{images}`."
+    return Result(document["command"], tuple(figures), when)
+
+
+def text(results: Mapping[str, Result]) -> str:
+    """Return everything as one table for the terminal."""
+    rows = [("part", "figure", "measured", "wanted", "")]
+    for name, result in results.items():
+        for figure in result.figures:
+            measured = f"{figure.text} {figure.unit}".strip()
+            rows.append((name, figure.name, measured, figure.wanted, _mark(figure)))
+
+    commands = [f"{name}: {result.command}" for name, result in results.items()]
+    return "\n".join([_table(rows), "", *commands])
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows as text in columns; the first row is the head."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    head, *body = [_padded(row, widths) for row in rows]
+    rule = "  ".join("-" * width for width in widths)
+    return "\n".join([head, rule, *body])
+
+
+def _padded(row: Sequence[str], widths: Sequence[int]) -> str:
+    cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+    return "  ".join(cells).rstrip()
+
+
+def markdown(results: Mapping[str, Result], *, has_picture: bool) -> str:
+    """Return the page."""
+    lines = [PREFACE, f"Machine: {_machine()}.", ""]
+    if has_picture:
+        lines += ["![Start event to first reply](bench.png)", ""]
+
+    for name, result in results.items():
+        lines += [f"## {name}", ""]
+        lines += [f"{ABOUT[name]} {result.when}", ""]
+        lines += [f"    {result.command}", ""]
+        lines += ["| | measured | wanted | |", "|---|---|---|---|"]
+        lines += [_markdown_row(figure) for figure in result.figures]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _markdown_row(figure: Figure) -> str:
+    measured = f"{figure.text} {figure.unit}"
+    return f"| {figure.name} | {measured} | {figure.wanted} | {_mark(figure)} |"
+
+
+def write(files: Mapping[str, Path]) -> None:
+    """Print the table; write the page, the figures as JSON and the picture."""
+    results = load(files)
+    print(text(results))
+
+    has_picture = importlib.util.find_spec("matplotlib") is not None and "start" in results
+    if has_picture:
+        # Only `make bench` installs matplotlib.
+        from bench.report.picture import draw  # noqa: PLC0415
+
+        draw(results, DOCS / "bench.png")
+    else:
+        say("no picture: it needs matplotlib (make bench installs it) and the part start")
+
+    page = markdown(results, has_picture=has_picture)
+    (DOCS / "bench.md").write_text(page)
+    document = json.dumps(_document(results), indent=1, ensure_ascii=False)
+    (DOCS / "bench.json").write_text(document + "\n")
+    say(f"wrote {DOCS.name}/bench.md, bench.json" + (" and bench.png" if has_picture else ""))
+
+
+def _document(results: Mapping[str, Result]) -> dict[str, Any]:
+    document = {}
+    for name, result in results.items():
+        figures = [figure.as_dict() for figure in result.figures]
+        document[name] = {"command": result.command, "figures": figures}
+    return document
+
+
+def _mark(figure: Figure) -> str:
+    marks = {None: "", True: "✓", False: "**✗**"}
+    return marks[figure.good]
+
+
+def _machine() -> str:
+    system = f"{platform.machine()}, Linux {platform.release()}"
+    return f"{os.cpu_count()} cores, {system}, load {os.getloadavg()[0]:.1f} at the end"
