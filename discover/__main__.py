@@ -5,34 +5,33 @@ import os
 import platform
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import asdict, replace
-from functools import partial
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from discover import commands as preview
+from discover import commands
 from discover.apply.applier import Applier
 from discover.apply.listeners_file import ListenersFile
 from discover.apply.upkeep import Upkeep
+from discover.explain import explained
 from discover.haproxy.guard import Guard
 from discover.haproxy.ports import trial
 from discover.haproxy.process import HAProxy
-from discover.model.config import Bind, Listener, ProxyConfig
-from discover.model.spare_backends import without_spares
+from discover.model.config import Bind, HostPolicy, ProxyConfig
 from discover.operator.file_watch import FileWatch
 from discover.operator.snippets import SnippetFolder
 from discover.operator.templates import Templates
 from discover.pages.server import PageFinder, pages
-from discover.reconcile import Joining, Reconcile, Sources
+from discover.reconcile import Reconcile, Sources
 from discover.settings import PROGRAM, TEMPLATE, DiscoverSettings, settings_of
 from discover.snapshot.audit import Audit
 from discover.snapshot.etcd_watch import CatalogWatch
 from discover.snapshot.keeper import Keeper
 from discover.snapshot.port_claimer import ClaimProblems, PortClaimer
-from discover.snapshot.saved_file import SavedFile
+from discover.snapshot.saved_file import Found, SavedFile
 from discover.snapshot.saved_format import Origin
-from discover.snapshot.snapshot import EMPTY
+from discover.snapshot.snapshot import EMPTY, Snapshot
 from discover.snapshot.state import started
 from discover.stubs.calls import StubDebt
 from discover.this_host import pages_of, paths_of, policy_of
@@ -41,13 +40,33 @@ from sidecar.actors import Actor, run_group
 from sidecar.options import WrongSettings
 from sidecar.status.health import Health
 from sidecar.status.metrics import Metrics
-from sidecar.status.problems import Problems
+from sidecar.status.problems import Problem, Problems
 from sidecar.status.server import status_server
 from sidecar.trigger import Trigger
+
+if TYPE_CHECKING:
+    from discover.operator.services_file import ServicesFile
 
 logger = logging.getLogger(PROGRAM)
 
 STUCK_S = 120.0  # a round may wait for HAProxy's check (30 s) and its reload (10 s), twice
+
+Runs = Callable[[], ProxyConfig | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What every part of the program is given."""
+
+    settings: DiscoverSettings
+    trigger: Trigger  # wakes the thread that applies
+    metrics: Metrics
+    health: Health
+
+    @property
+    def state_dir(self) -> Path:
+        """Where files survive a restart."""
+        return self.settings.state_dir
 
 
 def main() -> None:
@@ -60,127 +79,159 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
     settings = settings_of(argv, environ)
     log.setup(settings.log_level, settings.log_format)
     if settings.command:
-        preview.run(settings, settings.command)
+        commands.run(settings, settings.command)
         return
+
     log.announce(PROGRAM, settings.shown)
     _make_folders(settings)
+    around = Around(settings, Trigger(), Metrics(), Health(stuck_after_s=STUCK_S))
+    run_group(_actors(around))
+    logger.info("stopped as asked, HAProxy goes on serving")
 
-    trigger, problems, metrics = Trigger(), Problems(), Metrics()
-    state = Health(stuck_after_s=STUCK_S)
-    haproxy = HAProxy(paths_of(settings), binary=settings.haproxy, supervised=settings.supervised)
-    if paths_of(settings).config.exists() and not haproxy.answers():
-        haproxy.start()  # before all else: a snapshot of 10,000 instances takes a while to read
+
+def _actors(around: Around) -> list[Actor]:
+    """Return all actors, wired. The reader of each thing is made after the thing itself."""
+    settings = around.settings
+    haproxy = _haproxy(settings)
+    snapshot_file = SavedFile(around.state_dir / "snapshot", _origin(settings))
+    found = snapshot_file.load()
+    keeper = _keeper(around, found)
+    catalog_actors = _catalog_actors(around, keeper, snapshot_file, found)
+    services_file = _services_file(around)
+    unclaimed = ClaimProblems(around.trigger)
+    stubs = StubDebt(haproxy.ask, around.state_dir / "stubs", around.metrics)
+    problems = Problems()
+
+    reconcile = Reconcile(
+        _sources(settings, keeper, services_file, unclaimed),
+        Applier(haproxy, paths_of(settings).config, stop=threading.Event(), metrics=around.metrics),
+        around.trigger,
+        stubs=stubs,
+        problems=problems,
+        health=around.health,
+    )
 
     def runs() -> ProxyConfig | None:
         return reconcile.running.config
 
-    keeper, knowing = _knowing(settings, haproxy, trigger, runs=runs, metrics=metrics, state=state)
-    outside, portless, reading = _outside(settings, trigger, state)
-    unclaimed = ClaimProblems(trigger)
-    claimer = _claimer(settings, keeper, unclaimed, portless=portless, runs=runs)
-    applier = Applier(haproxy, paths_of(settings).config, stop=threading.Event(), metrics=metrics)
-    sources = _sources(settings, keeper, unclaimed, outside)
-    stubs = StubDebt(haproxy.ask, settings.state_dir / "stubs", metrics)
-    reconcile = Reconcile(sources, applier, trigger, stubs=stubs, problems=problems, health=state)
+    def explain() -> dict[str, Any]:
+        return explained(runs(), keeper, stubs, problems.current)
+
     actors = [
         reconcile.actor(),
-        claimer.actor(),
-        *knowing,
-        *reading,
-        FileWatch(settings.template, "template", trigger.fire, (settings.snippets,)).actor(),
-        Guard(
-            settings.run_dir / "master.sock",
-            trigger.fire,
-            health=state,
-            mended=metrics.counter(
-                "discover_haproxy_mends", "HAProxy found without an answer, and mended", "trouble"
-            ),
-        ).actor(),
+        _port_claimer(settings, keeper, services_file, unclaimed, runs).actor(),
+        *catalog_actors,
+        Upkeep(keeper, haproxy, snapshot_file, around.trigger, runs).actor(),
+        *(services_file.actors(around.trigger.fire) if services_file else ()),
+        _template_watch(around).actor(),
+        _guard(around).actor(),
     ]
     if settings.http_bind:
         actors.append(pages(pages_of(settings), PageFinder(runs, reconcile.empty_since)))
     if settings.metrics:
-        explained = partial(_explained, reconcile, keeper, stubs, problems)
-        actors.append(status_server(settings.metrics, state, metrics, explained))
-    run_group(actors)
-    logger.info("stopped as asked, HAProxy goes on serving")
+        actors.append(status_server(settings.metrics, around.health, around.metrics, explain))
+    return actors
 
 
-def _knowing(
-    settings: DiscoverSettings,
-    haproxy: HAProxy,
-    trigger: Trigger,
-    *,
-    runs: Callable[[], ProxyConfig | None],
-    metrics: Metrics,
-    state: Health,
-) -> tuple[Keeper, list[Actor]]:
-    """Return the keeper of what is known of the catalog, and the actors that feed it."""
-    prefix = settings.prefix
-    origin = Origin(platform.node(), prefix, tuple(map(str, settings.access.members)))
-    file = SavedFile(settings.state_dir / "snapshot", origin)
-    found = file.load()
+def _haproxy(settings: DiscoverSettings) -> HAProxy:
+    paths = paths_of(settings)
+    haproxy = HAProxy(paths, binary=settings.haproxy, supervised=settings.supervised)
+    # Before all else: a snapshot of 10,000 instances takes a while to read.
+    if paths.config.exists() and not haproxy.answers():
+        haproxy.start()
+    return haproxy
+
+
+def _origin(settings: DiscoverSettings) -> Origin:
+    members = tuple(map(str, settings.access.members))
+    return Origin(platform.node(), settings.prefix, members)
+
+
+def _keeper(around: Around, found: Found | None) -> Keeper:
     saved = found.saved if found else None
-    now_s = time.monotonic()
-    keeper = Keeper(
+    return Keeper(
         started(saved.catalog, saved.suspects) if saved else None,
-        had_file=paths_of(settings).config.exists(),
-        changed=trigger,
-        metrics=metrics,
+        had_file=paths_of(around.settings).config.exists(),
+        changed=around.trigger,
+        metrics=around.metrics,
+    )
+
+
+def _services_file(around: Around) -> "ServicesFile | None":
+    path = around.settings.services
+    if path is None:
+        return None
+
+    # It imports yaml, which takes memory only where there is such a file.
+    from discover.operator.services_file import ServicesFile  # noqa: PLC0415
+
+    return ServicesFile(path, around.state_dir / "services.good", around.health)
+
+
+def _sources(
+    settings: DiscoverSettings,
+    keeper: Keeper,
+    services_file: "ServicesFile | None",
+    unclaimed: ClaimProblems,
+) -> Sources:
+    def policy() -> HostPolicy:
+        return replace(policy_of(settings), unclaimed=unclaimed.why)
+
+    state_dir = settings.state_dir
+    return Sources(
+        snapshot=keeper.snapshot,
+        policy=policy,
+        templates=Templates(settings.template, state_dir / "template.good.json", TEMPLATE),
+        listeners_file=ListenersFile(state_dir / "listeners"),
+        outside=services_file.joined if services_file else _as_it_is,
+        snippets=SnippetFolder(settings.snippets).read,
+    )
+
+
+def _as_it_is(snapshot: Snapshot) -> tuple[Snapshot, Mapping[str, Problem]]:
+    return snapshot, {}
+
+
+def _catalog_actors(
+    around: Around, keeper: Keeper, snapshot_file: SavedFile, found: Found | None
+) -> list[Actor]:
+    """Return what follows etcd for the keeper, from where an earlier life left off."""
+    access, prefix = around.settings.access, around.settings.prefix
+    watch = CatalogWatch(
+        access,
+        prefix,
+        latest=found.saved.catalog if found else EMPTY,
+        seen_s=found.seen_s if found else None,
+        learned=keeper.leave,
+        heard=keeper.confirm,
+        health=around.health,
     )
 
     def confirmed() -> None:
         keeper.confirm()
-        file.touch()
+        snapshot_file.touch()
 
-    watch = CatalogWatch(
-        settings.access,
-        prefix,
-        latest=saved.catalog if saved else EMPTY,
-        seen_s=now_s - found.age_s if found else None,
-        learned=keeper.leave,
-        heard=keeper.confirm,
-        health=state,
-    )
     audit = Audit(
-        settings.access,
+        access,
         prefix,
         latest=watch.listed,
         good=confirmed,
         resync=watch.resync,
-        metrics=metrics,
+        metrics=around.metrics,
     )
-    return keeper, [
-        watch.actor(),
-        Upkeep(keeper, haproxy, file, trigger, runs).actor(),
-        audit.actor(),
-    ]
+    return [watch.actor(), audit.actor()]
 
 
-def _outside(
-    settings: DiscoverSettings, trigger: Trigger, state: Health
-) -> tuple[Joining, Callable[[], Set[str]], list[Actor]]:
-    """Return what adds the services of a file to the catalog, which of them name no port, and who follows that file."""
-    if settings.services is None:
-        return lambda snapshot: (snapshot, {}), frozenset, []
-    from discover.operator.services_file import OutsideFile  # noqa: PLC0415  yaml takes memory only where it is used
-
-    file = OutsideFile(settings.services, settings.state_dir / "services.good", state)
-    return file.joined, file.portless, file.actors(trigger.fire)
-
-
-def _claimer(
+def _port_claimer(
     settings: DiscoverSettings,
     keeper: Keeper,
-    problems: ClaimProblems,
-    *,
-    portless: Callable[[], Set[str]],
-    runs: Callable[[], ProxyConfig | None],
+    services_file: "ServicesFile | None",
+    unclaimed: ClaimProblems,
+    runs: Runs,
 ) -> PortClaimer:
-    """Return who claims ports from PORT_RANGE: none that this host uses, or cannot use."""
-    own = {
-        address[1] for address in (settings.stats, settings.metrics, settings.http_bind) if address
-    }
+    """Return the claimer of ports: of none that this host uses, or cannot use."""
+    addresses = (settings.stats, settings.metrics, settings.http_bind)
+    own = {address[1] for address in addresses if address}
 
     def taken() -> Set[int]:
         config = runs()
@@ -195,23 +246,27 @@ def _claimer(
         settings.prefix,
         settings.port_range,
         keeper=keeper,
-        outside=portless,
+        outside=services_file.portless if services_file else frozenset,
         taken=taken,
         usable=usable,
-        problems=problems,
+        problems=unclaimed,
     )
 
 
-def _sources(
-    settings: DiscoverSettings, keeper: Keeper, unclaimed: ClaimProblems, outside: Joining
-) -> Sources:
-    return Sources(
-        snapshot=keeper.snapshot,
-        policy=lambda: replace(policy_of(settings), unclaimed=unclaimed.why),
-        templates=Templates(settings.template, settings.state_dir / "template.good.json", TEMPLATE),
-        listeners_file=ListenersFile(settings.state_dir / "listeners"),
-        outside=outside,
-        snippets=SnippetFolder(settings.snippets).read,
+def _template_watch(around: Around) -> FileWatch:
+    settings = around.settings
+    return FileWatch(settings.template, "template", around.trigger.fire, (settings.snippets,))
+
+
+def _guard(around: Around) -> Guard:
+    mended = around.metrics.counter(
+        "discover_haproxy_mends", "HAProxy found without an answer, and mended", "trouble"
+    )
+    return Guard(
+        around.settings.run_dir / "master.sock",
+        around.trigger.fire,
+        health=around.health,
+        mended=mended,
     )
 
 
@@ -223,37 +278,11 @@ def _make_folders(settings: DiscoverSettings) -> None:
             raise WrongSettings(
                 [f"{name}: {folder} cannot be made: {error.strerror}; name another folder"]
             ) from error
+
         if not os.access(folder, os.W_OK):
             raise WrongSettings(
                 [f"{name}: {folder} cannot be written to; name another folder, or run as root"]
             )
-
-
-def _shown(listener: Listener) -> dict[str, Any]:
-    """Return a listener, of its snippet only where it is written: there may be secrets in it."""
-    return {
-        **asdict(replace(listener, snippet=())),
-        "snippet": [line.origin for line in listener.snippet],
-    }
-
-
-def _explained(
-    reconcile: Reconcile, keeper: Keeper, stubs: StubDebt, problems: Problems
-) -> dict[str, Any]:
-    """Return what runs and what is refused, for /explain."""
-    config = reconcile.running.config
-    return {
-        "revision": keeper.state.catalog.revision,
-        **keeper.explained(),
-        "stubs": stubs.explained(),
-        "listeners": {item.name: _shown(item) for item in without_spares(config.listeners)}
-        if config
-        else {},
-        "refused": {
-            where: {"code": problem.code, "text": problem.text}
-            for where, problem in problems.current.items()
-        },
-    }
 
 
 if __name__ == "__main__":

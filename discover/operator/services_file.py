@@ -43,7 +43,7 @@ def parsed(path: Path) -> FileServices:
     return file_services(path.name, text)
 
 
-class OutsideFile:
+class ServicesFile:
     """The file, and the actors that follow it. `good` is where its last good form outlives this process."""
 
     def __init__(self, path: Path, good: Path, health: Health) -> None:

@@ -1,4 +1,4 @@
-"""Keep the last good snapshot on disk, for the next life to start from. Decides nothing about it."""
+"""Keep the last good snapshot on disk, for the next life to start from. Decides nothing."""
 
 import logging
 import time
@@ -15,10 +15,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What an earlier life left, and how long ago that was last known to be so."""
+    """What an earlier life left, and when that was last known to be so."""
 
     saved: Saved
-    age_s: float
+    seen_s: float
 
 
 class SavedFile:
@@ -43,7 +43,8 @@ class SavedFile:
         if saved is None:
             return None
 
-        saved = sane(saved, time.monotonic(), age_s)
+        now_s = time.monotonic()
+        saved = sane(saved, now_s, age_s)
         details = Details(
             records=len(saved.catalog.records),
             suspects=len(saved.suspects),
@@ -51,7 +52,7 @@ class SavedFile:
             age_s=round(age_s),
         )
         log.info("found the last snapshot %s", details)
-        return Found(saved, age_s)
+        return Found(saved, seen_s=now_s - age_s)
 
     def save(self, state: State) -> bool:
         """Write a state, and return whether that worked."""
