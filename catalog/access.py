@@ -14,7 +14,7 @@ _HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:/\s]+)(?::(?P<port>
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One etcd member; `host` is an IP literal without brackets or a name."""
+    """One member of etcd; `host` is a name, or an IP address without brackets."""
 
     host: str
     port: int = PORT
@@ -26,7 +26,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Every member and what to show them. TLS is on for all when a CA is named or any address says https://."""
+    """All members, and the credentials for them."""
 
     members: tuple[Member, ...] = (Member("127.0.0.1"),)
     ca_cert: Path | None = None
@@ -49,17 +49,22 @@ class Access:
 
     @property
     def tls(self) -> bool:
-        """Whether the connection is encrypted."""
-        # etcd3 falls back to plain text when a certificate comes without a CA (research/etcd.md section 2, row 8):
-        # any sign of TLS is taken as a wish for it.
-        return self.ca_cert is not None or self.cert is not None or any(e.tls for e in self.members)
+        """Whether connections are encrypted: with a CA, a certificate, or an https:// address."""
+        # With a certificate but no CA, etcd3 falls back to plain text (research/etcd.md section 2,
+        # row 8). Here any sign of TLS is taken as a wish for it.
+        if self.ca_cert is not None or self.cert is not None:
+            return True
+
+        return any(member.tls for member in self.members)
 
 
 def parse_members(text: str) -> tuple[Member, ...]:
     """Return the members in `host[:port],…`, in order. Raises Rejected."""
-    members = tuple(_member(part.strip()) for part in text.split(",") if part.strip())
+    parts = (part.strip() for part in text.split(","))
+    members = tuple(_member(part) for part in parts if part)
     if not members:
         raise Rejected(f"{text!r} names no host; right would be 10.0.0.5:2379")
+
     return members
 
 
@@ -70,15 +75,19 @@ def _member(text: str) -> Member:
         raise Rejected(
             f"{text!r} is not host[:port]; an IPv6 address stands in brackets: [fd00::5]:2379"
         )
-    host, port = match["host"].strip("[]"), int(match["port"] or PORT)
+
+    host = match["host"].strip("[]")
     if match["host"].startswith("["):
-        _ipv6(host)
+        _check_ipv6(host)
+
+    port = int(match["port"] or PORT)
     if not 1 <= port <= 65535:
         raise Rejected(f"{text!r}: {port} is not a port from 1 to 65535")
-    return Member(host, port, scheme == "https")
+
+    return Member(host, port, tls=scheme == "https")
 
 
-def _ipv6(text: str) -> None:
+def _check_ipv6(text: str) -> None:
     try:
         ipaddress.IPv6Address(text)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What passes through the door to etcd: keys and values as it keeps them. Plain data, no etcd3."""
+"""What the store reads and writes: keys and values as etcd keeps them. Plain data, no etcd3."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All entries below a prefix, exact at `revision`; `cluster` changes with the cluster behind the address."""
+    """All entries below a prefix at one revision.
+
+    `cluster` is etcd's id of the cluster: another one means another etcd at the same address.
+    """
 
     cluster: int
     revision: int
@@ -42,7 +45,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Write a key that has the mod_revision `expected` now; 0: that must not exist."""
+    """Write a key if its mod_revision is `expected`; 0: if it does not exist."""
 
     key: str
     value: bytes
@@ -51,7 +54,7 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete a key that has the mod_revision `expected` now."""
+    """Delete a key if its mod_revision is `expected`."""
 
     key: str
     expected: int
@@ -67,7 +70,7 @@ class Fence:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """Let a write happen only while no key under a prefix was put after the revision of its listing."""
+    """Let a write happen only if no key under `prefix` was put after `revision`."""
 
     prefix: str
     revision: int
@@ -75,7 +78,7 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True)
 class Ttl:
-    """What is left of a lease, and what it was granted with."""
+    """The rest of a lease's time, and the time it was granted with."""
 
     remaining_s: int
     granted_s: int

@@ -1,4 +1,7 @@
-"""The kinds of error, told apart by what should happen next. Anything else is a bug and ends the process."""
+"""The kinds of error, told apart by what the caller should do. Any other error is a bug.
+
+A bug ends the process; its supervisor starts it again.
+"""
 
 
 class Unavailable(Exception):
@@ -6,22 +9,22 @@ class Unavailable(Exception):
 
 
 class Full(Unavailable):
-    """etcd has no space left: it takes no put and no new lease, but keeps leases alive and deletes."""
+    """etcd has no space left: it refuses puts and new leases, yet deletes and renews leases."""
 
 
 class Refused(Unavailable):
-    """The other side knows us and says no (rights, password): asking sooner or more often helps nobody."""
+    """The other side refuses our rights or password: asking more often does not help."""
 
 
 class Rejected(Exception):
-    """Our input is wrong (label, record, template): skip it alone, say it once, wait for a change.
+    """One input is wrong (label, record, template): skip it, log it once, wait for a change.
 
     The message is one line: what, where, what was seen, what would be right.
     """
 
 
 class Conflict(Exception):
-    """A fenced write found other revisions than it expected: nothing was written; read again, then decide."""
+    """A write found other revisions than expected, and wrote nothing: read again, then decide."""
 
 
 class Compacted(Exception):

@@ -1,4 +1,4 @@
-"""Where everything stands in etcd: names into keys and back. No I/O, no values."""
+"""Where everything stands in etcd: names to keys, and keys to names. No I/O, no values."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from catalog.record import Instance
 from catalog.rules import SERVICE_NAME
 
 HOST_ID = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
-CONTAINER_SHORT = 12  # digits of a container id that Docker itself shows
+CONTAINER_SHORT = 12  # digits of a container id, as many as Docker itself shows
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _CONTAINER = re.compile(rf"[0-9a-f]{{{CONTAINER_SHORT}}}")
 
@@ -22,7 +22,10 @@ class OwnerKey:
 
 @dataclass(frozen=True, slots=True, order=True)
 class DrainedKey:
-    """The key that keeps a host out of service: while it stands, its registrar publishes nothing. Under no lease."""
+    """The key that keeps a host out of service, under no lease.
+
+    While it exists, the registrar of the host publishes nothing.
+    """
 
     host: str
 
@@ -44,7 +47,7 @@ class InstanceKey:
 
 @dataclass(frozen=True, slots=True, order=True)
 class PurgeKey:
-    """The key that says that nothing of a host is to be called, whatever its registrar or its checks say."""
+    """The key that stops all calls to a host, whatever its registrar or HAProxy's checks find."""
 
     host: str
 
@@ -61,9 +64,8 @@ Key = OwnerKey | DrainedKey | PurgeKey | InstanceKey | PortKey
 
 def identity(host: str, instance: Instance) -> InstanceKey:
     """Return the identity of an instance that runs on a host."""
-    return InstanceKey(
-        host, instance.service, instance.container[:CONTAINER_SHORT], instance.container_port
-    )
+    container = instance.container[:CONTAINER_SHORT]
+    return InstanceKey(host, instance.service, container, instance.container_port)
 
 
 def hosts_root(prefix: str) -> str:
@@ -110,6 +112,7 @@ def parse_key(prefix: str, text: str) -> Key:
     """Return what an etcd key names. Raises Rejected for a key that is not of this layout."""
     if not text.startswith(root(prefix)):
         raise Rejected(f"key {text!r:.200}: does not start with {root(prefix)}")
+
     match text.removeprefix(root(prefix)).split("/"):
         case ["hosts", host, "owner"] if HOST_ID.fullmatch(host):
             return OwnerKey(host)
@@ -119,14 +122,12 @@ def parse_key(prefix: str, text: str) -> Key:
             return PurgeKey(host)
         case ["hosts", host, "instances", service, name] if HOST_ID.fullmatch(host):
             container, _, port = name.partition(":")
-            if (
-                SERVICE_NAME.fullmatch(service)
-                and _CONTAINER.fullmatch(container)
-                and _is_port(port)
-            ):
+            is_named = SERVICE_NAME.fullmatch(service) and _CONTAINER.fullmatch(container)
+            if is_named and _is_port(port):
                 return InstanceKey(host, service, container, int(port))
         case ["ports", service] if SERVICE_NAME.fullmatch(service):
             return PortKey(service)
+
     raise Rejected(
         f"key {text!r:.200}: not hosts/<host>/owner, hosts/<host>/purge, ports/<service> or "
         "hosts/<host>/instances/<service>/<container>:<port>"

@@ -1,11 +1,14 @@
-"""The value under ports/<service>: the port that a service has for good, and its checks. No I/O."""
+"""The record of a port claim, which stands under ports/<service>. No I/O.
+
+A claim gives a service its port for good.
+"""
 
 import json
 
 from catalog.errors import Rejected
 
 VERSION = 1
-CLAIM_BYTES_MAX = 1024  # a port and what a later version may add
+CLAIM_BYTES_MAX = 1024  # a port, and what a later version may add
 PORT_MAX = 65535
 
 
@@ -15,16 +18,19 @@ def encode(port: int) -> bytes:
 
 
 def decode(value: bytes) -> int:
-    """Return the port in a claim. Unknown fields are ignored; another major version raises Rejected."""
+    """Return the port in a claim, ignoring unknown fields. Raises Rejected."""
     if len(value) > CLAIM_BYTES_MAX:
         raise Rejected(f"claim: {len(value)} bytes, at most {CLAIM_BYTES_MAX} are read")
+
     try:
         document = json.loads(value)
     except (ValueError, RecursionError) as error:
         raise Rejected(f"claim: not JSON: {error}") from error
     if not isinstance(document, dict) or document.get("v") != VERSION:
         raise Rejected(f'claim: {value!r:.60} is not like {{"port":10007,"v":{VERSION}}}')
+
     port = document.get("port")
     if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= PORT_MAX:
         raise Rejected(f"claim: {port!r:.40} is not a port from 1 to {PORT_MAX}")
+
     return port

@@ -11,7 +11,7 @@ from catalog.store import Store
 class Session:
     """Opens a store whenever its thread needs one, until `end` is called from any thread.
 
-    `ended` is set from then on, and every call to a store of this session raises Unavailable at once.
+    `ended` is set from then on, and all calls to stores of this session raise Unavailable at once.
     """
 
     def __init__(self, access: Access) -> None:

@@ -1,7 +1,8 @@
-"""The only door to etcd: lists, watches, fenced writes, leases. No meaning of keys or values, no retry.
+"""The only door to etcd: lists, watches, fenced writes, leases. Knows no meaning of keys or values.
 
-Every call has a deadline, and fails as one of four: Unavailable (transport, deadline, no leader, no right: back off,
-the next call finds a member anew), Conflict, Compacted, or ValueError for what no etcd would ever take.
+Every call has a deadline and no retry. It fails as one of four: Unavailable (transport, deadline,
+no leader, no right: back off, the next call finds a member again), Conflict, Compacted, or
+ValueError for a request that no etcd would ever take.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,11 +30,12 @@ __all__ = [
     "Watch",
 ]
 
-CHANGES_MAX = 127  # etcd takes 128 operations and 128 compares in a transaction (--max-txn-ops); one is the fence
+# etcd takes 128 operations and 128 compares in a transaction (--max-txn-ops); one is the fence.
+CHANGES_MAX = 127
 PAGE = 5000  # entries; a quarter less memory than one answer for 50,000 keys, and no slower
 LISTINGS_MAX = 3  # tries, each of which lost its revision to a compaction between two pages
 
-# Answers to what only we can have done wrong: rpctypes/error.go of etcd.
+# How etcd answers mistakes that only we can have made: its rpctypes/error.go.
 _BUGS = (
     "too many operations in txn request",
     "duplicate key given in txn request",
@@ -44,9 +46,9 @@ _BUGS = (
 
 
 class Store:
-    """A connection to etcd that is made at the first call and again after each Unavailable.
+    """A connection to etcd, made at the first call and again after each Unavailable.
 
-    Use it from one thread; only `close` (and `Watch.cancel`) may come from any other, at any time.
+    Use it from one thread; only `close` and `Watch.cancel` may come from any other, at any time.
     """
 
     def __init__(self, access: Access, *, deadline_s: float = 3.0, page: int = PAGE) -> None:
@@ -55,25 +57,26 @@ class Store:
         self._page = page
 
     def list(self, prefix: str, *, values: bool = True) -> Listing:
-        """Return all entries under a prefix, with empty values if those are not asked for. Linearizable."""
+        """Return all entries under a prefix, linearizable. Without `values` they are empty."""
         for _ in range(LISTINGS_MAX - 1):
             try:
                 return self._list(prefix, values)
             except Compacted:
                 continue
+
         try:
             return self._list(prefix, values)
         except Compacted as error:
             raise Unavailable(f"{error}, {LISTINGS_MAX} times in a row") from error
 
     def get(self, key: str) -> Entry | None:
-        """Return what is stored for one key. Linearizable."""
+        """Return what is stored for one key, linearizable."""
         request = etcdrpc.RangeRequest(key=key.encode())
         answer = self._range(f"get {key!r}", request)
         return entry_of(answer.kvs[0]) if answer.kvs else None
 
     def watch(self, prefix: str, after_revision: int) -> Watch:
-        """Return the changes under a prefix from the revision after the given one on."""
+        """Return the changes under a prefix that come after a revision."""
         return Watch(
             self._connected(),
             prefix,
@@ -85,43 +88,42 @@ class Store:
     def write(
         self, changes: Sequence[Put | Delete], *, lease: int, fence: Fence | Unchanged | None = None
     ) -> int:
-        """Make all changes in one transaction and return its revision; lease 0: the keys stay for good.
+        """Make all changes in one transaction and return its revision.
 
-        Raises Conflict, and writes nothing, if a key or the fence has another revision than expected or the lease is
-        gone. After Unavailable the changes may have been made or may be made later: list, then decide.
+        With lease 0 the keys stay for good. Raises Conflict, and writes nothing, if the lease is
+        gone or if a key or the fence has another revision than expected. After Unavailable the
+        changes may have been made or may be made later: list, then decide.
         """
         _check(changes)
         expected = [(change.key, change.expected) for change in changes]
         if isinstance(fence, Fence):
             expected.append((fence.key, fence.mod_revision))
-        compares, looks = (
-            [_compare(key, revision) for key, revision in expected],
-            [_look(key) for key, _ in expected],
-        )
+
+        compares = [_compare(key, revision) for key, revision in expected]
         if isinstance(fence, Unchanged):
             compares.append(_none_after(fence))
+
         request = etcdrpc.TxnRequest(
             compare=compares,
             success=[_operation(change, lease) for change in changes],
-            failure=looks,  # what stands there instead: the message of a conflict has to say it
+            # What is there instead: the message of a conflict has it.
+            failure=[_look(key) for key, _ in expected],
         )
         what = f"write {len(changes)} changes"
         answer = self._ask(what, lambda etcd: etcd.call(etcd.kv.Txn, request), lease=lease)
+
         if not answer.succeeded:
-            newer = (
-                f"{fence.prefix} was written after revision {fence.revision}"
-                if isinstance(fence, Unchanged)
-                else ""
-            )
-            raise Conflict(f"{what}: {_difference(expected, answer.responses) or newer}")
+            why = _difference(expected, answer.responses)
+            if not why and isinstance(fence, Unchanged):
+                why = f"{fence.prefix} was written after revision {fence.revision}"
+            raise Conflict(f"{what}: {why}")
         return int(answer.header.revision)
 
     def grant(self, ttl_s: int) -> int:
         """Return a new lease. etcd may grant a longer TTL: at least 2 s with default settings."""
         request = etcdrpc.LeaseGrantRequest(TTL=ttl_s)
-        return int(
-            self._ask("grant a lease", lambda etcd: etcd.call(etcd.lease.LeaseGrant, request)).ID
-        )
+        answer = self._ask("grant a lease", lambda etcd: etcd.call(etcd.lease.LeaseGrant, request))
+        return int(answer.ID)
 
     def keep_alive(self, lease: int) -> int:
         """Renew a lease once and return its TTL in seconds; 0: the lease is gone."""
@@ -130,31 +132,31 @@ class Store:
     def time_to_live(self, lease: int) -> Ttl | None:
         """Return how long a lease still lives; None: it is gone."""
         request = etcdrpc.LeaseTimeToLiveRequest(ID=lease)
-        answer = self._ask(
-            f"ask for lease {lease:x}", lambda etcd: etcd.call(etcd.lease.LeaseTimeToLive, request)
-        )
+        what = f"ask for lease {lease:x}"
+        answer = self._ask(what, lambda etcd: etcd.call(etcd.lease.LeaseTimeToLive, request))
+
         # rpc.proto, LeaseTimeToLiveResponse: -1 for a lease that does not exist
         return Ttl(answer.TTL, answer.grantedTTL) if answer.TTL >= 0 else None
 
     def revoke(self, lease: int) -> None:
         """End a lease and delete its keys; one that is gone already is no error."""
         request = etcdrpc.LeaseRevokeRequest(ID=lease)
+        what = f"revoke lease {lease:x}"
         try:
-            self._ask(
-                f"revoke lease {lease:x}",
-                lambda etcd: etcd.call(etcd.lease.LeaseRevoke, request),
-                lease=lease,
-            )
+            self._ask(what, lambda etcd: etcd.call(etcd.lease.LeaseRevoke, request), lease=lease)
         except Conflict:
             return
 
     def close(self) -> None:
-        """End everything that waits: calls raise Unavailable, watches end. From any thread, and for good."""
+        """End everything that waits, from any thread and for good.
+
+        Calls raise Unavailable, watches end.
+        """
         self._connector.close()
 
     def _list(self, prefix: str, values: bool) -> Listing:
         key, range_end = range_of(prefix)
-        revision = 0  # the newest; the first page tells which that was
+        revision = 0  # the newest; the first page says which that is
         entries: list[Entry] = []
         while True:
             request = etcdrpc.RangeRequest(
@@ -166,7 +168,8 @@ class Store:
             )
             answer = self._range(f"list {prefix!r}", request)
             revision = revision or answer.header.revision
-            entries.extend(entry_of(each) for each in answer.kvs)
+            entries.extend(entry_of(key_value) for key_value in answer.kvs)
+
             if not answer.more:
                 return Listing(answer.header.cluster_id, revision, tuple(entries))
             key = answer.kvs[-1].key + b"\0"
@@ -175,7 +178,7 @@ class Store:
         return self._ask(what, lambda etcd: etcd.call(etcd.kv.Range, request))
 
     def _ask(self, what: str, question: Callable[[Connection], Any], *, lease: int = 0) -> Any:
-        """Return the answer of a member, after a new login if it no longer knows the token."""
+        """Return a member's answer, after a new login if it no longer knows the token."""
         connection = self._connected()
         try:
             try:
@@ -191,6 +194,7 @@ class Store:
     def _error(
         self, what: str, connection: Connection, failure: CallFailed, lease: int
     ) -> Exception:
+        """Return the kind of error that tells the caller what to do."""
         message = f"{what} on {connection.member}: {failure}"
         if failure.code == "NOT_FOUND" and lease:
             return Conflict(f"{what}: lease {lease:x} is gone")
@@ -200,6 +204,7 @@ class Store:
             return ValueError(message)
         if "database space exceeded" in failure.details:
             return Full(f"{message}; compact and defragment it, then disarm its alarm")
+
         self._drop(connection)
         if self._connector.closed.is_set():
             return Unavailable("the store was closed")
@@ -232,8 +237,10 @@ def _compare(key: str, mod_revision: int) -> Any:
 
 
 def _none_after(fence: Unchanged) -> Any:
-    # A compare with range_end holds if it does for every key there is in the range (rpc.proto, Compare; etcd >= 3.3).
-    compare, (key, range_end) = etcdrpc.Compare, range_of(fence.prefix)
+    # A compare with range_end holds if it holds for every key in the range
+    # (rpc.proto, Compare; etcd >= 3.3).
+    key, range_end = range_of(fence.prefix)
+    compare = etcdrpc.Compare
     return compare(
         result=compare.LESS,
         target=compare.MOD,
@@ -247,9 +254,9 @@ def _operation(change: Put | Delete, lease: int) -> Any:
     key = change.key.encode()
     if isinstance(change, Delete):
         return etcdrpc.RequestOp(request_delete_range=etcdrpc.DeleteRangeRequest(key=key))
-    return etcdrpc.RequestOp(
-        request_put=etcdrpc.PutRequest(key=key, value=change.value, lease=lease)
-    )
+
+    put = etcdrpc.PutRequest(key=key, value=change.value, lease=lease)
+    return etcdrpc.RequestOp(request_put=put)
 
 
 def _look(key: str) -> Any:
@@ -257,11 +264,11 @@ def _look(key: str) -> Any:
 
 
 def _difference(expected: Sequence[tuple[str, int]], looks: Sequence[Any]) -> str:
-    seen = [
-        look.response_range.kvs[0].mod_revision if look.response_range.kvs else 0 for look in looks
-    ]
-    return "; ".join(
-        f"{key} has mod_revision {actual}, expected {revision}"
-        for (key, revision), actual in zip(expected, seen, strict=True)
-        if actual != revision
-    )
+    """Return which keys have another revision than expected; empty if none has."""
+    found = []
+    for (key, revision), look in zip(expected, looks, strict=True):
+        key_values = look.response_range.kvs
+        actual = key_values[0].mod_revision if key_values else 0
+        if actual != revision:
+            found.append(f"{key} has mod_revision {actual}, expected {revision}")
+    return "; ".join(found)

@@ -1,4 +1,7 @@
-"""One connection to one member of etcd, and the race that picks it. No meaning of keys, no retry."""
+"""One connection to one member of etcd, and the race that picks it.
+
+Knows no meaning of keys, and does not retry.
+"""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -9,61 +12,58 @@ from catalog.access import Access, Member
 from catalog.errors import Refused, Unavailable
 from catalog.etcd.library import etcd3, etcdrpc, grpc
 
-_HAS_LEADER = (
-    "hasleader",
-    "true",
-)  # a member without a leader refuses at once; else its watches are silent for ever
+# With it a member without a leader refuses at once; without it, its watches are silent for ever.
+_HAS_LEADER = ("hasleader", "true")
 _HEALTH_KEY = b"health"  # the key that etcdctl's own health check asks for; it need not exist
 
 # Measured in research/etcd.md section 2, "Channel options that matter".
 _OPTIONS = (
-    ("grpc.keepalive_time_ms", 10_000),  # etcd answers pings more often than every 5 s with GOAWAY
+    # etcd answers pings more often than every 5 s with GOAWAY.
+    ("grpc.keepalive_time_ms", 10_000),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.keepalive_permit_without_calls", 0),
-    (
-        "grpc.max_receive_message_length",
-        -1,
-    ),  # a watch that catches up may bring 15 MB in one response
+    # A watch that catches up may bring 15 MB in one response.
+    ("grpc.max_receive_message_length", -1),
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2_000),
-    ("grpc.enable_http_proxy", 0),  # or http_proxy in the environment takes every call
-    (
-        "grpc.use_local_subchannel_pool",
-        1,
-    ),  # or all stores share one TCP connection: keepalives behind bulk
+    # Or http_proxy in the environment takes every call.
+    ("grpc.enable_http_proxy", 0),
+    # Or all stores share one TCP connection, with keepalives behind bulk.
+    ("grpc.use_local_subchannel_pool", 1),
 )
+_PING_MS = 3_000
+_CONNECT_MS = 2_000
 
-
-_NO = (
+_REFUSALS = (
     "authentication failed, invalid user ID or password",
     "user name is empty",
     "permission denied",
 )
-_PING_MS, _CONNECT_MS = 3_000, 2_000
+_STALE_TOKENS = ("invalid auth token", "revision of auth store is old")
 
 
 def _options(deadline_s: float) -> tuple[tuple[str, int], ...]:
-    """Return the channel's options: who waits longer for an answer must not be cut off before."""
+    """Return the channel's options: a call that may wait longer must not be cut off before."""
     deadline_ms = round(deadline_s * 1000)
-    ping_ms, connect_ms = (
-        (deadline_ms, deadline_ms) if deadline_ms > _PING_MS else (_PING_MS, _CONNECT_MS)
-    )
+    is_long = deadline_ms > _PING_MS
+    ping_ms = deadline_ms if is_long else _PING_MS
+    connect_ms = deadline_ms if is_long else _CONNECT_MS
+
     return (
         *_OPTIONS,
         ("grpc.keepalive_timeout_ms", ping_ms),
-        (
-            "grpc.http2.ping_timeout_ms",
-            ping_ms,
-        ),  # grpc >= 1.60: without it a stopped etcd is noticed after 62 s
-        (
-            "grpc.min_reconnect_backoff_ms",
-            connect_ms,
-        ),  # also how long one attempt to connect may take
+        # grpc >= 1.60: without it a stopped etcd is noticed after 62 s.
+        ("grpc.http2.ping_timeout_ms", ping_ms),
+        # Also how long one attempt to connect may take.
+        ("grpc.min_reconnect_backoff_ms", connect_ms),
     )
 
 
 class CallFailed(Exception):
-    """A call that etcd or the transport refused: the name of grpc's status code, and the server's own words."""
+    """A call that etcd or the transport refused.
+
+    `code` is the name of grpc's status code, `details` are the server's own words.
+    """
 
     def __init__(self, code: str, details: str) -> None:
         super().__init__(f"{code}: {details}")
@@ -72,17 +72,19 @@ class CallFailed(Exception):
 
     @property
     def is_stale_token(self) -> bool:
-        """Whether a new login may help: tokens die with the member that gave them, and when users or roles change."""
-        return (
-            "invalid auth token" in self.details or "revision of auth store is old" in self.details
-        )
+        """Whether a new login may help.
+
+        A token dies with the member that gave it, and when users or roles change.
+        """
+        return any(words in self.details for words in _STALE_TOKENS)
 
     @property
     def is_refusal(self) -> bool:
-        """Whether etcd said no to who we are: rpctypes/error.go, and PERMISSION_DENIED for what its roles forbid."""
-        return self.code in ("PERMISSION_DENIED", "UNAUTHENTICATED") or any(
-            words in self.details for words in _NO
-        )
+        """Whether etcd refused our rights or password (rpctypes/error.go)."""
+        if self.code in ("PERMISSION_DENIED", "UNAUTHENTICATED"):
+            return True
+
+        return any(words in self.details for words in _REFUSALS)
 
 
 class Stream:
@@ -111,7 +113,10 @@ class Stream:
 
 
 class Connection:
-    """One channel to one member. `close` may come from any thread, also while a call waits; all calls then fail."""
+    """One channel to one member.
+
+    `close` may come from any thread, also while a call waits; all calls then fail.
+    """
 
     def __init__(self, access: Access, member: Member, deadline_s: float) -> None:
         self.member = member
@@ -130,9 +135,8 @@ class Connection:
             return method(request, timeout=deadline_s or self._deadline_s, metadata=self._metadata)
         except grpc.RpcError as error:
             _raise_failed(error)
-        except (
-            ValueError
-        ) as error:  # grpc's way to say that the channel was closed before the call began
+        except ValueError as error:
+            # grpc raises it if the channel was closed before the call began.
             raise CallFailed("CANCELLED", str(error)) from error
 
     def keep_alive(self, lease: int) -> int:
@@ -142,10 +146,14 @@ class Connection:
         for answer in stream:
             stream.cancel()
             return int(answer.TTL)
+
         raise CallFailed("UNAVAILABLE", "the stream ended without an answer")
 
     def watch(self, requests: Iterator[Any]) -> Stream:
-        """Return the answers to a stream of watch requests, without a deadline. Raises CallFailed."""
+        """Return the answers to a stream of watch requests, without a deadline.
+
+        Raises CallFailed.
+        """
         try:
             return Stream(self._watch.Watch(requests, metadata=self._metadata))
         except ValueError as error:
@@ -155,28 +163,29 @@ class Connection:
         """Get a new token, if there is a user. Raises CallFailed."""
         if self._access.user is None:
             return
-        request = etcdrpc.AuthenticateRequest(
-            name=self._access.user, password=self._access.password
-        )
+
+        user = self._access.user
+        request = etcdrpc.AuthenticateRequest(name=user, password=self._access.password)
         self._metadata = (_HAS_LEADER,)
         try:
-            self._metadata = (
-                _HAS_LEADER,
-                ("token", self.call(self._auth.Authenticate, request).token),
-            )
+            token = self.call(self._auth.Authenticate, request).token
         except CallFailed as failure:
-            if (
-                "authentication is not enabled" not in failure.details
-            ):  # then nobody needs a token: etcdctl's rule
+            # An etcd without authentication needs no token: etcdctl's rule.
+            if "authentication is not enabled" not in failure.details:
                 raise
+        else:
+            self._metadata = (_HAS_LEADER, ("token", token))
 
     def prove(self, *, deadline_s: float | None = None) -> None:
-        """Return once the member has answered a linearizable read, which takes a leader and a quorum."""
+        """Return once the member has answered a linearizable read: it has a leader and a quorum.
+
+        Raises CallFailed.
+        """
         request = etcdrpc.RangeRequest(key=_HEALTH_KEY, count_only=True)
         try:
             self.call(self.kv.Range, request, deadline_s=deadline_s)
         except CallFailed as failure:
-            # Rights are looked at after the read index is known: a refusal proves as much as an answer.
+            # etcd checks rights after it knows the read index: a refusal proves as much.
             if failure.code != "PERMISSION_DENIED":
                 raise
 
@@ -186,7 +195,10 @@ class Connection:
 
 
 class Connector:
-    """Finds a member that answers; knows every open connection, so that `close` can end them all from any thread."""
+    """Finds a member that answers.
+
+    Knows every open connection, so that `close` can end them all from any thread.
+    """
 
     def __init__(self, access: Access, deadline_s: float) -> None:
         self._access = access
@@ -196,7 +208,10 @@ class Connector:
         self.closed = threading.Event()
 
     def connect(self) -> Connection:
-        """Return a proven connection: all members race, the first good answer wins. Raises Unavailable."""
+        """Return a proven connection: all members race, and the first good answer wins.
+
+        Raises Unavailable.
+        """
         candidates: list[Connection] = []
         try:
             candidates.extend(map(self._new, self._access.members))
@@ -213,33 +228,38 @@ class Connector:
         connection.close()
 
     def close(self) -> None:
-        """Close all connections for good: what waits on them fails, and `connect` raises Unavailable."""
+        """Close all connections for good: their calls fail, and `connect` raises Unavailable."""
         with self._lock:
             self.closed.set()
             connections = tuple(self._open)
+
         for connection in connections:
             self.drop(connection)
 
     def _new(self, member: Member) -> Connection:
         try:
             connection = Connection(self._access, member, self._deadline_s)
-        except OSError as error:  # certificates are read anew for every connection: a changed file counts at once
+        except OSError as error:
+            # Certificates are read for every connection: a changed file counts at once.
             raise Unavailable(f"cannot connect to etcd at {member}: {error}") from error
+
         with self._lock:
-            closed = self.closed.is_set()
-            if not closed:
+            is_closed = self.closed.is_set()
+            if not is_closed:
                 self._open.add(connection)
-        if closed:
+
+        if is_closed:
             connection.close()
             raise Unavailable("the store was closed")
         return connection
 
 
 class _Client(etcd3.Etcd3Client):  # type: ignore[misc]  # etcd3 has no type information
-    """etcd3's client without what does not hold in 0.12.0 (research/etcd.md section 2, rows 6 and 8).
+    """etcd3's client without what fails in 0.12.0 (research/etcd.md section 2, rows 6 and 8).
 
-    It gets no user: its call credentials are refused over plain text, so Connection logs in and sends the token itself.
-    It falls back to plain text without a CA: here the wish for TLS decides, and no CA means grpc's own.
+    It gets no user: grpc refuses its call credentials over plain text, so Connection logs in and
+    sends the token itself. It falls back to plain text without a CA: here `Access.tls` decides, and
+    without a CA grpc's own are used.
     """
 
     def __init__(self, access: Access, member: Member, deadline_s: float) -> None:
@@ -254,10 +274,8 @@ class _Client(etcd3.Etcd3Client):  # type: ignore[misc]  # etcd3 has no type inf
         )
 
     def _get_secure_creds(self, *_paths: str | None) -> Any:
-        ca_cert, key, cert = (
-            path.read_bytes() if path is not None else None
-            for path in (self._access.ca_cert, self._access.key, self._access.cert)
-        )
+        paths = (self._access.ca_cert, self._access.key, self._access.cert)
+        ca_cert, key, cert = (path.read_bytes() if path is not None else None for path in paths)
         return grpc.ssl_channel_credentials(ca_cert, key, cert)
 
 
@@ -276,12 +294,16 @@ def _first_to_answer(
                 failures.append(failure)
                 seen.append(f"{candidate.member}: {failure}")
             else:
-                for loser in candidates:
-                    if loser is not candidate:
-                        drop(loser)  # in here: leaving the pool waits for its threads
+                # Inside the pool: leaving it waits for its threads, which these calls end.
+                for other in candidates:
+                    if other is not candidate:
+                        drop(other)
                 return candidate
-    refused = failures and all(failure.is_refusal for failure in failures)
-    raise (Refused if refused else Unavailable)(f"no etcd member answers: {'; '.join(seen)}")
+
+    message = f"no etcd member answers: {'; '.join(seen)}"
+    if failures and all(failure.is_refusal for failure in failures):
+        raise Refused(message)
+    raise Unavailable(message)
 
 
 def _enter(connection: Connection) -> None:

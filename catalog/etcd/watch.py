@@ -1,7 +1,7 @@
-"""The watch loop: what changes under a prefix, complete and in order, or an error. Never a silent end.
+"""The watch: what changes under a prefix, complete and in order, or an error. Never a silent end.
 
-Not etcd3's own watcher, which reports a lost connection once and drops its watches, swallows refusals, and never
-notices a member that went silent (research/etcd.md section 2, rows 1-4).
+It stands in for etcd3's own watcher. That one reports a lost connection once and drops its watches,
+swallows refusals, and never notices a silent member (research/etcd.md section 2, rows 1-4).
 """
 
 import threading
@@ -14,17 +14,17 @@ from catalog.errors import Compacted, Unavailable
 from catalog.etcd.connection import CallFailed, Connection
 from catalog.etcd.library import etcdrpc
 
-ASK_AFTER_S = (
-    5.0  # of silence; well under it etcd's own traffic of a busy prefix makes the question needless
-)
-ANSWER_S = 1.5  # for each of two questions, so that a member that went silent is noticed after 8 s
+# Of silence; well under it, etcd's own traffic of a busy prefix makes the question needless.
+ASK_AFTER_S = 5.0
+ANSWER_S = 1.5  # for each of two questions: a member that became silent is noticed after 8 s
 
 
 class Watch:
-    """An iterator of batches, from the revision after `after_revision` on, without gap or repetition.
+    """An iterator of batches, after the revision `after_revision`, without gap or repetition.
 
-    Raises Unavailable when the watch is lost and Compacted when its start is gone from the history; ends silently
-    after `cancel`, which may come from any thread, and when its store is closed. Iterate it in one thread.
+    Raises Unavailable when the watch is lost, and Compacted when its start is gone from the
+    history. Ends silently after `cancel`, which may come from any thread, and when its store is
+    closed. Iterate it in one thread.
     """
 
     def __init__(
@@ -44,11 +44,11 @@ class Watch:
         self._pending: list[Any] = []  # the fragments of a response so far
         self._cancelled = threading.Event()
         self._over = threading.Event()
-        self._reading_since: float | None = (
-            None  # None while the reader is at work: only the server can be late
-        )
+        # None while the caller is at work: only the server can be late.
+        self._reading_since: float | None = None
         self._alive_at = 0.0  # when another call has shown that a silent member lives
-        self._silent = False
+        self._is_silent = False
+
         try:
             self._stream = connection.watch(self._requests())
         except CallFailed as failure:
@@ -63,9 +63,12 @@ class Watch:
             response = self._read()
             if response is None:
                 break
+
             self._check(response)
-            if batch := self._batch(response):
+            batch = self._batch(response)
+            if batch is not None:
                 return batch
+
         raise StopIteration
 
     def cancel(self) -> None:
@@ -87,67 +90,75 @@ class Watch:
         except CallFailed as failure:
             if self._is_ended():
                 return None
-            why = (
-                f"no answer for {ASK_AFTER_S + 2 * ANSWER_S:g} s" if self._silent else str(failure)
-            )
-            raise self._lost(why) from failure
+
+            silence = f"no answer for {ASK_AFTER_S + 2 * ANSWER_S:g} s"
+            raise self._lost(silence if self._is_silent else str(failure)) from failure
         finally:
             self._reading_since = None
 
     def _check(self, response: Any) -> None:
         if response.compact_revision:
             self.cancel()
+            start = f"watch of {self._prefix!r} from revision {self._revision + 1}"
             raise Compacted(
-                f"watch of {self._prefix!r} from revision {self._revision + 1} on {self._connection.member}: "
+                f"{start} on {self._connection.member}: "
                 f"the history begins at {response.compact_revision}"
             )
-        if response.canceled:  # also together with `created`: etcd's way to refuse
+
+        # Also together with `created`: so does etcd refuse.
+        if response.canceled:
             raise self._lost(f"etcd refused: {response.cancel_reason or 'no reason given'}")
 
     def _lost(self, why: str) -> Unavailable:
-        self._cancelled.set()  # whoever goes on iterating finds the end
+        self._cancelled.set()  # a further iteration finds the end
         self._over.set()
         self._on_lost(self._connection)
         return Unavailable(f"watch of {self._prefix!r} on {self._connection.member}: {why}")
 
     def _batch(self, response: Any) -> Batch | None:
-        """Return the events that are news, once all fragments of the response are here."""
-        if (
-            not response.events
-        ):  # created, or the answer to a progress request: no end of the fragments
+        """Return the new events, once all fragments of the response are here."""
+        # Created, or the answer to a progress request: no end of the fragments.
+        if not response.events:
             return None
+
         self._pending.extend(response.events)
         if response.fragment:
             return None
-        # etcd < 3.4.25 and < 3.5.8 may repeat events, or go back in time after a snapshot (research/etcd.md section 3).
+
+        # etcd < 3.4.25 and < 3.5.8 may repeat events, or go back in time after a snapshot
+        # (research/etcd.md section 3).
         events = tuple(
-            _event(each) for each in self._pending if each.kv.mod_revision > self._revision
+            _event(event) for event in self._pending if event.kv.mod_revision > self._revision
         )
         self._pending.clear()
         if not events:
             return None
+
         self._revision = max(event.revision for event in events)
         return Batch(self._revision, events)
 
     def _requests(self) -> Iterator[Any]:
-        """Yield what is sent to etcd, in grpc's own thread: the watch, then a question after every silence."""
+        """Yield the watch, then a question after every silence. Runs in a thread of grpc."""
         key, range_end = range_of(self._prefix)
         yield etcdrpc.WatchRequest(
             create_request=etcdrpc.WatchCreateRequest(
                 key=key, range_end=range_end, start_revision=self._revision + 1, fragment=True
             )
         )
+
         while not self._over.wait(ASK_AFTER_S - self._silence_s()):
             if self._silence_s() < ASK_AFTER_S:
                 continue
+
             asked_in = self._reading_since
             yield etcdrpc.WatchRequest(progress_request=etcdrpc.WatchProgressRequest())
             if self._over.wait(ANSWER_S) or self._reading_since != asked_in:
                 continue
+
             if self._is_member_alive():
                 self._alive_at = time.monotonic()
             else:
-                self._silent = True
+                self._is_silent = True
                 self._stream.cancel()
 
     def _silence_s(self) -> float:
@@ -155,23 +166,25 @@ class Watch:
         return 0.0 if since is None else time.monotonic() - max(since, self._alive_at)
 
     def _is_member_alive(self) -> bool:
-        # etcd 3.4.25-3.4.30 and 3.5.8-3.5.12 leave the progress request of a watch without events unanswered
-        # (etcd issue 17507). A member that still answers a linearizable read has not lost the watch.
+        # etcd 3.4.25-3.4.30 and 3.5.8-3.5.12 do not answer the progress request of a watch without
+        # events (etcd issue 17507). A member that answers a linearizable read still has the watch.
         try:
             self._connection.prove(deadline_s=ANSWER_S)
         except CallFailed as failure:
-            return failure.code in (
-                "UNAUTHENTICATED",
-                "INVALID_ARGUMENT",
-            )  # a stale token ends no watch
+            # A stale token ends no watch.
+            return failure.code in ("UNAUTHENTICATED", "INVALID_ARGUMENT")
         return True
 
 
 def range_of(prefix: str) -> tuple[bytes, bytes]:
-    """Return etcd's key and range_end for all keys that start with the prefix; the empty one means all keys."""
+    """Return etcd's key and range_end for all keys that start with the prefix.
+
+    The empty prefix means all keys.
+    """
     key = prefix.encode()
     if not key:
         return b"\0", b"\0"  # rpc.proto, RangeRequest.range_end: both \0 is every key
+
     return key, key[:-1] + bytes([key[-1] + 1])  # no byte of UTF-8 is 0xff
 
 
@@ -188,6 +201,5 @@ def entry_of(key_value: Any) -> Entry:
 
 def _event(event: Any) -> Event:
     entry = entry_of(event.kv)
-    return Event(
-        entry.key, None if event.type == etcdrpc.Event.DELETE else entry, entry.mod_revision
-    )
+    is_deleted = event.type == etcdrpc.Event.DELETE
+    return Event(entry.key, None if is_deleted else entry, entry.mod_revision)

@@ -42,7 +42,7 @@ def names_used_by_etcd3() -> set[str]:
 
 
 def files_inside_etcd3() -> Iterator[Any]:
-    """The descriptors that etcd3's generated modules carry as a literal, read without running them."""
+    """Yield the descriptors in etcd3's generated modules, read without running them."""
     for path in sorted((etcd3_folder() / "etcdrpc").glob("*_pb2.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.keyword) and node.arg == "serialized_pb":
@@ -141,7 +141,7 @@ def test_store_imports_without_a_warning(environment: dict[str, str]) -> None:
         text=True,
         check=False,
         timeout=60,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         env=dict(os.environ) | environment,
     )
 

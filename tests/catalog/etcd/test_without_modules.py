@@ -1,4 +1,4 @@
-"""A part that is left out of an import is not loaded by it, and is there for whoever asks for it later."""
+"""A module that an import leaves out is not loaded by it; a later import of it works."""
 
 import subprocess
 import sys
