@@ -1,4 +1,4 @@
-"""The file of services outside: what each form of an entry means, and what is said about one that is wrong."""
+"""The services file: what each form of an entry means, and what a wrong one gives."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ from discover.operator.services_words import CHECK_WORDS, SERVICE_WORDS
 from discover.snapshot.snapshot import EMPTY
 from tests.parts.records import instance, snapshot
 
-TWO_V = "[10.0.0.5:80, 10.0.0.6:80]"
+TWO = "[10.0.0.5:80, 10.0.0.6:80]"
 
 
 def read(entry: str, name: str = "db") -> FileServices:
@@ -33,14 +33,14 @@ def read(entry: str, name: str = "db") -> FileServices:
 
 
 def one(entry: str) -> Instance:
-    outside = read(entry)
-    assert outside.problems == {}
-    [record] = outside.services["db"].records.values()
+    parsed = read(entry)
+    assert parsed.problems == {}
+    [record] = parsed.services["db"].records.values()
     return record.instance
 
 
-def texts(outside: FileServices) -> list[str]:
-    return [problem.text for problem in outside.problems.values()]
+def texts(parsed: FileServices) -> list[str]:
+    return [problem.text for problem in parsed.problems.values()]
 
 
 @pytest.mark.parametrize(
@@ -55,16 +55,16 @@ def texts(outside: FileServices) -> list[str]:
         ("[{address: '2001:db8::5'}]", [("2001:db8::5", 5432)]),
     ],
 )
-def test_a_server_is_an_address_and_a_port(servers, endpoints):
-    outside = read(f"{{port: 5432, servers: {servers}}}")
+def test_a_server_is_an_address_and_a_port(servers: str, endpoints: list[tuple[str, int]]) -> None:
+    parsed = read(f"{{port: 5432, servers: {servers}}}")
 
-    records = outside.services["db"].records.values()
+    records = parsed.services["db"].records.values()
     assert [record.endpoint for record in records] == endpoints
     assert {record.instance.service_port for record in records} == {5432}
-    assert not outside.problems
+    assert not parsed.problems
 
 
-def test_without_a_port_callers_dial_the_servers_own():
+def test_without_a_port_callers_dial_the_servers_own() -> None:
     assert one("{servers: [10.0.0.5:80]}").service_port == 80
 
 
@@ -107,26 +107,25 @@ def test_without_a_port_callers_dial_the_servers_own():
         ("port: auto", {"service_port": None}),
     ],
 )
-def test_the_words_are_those_of_the_labels(words, fields):
+def test_the_words_are_those_of_the_labels(words: str, fields: dict[str, object]) -> None:
     instance = one(f"{{servers: [10.0.0.5:80], {words}}}")
 
     assert {name: getattr(instance, name) for name in fields} == fields
 
 
-def test_a_server_has_words_of_its_own():
-    weight = "{port: 80, weight: 10, zone: a, servers: [10.0.0.5, {address: 10.0.0.6, weight: 50, state: draining}]}"
+def test_a_server_has_words_of_its_own() -> None:
+    six_alone = "{address: 10.0.0.6, weight: 50, state: draining}"
+    entry = f"{{port: 80, weight: 10, zone: a, servers: [10.0.0.5, {six_alone}]}}"
 
-    five, six = (record.instance for record in read(weight).services["db"].records.values())
+    five, six = (record.instance for record in read(entry).services["db"].records.values())
 
     assert (five.weight, five.zone, five.state) == (10, "a", "ready")
     assert (six.weight, six.zone, six.state) == (50, "a", "draining")
 
 
-def test_names_stay_whatever_else_changes_and_differ_between_services():
-    before, after = (
-        one("{servers: [10.0.0.5:80]}"),
-        one("{port: 81, weight: 3, servers: [10.0.0.5:80]}"),
-    )
+def test_names_stay_whatever_else_changes_and_differ_between_services() -> None:
+    before = one("{servers: [10.0.0.5:80]}")
+    after = one("{port: 81, weight: 3, servers: [10.0.0.5:80]}")
     [other] = read("{servers: [10.0.0.5:80]}", "other").services["other"].records.values()
 
     assert before.container == after.container
@@ -174,30 +173,30 @@ def test_names_stay_whatever_else_changes_and_differ_between_services():
             "db server 1",
             "weight: 257 is not a whole",
         ),
-        (f"{{mode: udp, servers: {TWO_V}}}", "db", "mode: 'udp' is not one of tcp, http"),
-        (f"{{prot: 80, servers: {TWO_V}}}", "db", "role, servers, slow_start, "),
-        (f"{{port: 0, servers: {TWO_V}}}", "db", "port: 0 is not a whole number from 1 to 65535"),
-        (f"{{timeout: 5, servers: {TWO_V}}}", "db", "timeout: '5' is not a duration such as 500ms"),
-        (f"{{zone: 5, servers: {TWO_V}}}", "db", "zone: 5 is not a text; quotes make it one"),
-        (f"{{check: /health, servers: {TWO_V}}}", "db", "check: '/health' is not {http: /health}"),
+        (f"{{mode: udp, servers: {TWO}}}", "db", "mode: 'udp' is not one of tcp, http"),
+        (f"{{prot: 80, servers: {TWO}}}", "db", "role, servers, slow_start, "),
+        (f"{{port: 0, servers: {TWO}}}", "db", "port: 0 is not a whole number from 1 to 65535"),
+        (f"{{timeout: 5, servers: {TWO}}}", "db", "timeout: '5' is not a duration such as 500ms"),
+        (f"{{zone: 5, servers: {TWO}}}", "db", "zone: 5 is not a text; quotes make it one"),
+        (f"{{check: /health, servers: {TWO}}}", "db", "check: '/health' is not {http: /health}"),
         (
-            f"{{check: {{http: health}}, servers: {TWO_V}}}",
+            f"{{check: {{http: health}}, servers: {TWO}}}",
             "db",
             "check.path: 'health' is not a path such as /health",
         ),
         (
-            f"{{check: {{htpp: /}}, servers: {TWO_V}}}",
+            f"{{check: {{htpp: /}}, servers: {TWO}}}",
             "db",
             "check: 'htpp' is no word of this place",
         ),
-        (f'{{canary: "a\\n b", servers: {TWO_V}}}', "db", "is not the name of a header"),
+        (f'{{canary: "a\\n b", servers: {TWO}}}', "db", "is not the name of a header"),
         (
-            f"{{weight: 0x{'f' * 5000}, servers: {TWO_V}}}",
+            f"{{weight: 0x{'f' * 5000}, servers: {TWO}}}",
             "db",
             "weight: a int is not a whole number",
         ),
         (
-            f"{{check: {{http: /, status: 0x{'f' * 5000}}}, servers: {TWO_V}}}",
+            f"{{check: {{http: /, status: 0x{'f' * 5000}}}, servers: {TWO}}}",
             "db",
             "status: a int is not a text",
         ),
@@ -207,19 +206,19 @@ def test_names_stay_whatever_else_changes_and_differ_between_services():
         ("", "db", "nothing stands there; right would be servers:"),
     ],
 )
-def test_a_bad_entry_is_one_line_and_leaves_the_rest(entry, where, text):
-    outside = file_services(
+def test_a_bad_entry_is_one_line_and_leaves_the_rest(entry: str, where: str, text: str) -> None:
+    parsed = file_services(
         "services.yaml", f"services:\n  db: {entry}\n  web: {{servers: [10.0.0.9:80]}}\n"
     )
 
-    assert list(outside.problems) == [f"file:{where}"]
-    [problem] = outside.problems.values()
+    assert list(parsed.problems) == [f"file:{where}"]
+    [problem] = parsed.problems.values()
     assert problem.code == "OUTSIDE_REFUSED"
     assert problem.text.startswith(f"services.yaml: {where}: ")
     assert text in problem.text
     assert "\n" not in problem.text
-    assert outside.refused == {"db"}
-    assert "web" in outside.services
+    assert parsed.refused == {"db"}
+    assert "web" in parsed.services
 
 
 @pytest.mark.parametrize(
@@ -247,7 +246,7 @@ def test_a_bad_entry_is_one_line_and_leaves_the_rest(entry, where, text):
         ("x" * (4 * 1024 * 1024 + 1), "at most 4194304 are read"),
     ],
 )
-def test_what_is_no_such_file_is_refused_as_a_whole(text, why):
+def test_what_is_no_such_file_is_refused_as_a_whole(text: str, why: str) -> None:
     with pytest.raises(Rejected) as refused:
         file_services("services.yaml", text)
 
@@ -255,7 +254,7 @@ def test_what_is_no_such_file_is_refused_as_a_whole(text, why):
     assert "\n" not in str(refused.value)
 
 
-def test_aliases_without_end_are_told_shortly():
+def test_endless_aliases_give_a_short_message() -> None:
     lists = "".join(f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 9)}]\n" for n in range(1, 30))
     text = "services: {db: {servers: [1]}}\n"
 
@@ -263,57 +262,54 @@ def test_aliases_without_end_are_told_shortly():
         file_services("services.yaml", f"x0: &x0 [a]\n{lists}{text}")
 
 
-def test_none_are_none():
+def test_a_file_without_services_has_none() -> None:
     assert file_services("services.yaml", "services: {}") == FileServices()
     assert read("{port: 80, servers: []}") == FileServices()
 
 
-def test_a_service_with_a_slip_of_the_pen_stays_as_it_was():
-    good = file_services(
-        "f", "services: {db: {servers: [10.0.0.5:80, 10.0.0.6:80]}, web: {servers: [10.0.0.9:80]}}"
-    )
-    slip = file_services(
+def test_a_refused_service_stays_as_it_was() -> None:
+    good = file_services("f", f"services: {{db: {{servers: {TWO}}}, web: {{servers: {TWO}}}}}")
+    edited = file_services(
         "f", "services: {db: {servers: [10.0.0.5:8o]}, new: {servers: [10.0.0.7:80, x]}}"
     )
 
-    now = with_last_good(slip, good.services)
+    now = with_last_good(edited, good.services)
 
     assert now.services["db"] is good.services["db"]
     assert now.services.keys() == {"db", "new"}
-    assert [text.endswith("; until then the service stays as it was") for text in texts(now)] == [
-        True,
-        False,
-    ]
+    of_db, of_new = texts(now)
+    assert of_db.endswith("; until then the service stays as it was")
+    assert not of_new.endswith("; until then the service stays as it was")
 
 
-def test_what_did_not_change_is_the_same_object():
+def test_what_did_not_change_is_the_same_object() -> None:
     text = "services: {db: {servers: [10.0.0.5:80]}}"
     good = file_services("f", text)
 
-    assert (
-        with_last_good(file_services("f", text), good.services).services["db"]
-        is good.services["db"]
-    )
+    again = with_last_good(file_services("f", text), good.services)
+
+    assert again.services["db"] is good.services["db"]
 
 
-def test_what_was_kept_is_what_was_read():
+def test_what_was_kept_is_what_was_read() -> None:
     good = read("{port: 80, servers: [10.0.0.5, {address: 10.0.0.6, role: stub}]}").services
 
     assert services_of(record.instance for record in good["db"].records.values()) == good
 
 
-def test_containers_and_outside_servers_are_one_service():
+def test_containers_and_servers_of_the_file_are_one_service() -> None:
     catalog = snapshot(instance(1, "db"), instance(2, "web"))
-    outside = read("{port: 8000, servers: [10.0.0.5]}").services
+    parsed = read("{port: 8000, servers: [10.0.0.5]}").services
     joined = JoinedSnapshots()
 
-    first, again = joined.of(catalog, outside), joined.of(replace(catalog, revision=101), outside)
+    first = joined.of(catalog, parsed)
+    again = joined.of(replace(catalog, revision=101), parsed)
 
     assert {endpoint[0] for endpoint in first.services["db"].endpoints} == {"10.0.0.1", "10.0.0.5"}
     assert first.services["db"].ports == {8000: 0}
     assert first.services["web"] is catalog.services["web"]
     assert again.services["db"] is first.services["db"]
-    assert joined.of(EMPTY, outside).services == outside
+    assert joined.of(EMPTY, parsed).services == parsed
     assert joined.of(catalog, {}) is catalog
 
 
@@ -354,43 +350,42 @@ VALUES = st.recursive(
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.one_of(st.text(max_size=60), VALUES.map(lambda it: yaml.safe_dump({"services": {"db": it}})))
+    st.one_of(
+        st.text(max_size=60), VALUES.map(lambda value: yaml.safe_dump({"services": {"db": value}}))
+    )
 )
-def test_whatever_stands_there_is_read_or_refused_in_lines(text):
+def test_any_text_is_read_or_refused_in_one_line_each(text: str) -> None:
     try:
-        outside = file_services("services.yaml", text)
+        parsed = file_services("services.yaml", text)
     except Rejected as refused:
         assert "\n" not in str(refused)
     else:
-        assert not [text for text in texts(outside) if "\n" in text]
+        assert not [text for text in texts(parsed) if "\n" in text]
 
 
-def test_without_a_file_nothing_of_it_is_loaded():
-    """For the memory: docker-discover is to be small."""
+def test_without_a_file_nothing_of_it_is_loaded() -> None:
+    # docker-discover needs little memory
     absent = "{'yaml', 'discover.operator.services'}"
     seen = f"import sys, discover.__main__, discover.commands; print({absent} & sys.modules.keys())"
 
-    assert (
-        subprocess.run(
-            [sys.executable, "-c", seen], capture_output=True, text=True, check=True
-        ).stdout
-        == "set()\n"
-    )
+    ended = subprocess.run([sys.executable, "-c", seen], capture_output=True, text=True, check=True)
+
+    assert ended.stdout == "set()\n"
 
 
-def test_the_example_in_the_readme_is_good():
-    section = (
-        (Path(__file__).parents[3] / "README.md").read_text().partition("## Servers that are no")[2]
-    )
+def test_the_example_in_the_readme_is_good() -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    section = readme.partition("## Servers that are no")[2]
     example = section[section.index("    services:") :].partition("\n\n")[0]
 
-    outside = file_services("README.md", textwrap.dedent(example))
+    parsed = file_services("README.md", textwrap.dedent(example))
 
-    assert (outside.problems, outside.services.keys()) == ({}, {"postgres", "orders"})
+    assert not parsed.problems
+    assert parsed.services.keys() == {"postgres", "orders"}
 
 
 def test_every_label_has_its_word() -> None:
-    """But those about where a container is found, and how long one is believed in."""
+    """Except those about where a container is found, and how long after its host's lease."""
     labels = {name.lower() for name in LABELS} - {"ignore", "network", "address", "on_absence"}
     checks = {name.removeprefix("check_") for name in labels if name.startswith("check_")}
     others = {name for name in labels if not name.startswith("check_")}

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from catalog.record import decode, encode
 from catalog.vocabulary import LABELS
-from register.docker.container import Binding, Network, Port
+from register.docker.container import Binding, Container, Network, Port
 from register.offer.instances import Policy, instances_of
 from tests.parts.containers import container
 
@@ -83,7 +83,9 @@ POLICIES = st.builds(
 
 @settings(max_examples=600, deadline=None)
 @given(CONTAINERS, POLICIES, st.booleans())
-def test_every_port_is_offered_or_has_a_reason(given_container, policy, stopping):
+def test_every_port_is_offered_or_has_a_reason(
+    given_container: Container, policy: Policy, stopping: bool
+) -> None:
     offer = instances_of(given_container, policy, stopping=stopping)
 
     assert offer.instances or offer.reasons
@@ -98,7 +100,10 @@ def test_every_port_is_offered_or_has_a_reason(given_container, policy, stopping
 
 @settings(max_examples=200, deadline=None)
 @given(CONTAINERS, POLICIES)
-def test_the_same_container_gives_the_same_bytes(given_container, policy):
-    once, again = instances_of(given_container, policy), instances_of(given_container, policy)
+def test_the_same_container_gives_the_same_bytes(
+    given_container: Container, policy: Policy
+) -> None:
+    once = instances_of(given_container, policy)
+    again = instances_of(given_container, policy)
 
     assert [encode(i) for i in once.instances] == [encode(i) for i in again.instances]

@@ -125,7 +125,7 @@ def test_virtual_host_is_read_unless_there_are_hosts() -> None:
     )
 
 
-def test_who_names_hosts_or_paths_means_http() -> None:
+def test_hosts_or_paths_mean_http() -> None:
     assert record({"SERVICE_HOSTS": "a.example"}).mode == "http"
     assert record({}, {"VIRTUAL_PATH": "/api"}).mode == "http"
     assert record({"SERVICE_HOSTS": "a.example", "SERVICE_MODE": "tcp"}).mode == "tcp"
@@ -152,7 +152,7 @@ def test_what_looks_secret_is_no_attribute() -> None:
     assert record({}, env).attributes == {"keyspace": "k"}
 
 
-def test_what_is_no_setting_of_ours_never_keeps_a_container_out() -> None:
+def test_a_label_that_is_no_setting_never_keeps_a_container_out() -> None:
     env = {
         "SERVICE_ACCOUNT_JSON": '{"a":\n"-----BEGIN PRIVATE KEY"}',
         "SERVICE_REGION": "eu\n",
@@ -166,95 +166,50 @@ def test_what_is_no_setting_of_ours_never_keeps_a_container_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "text", "message"),
+    ("key", "text", "problem"),
     [
-        (
-            "SERVICE_8000_WEIGHT",
-            "300",
-            "SERVICE_8000_WEIGHT of web-1: '300' is not a whole number from 0 to 256",
-        ),
-        (
-            "SERVICE_WEIGHT",
-            "-1",
-            "SERVICE_WEIGHT of web-1: '-1' is not a whole number from 0 to 256",
-        ),
-        (
-            "SERVICE_WEIGHT",
-            "1" * 200,
-            f"SERVICE_WEIGHT of web-1: '{'1' * 79} is not a whole number from 0 to 256",
-        ),
-        (
-            "SERVICE_PORT",
-            "0",
-            "SERVICE_PORT of web-1: '0' is not a whole number from 1 to 65535, or auto",
-        ),
-        ("SERVICE_MODE", "udp", "SERVICE_MODE of web-1: 'udp' is not one of tcp, http"),
-        ("SERVICE_IGNORE", "maybe", "SERVICE_IGNORE of web-1: 'maybe' is neither true nor false"),
-        (
-            "SERVICE_HOSTS",
-            "a b/c",
-            "SERVICE_HOSTS of web-1: 'b/c' is not a host name, or one with a leading *.",
-        ),
-        (
-            "VIRTUAL_HOST",
-            "~^x",
-            "VIRTUAL_HOST of web-1: '~^x' is not a host name, or one with a leading *.",
-        ),
-        (
-            "SERVICE_CHECK_HTTP",
-            "health",
-            "SERVICE_CHECK_HTTP of web-1: 'health' is not a path such as /health",
-        ),
+        ("SERVICE_8000_WEIGHT", "300", "'300' is not a whole number from 0 to 256"),
+        ("SERVICE_WEIGHT", "-1", "'-1' is not a whole number from 0 to 256"),
+        ("SERVICE_WEIGHT", "1" * 200, f"'{'1' * 79} is not a whole number from 0 to 256"),
+        ("SERVICE_PORT", "0", "'0' is not a whole number from 1 to 65535, or auto"),
+        ("SERVICE_MODE", "udp", "'udp' is not one of tcp, http"),
+        ("SERVICE_IGNORE", "maybe", "'maybe' is neither true nor false"),
+        ("SERVICE_HOSTS", "a b/c", "'b/c' is not a host name, or one with a leading *."),
+        ("VIRTUAL_HOST", "~^x", "'~^x' is not a host name, or one with a leading *."),
+        ("SERVICE_CHECK_HTTP", "health", "'health' is not a path such as /health"),
         (
             "SERVICE_STUB_POLICY",
             "share=200%",
-            "SERVICE_STUB_POLICY of web-1: 'share=200%' is not supersede, fallback, pin or share=N% "
-            "with N from 0 to 100",
+            "'share=200%' is not supersede, fallback, pin or share=N% with N from 0 to 100",
         ),
-        (
-            "SERVICE_BALANCE",
-            "hash",
-            "SERVICE_BALANCE of web-1: 'hash' is not hash:<header> with the name of a header",
-        ),
+        ("SERVICE_BALANCE", "hash", "'hash' is not hash:<header> with the name of a header"),
         (
             "SERVICE_BALANCE",
             "uri",
-            "SERVICE_BALANCE of web-1: 'uri' is not one of roundrobin, leastconn, random, source, hash:<header>",
+            "'uri' is not one of roundrobin, leastconn, random, source, hash:<header>",
         ),
-        (
-            "SERVICE_PATH",
-            "api",
-            "SERVICE_PATH of web-1: 'api' is not the beginning of a path, such as /api",
-        ),
-        (
-            "SERVICE_CANARY",
-            "a b",
-            "SERVICE_CANARY of web-1: 'a b' is not the name of a header, or name=value",
-        ),
-        (
-            "SERVICE_CHECK_STATUS",
-            "2xx",
-            "SERVICE_CHECK_STATUS of web-1: '2xx' is not status codes such as 200 or 200-299,404",
-        ),
+        ("SERVICE_PATH", "api", "'api' is not the beginning of a path, such as /api"),
+        ("SERVICE_CANARY", "a b", "'a b' is not the name of a header, or name=value"),
+        ("SERVICE_CHECK_STATUS", "2xx", "'2xx' is not status codes such as 200 or 200-299,404"),
         (
             "SERVICE_CHECK_INTERVAL",
             "5",
-            "SERVICE_CHECK_INTERVAL of web-1: '5' is not a duration such as 500ms, 2s or 1m, from 100ms to 24h",
+            "'5' is not a duration such as 500ms, 2s or 1m, from 100ms to 24h",
         ),
         (
             "SERVICE_MODE",
             "http\nserver x",
-            r"SERVICE_MODE of web-1: 'http\nserver x' is not printable text of at most 255 characters",
+            r"'http\nserver x' is not printable text of at most 255 characters",
         ),
     ],
 )
 def test_a_bad_value_names_container_label_and_what_would_be_right(
-    key: str, text: str, message: str
+    key: str, text: str, problem: str
 ) -> None:
     with pytest.raises(Rejected) as caught:
         port_labels({key: text})
 
-    assert str(caught.value) == message
+    assert str(caught.value) == f"{key} of web-1: {problem}"
 
 
 def test_a_bad_value_refuses_only_its_own_port() -> None:
@@ -263,9 +218,8 @@ def test_a_bad_value_refuses_only_its_own_port() -> None:
     offer = instances_of(two, Policy("10.0.0.1"))
 
     assert [instance.service for instance in offer.instances] == ["whoami-80"]
-    assert {where: problem.code for where, problem in offer.reasons.items()} == {
-        "web-1:8000": "BAD_LABEL"
-    }
+    codes = {where: problem.code for where, problem in offer.reasons.items()}
+    assert codes == {"web-1:8000": "BAD_LABEL"}
 
 
 names = st.sampled_from(
@@ -313,7 +267,7 @@ def test_no_name_or_image_whatever_makes_it_fail(text: str, image: str) -> None:
     assert len(offer.instances) + len(offer.reasons) == 1
 
 
-def test_all_bad_labels_are_told_at_once() -> None:
+def test_all_bad_labels_are_named_at_once() -> None:
     with pytest.raises(Rejected) as caught:
         port_labels({"SERVICE_MODE": "htpp", "SERVICE_WEIGHT": "-1"})
 
