@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from discover import commands
 from discover.apply.applier import Applier
+from discover.apply.ask_suspects import AskSuspects
 from discover.apply.listeners_file import ListenersFile
-from discover.apply.upkeep import Upkeep
 from discover.explain import explained
 from discover.haproxy.guard import Guard
 from discover.haproxy.ports import trial
@@ -29,7 +29,7 @@ from discover.snapshot.audit import Audit
 from discover.snapshot.etcd_watch import CatalogWatch
 from discover.snapshot.keeper import Keeper
 from discover.snapshot.port_claimer import ClaimProblems, PortClaimer
-from discover.snapshot.saved_file import Found, SavedFile
+from discover.snapshot.saved_file import Found, SavedFile, SnapshotSaver
 from discover.snapshot.saved_format import Origin
 from discover.snapshot.snapshot import EMPTY, Snapshot
 from discover.snapshot.state import started
@@ -121,7 +121,8 @@ def _actors(around: Around) -> list[Actor]:
         reconcile.actor(),
         _port_claimer(settings, keeper, services_file, unclaimed, runs).actor(),
         *catalog_actors,
-        Upkeep(keeper, haproxy, snapshot_file, around.trigger, runs).actor(),
+        AskSuspects(keeper, haproxy, around.trigger, runs).actor(),
+        SnapshotSaver(keeper, snapshot_file).actor(),
         *(services_file.actors(around.trigger.fire) if services_file else ()),
         _template_watch(around).actor(),
         _guard(around).actor(),

@@ -1,16 +1,25 @@
 """Keep the last good snapshot on disk, for the next life to start from. Decides nothing."""
 
 import logging
+import math
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from discover.snapshot.keeper import Keeper
 from discover.snapshot.saved_format import Origin, Saved, Texts, decode, encode, sane
 from discover.snapshot.state import State
+from sidecar.actors import Actor
 from sidecar.atomic_files import StateFile
 from sidecar.log import Details
+from sidecar.trigger import Trigger
 
 log = logging.getLogger(__name__)
+
+QUIET_S, AT_MOST_S = 0.2, 1.0  # before a save: a burst is one
+SHARE = 20  # a save that took long is repeated only after so many times as long
+AGAIN_S = 3.0  # after a save that failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,70 @@ class SavedFile:
 
     def _decode(self, content: bytes) -> Saved:
         return decode(content, self._origin, _ahead_s())
+
+
+class SnapshotSaver:
+    """The actor that saves what the keeper knows, soon after it changed."""
+
+    def __init__(self, keeper: Keeper, file: SavedFile) -> None:
+        self._keeper = keeper
+        self._file = file
+        self._awake = Trigger()
+        self._stop = threading.Event()
+        self._saved = keeper.state
+        self._save_s = -math.inf  # when the next save may be
+        keeper.follow(self._look)
+
+    def actor(self) -> Actor:
+        """Return this as an actor."""
+        return Actor("save snapshot", self.run, self.interrupt)
+
+    def interrupt(self) -> None:
+        """Make `run` return."""
+        self._stop.set()
+        self._awake.fire("stop")
+
+    def run(self) -> None:
+        """Follow the keeper until interrupted; what is not saved by then is saved last."""
+        while not self._stop.is_set():
+            if self._awake.wait(self._pause_s()):
+                self._awake.settle(QUIET_S, AT_MOST_S)
+            if time.monotonic() >= self._save_s:
+                self._save()
+
+        self._save()
+
+    def _look(self) -> None:
+        if self._keeper.state is not self._saved:
+            self._awake.fire("state")
+
+    def _pause_s(self) -> float | None:
+        if not self._is_unsaved(self._keeper.state):
+            return None
+        return max(0.0, self._save_s - time.monotonic())
+
+    def _is_unsaved(self, state: State) -> bool:
+        saved = self._saved
+        if state is saved:
+            return False
+
+        same_catalog = state.catalog.same_as(saved.catalog)
+        same_cluster = state.catalog.cluster == saved.catalog.cluster
+        return not (same_catalog and same_cluster and state.suspects == saved.suspects)
+
+    def _save(self) -> None:
+        state = self._keeper.state
+        if not self._is_unsaved(state):
+            self._saved = state
+            return
+
+        started_s = time.monotonic()
+        if self._file.save(state):
+            self._saved = state
+            took_s = time.monotonic() - started_s
+            self._save_s = time.monotonic() + SHARE * took_s
+        else:
+            self._save_s = time.monotonic() + AGAIN_S
 
 
 def _ahead_s() -> float:
