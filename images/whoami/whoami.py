@@ -1,10 +1,11 @@
-"""A small HTTP/1.1 server that says who it is: `service container generation`. Only for trying out and for tests.
+"""A small HTTP/1.1 server that answers `service container generation`, to try out and to test.
 
-Uses nothing that Debian's python3-minimal lacks, and starts in a few milliseconds.
+It uses nothing that Debian's python3-minimal lacks, and starts in a few milliseconds.
 
-Environment: PORTS (8000; several with commas), GENERATION (any word), HEALTH (on or off), DELAY_S (seconds until it
-listens), DRAIN_S (seconds it goes on after SIGTERM). Paths: / and any other, /health, /slow?s=2,
-POST /health/on and /health/off. `whoami.py check` asks the one in this container for /health: exit status 0 or 1.
+Environment: PORTS (8000; several with commas), GENERATION (any word), HEALTH (on or off),
+DELAY_S (seconds until it listens), DRAIN_S (seconds that it goes on after SIGTERM).
+Paths: / and any other, /health, /slow?s=2, POST /health/on and /health/off.
+`whoami.py check` asks the server in this container for /health: exit status 0 or 1.
 """
 
 import os
@@ -18,122 +19,155 @@ ENV = os.environ
 PORTS = [int(port) for port in ENV.get("PORTS", "8000").split(",")]
 IDLE_S = 60  # a silent connection is closed after this
 MOST_HEAD_BYTES = 65536
-ENDING = {signal.SIGTERM, signal.SIGINT}
+HEAD_END = b"\r\n\r\n"
+END_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 
 health = threading.Event()
-stop = (
-    threading.Event()
-)  # asked to end: what is in flight is answered, and clients are told to leave
+stop = threading.Event()  # from the end signal on, clients are asked to close their connections
 
 
-def line(port: int) -> str:
-    """Who answers on this port."""
+def identity(port: int) -> str:
+    """Return the line that this container answers with on a port."""
     service = ENV.get(f"SERVICE_{port}_NAME") or ENV.get("SERVICE_NAME") or "whoami"
     return f"{service} {socket.gethostname()} {ENV.get('GENERATION', '-')}\n"
 
 
-def answer(method: str, target: str, who: str) -> tuple[str, str]:
-    """Status and body for one request."""
+def answer(method: str, target: str, line: str) -> tuple[str, str]:
+    """Return status and body for one request."""
     path, _, query = target.partition("?")
-    if method == "POST" and path in ("/health/on", "/health/off"):
-        (health.set if path.endswith("on") else health.clear)()
+    if path.startswith("/health"):
+        return health_answer(method, path)
+
     if path == "/slow":
         time.sleep(float(query.removeprefix("s=") or 1))
-    if path.startswith("/health"):
-        healthy = health.is_set()
-        return (
-            "200 OK" if healthy or method == "POST" else "503 Service Unavailable",
-            f"health {healthy}\n",
-        )
-    return "200 OK", who
+
+    return "200 OK", line
 
 
-def read_head(connection: socket.socket, had: bytes) -> tuple[bytes, bytes] | None:
-    """The next request's head and what came after it; None when the client is done."""
-    while b"\r\n\r\n" not in had:
+def health_answer(method: str, path: str) -> tuple[str, str]:
+    if method == "POST" and path == "/health/on":
+        health.set()
+    if method == "POST" and path == "/health/off":
+        health.clear()
+
+    is_healthy = health.is_set()
+    is_ok = is_healthy or method == "POST"
+    return "200 OK" if is_ok else "503 Service Unavailable", f"health {is_healthy}\n"
+
+
+def read_head(connection: socket.socket, received: bytes) -> tuple[bytes, bytes] | None:
+    """Return the next request's head and what came after it; None when the client is done."""
+    while HEAD_END not in received:
         more = connection.recv(65536)
-        if not more or len(had) > MOST_HEAD_BYTES:
+        if not more or len(received) > MOST_HEAD_BYTES:
             return None
-        had += more
-    head, _, rest = had.partition(b"\r\n\r\n")
+        received += more
+
+    head, _, rest = received.partition(HEAD_END)
     return head, rest
 
 
-def skip_body(connection: socket.socket, fields: dict[str, str], rest: bytes) -> bytes:
-    """What came after the request's body."""
-    missing = int(fields.get("content-length", 0))
-    while missing > len(rest):
+def skip_body(connection: socket.socket, length: int, received: bytes) -> bytes:
+    """Return what came after the request's body."""
+    while length > len(received):
         more = connection.recv(65536)
         if not more:
             return b""
-        rest += more
-    return rest[missing:]
+        received += more
+
+    return received[length:]
 
 
-def serve(connection: socket.socket, who: str) -> None:
-    """All requests of one connection."""
-    rest = b""
+def fields_of(lines: list[str]) -> dict[str, str]:
+    """Return header values by name in lower case."""
+    fields = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        fields[name.strip().lower()] = value.strip()
+    return fields
+
+
+def serve(connection: socket.socket, line: str) -> None:
+    """Answer all requests of one connection."""
     connection.settimeout(IDLE_S)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    rest = b""
     with connection:
-        while got := read_head(connection, rest):
-            request, *lines = got[0].decode("latin-1").split("\r\n")
-            fields = {
-                name.strip().lower(): value.strip()
-                for name, _, value in (field.partition(":") for field in lines)
-            }
-            method, target, version = request.split(" ")
-            rest = skip_body(connection, fields, got[1])
-            status, body = answer(method, target, who)
-            wish = fields.get("connection", "").lower()
-            keep = (
-                wish == "keep-alive" if version == "HTTP/1.0" else wish != "close"
-            ) and not stop.is_set()
-            head = f"Content-Type: text/plain\r\nContent-Length: {len(body)}\r\n"
-            head += f"Connection: {'keep-alive' if keep else 'close'}\r\n\r\n"
-            connection.sendall(
-                f"HTTP/1.1 {status}\r\n{head}{'' if method == 'HEAD' else body}".encode()
-            )
+        while request := read_head(connection, rest):
+            head, rest = request
+            request_line, *header_lines = head.decode("latin-1").split("\r\n")
+            method, target, version = request_line.split(" ")
+            fields = fields_of(header_lines)
+            rest = skip_body(connection, int(fields.get("content-length", 0)), rest)
+
+            status, body = answer(method, target, line)
+            keep = is_kept(version, fields.get("connection", "").lower())
+            connection.sendall(reply(method, status, body, keep))
             if not keep:
                 return
 
 
-def quietly(connection: socket.socket, who: str) -> None:
+def is_kept(version: str, wish: str) -> bool:
+    """Whether the connection stays open after the reply."""
+    if stop.is_set():
+        return False
+
+    return wish == "keep-alive" if version == "HTTP/1.0" else wish != "close"
+
+
+def reply(method: str, status: str, body: str, keep: bool) -> bytes:
+    lines = [
+        f"HTTP/1.1 {status}",
+        "Content-Type: text/plain",
+        f"Content-Length: {len(body)}",
+        f"Connection: {'keep-alive' if keep else 'close'}",
+    ]
+    head = "\r\n".join(lines) + "\r\n\r\n"
+    return (head if method == "HEAD" else head + body).encode()
+
+
+def serve_quietly(connection: socket.socket, line: str) -> None:
     try:  # noqa: SIM105  contextlib is one more import before it listens
-        serve(connection, who)
+        serve(connection, line)
     except (OSError, ValueError):
-        pass  # the client left, or does not speak HTTP: not this program's subject
+        pass  # the client left, or does not speak HTTP: neither matters here
 
 
 def listen(port: int) -> None:
-    who = line(port)
+    line = identity(port)
     with socket.create_server(
         ("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=1024
     ) as listener:
         while True:
             connection, _ = listener.accept()
-            threading.Thread(target=quietly, args=(connection, who), daemon=True).start()
+            threading.Thread(target=serve_quietly, args=(connection, line), daemon=True).start()
 
 
 def check() -> int:
     with socket.create_connection(("127.0.0.1", PORTS[0]), timeout=2) as connection:
         connection.sendall(b"GET /health HTTP/1.0\r\n\r\n")
-        return 0 if b" 200 " in connection.recv(100) else 1
+        status_line = connection.recv(100)
+        return 0 if b" 200 " in status_line else 1
 
 
 def main() -> None:
-    # The threads made from here inherit it: a signal that one of them took would not wake this one.
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    # Threads inherit the mask: a signal that one of them took would not end the waits below.
+    signal.pthread_sigmask(signal.SIG_BLOCK, END_SIGNALS)
     if ENV.get("HEALTH", "on") == "on":
         health.set()
-    if signal.sigtimedwait(ENDING, float(ENV.get("DELAY_S", 0))):
+
+    if signal.sigtimedwait(END_SIGNALS, float(ENV.get("DELAY_S", 0))):
         return
+
     for port in PORTS:
         threading.Thread(target=listen, args=(port,), daemon=True).start()
-    signal.sigwait(ENDING)
+
+    signal.sigwait(END_SIGNALS)
     stop.set()
     time.sleep(float(ENV.get("DRAIN_S", 0)))
 
 
 if __name__ == "__main__":
-    sys.exit(check() if sys.argv[1:] == ["check"] else main())
+    if sys.argv[1:] == ["check"]:
+        sys.exit(check())
+    main()
