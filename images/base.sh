@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# Have the image that all others start from: pulled where a registry is in reach, else built from the Debian mirror
-# that apt already uses.
+# Provide the base image of all others: pull it, or without a registry build it from the Debian
+# mirror that apt already uses.
 . "$(dirname "$0")/lib.sh"
 BASE=${BASE:-debian:trixie-slim}
 SUITE=trixie
-PULL_S=${PULL_S:-60}  # the image has 30 MB; without a registry the refusal mostly comes at once
-MADE_HERE="made by tandem"  # in the image's comment, so that `make clean` knows it
+PULL_S=${PULL_S:-60}  # for 30 MB; without a registry the pull mostly fails at once
+MADE_HERE="made by tandem"  # the image's comment: `make clean` removes only such an image
 
 pull() { timeout "$PULL_S" docker pull -q "$BASE"; }
 
-# mirror LABEL: where apt has Debian's archive (Debian) or its security archive (Debian-Security) from.
+# mirror LABEL: print the URL that apt uses for Debian's archive (Debian) or for its security
+# archive (Debian-Security).
 mirror() {
     apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
         awk -v label="$1" '$1 == label && $2 ~ /^https?:/ { print $2; exit }'
@@ -19,18 +20,20 @@ bootstrap() {
     local archive security
     root=$(mktemp -d "$PWD/$RUN/base.XXXXXX") # not local: the trap needs it
     trap 'rm -rf "$root"' EXIT
-    archive=$(mirror Debian) security=$(mirror Debian-Security)
-    # Without a mirror of Debian's (on Ubuntu) debootstrap uses its own.
+    archive=$(mirror Debian)
+    security=$(mirror Debian-Security)
+    # On Ubuntu apt has no Debian mirror: debootstrap then uses its default.
     debootstrap --variant=minbase --include=ca-certificates "$SUITE" "$root" ${archive:+"$archive"}
     if [ -n "$security" ]; then
         echo "deb $security $SUITE-security main" >>"$root/etc/apt/sources.list"
     fi
+
     slim "$root"
     tar -C "$root" -c . | docker import -m "$MADE_HERE" -c 'CMD ["bash"]' - "$BASE"
 }
 
-# As Debian's own slim images: no manuals, no package lists, no caches of apt. And no machine id, or all hosts would
-# share it.
+# Like Debian's own slim images: no manuals, no package lists, no apt caches. And no machine id:
+# all hosts would share it.
 slim() {
     cat >"$1/etc/dpkg/dpkg.cfg.d/slim" <<-'END'
 	path-exclude /usr/share/doc/*
@@ -52,10 +55,11 @@ slim() {
 
 up() {
     docker image inspect "$BASE" >/dev/null 2>&1 && return
-    # A failed pull is no failure yet.
+    # A failed pull does not stop the script: the image can still be built.
     try_pull() { pull || echo "no registry in reach"; }
     step "pulling $BASE" try_pull
     docker image inspect "$BASE" >/dev/null 2>&1 && return
+
     is_root || die "$BASE cannot be pulled, and building it takes root: sudo make images"
     need debootstrap=debootstrap
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || need debian-archive-keyring=debian-archive-keyring

@@ -1,20 +1,26 @@
 #!/usr/bin/env bash
-# Build the images whose sources changed: `build.sh up`; `build.sh down` removes them. An image remembers the sources it
-# was made of in a label, so this also notices an image that was removed, and another engine.
+# `build.sh up` builds the images whose sources changed; `build.sh down` removes them.
+# A label of each image holds a digest of its sources. So an image that was removed is built again,
+# and so is one on another engine.
 . "$(dirname "$0")/lib.sh"
 BASE=${BASE:-debian:trixie-slim}
-PYTHON_SOURCES="requirements.lock pyproject.toml catalog sidecar register discover templates images/init images/ask images/ready images/explain"
+PYTHON_SOURCES=(
+    requirements.lock pyproject.toml catalog sidecar register discover templates
+    images/init images/ask images/ready images/explain
+)
 
-# sources_of IMAGE DIRECTORY: one digest of all it is made of.
+# sources_of IMAGE DIRECTORY: print a digest of all that the image is made of.
 sources_of() {
     local extra=()
     case $1 in
         docker-stub) extra=(stub) ;;
-        docker-*) read -ra extra <<<"$PYTHON_SOURCES" ;;
+        docker-*) extra=("${PYTHON_SOURCES[@]}") ;;
     esac
     {
         docker image inspect -f '{{.Id}}' "$BASE"
-        find "$2" .dockerignore "${extra[@]}" -type f ! -path '*/__pycache__/*' ! -path '*/wheels/*' -print0 | LC_ALL=C sort -z |
+        find "$2" .dockerignore "${extra[@]}" -type f \
+            ! -path '*/__pycache__/*' ! -path '*/wheels/*' -print0 |
+            LC_ALL=C sort -z |
             xargs -0 sha256sum
     } | sha256sum | cut -c1-16
 }
@@ -24,14 +30,17 @@ build() {
     wanted=$(sources_of "$image" "$directory")
     built=$(docker image inspect -f '{{index .Config.Labels "tandem.sources"}}' "$image" 2>/dev/null || true)
     [ "$wanted" != "$built" ] || return 0
+
     id=$(docker image inspect -f '{{.Id}}' "$image" 2>/dev/null || true)
     case $image in
         docker-stub) images/wheels.sh images/stub/requirements.lock images/stub/wheels ;;
         docker-*) images/wheels.sh requirements.lock images/wheels ;;
     esac
-    step "building the image $image" docker build ${DOCKER_BUILDKIT:+--force-rm} --build-arg "BASE=$BASE" --label "tandem.sources=$wanted" \
-        -t "$image" -f "$directory/Dockerfile" .
-    [ -z "$id" ] || docker image rm "$id" >/dev/null 2>&1 || true # unless a container still runs it
+    step "building the image $image" \
+        docker build ${DOCKER_BUILDKIT:+--force-rm} --build-arg "BASE=$BASE" \
+        --label "tandem.sources=$wanted" -t "$image" -f "$directory/Dockerfile" .
+    # Remove the earlier image, unless a container still runs it.
+    [ -z "$id" ] || docker image rm "$id" >/dev/null 2>&1 || true
 }
 
 up() {
@@ -48,7 +57,7 @@ down() {
     for image in docker-stub docker-discover docker-register tandem-whoami tandem-etcd; do
         ! docker image inspect "$image" >/dev/null 2>&1 || docker image rm "$image" >/dev/null
     done
-    # The stages that were built on the way.
+    # Intermediate stages of the builds.
     docker image prune -f --filter label=tandem.stage >/dev/null
     images/base.sh down
 }

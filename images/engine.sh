@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
-# Have a Docker engine answer: `engine.sh up` installs and starts one if none does, `engine.sh down` stops it only if
+# `engine.sh up` installs and starts a Docker engine if none answers; `engine.sh down` stops it if
 # this checkout started it.
 . "$(dirname "$0")/lib.sh"
 PID_FILE=$RUN/dockerd.pid
-START_S=60  # an engine that finds many containers from before takes its time
+START_S=60  # an engine with many old containers starts slowly
 
 ours() { [ -s "$PID_FILE" ] && [ "$(cat "/proc/$(cat "$PID_FILE")/comm" 2>/dev/null)" = dockerd ]; }
 
 up() {
     need docker=docker.io
     engine_answers && return
+
     [ -z "${DOCKER_HOST:-}" ] || die "no engine answers at DOCKER_HOST=$DOCKER_HOST"
     if ! is_root; then
-        ! has systemctl || die "no engine answers; this may help: sudo systemctl start docker && sudo usermod -aG docker $(id -un)"
+        ! has systemctl ||
+            die "no engine answers; this may help: sudo systemctl start docker && sudo usermod -aG docker $(id -un)"
         die "no engine answers, and starting one takes root: sudo make up"
     fi
     need dockerd=docker.io iptables=iptables
@@ -25,8 +27,9 @@ start() {
     elif ! ours; then
         setsid nohup dockerd >"$RUN/dockerd.log" 2>&1 </dev/null &
         echo $! >"$PID_FILE"
-        touch "$RUN/engine.used" # `make clean` then starts it again to remove the images
+        touch "$RUN/engine.used" # `make clean` starts the engine again to remove the images
     fi
+
     local deadline=$((SECONDS + START_S))
     until engine_answers; do
         if [ "$SECONDS" -ge "$deadline" ] || { [ -e "$PID_FILE" ] && ! ours; }; then

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Run compose.yaml: `stack.sh up` starts it and calls the demo service until both of its containers have answered;
-# `stack.sh down` removes its containers, network and volumes.
+# `stack.sh up` starts compose.yaml and calls the demo service until both of its containers have
+# answered; `stack.sh down` removes the containers, network and volumes.
 . "$(dirname "$0")/lib.sh"
 PROJECT=tandem
 SERVICE=http://localhost:8000/
 READY_S=60
-# host's address:port of what the stack itself listens on, and who
-LISTENS="127.0.0.1:2379=etcd 127.0.0.1:8000=whoami 127.0.0.1:1936=statistics 127.0.0.1:9301=docker-register 127.0.0.1:9302=docker-discover"
+# address:port=program of all that the stack listens on
+LISTENS="127.0.0.1:2379=etcd 127.0.0.1:8000=whoami 127.0.0.1:1936=statistics
+    127.0.0.1:9301=docker-register 127.0.0.1:9302=docker-discover"
 
 compose() {
     if docker compose version >/dev/null 2>&1; then
@@ -21,7 +22,7 @@ runs() { [ -n "$(docker ps -q --filter "label=com.docker.compose.project=$PROJEC
 need_compose() {
     local package=docker-compose
     docker compose version >/dev/null 2>&1 && return
-    # Ubuntu has today's Compose under another name than the old one; Debian has one or the other.
+    # Ubuntu packages today's Compose as docker-compose-v2, beside the old docker-compose.
     ! apt-cache show docker-compose-v2 >/dev/null 2>&1 || package=docker-compose-v2
     need "docker-compose=$package"
 }
@@ -36,7 +37,7 @@ ports_are_free() {
     done
 }
 
-# wait_for WHAT URL: until it answers 200.
+# wait_for SERVICE URL: return when the URL answers with 200; print why if it does not.
 wait_for() {
     local deadline=$((SECONDS + READY_S))
     until curl -fsS -m 3 -o /dev/null "$2" 2>/dev/null; do
@@ -49,7 +50,7 @@ wait_for() {
     done
 }
 
-# Call the service until two containers have answered; print each one's reply once.
+# Call the service until two containers have answered, and print each reply once.
 replies() {
     local deadline=$((SECONDS + READY_S)) seen=() reply
     while [ "${#seen[@]}" -lt 2 ]; do
@@ -95,8 +96,12 @@ END
 
 down() {
     engine_answers || return 0
-    docker rm -f -v tandem-whoami-3 >/dev/null 2>&1 || true # what `up` suggests to try
-    if [ -n "$(docker ps -aq --filter "label=com.docker.compose.project=$PROJECT")$(docker volume ls -q --filter "label=com.docker.compose.project=$PROJECT")" ]; then
+    docker rm -f -v tandem-whoami-3 >/dev/null 2>&1 || true # `up` suggests to run it
+
+    local filter="label=com.docker.compose.project=$PROJECT" containers volumes
+    containers=$(docker ps -aq --filter "$filter")
+    volumes=$(docker volume ls -q --filter "$filter")
+    if [ -n "$containers$volumes" ]; then
         need_compose
         step "removing etcd, the pair and its containers" compose down -v --remove-orphans
     fi

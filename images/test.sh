@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# All tests: install what is missing, have an engine and the images, run pytest; stop the engine only if started here.
+# Run all tests: install missing packages, start an engine, build the images, run pytest. At the end
+# stop the engine if it was started here.
 . "$(dirname "$0")/lib.sh"
 
 had_engine=no
@@ -7,8 +8,11 @@ had_engine=no
 cleanup() { [ "$had_engine" = yes ] || images/engine.sh down; }
 trap cleanup EXIT
 
-need etcd=etcd-server etcdctl=etcd-client haproxy=haproxy ip=iproute2 iptables=iptables openssl=openssl curl=curl ps=procps faketime=faketime \
+need etcd=etcd-server etcdctl=etcd-client haproxy=haproxy ip=iproute2 iptables=iptables \
+    openssl=openssl curl=curl ps=procps faketime=faketime \
     redis-server=redis-server redis-cli=redis-tools pg_ctlcluster=postgresql
 make --no-print-directory images
-# They wait more than they compute. What shares the engine, or the fleet, stays together (tests/conftest.py).
+
+# Two at a time: tests wait more than they compute. Those that share the engine, or the fleet, run
+# one after the other (tests/conftest.py).
 .venv/bin/pytest -n 2 "$@"

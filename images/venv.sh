@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Make .venv with everything that runs, tests and checks the project, each file checked against its hash.
+# Make .venv with all packages that run, test and check the project; each is verified by its hash.
 . "$(dirname "$0")/lib.sh"
 PYTHON=${PYTHON:-python3}
 
@@ -11,7 +11,7 @@ need "$PYTHON=python3"
 install() {
     [ -x .venv/bin/python ] || "$PYTHON" -m venv .venv
     local pip=(.venv/bin/python -m pip --disable-pip-version-check install)
-    # etcd3 comes as source only: what builds it is pinned too, and no newer one is fetched for it.
+    # etcd3 is published only as source: its build tools are pinned too, and installed first.
     sed -n '/^setuptools==/,/# via/p' requirements-dev.lock >"$RUN/builder.lock"
     "${pip[@]}" --require-hashes -r "$RUN/builder.lock"
     "${pip[@]}" --no-build-isolation --require-hashes -r requirements-dev.lock
