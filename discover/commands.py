@@ -1,26 +1,29 @@
-"""Show what would run, to somebody before a terminal or in a CI: nothing is written but to a folder of its own."""
+"""The commands --check, --render and --diff: show what would run. They change nothing that runs."""
 
+import base64
 import difflib
+import json
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from catalog.entries import Entry, Listing
 from catalog.errors import Rejected, Unavailable
 from catalog.keys import root
 from catalog.store import Store
 from discover.apply.listeners_file import ListenersFile
-from discover.exported import listing_of
+from discover.apply.running import Proxies, proxies_of
 from discover.haproxy.map_file import MapFiles, text_of
 from discover.haproxy.process import HAProxy, Refusal
 from discover.model.build import build
-from discover.model.config import OPEN_MARKER, ProxyConfig
+from discover.model.config import OPEN_MARKER, Listener, ProxyConfig
 from discover.model.empty_services import with_empty_services
-from discover.model.names import service_port_of
 from discover.model.ownership import Listening
 from discover.model.spare_backends import with_spare_backends
-from discover.operator.snippets import Inserted, SnippetFolder
+from discover.operator.snippets import Inserted, Snippet, SnippetFolder
 from discover.operator.templates import layout_of
 from discover.settings import PROGRAM, TEMPLATE, Command, DiscoverSettings
 from discover.snapshot.snapshot import EMPTY, Snapshot, snapshot_of
@@ -29,35 +32,44 @@ from discover.text.marker import marker_of
 from discover.text.render import Layout, Rendered, rendered_of
 from discover.text.sample import sample
 from discover.this_host import paths_of, policy_of
-from sidecar.atomic_files import read
+from sidecar.atomic_files import MALFORMED, read
 from sidecar.status.problems import Problem
 
 LIST_S = 10.0
 
 
 def run(settings: DiscoverSettings, command: Command) -> None:
-    """Print what was asked for and return; if it cannot be done, end with status 1 and a line for each mistake."""
+    """Print what was asked for; if that cannot be done, exit with 1 and a line for each mistake."""
     try:
         layout = layout_of(settings.template, TEMPLATE)
         if command == "check":
-            _check(settings, layout, sample(policy_of(settings).process))
-            print(f"{settings.template}: good")
-            _check_services(settings)
-            _check_snippets(settings, layout)
-            return
-        runs = _runs(settings)
-        config = _wanted(settings, runs)
-        wanted = layout.render(config)
-        sys.stdout.writelines(
-            _lines(wanted) if command == "render" else _difference(runs, wanted, settings)
-        )
-        _check(settings, layout, config)
+            _check_all(settings, layout)
+        else:
+            _show(settings, layout, command)
     except (Rejected, Unavailable) as error:
-        sys.exit("\n".join(f"{PROGRAM}: --{command}: {line}" for line in str(error).splitlines()))
+        lines = str(error).splitlines()
+        sys.exit("\n".join(f"{PROGRAM}: --{command}: {line}" for line in lines))
+
+
+def _check_all(settings: DiscoverSettings, layout: Layout) -> None:
+    _check(settings, layout, sample(policy_of(settings).process))
+    print(f"{settings.template}: good")
+    _check_services(settings)
+    _check_snippets(settings, layout)
+
+
+def _show(settings: DiscoverSettings, layout: Layout, command: Command) -> None:
+    running = _running(settings)
+    config = _wanted(settings, running)
+    wanted = layout.render(config)
+
+    lines = _lines(wanted) if command == "render" else _difference(running, wanted, settings)
+    sys.stdout.writelines(lines)
+    _check(settings, layout, config)
 
 
 def _check(settings: DiscoverSettings, layout: Layout, config: ProxyConfig) -> None:
-    """Let HAProxy read it. Raises Rejected, with the snippet's line if it is one's."""
+    """Let HAProxy read it. Raises Rejected, with the snippet's line if that is refused."""
     rendered = layout.render(config)
     haproxy = HAProxy(paths_of(settings), binary=settings.haproxy, supervised=True)
     with tempfile.TemporaryDirectory(prefix="tandem-") as folder:
@@ -65,108 +77,129 @@ def _check(settings: DiscoverSettings, layout: Layout, config: ProxyConfig) -> N
         file.write_text(rendered.marked(OPEN_MARKER))
         if rendered.routes is not None:
             MapFiles(file.parent).write(OPEN_MARKER, rendered.routes)
+
         try:
             haproxy.check(file)
         except Refusal as error:
             found = blamed(error.alerts, error.file, error.text, config.listeners)
-            written = [blame.why for blame in found.values() if blame.why.startswith("snippet ")]
-            if written:
-                raise Rejected(f"HAProxy refuses {written[0]}") from error
+            snippets = [blame.why for blame in found.values() if blame.why.startswith("snippet ")]
+            if snippets:
+                raise Rejected(f"HAProxy refuses {snippets[0]}") from error
             raise
 
 
-def _runs(settings: DiscoverSettings) -> Rendered | None:
-    text = read(paths_of(settings).config)
-    if text is None:
-        return None
-    marker = marker_of(text)
-    return replace(
-        rendered_of(text),
-        routes=MapFiles(paths_of(settings).config.parent).read(marker) if marker else None,
-    )
-
-
-def _wanted(settings: DiscoverSettings, runs: Rendered | None) -> ProxyConfig:
-    """Return what docker-discover would run: ports stay with whom HAProxy has them for, and while they are empty."""
-    names = {section.name for section in runs.sections.values()} if runs else set[str]()
-    holders = {port: service for service, port in filter(None, map(service_port_of, names))}
-    policy, (snapshot, refused) = policy_of(settings), _with_services(settings, _snapshot(settings))
-    built, _ = build(snapshot, policy, listening=Listening(holders))
-    built, problems = build(
-        snapshot, policy, listening=Listening(holders, built.binds)
-    )  # no instance is ourselves
-    for where, problem in {**refused, **problems}.items():
-        print(f"{PROGRAM}: {problem.code} {where}: {problem.text}", file=sys.stderr)
-    empty = (
-        each
-        for each in ListenersFile(settings.state_dir / "listeners").load()
-        if each.name in names
-    )
-    config, bad = Inserted().into(
-        with_empty_services(built, empty), SnippetFolder(settings.snippets).read()
-    )
-    for why in bad.values():
-        raise Rejected(why)
-    return with_spare_backends(config)
-
-
 def _check_services(settings: DiscoverSettings) -> None:
-    """Refuse also what is wrong only for all of the file together, such as two services with one port."""
+    """Refuse what is wrong with an entry, and with all together, such as two of one port."""
     if settings.services is None:
         return
+
     snapshot, refused = _with_services(settings, EMPTY)
     _, together = build(snapshot, policy_of(settings))
     texts = [problem.text for problem in refused.values()]
-    texts += [f"{settings.services.name}: {it.text}" for it in together.values() if not it.quiet]
+    texts += [
+        f"{settings.services.name}: {problem.text}"
+        for problem in together.values()
+        if not problem.quiet
+    ]
     if texts:
-        raise Rejected("\n".join(dict.fromkeys(texts)))  # what its servers share is said once
+        # What the servers of a service share is said once.
+        raise Rejected("\n".join(dict.fromkeys(texts)))
     print(f"{settings.services}: good")
 
 
 def _check_snippets(settings: DiscoverSettings, layout: Layout) -> None:
-    """Try each with a service of either mode: which one it is for is not known here."""
     snippets = SnippetFolder(settings.snippets).read()
     for snippet in snippets.values():
         if snippet.refused:
             raise Rejected(snippet.refused)
-        listeners = sample(policy_of(settings).process).listeners
-        usual = {
-            each.mode: replace(each, snippet=snippet.lines)
-            for each in reversed(listeners)
-            if not each.snippet
-        }
-        try:
-            _check(settings, layout, ProxyConfig(policy_of(settings).process, (usual["tcp"],)))
-        except Rejected:
-            _check(settings, layout, ProxyConfig(policy_of(settings).process, (usual["http"],)))
+        _check_snippet(settings, layout, snippet)
+
     if snippets:
         print(f"{settings.snippets}: good")
+
+
+def _check_snippet(settings: DiscoverSettings, layout: Layout, snippet: Snippet) -> None:
+    """Try a snippet with a service of either mode: its own service is not known here."""
+    process = policy_of(settings).process
+    listeners: dict[str, Listener] = {}
+    for listener in sample(process).listeners:
+        if not listener.snippet:
+            listeners.setdefault(listener.mode, replace(listener, snippet=snippet.lines))
+
+    try:
+        _check(settings, layout, ProxyConfig(process, (listeners["tcp"],)))
+    except Rejected:
+        _check(settings, layout, ProxyConfig(process, (listeners["http"],)))
+
+
+def _running(settings: DiscoverSettings) -> Rendered | None:
+    """Return what the file of HAProxy says; None if there is none."""
+    path = paths_of(settings).config
+    text = read(path)
+    if text is None:
+        return None
+
+    marker = marker_of(text)
+    routes = MapFiles(path.parent).read(marker) if marker else None
+    return replace(rendered_of(text), routes=routes)
+
+
+def _wanted(settings: DiscoverSettings, running: Rendered | None) -> ProxyConfig:
+    """Return what docker-discover would run: a service keeps the port that HAProxy has for it."""
+    proxies = proxies_of(running.sections.keys() if running else set())
+    built = _built(settings, proxies)
+
+    earlier = ListenersFile(settings.state_dir / "listeners").load()
+    empty = (listener for listener in earlier if listener.name in proxies.names)
+    snippets = SnippetFolder(settings.snippets).read()
+    config, refused = Inserted().into(with_empty_services(built, empty), snippets)
+    for why in refused.values():
+        raise Rejected(why)
+
+    return with_spare_backends(config)
+
+
+def _built(settings: DiscoverSettings, proxies: Proxies) -> ProxyConfig:
+    """Return the configuration for the catalog, and print what of that is left out."""
+    policy = policy_of(settings)
+    snapshot, refused = _with_services(settings, _snapshot(settings))
+
+    # The second time with what is listened on: no instance may be HAProxy itself.
+    built, _ = build(snapshot, policy, listening=Listening(proxies.holders))
+    built, problems = build(snapshot, policy, listening=Listening(proxies.holders, built.binds))
+
+    for where, problem in {**refused, **problems}.items():
+        print(f"{PROGRAM}: {problem.code} {where}: {problem.text}", file=sys.stderr)
+    return built
 
 
 def _with_services(
     settings: DiscoverSettings, snapshot: Snapshot
 ) -> tuple[Snapshot, Mapping[str, Problem]]:
-    """Return the snapshot with the services of the file, and what is wrong with those. Raises Rejected."""
+    """Return the snapshot with the file's services, and what is refused. Raises Rejected."""
     if settings.services is None:
         return snapshot, {}
-    # yaml takes memory only where it is used
+
+    # They import yaml, which takes memory only where there is such a file.
     from discover.operator.services import JoinedSnapshots  # noqa: PLC0415
     from discover.operator.services_file import parsed  # noqa: PLC0415
 
     try:
-        outside = parsed(settings.services)
+        file = parsed(settings.services)
     except Rejected as error:
         raise Rejected(f"{settings.services}: {error}") from error
-    return JoinedSnapshots().of(snapshot, outside.services), outside.problems
+    return JoinedSnapshots().of(snapshot, file.services), file.problems
 
 
 def _snapshot(settings: DiscoverSettings) -> Snapshot:
+    """Return the catalog, from the file of CATALOG or from etcd. Raises Rejected, Unavailable."""
     if settings.catalog is not None:
         text = read(settings.catalog) or ""
         try:
             return snapshot_of(settings.prefix, listing_of(text))
         except Rejected as error:
             raise Rejected(f"{settings.catalog} {error}") from error
+
     store = Store(settings.access, deadline_s=LIST_S)
     try:
         return snapshot_of(settings.prefix, store.list(root(settings.prefix)))
@@ -174,11 +207,39 @@ def _snapshot(settings: DiscoverSettings) -> Snapshot:
         store.close()
 
 
+def listing_of(text: str) -> Listing:
+    """Return the listing in the output of `etcdctl get --prefix … -w json`. Raises Rejected.
+
+    The form is that of etcd's JSON mapping of RangeResponse: keys and values are in base64, and a
+    field that is 0 is left out.
+    """
+    try:
+        reply = json.loads(text)
+        header = reply["header"]
+        entries = tuple(_entry(fields) for fields in reply.get("kvs", []))
+        return Listing(int(header.get("cluster_id", 0)), int(header["revision"]), entries)
+    except MALFORMED as error:
+        raise Rejected(
+            f"is not what `etcdctl get --prefix /services -w json` prints: {error!r:.80}"
+        ) from error
+
+
+def _entry(fields: dict[str, Any]) -> Entry:
+    return Entry(
+        base64.b64decode(fields["key"], validate=True).decode(),
+        base64.b64decode(fields.get("value", ""), validate=True),
+        int(fields["create_revision"]),
+        int(fields["mod_revision"]),
+        int(fields.get("lease", 0)),
+    )
+
+
 def _difference(
-    runs: Rendered | None, wanted: Rendered, settings: DiscoverSettings
-) -> Iterator[str]:
+    running: Rendered | None, wanted: Rendered, settings: DiscoverSettings
+) -> Iterable[str]:
     name = str(paths_of(settings).config)
-    return difflib.unified_diff(_lines(runs) if runs else [], _lines(wanted), name, "wanted now")
+    before = _lines(running) if running else []
+    return difflib.unified_diff(before, _lines(wanted), name, "wanted now")
 
 
 def _lines(rendered: Rendered) -> list[str]:
@@ -186,9 +247,6 @@ def _lines(rendered: Rendered) -> list[str]:
     lines = rendered.text.splitlines(keepends=True)
     if rendered.routes is None:
         return lines
-    return [
-        *lines,
-        "\n",
-        "# the map of the door:\n",
-        *(f"# {line}\n" for line in text_of(rendered.routes).splitlines()),
-    ]
+
+    routes = text_of(rendered.routes).splitlines()
+    return [*lines, "\n", "# the map of the door:\n", *(f"# {line}\n" for line in routes)]

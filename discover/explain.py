@@ -1,4 +1,4 @@
-"""Lay out /explain of docker-discover: what runs, what is suspected, and what is refused. No I/O."""
+"""Lay out /explain of docker-discover: what runs, what is a suspect, what is refused. No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
