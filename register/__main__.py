@@ -23,7 +23,7 @@ from register.host.host import (
 from register.host.lease import KEEPALIVES_PER_TTL, LeaseKeeper, LeaseSettings, Registrar
 from register.host.own_watch import OwnWatch
 from register.host.owner import HostOwner, OwnerStatus, status_of
-from register.publisher import WATCHED, Around, Publisher, Rules
+from register.publisher import WATCHED, Peers, Publisher, PublisherSettings
 from register.ready.probe import Prober
 from register.records.host_state import TURNED_WITHIN_S, Host, HostState
 from register.records.own_keys import OwnKeys
@@ -101,11 +101,11 @@ def actors(settings: RegisterSettings) -> tuple[list[Actor], LeaseKeeper]:
         recheck_owner=keeper.recheck_owner,
         cap_s=settings.ttl_s / KEEPALIVES_PER_TTL,
     )
-    rules = Rules(
+    rules = PublisherSettings(
         settings.prefix, settings.register, settings.zone, settings.resync_s, settings.ttl_s / 3
     )
-    around = Around(events, prober, state, keeper.recheck_owner)
-    publisher = Publisher(_docker(settings), own_keys, around, rules, trigger, report)
+    peers = Peers(events, prober, state, keeper.recheck_owner)
+    publisher = Publisher(_docker(settings), own_keys, peers, rules, trigger, report)
     limits_s = {LOOP: STUCK_S, "publisher": 2 * TURNED_WITHIN_S, "lease": 2 * TURNED_WITHIN_S}
     wired = [
         end_when_stuck(limits_s, facts.last_turned),

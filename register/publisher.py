@@ -1,119 +1,103 @@
-"""Make etcd hold what the containers offer: list, decide, write the difference. The only owner of what is published."""
+"""Make etcd hold what the containers offer: list, decide, write. The loop of docker-register."""
 
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
-from catalog.entries import Entry
-from catalog.errors import Conflict, Full, Unavailable
-from catalog.keys import CONTAINER_SHORT, instances_root
+from catalog.errors import Unavailable
+from catalog.keys import instances_root
 from register.docker.events import EventReader
-from register.docker.hints import Hints
 from register.docker.source import ContainerList, DockerSource
-from register.host.drain import set_aside
-from register.offer.instances import Policy, Register
+from register.offer.instances import OfferSettings, RegisterMode
 from register.offer.offers import Offers
-from register.ready.crash_loop import Life, followed
+from register.ready.crash_loop import History, followed
 from register.ready.probe import Prober
-from register.ready.readiness import Desired, Keys, Known, Started, desired, proven
-from register.ready.removals import Held, held_back
-from register.records.changes import Change, Changes, batches, diff
-from register.records.host_state import LISTED_WITHIN_S, Host, HostLease, HostState
+from register.ready.readiness import (
+    Desired,
+    Findings,
+    InstanceKeys,
+    Started,
+    desired,
+    on_drained_host,
+    proven,
+)
+from register.ready.removals import HeldRemovals, held_removals, missing_keys
+from register.records.host_state import LISTED_WITHIN_S, Host, HostState
 from register.records.own_keys import OwnKeys, instances_in
 from register.report import Report
+from register.schedule import Schedule
+from register.writer import Writer
 from sidecar.actors import Actor
 from sidecar.bucket import Bucket, Rate
-from sidecar.retry import jitter, keep_running
+from sidecar.retry import keep_running
 from sidecar.trigger import Trigger
 
-QUIET_S, AT_MOST_S = (
-    0.005,
-    0.05,
-)  # a burst of events is one round; an event that comes alone waits for nothing
-INSPECT_ALL_S = (
-    300.0  # the list shows every change that Docker has a word for; this is for what it might not
-)
-FULL_S = (
-    10.0  # an etcd without space is asked to take a put at most so often; somebody has to make room
-)
-TURN_S = 10.0  # the loop goes round at least so often, so that a stuck one can be told
-# Wake-ups that a list would not explain. The two events say what no list says at that moment, about a start of the
-# container that the last list shows; those that always follow a death (stop, disconnect, start) bring a list.
+# A burst of events is one round; an event that comes alone waits for nothing.
+QUIET_S = 0.005
+AT_MOST_S = 0.05
+# Wake-ups that a list would not explain. `kill` and `die` tell, about a start that the last list
+# shows, what no list tells at that moment; the events that always follow a death (stop,
+# disconnect, start) bring a list.
 WATCHED = "own keys"
 UNLISTED = frozenset({"probe", "lease", "kill", "die", WATCHED})
-# Reading anew what somebody changed in etcd, and so repairing it: one who goes on changing it wins, at little cost.
+# Somebody's changes in etcd are read, and so repaired, at most so often: whoever goes on changing
+# wins, at little cost.
 REREADS = Rate(1.0, 3)
-# How fast one registrar writes, in transactions, so that a hundred of them together do not bury etcd. One settles a
-# burst of events and holds up to 100 changes, so this delays only a host gone mad.
-WRITES = Rate(10.0, 20)
-# After the lease was lost everything has to be put again, most likely by every host at the same time: a hundred
-# hosts of two transactions each then stay below a hundred writes a second, even if none had waited at random before.
-WRITES_AGAIN = Rate(1.0, 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """What the settings tell the publisher."""
+class PublisherSettings:
+    """What the settings decide about publishing."""
 
     prefix: str
-    register: Register
+    register: RegisterMode
     zone: str
     resync_s: float
     retry_cap_s: float
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
-    """The other actors, as far as the publisher asks them. `on_conflict` is called when a fence did not hold."""
+class Peers:
+    """The other actors, as far as the publisher needs them.
+
+    `recheck_owner` makes the lease keeper look who owns the host.
+    """
 
     events: EventReader
     prober: Prober
     state: HostState
-    on_conflict: Callable[[], None]
-
-
-@dataclass(slots=True)
-class _Memory:
-    """What lasts from one round to the next."""
-
-    seen: ContainerList | None = None
-    lives: Mapping[str, Life] = field(default_factory=dict)
-    trusted: frozenset[Started] | None = (
-        None  # None: what an earlier life published was not read yet
-    )
-    held: Held = field(default_factory=Held)
-    resync_s: float = 0.0  # when everything is compared again
-    inspect_s: float = 0.0  # when every container is looked at from near again
-    decide_s: float | None = None  # when the last list has to be judged anew
-    ended_s: float = 0.0  # the last round
-    complete: bool = False  # it wrote all it had to
-    full_until_s: float = 0.0  # etcd takes no put: not tried again before
-
-    def look_again(self, at_s: float) -> None:
-        """Go round at this time, if not before."""
-        self.decide_s = min(at_s, self.decide_s or at_s)
+    recheck_owner: Callable[[], None]
 
 
 class Publisher:
-    """The registrar's main loop; whatever fires the trigger wakes it."""
+    """The only actor that publishes; whatever fires the trigger wakes it."""
 
     def __init__(
         self,
         source: DockerSource,
         own_keys: OwnKeys,
-        around: Around,
-        rules: Rules,
+        peers: Peers,
+        settings: PublisherSettings,
         trigger: Trigger,
         report: Report,
     ) -> None:
-        self._source, self._own_keys, self._around = source, own_keys, around
-        self._rules, self._trigger, self._report = rules, trigger, report
+        self._source, self._own_keys, self._peers = source, own_keys, peers
+        self._settings, self._trigger, self._report = settings, trigger, report
+        self._state = peers.state
         self._stop = threading.Event()
-        self._memory, self._offers = _Memory(), Offers()
-        self._writes = Bucket(WRITES)
-        self._writes_again = Bucket(WRITES_AGAIN)
+
+        self._schedule = Schedule(settings.resync_s)
+        self._writer = Writer(own_keys, self._state, self._schedule, report, peers.recheck_owner)
+        self._offers = Offers()
         self._rereads = Bucket(REREADS)
+
+        self._listed: ContainerList | None = None
+        self._histories: Mapping[str, History] = {}
+        self._held = HeldRemovals()
+        self._proven: frozenset[Started] | None = None  # None: etcd was not read yet
+        self._is_complete = False  # the last round wrote all that it had to
+        self._ended_s = 0.0  # the last round
 
     def actor(self) -> Actor:
         """Return the actor that publishes."""
@@ -131,173 +115,137 @@ class Publisher:
             self._session,
             name="publisher",
             stop=self._stop,
-            cap_s=self._rules.retry_cap_s,
+            cap_s=self._settings.retry_cap_s,
             on_lost=self._failed,
         )
 
     def _failed(self, _why: str) -> None:
         self._own_keys.forget()
-        self._memory.complete = False
+        self._is_complete = False
         self._turned()
 
     def _session(self) -> None:
         while not self._stop.is_set():
             reasons = self._woken()
             self._turned()
-            echo = reasons == {WATCHED} and not self._own_keys.are_doubtful()  # of our own writes
-            if not self._stop.is_set() and not echo:
+
+            is_our_own_write = reasons == {WATCHED} and not self._own_keys.are_doubtful()
+            if not self._stop.is_set() and not is_our_own_write:
                 self._round(reasons)
-            self._memory.ended_s = time.monotonic()
+            self._ended_s = time.monotonic()
 
     def _turned(self) -> None:
-        self._around.state.turned_s = time.monotonic()
+        self._state.turned_s = time.monotonic()
         self._report.turned()
 
     def _woken(self) -> frozenset[str]:
         """Wait for a reason to go round, and return all that have come."""
-        if not self._memory.complete:
+        if not self._is_complete:
             return frozenset({"again"})
-        reasons = self._trigger.wait(self._timeout_s(time.monotonic()))
-        in_burst = time.monotonic() - self._memory.ended_s < AT_MOST_S
+
+        timeout_s = self._schedule.timeout_s(time.monotonic(), self._held.due_s)
+        reasons = self._trigger.wait(timeout_s)
+        in_burst = time.monotonic() - self._ended_s < AT_MOST_S
         if set(reasons) - UNLISTED and in_burst:
             reasons += self._trigger.settle(QUIET_S, AT_MOST_S)
         return frozenset(reasons)
 
-    def _timeout_s(self, now_s: float) -> float:
-        times = (
-            now_s + TURN_S,
-            self._memory.resync_s,
-            self._memory.decide_s,
-            self._memory.held.due_s,
-        )
-        return max(0.0, min(at for at in times if at is not None) - now_s)
-
     def _round(self, reasons: frozenset[str]) -> None:
         now_s = time.monotonic()
-        resync = now_s >= self._memory.resync_s
-        held_due_s = self._memory.held.due_s
-        if resync:
-            self._own_keys.forget()  # somebody may have changed them behind our back: reading costs no write
+        is_resync = self._schedule.is_resync_due(now_s)
+        self._forget_doubtful_keys(now_s, is_resync=is_resync)
+
+        held_due_s = self._held.due_s
+        is_held_due = held_due_s is not None and now_s >= held_due_s
+        if is_resync or reasons - UNLISTED or is_held_due:
+            self._list(now_s, is_resync=is_resync, is_silent=not reasons)
+
+        self._is_complete = True
+        self._publish_listed()
+        if self._own_keys.are_doubtful():
+            self._schedule.no_later_than(now_s + self._rereads.wait_s(now_s))
+
+    def _forget_doubtful_keys(self, now_s: float, *, is_resync: bool) -> None:
+        if is_resync:
+            # Somebody may have changed them without an event; reading costs no write.
+            self._own_keys.forget()
         elif self._own_keys.are_doubtful() and not self._rereads.wait_s(now_s):
             self._rereads.spend(now_s)
             self._own_keys.forget()
-        if resync or reasons - UNLISTED or (held_due_s is not None and now_s >= held_due_s):
-            everything = resync and now_s >= self._memory.inspect_s
-            try:
-                self._list(self._around.events.hints, everything=everything, silent=not reasons)
-            except Unavailable:
-                # An engine that is away must not keep out of etcd what the lease still vouches for.
-                if now_s - self._around.state.listed_s <= LISTED_WITHIN_S:
-                    self._publish_seen()
-                raise
-            self._memory.inspect_s = now_s + INSPECT_ALL_S if everything else self._memory.inspect_s
-            self._memory.resync_s = (
-                now_s + self._rules.resync_s if resync else self._memory.resync_s
-            )
-        self._memory.complete = True
-        self._publish_seen()
-        if self._own_keys.are_doubtful():
-            self._memory.look_again(now_s + self._rereads.wait_s(now_s))
 
-    def _publish_seen(self) -> None:
-        if self._memory.seen and (host := self._around.state.host):
-            self._publish(self._memory.seen, host, time.monotonic())
-
-    def _list(self, hints: Hints, *, everything: bool, silent: bool) -> None:
+    def _list(self, now_s: float, *, is_resync: bool, is_silent: bool) -> None:
+        """List the containers; `is_silent`: no event asked for it."""
+        everything = is_resync and self._schedule.is_inspect_due(now_s)
         try:
-            seen = self._source.containers(hints, everything=everything, turned=self._turned)
+            listed = self._containers(everything=everything)
+        except Unavailable:
+            # An engine that is away must not keep out of etcd what the lease still vouches for.
+            if now_s - self._state.listed_s <= LISTED_WITHIN_S:
+                self._publish_listed()
+            raise
+
+        if is_silent and self._listed and _starts(listed) != _starts(self._listed):
+            # Something changed and no event came: the stream may be dead.
+            self._peers.events.reopen()
+        self._state.listed_s = time.monotonic()
+        self._listed = listed
+        self._histories = followed(self._histories, listed.containers, self._state.listed_s)
+        if is_resync:
+            self._schedule.resynced(now_s, everything=everything)
+
+    def _containers(self, *, everything: bool) -> ContainerList:
+        hints = self._peers.events.hints
+        try:
+            listed = self._source.containers(hints, everything=everything, turned=self._turned)
         except Unavailable as error:
             self._report.no_list(str(error))
             raise
-        now_s = time.monotonic()
+
         self._report.listed()
-        if silent and self._memory.seen and _starts(seen) != _starts(self._memory.seen):
-            self._around.events.reopen()  # something changed and no event told: the stream may be dead
-        self._around.state.listed_s = now_s
-        self._memory.seen = seen
-        self._memory.lives = followed(self._memory.lives, seen.containers, now_s)
+        return listed
 
-    def _publish(self, seen: ContainerList, host: Host, now_s: float) -> None:
-        memory, hints = self._memory, self._around.events.hints
-        keys = Keys(self._rules.prefix, host.id)
-        offers = self._offers.of(
-            seen.containers, hints, Policy(host.ip, self._rules.register, self._rules.zone)
-        )
-        lease, drained = self._around.state.lease, self._around.state.drained
-        entries = (
-            self._own_keys.read(instances_root(self._rules.prefix, host.id)) if lease else None
-        )
-        if entries is not None and memory.trusted is None:
-            memory.trusted = proven(offers, keys, instances_in(entries.values()), host.ip)
-        known = Known(self._around.prober.verdicts, memory.trusted or frozenset(), memory.lives)
-        wanted = set_aside(desired(offers, keys, known, host.ip, now_s), drained)
-        memory.decide_s = wanted.due_s
-        self._around.prober.aim(wanted.targets)
-        self._report.decided(wanted, seen)
-        if drained:
-            self._report.published({})
+    def _publish_listed(self) -> None:
+        if self._listed and (host := self._state.host):
+            self._publish(self._listed, host, time.monotonic())
+
+    def _publish(self, listed: ContainerList, host: Host, now_s: float) -> None:
+        """Decide what etcd shall hold, and write what differs if the host's lease is held."""
+        settings, hints = self._settings, self._peers.events.hints
+        keys = InstanceKeys(settings.prefix, host.id)
+        offer_settings = OfferSettings(host.ip, settings.register, settings.zone)
+        offers = self._offers.of(listed.containers, hints, offer_settings)
+
+        lease, drained = self._state.lease, self._state.drained
+        entries = None
+        if lease is not None:
+            entries = self._own_keys.read(instances_root(settings.prefix, host.id))
+            if self._proven is None:
+                published = instances_in(entries.values())
+                self._proven = proven(offers, keys, published, host.ip)
+
+        proven_before = self._proven or frozenset()
+        findings = Findings(self._peers.prober.results, proven_before, self._histories)
+        wanted = desired(offers, keys, findings, host.ip, now_s)
+        if drained is not None:
+            wanted = on_drained_host(wanted, drained)
+        self._announce(wanted, listed, is_drained=drained is not None)
+
         if lease is not None and entries is not None:
-            missing = _missing(entries, wanted, seen, hints)
+            missing = missing_keys(entries, wanted.instances, listed, hints)
             # By the list's own time: only another list can confirm what one has said.
-            memory.held = held_back(memory.held, missing, len(entries), self._around.state.listed_s)
-            self._write(lease, entries, wanted)
+            self._held = held_removals(self._held, missing, len(entries), self._state.listed_s)
+            self._report.holding(self._held.keys)
+            records = self._offers.records(wanted.instances)
+            self._writer.write(lease, entries, records, self._held.keys, wanted)
 
-    def _write(self, lease: HostLease, entries: Mapping[str, Entry], wanted: Desired) -> None:
-        changes = diff(entries, self._offers.records(wanted.instances), lease.id)
-        held = self._memory.held.keys
-        changes = Changes(
-            changes.puts, tuple(change for change in changes.deletes if change.key not in held)
-        )
-        self._report.holding(held)
-        published_under = self._around.state.published_under
-        writes = (
-            self._writes_again if lease.replaces_lost and published_under != lease else self._writes
-        )
-        for batch in batches(self._possible(changes)):
-            if wait_s := writes.wait_s(time.monotonic()):
-                self._memory.look_again(time.monotonic() + wait_s)
-                return
-            writes.spend(time.monotonic())
-            self._write_batch(batch, lease)
-            self._report.wrote(batch, entries, wanted)
-        if self._memory.full_until_s:
-            return
-        self._report.published(self._own_keys.entries or {})
-        self._around.state.published_under = lease
-
-    def _possible(self, changes: Changes) -> Changes:
-        """Leave the puts out while etcd is full."""
-        if time.monotonic() < self._memory.full_until_s:
-            self._memory.look_again(self._memory.full_until_s)
-            return replace(changes, puts=())
-        self._memory.full_until_s = 0.0
-        return changes
-
-    def _write_batch(self, batch: tuple[Change, ...], lease: HostLease) -> None:
-        try:
-            self._own_keys.write(batch, lease)
-        except (Unavailable, Conflict) as error:
-            self._report.not_written(str(error))
-            if isinstance(error, Full):
-                self._memory.full_until_s = time.monotonic() + FULL_S + jitter(FULL_S / 2)
-            else:
-                self._around.on_conflict()
-            raise Unavailable(str(error)) from error
+    def _announce(self, wanted: Desired, listed: ContainerList, *, is_drained: bool) -> None:
+        """Let all who depend on it know what was decided."""
+        self._schedule.decide_s = wanted.due_s
+        self._peers.prober.set_targets(wanted.targets)
+        self._report.decided(wanted, listed)
+        if is_drained:
+            self._report.published({})
 
 
-def _starts(seen: ContainerList) -> frozenset[tuple[str, int]]:
-    return frozenset((container.id, container.started_ns) for container in seen.containers)
-
-
-def _missing(
-    entries: Mapping[str, Entry], wanted: Desired, seen: ContainerList, hints: Hints
-) -> list[str]:
-    """Return the keys whose container a list does not show although nothing told of its end."""
-    listed = {container.id[:CONTAINER_SHORT] for container in seen.containers}
-    died = {id_[:CONTAINER_SHORT] for id_, hint in hints.by_container.items() if hint.died_ns}
-    gone = {
-        key: key.rpartition("/")[2].partition(":")[0]
-        for key in entries
-        if key not in wanted.instances
-    }
-    return [key for key, container in gone.items() if container not in listed | died]
+def _starts(listed: ContainerList) -> frozenset[tuple[str, int]]:
+    return frozenset((container.id, container.started_ns) for container in listed.containers)

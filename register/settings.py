@@ -9,7 +9,7 @@ from catalog.errors import Rejected
 from catalog.keys import HOST_ID
 from catalog.rules import TEXT
 from register.offer.addresses import checked_host_ip
-from register.offer.instances import Register
+from register.offer.instances import RegisterMode
 from register.records.host_state import Command
 from sidecar.options import (
     COMMAND,
@@ -117,7 +117,7 @@ class RegisterSettings:
     docker_host: str
     docker_environ: Mapping[str, str]
     ttl_s: int
-    register: Register
+    register: RegisterMode
     resync_s: int
     drain_wait_s: int
     zone: str

@@ -34,7 +34,7 @@ INNER_ARROWS = {
         "offer": {"docker"},
         "ready": {"docker", "offer"},
         "records": set[str](),
-        "host": {"docker", "ready", "records"},
+        "host": {"docker", "records"},
     },
     "discover": {
         "snapshot": set[str](),

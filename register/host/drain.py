@@ -8,7 +8,7 @@ be interrupted, by anything: the next one to drain goes on where it was.
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from catalog.entries import Delete, Entry, Put
@@ -18,8 +18,6 @@ from catalog.record import encode
 from catalog.store import Store
 from register.host.acquire import acquire
 from register.host.owner import HostOwner, LifeSigns, decode, status_of
-from register.ready.readiness import Desired
-from register.reasons import because
 from register.records.changes import batches, diff
 from register.records.host_state import HostLease
 from register.records.own_keys import instances_in
@@ -171,17 +169,3 @@ def why_drained(entry: Entry) -> str:
     except (ValueError, RecursionError, LookupError, TypeError):
         since = "?"
     return f"HOST_DRAINED: this host was taken out of service since {since}; {WAY_BACK}"
-
-
-def set_aside(wanted: Desired, why: str | None) -> Desired:
-    """Return what shall stand in etcd on a host that is drained: nothing, and that is why."""
-    if why is None:
-        return wanted
-    problem = because("HOST_DRAINED", why)
-    return replace(
-        wanted, instances={}, reasons={**wanted.reasons, **dict.fromkeys(_where(wanted), problem)}
-    )
-
-
-def _where(wanted: Desired) -> Iterable[str]:
-    return (f"{each.container_name}:{each.container_port}" for each in wanted.instances.values())

@@ -13,15 +13,15 @@ from register.offer.naming import names_of
 from register.reasons import because
 from sidecar.status.problems import Problem
 
-Register = Literal["published", "labelled"]
+RegisterMode = Literal["published", "labelled"]
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class OfferSettings:
     """What the host's settings decide about every container."""
 
     host_ip: str
-    register: Register = "published"
+    register: RegisterMode = "published"
     zone: str = ""
 
 
@@ -34,7 +34,7 @@ class Offer:
     reasons: Mapping[str, Problem]
 
 
-def instances_of(container: Container, policy: Policy, *, stopping: bool = False) -> Offer:
+def instances_of(container: Container, settings: OfferSettings, *, stopping: bool = False) -> Offer:
     """Return what a container offers. Stopping, paused and unhealthy containers offer draining instances.
 
     Unhealthy and paused ones are offered whether or not they were before, so that a registrar that was started
@@ -56,7 +56,7 @@ def instances_of(container: Container, policy: Policy, *, stopping: bool = False
     state: State = (
         "draining" if stopping or container.paused or container.health == "unhealthy" else "ready"
     )
-    outcomes = _outcomes(container, policy, labels, numbers, state)
+    outcomes = _outcomes(container, settings, labels, numbers, state)
     return Offer(
         container,
         tuple(outcome for outcome in outcomes.values() if isinstance(outcome, Instance)),
@@ -81,9 +81,13 @@ def _udp(container: Container, labels: Labels, port: int) -> Problem:
 
 
 def _outcomes(
-    container: Container, policy: Policy, labels: Labels, ports: tuple[int, ...], state: State
+    container: Container,
+    settings: OfferSettings,
+    labels: Labels,
+    ports: tuple[int, ...],
+    state: State,
 ) -> Mapping[int, Instance | Problem]:
-    said = {port: _said(container, policy, labels, port) for port in ports}
+    said = {port: _said(container, settings, labels, port) for port in ports}
     # A port with a bad label still counts, or mending the label would rename the other ports' services.
     counted = [
         port
@@ -92,7 +96,7 @@ def _outcomes(
     ]
     names = names_of(container, labels, counted)
     return {
-        port: _outcome(container, policy, port, state, said[port], names.get(port))
+        port: _outcome(container, settings, port, state, said[port], names.get(port))
         for port in ports
     }
 
@@ -107,7 +111,9 @@ class _Said:
     endpoint: Endpoint
 
 
-def _said(container: Container, policy: Policy, labels: Labels, port: int) -> _Said | Problem:
+def _said(
+    container: Container, settings: OfferSettings, labels: Labels, port: int
+) -> _Said | Problem:
     try:
         port_labels = read(labels, port)
     except Rejected as error:
@@ -115,16 +121,16 @@ def _said(container: Container, policy: Policy, labels: Labels, port: int) -> _S
     if port_labels.ignore:
         return because("IGNORED", f"port {port} of {container.name} is to be ignored")
     labelled = labels.asks(port)
-    if policy.register == "labelled" and not labelled:
+    if settings.register == "labelled" and not labelled:
         text = f"port {port} of {container.name}: REGISTER=labelled; offer it with the label SERVICE_{port}_NAME=<name>"
         return because("NOT_LABELLED", text)
-    found = endpoint(container, port_labels, port, policy.host_ip, labelled=labelled)
+    found = endpoint(container, port_labels, port, settings.host_ip, labelled=labelled)
     return found if isinstance(found, Problem) else _Said(port_labels, found)
 
 
 def _outcome(
     container: Container,
-    policy: Policy,
+    settings: OfferSettings,
     port: int,
     state: State,
     said: _Said | Problem,
@@ -135,13 +141,13 @@ def _outcome(
     if not isinstance(name, str):
         return name or because("NOT_CHOSEN", f"port {port} of {container.name} has no name")
     try:
-        return _instance(container, policy, port, state, said, name)
+        return _instance(container, settings, port, state, said, name)
     except Rejected as error:
         return because("BAD_LABEL", f"port {port} of {container.name}: {error}")
 
 
 def _instance(
-    container: Container, policy: Policy, port: int, state: State, said: _Said, name: str
+    container: Container, settings: OfferSettings, port: int, state: State, said: _Said, name: str
 ) -> Instance:
     return Instance(
         service=name,
@@ -152,6 +158,6 @@ def _instance(
         state=state,
         container_name=container.name,
         image=container.image,
-        zone=policy.zone,
+        zone=settings.zone,
         **{"service_port": port, **said.labels.fields},
     )

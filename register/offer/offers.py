@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from catalog.record import Instance, encode
 from register.docker.container import Container
 from register.docker.hints import Hint, Hints, has_ended, is_asked_to_stop
-from register.offer.instances import Offer, Policy, instances_of
+from register.offer.instances import Offer, OfferSettings, instances_of
 
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    asked: tuple[Container, Hint, Policy]  # all that an offer comes from
+    asked: tuple[Container, Hint, OfferSettings]  # all that an offer comes from
     offer: Offer
 
 
@@ -29,12 +29,12 @@ class Offers:
         self._records: dict[str, _Record] = {}
 
     def of(
-        self, containers: Iterable[Container], hints: Hints, policy: Policy
+        self, containers: Iterable[Container], hints: Hints, settings: OfferSettings
     ) -> tuple[Offer, ...]:
         """Return what each container offers; who is not among them is forgotten."""
         before, self._said = self._said, {}
         for container in containers:
-            asked = (container, hints.of(container.id), policy)
+            asked = (container, hints.of(container.id), settings)
             said = before.get(container.id)
             self._said[container.id] = (
                 said if said and said.asked == asked else _Said(asked, _offer(*asked))
@@ -51,7 +51,7 @@ class Offers:
         return {key: record.value for key, record in self._records.items()}
 
 
-def _offer(container: Container, hint: Hint, policy: Policy) -> Offer:
+def _offer(container: Container, hint: Hint, settings: OfferSettings) -> Offer:
     if has_ended(container, hint):
         container = replace(container, running=False)
-    return instances_of(container, policy, stopping=is_asked_to_stop(container, hint))
+    return instances_of(container, settings, stopping=is_asked_to_stop(container, hint))

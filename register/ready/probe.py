@@ -1,8 +1,11 @@
-"""Find out by connecting whether programs listen yet. One thread, non-blocking sockets; no decision what to publish.
+"""Find out by connecting whether programs listen yet: one thread, non-blocking sockets.
 
-Docker's userland proxy accepts on a published port before, and whether or not, the program behind it listens, and
-then closes at once. So the container's own address is asked first: a refusal or an accept there is the truth. By the
-announced address an accept counts only if nobody closes the connection for a while.
+Decides nothing about what is published.
+
+Docker's userland proxy accepts on a published port before the program behind it listens, and
+whether or not it ever does, and then closes at once. So the container's own address is asked
+first: a refusal or an accept there is the truth. At the announced address, an accept counts only
+if nobody closes the connection for a while.
 """
 
 import errno
@@ -17,33 +20,39 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
-from register.ready.readiness import Started, Target, Verdict
+from register.ready.readiness import ProbeResult, SocketAddress, Started, Target
 from sidecar.actors import Actor
 from sidecar.log import Details
 
 log = logging.getLogger(__name__)
 
 HELD_S = 0.25  # the userland proxy closes within a few milliseconds; on a busy host within tens
-CONNECT_S = 1.0  # a SYN that gets no answer is dropped somewhere
-BLIND_S = 3.0  # without any answer for so long the port cannot be seen from here, and is published unprobed
-PAUSE_MIN_S, PAUSE_MAX_S = 0.001, 1.0  # a refusal by a neighbour takes a tenth of a millisecond
-PAUSE_PART = (
-    0.1  # of the time waited so far: listening is noticed at most a tenth later than it began
-)
+CONNECT_S = 1.0  # a SYN without an answer for so long was dropped somewhere
+# Without any answer for so long, the port cannot be probed from here; it is published unprobed.
+BLIND_S = 3.0
+PAUSE_MIN_S = 0.001  # a refusal by a neighbour takes a tenth of a millisecond
+PAUSE_MAX_S = 1.0
+# The pause is this part of the time waited so far: listening is noticed a tenth late at most.
+PAUSE_PART = 0.1
 AT_ONCE = 64  # probes; each holds a few descriptors, of which a process has 1024
 
 Outcome = Literal["accepted", "refused", "silent"]
+_OUTCOMES: Mapping[int, Outcome] = {
+    0: "accepted",
+    errno.ECONNREFUSED: "refused",
+    errno.ECONNRESET: "refused",
+}
 
 
 @dataclass(slots=True, eq=False)
-class _Route:
+class _Attempt:
     """One connection that is being tried."""
 
     sock: socket.socket
     probe: "_Probe"
-    direct: bool
+    is_direct: bool
     until_s: float
-    connected: bool = False
+    is_connected: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -53,25 +62,24 @@ class _Probe:
     target: Target
     since_s: float
     next_s: float
-    routes: set[_Route] = field(default_factory=set)
-    refused: bool = False  # in this try
-    answered: bool = False  # ever
+    attempts: set[_Attempt] = field(default_factory=set)
+    was_answered: bool = False  # somebody refused at least once
 
 
 class Prober:
-    """Keeps probing what it was last told to; `verdicts` is replaced whole, and may be read from any thread."""
+    """Keeps probing its targets; `results` is replaced whole, and may be read from any thread."""
 
-    def __init__(self, on_verdict: Callable[[], None], *, blind_s: float = BLIND_S) -> None:
-        self.verdicts: Mapping[Started, Verdict] = MappingProxyType({})
-        self._on_verdict, self._blind_s = on_verdict, blind_s
+    def __init__(self, on_result: Callable[[], None], *, blind_s: float = BLIND_S) -> None:
+        self.results: Mapping[Started, ProbeResult] = MappingProxyType({})
+        self._on_result, self._blind_s = on_result, blind_s
         self._targets: tuple[Target, ...] = ()
         self._probes: dict[Started, _Probe] = {}
         self._selector = selectors.DefaultSelector()
         self._woken, self._waker = socket.socketpair()
         self._stop = threading.Event()
 
-    def aim(self, targets: tuple[Target, ...]) -> None:
-        """Probe these from now on; a verdict lives as long as its target is among them."""
+    def set_targets(self, targets: tuple[Target, ...]) -> None:
+        """Probe these from now on; a result lives as long as its target is among them."""
         if targets != self._targets:
             self._targets = targets
             self._wake()
@@ -90,6 +98,7 @@ class Prober:
         for sock in (self._woken, self._waker):
             sock.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ)
+
         try:
             while not self._stop.is_set():
                 self._retarget(time.monotonic())
@@ -106,153 +115,177 @@ class Prober:
 
     def _close(self) -> None:
         for probe in self._probes.values():
-            self._drop_routes(probe)
+            self._drop_all(probe)
         for closing in (self._selector, self._woken, self._waker):
             closing.close()
 
+    # Which probes there are, and when each is tried
+
     def _retarget(self, now_s: float) -> None:
-        """Take over the latest targets: forget who is not among them, begin with who is new."""
+        """Begin with the targets that are new, and forget those that are gone."""
         wanted = {target.started: target for target in self._targets}
-        for started in [s for s in self._probes if s not in wanted]:
-            self._drop_routes(self._probes.pop(started))
-        kept = {started: verdict for started, verdict in self.verdicts.items() if started in wanted}
-        if len(kept) != len(self.verdicts):
-            self.verdicts = MappingProxyType(kept)
+        gone = [started for started in self._probes if started not in wanted]
+        for started in gone:
+            self._drop_all(self._probes.pop(started))
+
+        kept = {started: result for started, result in self.results.items() if started in wanted}
+        if len(kept) != len(self.results):
+            self.results = MappingProxyType(kept)
+
         for started, target in wanted.items():
             probe = self._probes.get(started)
             if probe is not None:
                 probe.target = target  # its addresses may have changed
-            elif started not in self.verdicts:
-                self._probes[started] = _Probe(target, now_s, now_s)
+            elif started not in self.results:
+                self._probes[started] = _Probe(target, since_s=now_s, next_s=now_s)
 
     def _start_due(self, now_s: float) -> None:
-        active = sum(1 for probe in self._probes.values() if probe.routes)
+        active = self._active()
         for probe in list(self._probes.values()):
             if active >= AT_ONCE:
                 return
-            if not probe.routes and probe.next_s <= now_s:
+            if not probe.attempts and probe.next_s <= now_s:
                 active += 1
                 self._try(probe, now_s)
 
+    def _active(self) -> int:
+        return sum(1 for probe in self._probes.values() if probe.attempts)
+
     def _timeout_s(self, now_s: float) -> float | None:
-        active = sum(1 for probe in self._probes.values() if probe.routes)
-        times = [route.until_s for probe in self._probes.values() for route in probe.routes]
-        if active < AT_ONCE:
-            times += [probe.next_s for probe in self._probes.values() if not probe.routes]
-        return max(0.0, min(times) - now_s) if times else None
+        times_s: list[float] = []
+        may_start = self._active() < AT_ONCE
+        for probe in self._probes.values():
+            times_s += [attempt.until_s for attempt in probe.attempts]
+            if may_start and not probe.attempts:
+                times_s.append(probe.next_s)
+        return max(0.0, min(times_s) - now_s) if times_s else None
+
+    # One try of one probe
 
     def _try(self, probe: _Probe, now_s: float) -> None:
-        probe.refused = False
-        routes = [(address, True) for address in probe.target.direct]
-        if probe.target.announced not in probe.target.direct:
-            routes.append((probe.target.announced, False))
-        for address, direct in routes:
-            self._connect(probe, address, direct, now_s)
-            if probe.target.started not in self._probes:
+        target = probe.target
+        for address in target.direct:
+            self._connect(probe, address, now_s, is_direct=True)
+            if target.started not in self._probes:
                 return  # accepted at once
+
+        if target.announced not in target.direct:
+            self._connect(probe, target.announced, now_s, is_direct=False)
+            if target.started not in self._probes:
+                return
         self._conclude(probe)
 
-    def _connect(self, probe: _Probe, address: tuple[str, int], direct: bool, now_s: float) -> None:
+    def _connect(
+        self, probe: _Probe, address: SocketAddress, now_s: float, *, is_direct: bool
+    ) -> None:
+        host, _ = address
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            sock = socket.socket(
-                socket.AF_INET6 if ":" in address[0] else socket.AF_INET, socket.SOCK_STREAM
-            )
+            sock = socket.socket(family, socket.SOCK_STREAM)
         except OSError as error:
             log.debug("cannot probe %s", Details(address=address, why=error))
             return
+
         sock.setblocking(False)
-        route = _Route(sock, probe, direct, now_s + CONNECT_S)
-        probe.routes.add(route)
+        attempt = _Attempt(sock, probe, is_direct, now_s + CONNECT_S)
+        probe.attempts.add(attempt)
         try:
             number = sock.connect_ex(address)
         except (OSError, ValueError):  # an engine's answer may hold what is no address
             number = errno.EADDRNOTAVAIL
-        if number == errno.EINPROGRESS:
-            self._selector.register(sock, selectors.EVENT_WRITE, route)
-        else:
-            self._on_connected(route, number)
 
-    def _on_event(self, route: _Route | None) -> None:
-        if route is None:
+        if number == errno.EINPROGRESS:
+            self._selector.register(sock, selectors.EVENT_WRITE, attempt)
+        else:
+            self._on_connected(attempt, number)
+
+    def _on_event(self, attempt: _Attempt | None) -> None:
+        if attempt is None:
             with suppress(OSError):
                 self._woken.recv(4096)
-        elif route in route.probe.routes:  # an earlier event of this round may have ended it
-            if route.connected:
-                self._finish(route, _outcome_of_reading(route.sock))
-            else:
-                self._on_connected(route, route.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
-
-    def _on_connected(self, route: _Route, number: int) -> None:
-        if number == 0 and not route.direct:
-            route.connected, route.until_s = True, time.monotonic() + HELD_S
-            self._unregister(route)
-            self._selector.register(route.sock, selectors.EVENT_READ, route)
             return
-        outcomes: Mapping[int, Outcome] = {
-            0: "accepted",
-            errno.ECONNREFUSED: "refused",
-            errno.ECONNRESET: "refused",
-        }
-        self._finish(route, outcomes.get(number, "silent"))
+
+        if attempt not in attempt.probe.attempts:
+            return  # an earlier event of this round has ended it
+        if attempt.is_connected:
+            self._finish(attempt, _outcome_of_reading(attempt.sock))
+        else:
+            number = attempt.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            self._on_connected(attempt, number)
+
+    def _on_connected(self, attempt: _Attempt, number: int) -> None:
+        """Go on after connect(2) ended with an error number, 0 for none."""
+        if number == 0 and not attempt.is_direct:
+            attempt.is_connected = True
+            attempt.until_s = time.monotonic() + HELD_S
+            self._unregister(attempt)
+            self._selector.register(attempt.sock, selectors.EVENT_READ, attempt)
+            return
+
+        self._finish(attempt, _OUTCOMES.get(number, "silent"))
 
     def _expire(self, now_s: float) -> None:
-        over = [r for p in self._probes.values() for r in p.routes if r.until_s <= now_s]
-        for route in over:
-            if route in route.probe.routes:
-                self._finish(route, "accepted" if route.connected else "silent")
+        over: list[_Attempt] = []
+        for probe in self._probes.values():
+            over += [attempt for attempt in probe.attempts if attempt.until_s <= now_s]
 
-    def _finish(self, route: _Route, outcome: Outcome) -> None:
-        """Take one route's outcome; what the container itself answers is final for this try."""
-        probe = route.probe
-        self._drop(route)
+        for attempt in over:
+            if attempt in attempt.probe.attempts:
+                self._finish(attempt, "accepted" if attempt.is_connected else "silent")
+
+    def _finish(self, attempt: _Attempt, outcome: Outcome) -> None:
+        """Take one attempt's outcome; what the container itself answers is final for this try."""
+        probe = attempt.probe
+        self._drop(attempt)
         if outcome == "accepted":
             self._decide(probe, "accepted")
             return
+
         if outcome == "refused":
-            probe.refused = probe.answered = True
-            if route.direct and not any(other.direct for other in probe.routes):
-                self._drop_routes(probe)
+            probe.was_answered = True
+            if attempt.is_direct and not any(other.is_direct for other in probe.attempts):
+                self._drop_all(probe)
         self._conclude(probe)
 
     def _conclude(self, probe: _Probe) -> None:
-        """Plan the next try once no route is left, or give up on a port that cannot be seen."""
-        if probe.routes:
+        """Plan the next try once no attempt is left, or give up on a port without any answer."""
+        if probe.attempts:
             return
+
         now_s = time.monotonic()
         waited_s = now_s - probe.since_s
-        if not probe.answered and waited_s >= self._blind_s:
+        if not probe.was_answered and waited_s >= self._blind_s:
             self._decide(probe, "unprobed")
             return
-        probe.next_s = now_s + min(max(waited_s * PAUSE_PART, PAUSE_MIN_S), PAUSE_MAX_S)
 
-    def _decide(self, probe: _Probe, verdict: Verdict) -> None:
-        self._drop_routes(probe)
-        started = probe.target.started
+        pause_s = max(waited_s * PAUSE_PART, PAUSE_MIN_S)
+        probe.next_s = now_s + min(pause_s, PAUSE_MAX_S)
+
+    def _decide(self, probe: _Probe, result: ProbeResult) -> None:
+        self._drop_all(probe)
+        started, announced = probe.target.started, probe.target.announced
         self._probes.pop(started, None)
-        if verdict == "unprobed":
-            log.warning(
-                "port cannot be probed from here, publishing it without %s",
-                Details(
-                    container=started.container[:12],
-                    port=started.port,
-                    announced=probe.target.announced,
-                ),
+
+        if result == "unprobed":
+            shown = Details(
+                container=started.container[:12], port=started.port, announced=announced
             )
-        self.verdicts = MappingProxyType({**self.verdicts, started: verdict})
-        self._on_verdict()
+            log.warning("port cannot be probed from here, publishing it without %s", shown)
+        self.results = MappingProxyType({**self.results, started: result})
+        self._on_result()
 
-    def _drop_routes(self, probe: _Probe) -> None:
-        for route in tuple(probe.routes):
-            self._drop(route)
+    def _drop_all(self, probe: _Probe) -> None:
+        for attempt in tuple(probe.attempts):
+            self._drop(attempt)
 
-    def _drop(self, route: _Route) -> None:
-        route.probe.routes.discard(route)
-        self._unregister(route)
-        route.sock.close()
+    def _drop(self, attempt: _Attempt) -> None:
+        attempt.probe.attempts.discard(attempt)
+        self._unregister(attempt)
+        attempt.sock.close()
 
-    def _unregister(self, route: _Route) -> None:
+    def _unregister(self, attempt: _Attempt) -> None:
         with suppress(KeyError, ValueError):
-            self._selector.unregister(route.sock)
+            self._selector.unregister(attempt.sock)
 
 
 def _outcome_of_reading(sock: socket.socket) -> Outcome:

@@ -1,4 +1,4 @@
-"""From what containers offer to what shall stand in etcd: only what is ready to be called. No I/O, no clock."""
+"""From what containers offer to what shall stand in etcd: only what is ready. No I/O, no clock."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -8,17 +8,19 @@ from catalog.keys import identity, key_of
 from catalog.record import Instance
 from register.docker.container import Container
 from register.offer.instances import Offer
-from register.ready.crash_loop import Life, is_looping, well_from_s
+from register.ready.crash_loop import History, is_looping, well_from_s
 from register.reasons import because
 from sidecar.status.problems import Problem
 
-# What a probe found: a connection was accepted; nothing could be found out from here; or neither yet.
-Verdict = Literal["accepted", "unprobed", "waiting"]
+# A connection was accepted; the port cannot be probed from here; or neither is known yet.
+ProbeResult = Literal["accepted", "unprobed", "waiting"]
+
+SocketAddress = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Started:
-    """One port of one start of a container: what a verdict holds for."""
+    """One port of one start of a container: what a probe's result holds for."""
 
     container: str
     started_ns: int
@@ -27,27 +29,34 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What to connect to: straight to the container, where a refusal means something, and as it is announced."""
+    """What to connect to.
+
+    `direct` are the container's own addresses, where a refusal means something.
+    """
 
     started: Started
-    direct: tuple[tuple[str, int], ...]
-    announced: tuple[str, int]
+    direct: tuple[SocketAddress, ...]
+    announced: SocketAddress
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What was found out about containers besides their lists."""
+class Findings:
+    """What is known about containers besides their list.
 
-    verdicts: Mapping[Started, Verdict]
-    trusted: frozenset[
-        Started
-    ]  # published by an earlier life of this registrar, which had probed them
-    lives: Mapping[str, Life]
+    `proven` was published by an earlier life of this registrar, which had probed it.
+    """
+
+    probed: Mapping[Started, ProbeResult]
+    proven: frozenset[Started]
+    histories: Mapping[str, History]
 
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """What shall stand in etcd, by key; why the rest does not; what to probe; when to look again without an event."""
+    """What shall stand in etcd by key, why the rest shall not, and what to probe.
+
+    `due_s`: when to decide again without an event.
+    """
 
     instances: Mapping[str, Instance]
     reasons: Mapping[str, Problem]
@@ -56,8 +65,8 @@ class Desired:
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
-    """Where this host's instances stand."""
+class InstanceKeys:
+    """The keys of one host's instances."""
 
     prefix: str
     host: str
@@ -68,101 +77,148 @@ class Keys:
 
 
 def desired(
-    offers: Iterable[Offer], keys: Keys, known: Known, host_ip: str, now_s: float
+    offers: Iterable[Offer], keys: InstanceKeys, findings: Findings, host_ip: str, now_s: float
 ) -> Desired:
     """Return what shall stand in etcd now. `now_s` is the monotonic clock's."""
-    instances: dict[str, Instance] = {}
-    reasons: dict[str, Problem] = {}
-    targets: list[Target] = []
-    due: list[float] = []
     offers = tuple(offers)
-    holders = _holders(offers)
+    decision = _Decision(keys, findings, _holders(offers), host_ip, now_s)
     for offer in offers:
-        life = known.lives[offer.container.id]
-        if is_looping(offer.container, life, now_s):
-            reasons[offer.container.name] = _looping(offer.container)
-            due.append(life.due_s)
-            continue
-        aims = {
-            instance.container_port: target_of(offer.container, instance, host_ip)
-            for instance in offer.instances
-        }
-        ready = [i for i in offer.instances if _is_ready(aims[i.container_port], known)]
-        targets += [target for target in aims.values() if target is not None]
-        if flapping := now_s < (well_s := well_from_s(life, now_s)):
-            due.append(well_s)
-        reasons.update(offer.reasons)
+        decision.add(offer)
+    return decision.result()
+
+
+class _Decision:
+    """Decides offer by offer, and collects what that gives."""
+
+    def __init__(
+        self,
+        keys: InstanceKeys,
+        findings: Findings,
+        holders: Mapping[SocketAddress, Container],
+        host_ip: str,
+        now_s: float,
+    ) -> None:
+        self._keys, self._findings, self._holders = keys, findings, holders
+        self._host_ip, self._now_s = host_ip, now_s
+        self._instances: dict[str, Instance] = {}
+        self._reasons: dict[str, Problem] = {}
+        self._targets: list[Target] = []
+        self._due_s: list[float] = []
+
+    def add(self, offer: Offer) -> None:
+        """Decide about one container."""
+        history = self._findings.histories[offer.container.id]
+        if is_looping(offer.container, history, self._now_s):
+            self._reasons[offer.container.name] = _looping(offer.container)
+            self._due_s.append(history.due_s)
+            return
+
+        self._reasons.update(offer.reasons)
+        well_s = well_from_s(history, self._now_s)
+        if self._now_s < well_s:
+            self._due_s.append(well_s)
+
+        ready, others = self._probed(offer)
         for instance in ready:
-            if (holder := holders[instance.address, instance.port]) is not offer.container:
-                reasons.update([_taken(offer.container, instance, holder)])
-            else:
-                instances[keys.of(instance)] = (
-                    replace(instance, state="draining") if flapping else instance
-                )
-        reasons.update(
-            dict(_not_listening(offer.container, i) for i in offer.instances if i not in ready)
-        )
-    return Desired(
-        instances, reasons, tuple(targets), min((s for s in due if s > now_s), default=None)
-    )
+            self._offer(offer.container, instance, is_well=self._now_s >= well_s)
+        for instance in others:
+            self._reasons.update([_not_listening(offer.container, instance)])
+
+    def _probed(self, offer: Offer) -> tuple[list[Instance], list[Instance]]:
+        """Return the instances that are ready, and the others; note what is to be probed."""
+        ready: list[Instance] = []
+        others: list[Instance] = []
+        for instance in offer.instances:
+            target = target_of(offer.container, instance, self._host_ip)
+            if target is not None:
+                self._targets.append(target)
+            (ready if _is_ready(target, self._findings) else others).append(instance)
+        return ready, others
+
+    def _offer(self, container: Container, instance: Instance, *, is_well: bool) -> None:
+        holder = self._holders[instance.address, instance.port]
+        if holder is not container:
+            self._reasons.update([_taken(container, instance, holder)])
+            return
+
+        key = self._keys.of(instance)
+        self._instances[key] = instance if is_well else replace(instance, state="draining")
+
+    def result(self) -> Desired:
+        """Return what was decided."""
+        later_s = [at_s for at_s in self._due_s if at_s > self._now_s]
+        due_s = min(later_s, default=None)
+        return Desired(self._instances, self._reasons, tuple(self._targets), due_s)
 
 
 def target_of(container: Container, instance: Instance, host_ip: str) -> Target | None:
     """Return what to probe; None where a HEALTHCHECK has spoken.
 
-    Also for one on its way out: what was never ready is not published for its last seconds, and what was stays so.
+    A container on its way out is probed too: one that was never ready is not published for its
+    last seconds, and one that was stays published.
     """
     if container.health is not None:
         return None
+
+    port = instance.container_port
     addresses = (host_ip,) if container.network_mode == "host" else container.addresses
     return Target(
-        Started(container.id, container.started_ns, instance.container_port),
-        tuple((address, instance.container_port) for address in addresses),
+        Started(container.id, container.started_ns, port),
+        tuple((address, port) for address in addresses),
         (instance.address, instance.port),
     )
 
 
 def proven(
-    offers: Iterable[Offer], keys: Keys, published: Mapping[str, Instance], host_ip: str
+    offers: Iterable[Offer], keys: InstanceKeys, published: Mapping[str, Instance], host_ip: str
 ) -> frozenset[Started]:
-    """Return what an earlier life of this registrar has published at the same address, and so had probed."""
-    pairs = [(offer.container, instance) for offer in offers for instance in offer.instances]
-    targets = {
-        keys.of(instance): target_of(container, instance, host_ip) for container, instance in pairs
+    """Return what an earlier life of this registrar published at the same address.
+
+    That life had probed it.
+    """
+    found: set[Started] = set()
+    for offer in offers:
+        for instance in offer.instances:
+            before = published.get(keys.of(instance))
+            target = target_of(offer.container, instance, host_ip)
+            if target and before and (before.address, before.port) == target.announced:
+                found.add(target.started)
+    return frozenset(found)
+
+
+def on_drained_host(wanted: Desired, why: str) -> Desired:
+    """Return what shall stand in etcd on a host that is drained: nothing, and that is why."""
+    problem = because("HOST_DRAINED", why)
+    withheld = {
+        f"{instance.container_name}:{instance.container_port}": problem
+        for instance in wanted.instances.values()
     }
-    return frozenset(
-        target.started
-        for key, target in targets.items()
-        if target
-        and key in published
-        and (published[key].address, published[key].port) == target.announced
-    )
+    return replace(wanted, instances={}, reasons={**wanted.reasons, **withheld})
 
 
-def _holders(offers: Iterable[Offer]) -> Mapping[tuple[str, int], Container]:
-    """Return whose each announced address is: Docker's published ports before a host network's guesses, then the older.
+def _holders(offers: Iterable[Offer]) -> Mapping[SocketAddress, Container]:
+    """Return the container that has each announced address.
 
-    A program that is to listen on the host's network, but does not, would be taken for ready by another's answer.
+    Docker's published ports come before the guesses of the host network, then the older container.
+    A program that does not listen on the host's network, though its label says so, would else be
+    taken for ready by the answer of another one.
     """
 
     def order(offer: Offer) -> tuple[bool, int, str]:
-        return (
-            offer.container.network_mode == "host",
-            offer.container.started_ns,
-            offer.container.id,
-        )
+        container = offer.container
+        return (container.network_mode == "host", container.started_ns, container.id)
 
-    holders: dict[tuple[str, int], Container] = {}
+    holders: dict[SocketAddress, Container] = {}
     for offer in sorted(offers, key=order):
         for instance in offer.instances:
             holders.setdefault((instance.address, instance.port), offer.container)
     return holders
 
 
-def _is_ready(target: Target | None, known: Known) -> bool:
-    if target is None or target.started in known.trusted:
+def _is_ready(target: Target | None, findings: Findings) -> bool:
+    if target is None or target.started in findings.proven:
         return True
-    return known.verdicts.get(target.started, "waiting") != "waiting"
+    return findings.probed.get(target.started, "waiting") != "waiting"
 
 
 def _looping(container: Container) -> Problem:
@@ -171,7 +227,8 @@ def _looping(container: Container) -> Problem:
 
 
 def _taken(container: Container, instance: Instance, holder: Container) -> tuple[str, Problem]:
-    text = f"{container.name} would be announced at {instance.address} port {instance.port}, where {holder.name} is"
+    address = f"{instance.address} port {instance.port}"
+    text = f"{container.name} would be announced at {address}, where {holder.name} is"
     return f"{container.name}:{instance.container_port}", because("ADDRESS_TAKEN", text)
 
 

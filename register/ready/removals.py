@@ -1,34 +1,66 @@
-"""Hold back a mass removal that only one list speaks for. No I/O, no clock.
+"""Hold back a mass removal until a second list confirms it. No I/O, no clock.
 
-An engine that is still loading its containers answers with an empty or partial list, and with status 200.
+An engine that is still loading its containers answers with an empty or partial list, and with
+status 200.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from catalog.keys import CONTAINER_SHORT
+from register.docker.hints import Hints
+from register.docker.source import ContainerList
+
 FEW = 3
 PART = 0.5
-SECOND_LOOK_S = 5.0  # an engine has loaded its containers by then; a host that really lost them can wait that long
+# An engine has loaded its containers by then; a host that really lost them can wait that long.
+SECOND_LOOK_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """Keys that stay although their containers are not listed, each with the time it was first missed."""
+class HeldRemovals:
+    """Keys that stay although their containers are not listed.
 
-    since_s: Mapping[str, float] = field(default_factory=dict)
+    `missing_since_s` has the time of the list that first missed each key.
+    """
+
+    missing_since_s: Mapping[str, float] = field(default_factory=dict)
     keys: frozenset[str] = frozenset()
 
     @property
     def due_s(self) -> float | None:
         """When to list again; None if nothing is held."""
-        return min(self.since_s[key] for key in self.keys) + SECOND_LOOK_S if self.keys else None
+        if not self.keys:
+            return None
+        return min(self.missing_since_s[key] for key in self.keys) + SECOND_LOOK_S
 
 
-def held_back(before: Held, missing: Iterable[str], published: int, now_s: float) -> Held:
-    """Return what to hold. `missing`: keys whose container is not listed, and of whose death no event told."""
+def held_removals(
+    before: HeldRemovals, missing: Iterable[str], published: int, now_s: float
+) -> HeldRemovals:
+    """Return which keys to hold.
+
+    `missing`: keys whose container is neither listed, nor known by an event to have died.
+    """
     keys = frozenset(missing)
     if len(keys) <= max(FEW, PART * published):
         # The rest of a mass removal that was confirmed in part is still one.
-        keys = frozenset(key for key in keys if key in before.keys)
-    since_s = {key: before.since_s.get(key, now_s) for key in keys}
-    return Held(since_s, frozenset(key for key in keys if now_s - since_s[key] < SECOND_LOOK_S))
+        keys &= before.keys
+
+    since_s = {key: before.missing_since_s.get(key, now_s) for key in keys}
+    held = frozenset(key for key in keys if now_s - since_s[key] < SECOND_LOOK_S)
+    return HeldRemovals(since_s, held)
+
+
+def missing_keys(
+    published: Iterable[str], wanted: Mapping[str, object], listed: ContainerList, hints: Hints
+) -> list[str]:
+    """Return the published keys whose container is not listed, although no event told its end."""
+    here = {container.id[:CONTAINER_SHORT] for container in listed.containers}
+    died = {id_[:CONTAINER_SHORT] for id_, hint in hints.by_container.items() if hint.died_ns}
+    unwanted = (key for key in published if key not in wanted)
+    return [key for key in unwanted if _container_of(key) not in here | died]
+
+
+def _container_of(key: str) -> str:
+    return key.rpartition("/")[2].partition(":")[0]

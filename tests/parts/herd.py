@@ -13,7 +13,7 @@ from register.docker.source import ContainerList, DockerSource
 from register.host.host import Surroundings, this_life
 from register.host.lease import KEEPALIVES_PER_TTL, LeaseKeeper, LeaseSettings, Registrar
 from register.host.own_watch import OwnWatch
-from register.publisher import WATCHED, Around, Publisher, Rules
+from register.publisher import WATCHED, Peers, Publisher, PublisherSettings
 from register.ready.probe import Prober
 from register.ready.readiness import Target
 from register.records.host_state import Host, HostState
@@ -49,9 +49,9 @@ class _Prober(Prober):
     """Nothing has to be probed: every container has a HEALTHCHECK."""
 
     def __init__(self) -> None:
-        self.verdicts = {}
+        self.results = {}
 
-    def aim(self, targets: tuple[Target, ...]) -> None: ...
+    def set_targets(self, targets: tuple[Target, ...]) -> None: ...
 
 
 class One:
@@ -84,14 +84,14 @@ class One:
             recheck_owner=self.keeper.recheck_owner,
             cap_s=ttl_s / KEEPALIVES_PER_TTL,
         )
-        rules = Rules(PREFIX, "published", "", 30, ttl_s / 3)
+        rules = PublisherSettings(PREFIX, "published", "", 30, ttl_s / 3)
         self.source = _Source(instances)
         events = EventReader(
             self.source, self.health, lambda _action: None
         )  # never runs: no event comes
-        around = Around(events, _Prober(), self.state, self.keeper.recheck_owner)
+        peers = Peers(events, _Prober(), self.state, self.keeper.recheck_owner)
         report = Report(self.state, self.health, Metrics())
-        self.publisher = Publisher(self.source, self.own_keys, around, rules, trigger, report)
+        self.publisher = Publisher(self.source, self.own_keys, peers, rules, trigger, report)
         self.actors = (self.keeper, self.own_watch, self.publisher)
         self.threads = [threading.Thread(target=actor.run) for actor in self.actors]
 

@@ -99,7 +99,7 @@ def test_a_round_may_take_longer_than_a_call(etcd: Etcd, tmp_path: Path) -> None
     """The limits are shrunk and the inspects stretched: 700 containers at 0.22 s each would take minutes."""
     answers = answers_of(16)
     fault = (
-        "import time, register.__main__ as m, register.records.host_state as n, register.publisher as p;"
+        "import time, register.__main__ as m, register.records.host_state as n, register.schedule as p;"
         "from register.docker.source import DockerSource as d;"
         "m.TURNED_WITHIN_S, n.TURNED_WITHIN_S, p.TURN_S, p.INSPECT_ALL_S, real = 2, 4, 1, 1, d._inspect;"
         "d._inspect = lambda *a: (time.sleep(0.5), real(*a))"

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from catalog.record import decode, encode
 from catalog.vocabulary import LABELS
 from register.docker.container import Binding, Container, Network, Port
-from register.offer.instances import Policy, instances_of
+from register.offer.instances import OfferSettings, instances_of
 from tests.parts.containers import container
 
 PORTS = st.sampled_from([80, 443, 8000])
@@ -75,7 +75,7 @@ CONTAINERS = st.builds(
     running=st.booleans(),
 )
 POLICIES = st.builds(
-    Policy,
+    OfferSettings,
     st.sampled_from(["10.0.0.1", "127.0.0.1", "fd00::1"]),
     st.sampled_from(["published", "labelled"]),
 )
@@ -84,7 +84,7 @@ POLICIES = st.builds(
 @settings(max_examples=600, deadline=None)
 @given(CONTAINERS, POLICIES, st.booleans())
 def test_every_port_is_offered_or_has_a_reason(
-    given_container: Container, policy: Policy, stopping: bool
+    given_container: Container, policy: OfferSettings, stopping: bool
 ) -> None:
     offer = instances_of(given_container, policy, stopping=stopping)
 
@@ -101,7 +101,7 @@ def test_every_port_is_offered_or_has_a_reason(
 @settings(max_examples=200, deadline=None)
 @given(CONTAINERS, POLICIES)
 def test_the_same_container_gives_the_same_bytes(
-    given_container: Container, policy: Policy
+    given_container: Container, policy: OfferSettings
 ) -> None:
     once = instances_of(given_container, policy)
     again = instances_of(given_container, policy)

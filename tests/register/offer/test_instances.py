@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 
 from register.docker.container import Binding, Network, Port
-from register.offer.instances import Policy, instances_of
+from register.offer.instances import OfferSettings, instances_of
 from tests.parts.containers import container, published, recorded_container
 
-POLICY = Policy("10.0.0.1")
+SETTINGS = OfferSettings("10.0.0.1")
 
 
-def offered(policy: Policy = POLICY, **changes: Any) -> dict[str, str]:
+def offered(settings: OfferSettings = SETTINGS, **changes: Any) -> dict[str, str]:
     """Return `service: address:port` for what is offered, and `where: CODE` for the rest."""
-    offer = instances_of(container(**changes), policy)
+    offer = instances_of(container(**changes), settings)
     found = {
         instance.service: f"{instance.address} {instance.port}" for instance in offer.instances
     }
@@ -49,7 +49,7 @@ def offered(policy: Policy = POLICY, **changes: Any) -> dict[str, str]:
     ],
 )
 def test_recorded_containers(name: str, expected: object) -> None:
-    offer = instances_of(recorded_container(name), POLICY)
+    offer = instances_of(recorded_container(name), SETTINGS)
 
     if isinstance(expected, str):
         assert offer.instances == ()
@@ -81,7 +81,7 @@ def test_which_published_address_is_announced(
 ) -> None:
     made = tuple(Binding(Port(8000), address, port) for address, port in bindings)
 
-    offer = instances_of(container(bindings=made), Policy(host_ip))
+    offer = instances_of(container(bindings=made), OfferSettings(host_ip))
 
     if isinstance(expected, str):
         assert offer.reasons["web-1:8000"].code == expected
@@ -140,7 +140,7 @@ def test_names(ports: tuple[int, ...], labels: dict[str, str], expected: dict[st
 
 def test_an_ambiguous_port_says_the_line_to_add() -> None:
     offer = instances_of(
-        container(bindings=published(80, 81), labels={"SERVICE_NAME": "web"}), POLICY
+        container(bindings=published(80, 81), labels={"SERVICE_NAME": "web"}), SETTINGS
     )
 
     assert offer.reasons["web-1:80"].text == (
@@ -204,7 +204,7 @@ def test_no_network_lists_those_it_is_on() -> None:
     networks = (Network("back", "10.6.0.2"), Network("mesh", "10.7.0.2"))
     labels = {"SERVICE_NETWORK": "front", "SERVICE_8000_NAME": "web"}
 
-    offer = instances_of(container(labels=labels, networks=networks), POLICY)
+    offer = instances_of(container(labels=labels, networks=networks), SETTINGS)
 
     assert "'front' is not one of its networks (back, mesh)" in offer.reasons["web-1:8000"].text
 
@@ -222,7 +222,7 @@ def test_no_network_lists_those_it_is_on() -> None:
 def test_labelled_means_only_those_that_ask(
     labels: dict[str, str], env: dict[str, str], expected: object
 ) -> None:
-    assert offered(Policy("10.0.0.1", "labelled"), labels=labels, env=env) == expected
+    assert offered(OfferSettings("10.0.0.1", "labelled"), labels=labels, env=env) == expected
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_labelled_means_only_those_that_ask(
     ],
 )
 def test_when_an_instance_drains(changes: dict[str, Any], stopping: bool, state: str) -> None:
-    offer = instances_of(container(**changes), POLICY, stopping=stopping)
+    offer = instances_of(container(**changes), SETTINGS, stopping=stopping)
 
     assert [instance.state for instance in offer.instances] == [state]
 
@@ -245,7 +245,8 @@ def test_the_service_port_is_the_containers_own_unless_given() -> None:
     given = [{}, {"SERVICE_PORT": "80"}, {"SERVICE_PORT": "auto"}]
 
     found = [
-        instances_of(container(labels=labels), POLICY).instances[0].service_port for labels in given
+        instances_of(container(labels=labels), SETTINGS).instances[0].service_port
+        for labels in given
     ]
 
     assert found == [8000, 80, None]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from catalog.errors import Rejected
 from catalog.record import Check, Instance
-from register.offer.instances import Policy, instances_of
+from register.offer.instances import OfferSettings, instances_of
 from register.offer.labels import PortLabels, labels_of, read
 from tests.parts.containers import ID, container, published
 
@@ -215,7 +215,7 @@ def test_a_bad_value_names_container_label_and_what_would_be_right(
 def test_a_bad_value_refuses_only_its_own_port() -> None:
     two = container(bindings=published(80, 8000), labels={"SERVICE_8000_WEIGHT": "300"})
 
-    offer = instances_of(two, Policy("10.0.0.1"))
+    offer = instances_of(two, OfferSettings("10.0.0.1"))
 
     assert [instance.service for instance in offer.instances] == ["whoami-80"]
     codes = {where: problem.code for where, problem in offer.reasons.items()}
@@ -252,7 +252,7 @@ keys = st.builds(
 def test_no_label_whatever_makes_it_fail(labels: dict[str, str]) -> None:
     two = container(bindings=published(80, 8000), labels=labels)
 
-    offer = instances_of(two, Policy("10.0.0.1"))
+    offer = instances_of(two, OfferSettings("10.0.0.1"))
 
     assert offer.instances or offer.reasons
     assert all("\n" not in problem.text for problem in offer.reasons.values())
@@ -262,7 +262,7 @@ def test_no_label_whatever_makes_it_fail(labels: dict[str, str]) -> None:
 def test_no_name_or_image_whatever_makes_it_fail(text: str, image: str) -> None:
     changes: dict[str, Any] = {"image": image, "labels": {"com.docker.compose.service": text}}
 
-    offer = instances_of(container(**changes), Policy("10.0.0.1"))
+    offer = instances_of(container(**changes), OfferSettings("10.0.0.1"))
 
     assert len(offer.instances) + len(offer.reasons) == 1
 

@@ -7,11 +7,11 @@ import pytest
 from catalog.record import encode
 from register.docker.container import Container
 from register.docker.hints import DockerEvent, Hints
-from register.offer.instances import Offer, Policy, instances_of
+from register.offer.instances import Offer, OfferSettings, instances_of
 from register.offer.offers import Offers
 from tests.parts.containers import ID, container, published
 
-POLICY = Policy("10.0.0.1")
+SETTINGS = OfferSettings("10.0.0.1")
 OTHER = container(id="ab" * 32, name="db-1", bindings=published(5432))
 
 
@@ -20,9 +20,9 @@ def event(action: str, time_ns: int = 2_000_000_000) -> DockerEvent:
 
 
 def asked(
-    offers: Offers, first: Container, hints: Hints | None = None, policy: Policy = POLICY
+    offers: Offers, first: Container, hints: Hints | None = None, settings: OfferSettings = SETTINGS
 ) -> tuple[Offer, Offer]:
-    one, two = offers.of((first, OTHER), hints or Hints(), policy)
+    one, two = offers.of((first, OTHER), hints or Hints(), settings)
     return one, two
 
 
@@ -51,7 +51,7 @@ def test_a_changed_container_is_and_the_others_are_not(changes: dict[str, Any]) 
 
     after = asked(offers, container(**changes))
 
-    assert after[0] == instances_of(container(**changes), POLICY)
+    assert after[0] == instances_of(container(**changes), SETTINGS)
     assert after[1] is before[1]
 
 
@@ -75,11 +75,11 @@ def test_an_event_of_an_earlier_start_does_not() -> None:
     assert [instance.state for instance in offer.instances] == ["ready"]
 
 
-def test_another_policy_counts_for_all() -> None:
+def test_other_settings_count_for_all() -> None:
     offers = Offers()
     asked(offers, container())
 
-    after = asked(offers, container(), policy=Policy("10.0.0.2"))
+    after = asked(offers, container(), settings=OfferSettings("10.0.0.2"))
 
     assert [offer.instances[0].address for offer in after] == ["10.0.0.2", "10.0.0.2"]
 
@@ -88,7 +88,7 @@ def test_who_is_gone_is_forgotten() -> None:
     offers = Offers()
     before = asked(offers, container())
 
-    assert offers.of((OTHER,), Hints(), POLICY) == (before[1],)
+    assert offers.of((OTHER,), Hints(), SETTINGS) == (before[1],)
     assert asked(offers, container())[0] is not before[0]
 
 

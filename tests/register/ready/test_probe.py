@@ -92,17 +92,17 @@ def test_a_program_that_listens_is_found_at_once() -> None:
     with Running() as running, listening() as address:
         began = time.monotonic()
 
-        running.prober.aim((target(address, address),))
+        running.prober.set_targets((target(address, address),))
 
         assert running.decided.wait(5)
         assert time.monotonic() - began < 0.1  # a few milliseconds on an idle machine
-        assert dict(running.prober.verdicts) == {Started("a", 1, 80): "accepted"}
+        assert dict(running.prober.results) == {Started("a", 1, 80): "accepted"}
 
 
 def test_a_late_listener_is_not_ready_before_it_listens() -> None:
     with Running() as running, socket.socket() as late:
         late.bind(("127.0.0.1", 0))
-        running.prober.aim((target(late.getsockname(), late.getsockname()),))
+        running.prober.set_targets((target(late.getsockname(), late.getsockname()),))
 
         assert not running.decided.wait(0.5)
         late.listen()
@@ -112,14 +112,14 @@ def test_a_late_listener_is_not_ready_before_it_listens() -> None:
 
 def test_an_accept_of_the_announced_address_that_is_closed_at_once_proves_nothing() -> None:
     with Running(BLIND_S) as running, hanging_up() as proxy:
-        running.prober.aim((target(None, proxy),))
+        running.prober.set_targets((target(None, proxy),))
 
         assert not running.decided.wait(3 * BLIND_S)
 
 
 def test_a_refusal_by_the_container_itself_beats_an_accept_of_the_proxy() -> None:
     with Running() as running, listening() as proxy, free_address() as own:
-        running.prober.aim((target(own, proxy),))
+        running.prober.set_targets((target(own, proxy),))
 
         assert not running.decided.wait(2 * probe.HELD_S)
 
@@ -128,7 +128,7 @@ def test_an_accept_of_the_announced_address_that_is_held_counts() -> None:
     with Running() as running, listening() as announced:
         began = time.monotonic()
 
-        running.prober.aim((target(None, announced),))
+        running.prober.set_targets((target(None, announced),))
 
         assert running.decided.wait(5)
         assert time.monotonic() - began >= probe.HELD_S
@@ -136,7 +136,7 @@ def test_an_accept_of_the_announced_address_that_is_held_counts() -> None:
 
 def test_a_program_that_greets_through_the_announced_address_counts_at_once() -> None:
     with Running() as running, socket.create_server(("127.0.0.1", 0)) as server:
-        running.prober.aim((target(None, server.getsockname()),))
+        running.prober.set_targets((target(None, server.getsockname()),))
         connection, _ = server.accept()
         with connection:
             connection.send(b"220 ready\r\n")
@@ -150,25 +150,25 @@ def test_what_cannot_be_seen_is_published_unprobed_after_a_while(
     with Running(BLIND_S) as running, silent() as address:
         began = time.monotonic()
 
-        running.prober.aim((target(address, address),))
+        running.prober.set_targets((target(address, address),))
 
         assert running.decided.wait(10)
         assert time.monotonic() - began >= BLIND_S
-        assert dict(running.prober.verdicts) == {Started("a", 1, 80): "unprobed"}
+        assert dict(running.prober.results) == {Started("a", 1, 80): "unprobed"}
     assert "cannot be probed from here" in caplog.text
 
 
-def test_a_verdict_lives_as_long_as_its_target() -> None:
+def test_a_result_lives_as_long_as_its_target() -> None:
     with Running() as running, listening() as address:
-        running.prober.aim((target(address, address),))
+        running.prober.set_targets((target(address, address),))
         assert running.decided.wait(5)
 
-        running.prober.aim((target(address, address, started_ns=2),))
+        running.prober.set_targets((target(address, address, started_ns=2),))
 
         wait_for(
-            lambda: list(running.prober.verdicts) == [Started("a", 2, 80)],
+            lambda: list(running.prober.results) == [Started("a", 2, 80)],
             5,
-            "the verdict of the new start",
+            "the result of the new start",
         )
 
 
@@ -177,9 +177,9 @@ def test_many_at_once() -> None:
         many = [Target(Started("a", 1, port), (address,), address) for port in range(1, 200)]
         none = [Target(Started("b", 1, port), (closed,), closed) for port in range(1, 200)]
 
-        running.prober.aim((*none, *many))
+        running.prober.set_targets((*none, *many))
 
-        wait_for(lambda: len(running.prober.verdicts) == len(many), 5, "all that listen are found")
+        wait_for(lambda: len(running.prober.results) == len(many), 5, "all that listen are found")
 
 
 def test_interrupting_before_it_ran_and_after_it_ended_is_harmless() -> None:
@@ -188,6 +188,6 @@ def test_interrupting_before_it_ran_and_after_it_ended_is_harmless() -> None:
 
     prober.run()
     prober.interrupt()
-    prober.aim(())
+    prober.set_targets(())
 
-    assert not prober.verdicts
+    assert not prober.results

@@ -5,36 +5,36 @@ from typing import Any
 import pytest
 
 from register.docker.container import Container, Network
-from register.offer.instances import Offer, Policy, instances_of
+from register.offer.instances import Offer, OfferSettings, instances_of
 from register.ready.crash_loop import followed
-from register.ready.readiness import Keys, Known, Started, Target, desired, proven
+from register.ready.readiness import Findings, InstanceKeys, Started, Target, desired, proven
 from tests.parts.containers import ID, container
 
 HOST_IP = "10.0.0.1"
-KEYS = Keys("/services", "h1")
+KEYS = InstanceKeys("/services", "h1")
 STARTED = Started(ID, 1_000_000_000, 8000)
 KEY = f"/services/v1/hosts/h1/instances/whoami/{ID[:12]}:8000"
 
 
 def offer(**changes: Any) -> Offer:
-    return instances_of(container(**changes), Policy(HOST_IP))
+    return instances_of(container(**changes), OfferSettings(HOST_IP))
 
 
-def known(*containers: Container, **changes: Any) -> Known:
-    lives = followed({}, containers or [container()], 0.0)
-    return Known(**({"verdicts": {}, "trusted": frozenset(), "lives": lives} | changes))
+def findings(*containers: Container, **changes: Any) -> Findings:
+    histories = followed({}, containers or [container()], 0.0)
+    return Findings(**({"probed": {}, "proven": frozenset(), "histories": histories} | changes))
 
 
-@pytest.mark.parametrize("verdict", ["accepted", "unprobed"])
-def test_a_probed_port_is_published(verdict: str) -> None:
-    found = desired([offer()], KEYS, known(verdicts={STARTED: verdict}), HOST_IP, 0.0)
+@pytest.mark.parametrize("result", ["accepted", "unprobed"])
+def test_a_probed_port_is_published(result: str) -> None:
+    found = desired([offer()], KEYS, findings(probed={STARTED: result}), HOST_IP, 0.0)
 
     assert list(found.instances) == [KEY]
     assert not found.reasons
 
 
 def test_a_port_that_nothing_accepted_on_is_not() -> None:
-    found = desired([offer()], KEYS, known(), HOST_IP, 0.0)
+    found = desired([offer()], KEYS, findings(), HOST_IP, 0.0)
 
     assert not found.instances
     assert {where: problem.code for where, problem in found.reasons.items()} == {
@@ -42,10 +42,10 @@ def test_a_port_that_nothing_accepted_on_is_not() -> None:
     }
 
 
-def test_a_verdict_holds_for_one_start_only() -> None:
-    started_anew = offer(started_ns=2_000_000_000)
+def test_a_result_holds_for_one_start_only() -> None:
+    restarted = offer(started_ns=2_000_000_000)
 
-    found = desired([started_anew], KEYS, known(verdicts={STARTED: "accepted"}), HOST_IP, 0.0)
+    found = desired([restarted], KEYS, findings(probed={STARTED: "accepted"}), HOST_IP, 0.0)
 
     assert not found.instances
 
@@ -56,7 +56,7 @@ def test_a_verdict_holds_for_one_start_only() -> None:
     ids=["healthy", "unhealthy"],
 )
 def test_what_docker_judges_needs_no_probe(changes: dict[str, Any]) -> None:
-    found = desired([offer(**changes)], KEYS, known(), HOST_IP, 0.0)
+    found = desired([offer(**changes)], KEYS, findings(), HOST_IP, 0.0)
 
     assert list(found.instances) == [KEY]
     assert found.targets == ()
@@ -73,7 +73,7 @@ def test_what_docker_judges_needs_no_probe(changes: dict[str, Any]) -> None:
     ],
 )
 def test_what_is_probed(changes: dict[str, Any], direct: tuple[tuple[str, int], ...]) -> None:
-    found = desired([offer(**changes)], KEYS, known(), HOST_IP, 0.0)
+    found = desired([offer(**changes)], KEYS, findings(), HOST_IP, 0.0)
 
     assert found.targets == (Target(STARTED, direct, (HOST_IP, 38000)),)
 
@@ -82,20 +82,20 @@ def test_on_the_hosts_network_the_host_is_asked() -> None:
     labels = {"SERVICE_8000_NAME": "web"}
 
     found = desired(
-        [offer(network_mode="host", bindings=(), labels=labels)], KEYS, known(), HOST_IP, 0.0
+        [offer(network_mode="host", bindings=(), labels=labels)], KEYS, findings(), HOST_IP, 0.0
     )
 
     assert found.targets == (Target(STARTED, ((HOST_IP, 8000),), (HOST_IP, 8000)),)
 
 
 def test_a_crash_loop_is_neither_published_nor_probed_until_it_is_up_for_a_while() -> None:
-    lives = followed(
+    histories = followed(
         followed({}, [container()], 0.0), [container(restart_count=3, started_ns=5)], 1.0
     )
     looping = offer(restart_count=3, started_ns=5, health="healthy")
 
-    now = desired([looping], KEYS, known(lives=lives), HOST_IP, 2.0)
-    later = desired([looping], KEYS, known(lives=lives), HOST_IP, 11.0)
+    now = desired([looping], KEYS, findings(histories=histories), HOST_IP, 2.0)
+    later = desired([looping], KEYS, findings(histories=histories), HOST_IP, 11.0)
 
     assert [problem.code for problem in now.reasons.values()] == ["CRASH_LOOP"]
     assert (now.instances, now.targets, now.due_s) == ({}, (), 11.0)
@@ -110,18 +110,18 @@ def test_what_an_earlier_life_published_at_the_same_address_is_proven() -> None:
 
     assert trusted == {STARTED}
     assert proven([mine], KEYS, {}, HOST_IP) == frozenset()
-    moved = instances_of(container(), Policy("10.0.0.9")).instances[0]
+    moved = instances_of(container(), OfferSettings("10.0.0.9")).instances[0]
     assert proven([mine], KEYS, {KEY: moved}, HOST_IP) == frozenset()
-    assert list(desired([mine], KEYS, known(trusted=trusted), HOST_IP, 0.0).instances) == [KEY]
+    assert list(desired([mine], KEYS, findings(proven=trusted), HOST_IP, 0.0).instances) == [KEY]
 
 
 def test_who_is_ill_again_and_again_stays_draining_until_it_is_well_for_a_while() -> None:
-    lives = {}
+    histories = {}
     for at_s, health in enumerate(("healthy", "unhealthy", "healthy", "unhealthy", "healthy")):
-        lives = followed(lives, [container(health=health)], float(at_s))
+        histories = followed(histories, [container(health=health)], float(at_s))
 
-    now = desired([offer(health="healthy")], KEYS, known(lives=lives), HOST_IP, 5.0)
-    later = desired([offer(health="healthy")], KEYS, known(lives=lives), HOST_IP, 14.0)
+    now = desired([offer(health="healthy")], KEYS, findings(histories=histories), HOST_IP, 5.0)
+    later = desired([offer(health="healthy")], KEYS, findings(histories=histories), HOST_IP, 14.0)
 
     assert ([i.state for i in now.instances.values()], now.due_s) == (["draining"], 14.0)
     assert ([i.state for i in later.instances.values()], later.due_s) == (["ready"], None)
@@ -129,15 +129,15 @@ def test_who_is_ill_again_and_again_stays_draining_until_it_is_well_for_a_while(
 
 @pytest.mark.parametrize("changes", [{"paused": True}, {}])
 def test_what_was_never_ready_is_not_published_on_its_way_out(changes: dict[str, bool]) -> None:
-    leaving = instances_of(container(**changes), Policy(HOST_IP), stopping=True)
+    leaving = instances_of(container(**changes), OfferSettings(HOST_IP), stopping=True)
 
-    assert desired([leaving], KEYS, known(), HOST_IP, 0.0).instances == {}
+    assert desired([leaving], KEYS, findings(), HOST_IP, 0.0).instances == {}
 
 
 def test_what_was_ready_drains() -> None:
-    leaving = instances_of(container(), Policy(HOST_IP), stopping=True)
+    leaving = instances_of(container(), OfferSettings(HOST_IP), stopping=True)
 
-    found = desired([leaving], KEYS, known(verdicts={STARTED: "accepted"}), HOST_IP, 0.0)
+    found = desired([leaving], KEYS, findings(probed={STARTED: "accepted"}), HOST_IP, 0.0)
 
     assert [instance.state for instance in found.instances.values()] == ["draining"]
 
@@ -154,10 +154,10 @@ def test_a_published_port_is_not_taken_over_by_a_guess_on_the_hosts_network() ->
         health="healthy",
         started_ns=1,
     )
-    guess = instances_of(other, Policy(HOST_IP))
-    lives = followed({}, [container(), other], 0.0)
+    guess = instances_of(other, OfferSettings(HOST_IP))
+    histories = followed({}, [container(), other], 0.0)
 
-    found = desired([guess, published], KEYS, known(lives=lives), HOST_IP, 0.0)
+    found = desired([guess, published], KEYS, findings(histories=histories), HOST_IP, 0.0)
 
     assert list(found.instances) == [KEY]
     assert found.reasons["x:38000"].code == "ADDRESS_TAKEN"
