@@ -1,12 +1,12 @@
 """Decide which instances a container offers, and why not the others. No I/O, no clock."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from catalog.errors import Rejected
 from catalog.record import Instance, State
-from register.docker.container import Container
+from register.docker.container import Container, Port
 from register.offer.addresses import Endpoint, candidates, endpoint, why_none
 from register.offer.labels import Labels, PortLabels, labels_of, read
 from register.offer.naming import names_of
@@ -27,137 +27,138 @@ class OfferSettings:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The instances of one container, sorted by port, and a reason for everything else, by `name` or `name:port`."""
+    """The instances of one container, sorted by port, and the reason for everything else.
+
+    A reason goes with the container's `name`, or with `name:port`.
+    """
 
     container: Container
     instances: tuple[Instance, ...]
     reasons: Mapping[str, Problem]
 
 
-def instances_of(container: Container, settings: OfferSettings, *, stopping: bool = False) -> Offer:
-    """Return what a container offers. Stopping, paused and unhealthy containers offer draining instances.
+@dataclass(frozen=True, slots=True)
+class _ReadPort:
+    """A port with good labels, and where it is dialled."""
 
-    Unhealthy and paused ones are offered whether or not they were before, so that a registrar that was started
-    anew, and has no memory, writes the same as one that was not.
+    labels: PortLabels
+    endpoint: Endpoint
+
+
+def instances_of(container: Container, settings: OfferSettings, *, stopping: bool = False) -> Offer:
+    """Return what a container offers: draining instances if it stops, is paused or unhealthy.
+
+    Paused and unhealthy containers are offered whether or not they were before: a registrar that
+    was started again remembers nothing, and has to write the same as one that was not.
     """
     labels = labels_of(container)
-    refusal = _not_at_all(container)
     ports = candidates(container, labels)
-    if refusal is None and not ports:
-        refusal = why_none(container, labels)
+    refusal = _why_nothing(container, labels, ports)
     if refusal is not None:
         return Offer(container, (), {container.name: refusal})
-    udp = {
-        f"{container.name}:{port}": _udp(container, labels, port.number)
-        for port in ports
-        if port.protocol != "tcp"
-    }
-    numbers = tuple(port.number for port in ports if port.protocol == "tcp")
-    state: State = (
-        "draining" if stopping or container.paused or container.health == "unhealthy" else "ready"
-    )
+
+    is_leaving = stopping or container.paused or container.health == "unhealthy"
+    state: State = "draining" if is_leaving else "ready"
+    numbers = [port.number for port in ports if port.protocol == "tcp"]
     outcomes = _outcomes(container, settings, labels, numbers, state)
-    return Offer(
-        container,
-        tuple(outcome for outcome in outcomes.values() if isinstance(outcome, Instance)),
-        udp | {f"{container.name}:{n}": o for n, o in outcomes.items() if isinstance(o, Problem)},
-    )
+
+    instances = [outcome for outcome in outcomes.values() if isinstance(outcome, Instance)]
+    reasons = _udp_reasons(container, labels, ports)
+    for number, outcome in outcomes.items():
+        if isinstance(outcome, Problem):
+            reasons[f"{container.name}:{number}"] = outcome
+    return Offer(container, tuple(instances), reasons)
 
 
-def _not_at_all(container: Container) -> Problem | None:
+def _why_nothing(container: Container, labels: Labels, ports: tuple[Port, ...]) -> Problem | None:
+    """Return why a container offers nothing at all, if that is so."""
     if not container.running or container.restarting:
         return because("NOT_RUNNING", f"{container.name} is not running")
     if container.health == "starting":
         return because("STARTING", f"{container.name}: its HEALTHCHECK has not succeeded yet")
-    return None
+    return None if ports else why_none(container, labels)
 
 
-def _udp(container: Container, labels: Labels, port: int) -> Problem:
-    return because(
-        "UDP_PORT",
-        f"port {port}/udp of {container.name} is not TCP",
-        labelled=port in labels.by_port,
-    )
+def _udp_reasons(container: Container, labels: Labels, ports: Iterable[Port]) -> dict[str, Problem]:
+    reasons: dict[str, Problem] = {}
+    for port in ports:
+        if port.protocol != "tcp":
+            text = f"port {port.number}/udp of {container.name} is not TCP"
+            labelled = port.number in labels.by_port
+            reasons[f"{container.name}:{port}"] = because("UDP_PORT", text, labelled=labelled)
+    return reasons
 
 
 def _outcomes(
     container: Container,
     settings: OfferSettings,
     labels: Labels,
-    ports: tuple[int, ...],
+    ports: Iterable[int],
     state: State,
 ) -> Mapping[int, Instance | Problem]:
-    said = {port: _said(container, settings, labels, port) for port in ports}
-    # A port with a bad label still counts, or mending the label would rename the other ports' services.
-    counted = [
-        port
-        for port in ports
-        if not isinstance(said[port], Problem) or _is(said[port], "BAD_LABEL")
-    ]
-    names = names_of(container, labels, counted)
-    return {
-        port: _outcome(container, settings, port, state, said[port], names.get(port))
-        for port in ports
-    }
+    """Return for each TCP port its instance, or why there is none."""
+    read_ports = {port: _read(container, settings, labels, port) for port in ports}
+    # A port with a bad label counts too: else mending the label would rename the other services.
+    named = [port for port, found in read_ports.items() if _takes_part(found)]
+    names = names_of(container, labels, named)
+
+    outcomes: dict[int, Instance | Problem] = {}
+    for port, found in read_ports.items():
+        name = names.get(port)
+        if isinstance(found, Problem):
+            outcomes[port] = found
+        elif isinstance(name, str):
+            outcomes[port] = _instance(container, settings, port, state, found, name)
+        else:
+            nameless = f"port {port} of {container.name} has no name"
+            outcomes[port] = name or because("NOT_CHOSEN", nameless)
+    return outcomes
 
 
-def _is(outcome: object, code: str) -> bool:
-    return isinstance(outcome, Problem) and outcome.code == code
+def _takes_part(found: _ReadPort | Problem) -> bool:
+    return not isinstance(found, Problem) or found.code == "BAD_LABEL"
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
-    labels: PortLabels
-    endpoint: Endpoint
-
-
-def _said(
+def _read(
     container: Container, settings: OfferSettings, labels: Labels, port: int
-) -> _Said | Problem:
+) -> _ReadPort | Problem:
     try:
         port_labels = read(labels, port)
     except Rejected as error:
         return because("BAD_LABEL", str(error))
+
+    where = f"port {port} of {container.name}"
     if port_labels.ignore:
-        return because("IGNORED", f"port {port} of {container.name} is to be ignored")
+        return because("IGNORED", f"{where} is to be ignored")
     labelled = labels.asks(port)
     if settings.register == "labelled" and not labelled:
-        text = f"port {port} of {container.name}: REGISTER=labelled; offer it with the label SERVICE_{port}_NAME=<name>"
-        return because("NOT_LABELLED", text)
+        help_ = f"offer it with the label SERVICE_{port}_NAME=<name>"
+        return because("NOT_LABELLED", f"{where}: REGISTER=labelled; {help_}")
+
     found = endpoint(container, port_labels, port, settings.host_ip, labelled=labelled)
-    return found if isinstance(found, Problem) else _Said(port_labels, found)
+    return found if isinstance(found, Problem) else _ReadPort(port_labels, found)
 
 
-def _outcome(
+def _instance(
     container: Container,
     settings: OfferSettings,
     port: int,
     state: State,
-    said: _Said | Problem,
-    name: str | Problem | None,
+    found: _ReadPort,
+    name: str,
 ) -> Instance | Problem:
-    if isinstance(said, Problem):
-        return said
-    if not isinstance(name, str):
-        return name or because("NOT_CHOSEN", f"port {port} of {container.name} has no name")
     try:
-        return _instance(container, settings, port, state, said, name)
+        return Instance(
+            service=name,
+            address=found.endpoint.address,
+            port=found.endpoint.port,
+            container=container.id,
+            container_port=port,
+            state=state,
+            container_name=container.name,
+            image=container.image,
+            zone=settings.zone,
+            **{"service_port": port, **found.labels.fields},
+        )
     except Rejected as error:
         return because("BAD_LABEL", f"port {port} of {container.name}: {error}")
-
-
-def _instance(
-    container: Container, settings: OfferSettings, port: int, state: State, said: _Said, name: str
-) -> Instance:
-    return Instance(
-        service=name,
-        address=said.endpoint.address,
-        port=said.endpoint.port,
-        container=container.id,
-        container_port=port,
-        state=state,
-        container_name=container.name,
-        image=container.image,
-        zone=settings.zone,
-        **{"service_port": port, **said.labels.fields},
-    )

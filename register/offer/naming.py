@@ -19,12 +19,16 @@ def names_of(
     container: Container, labels: Labels, ports: Sequence[int]
 ) -> Mapping[int, str | Problem]:
     """Return each port's service, or why it has none. `ports` are all that could be offered, in order."""
-    own = {port: text for port in ports if (text := labels.specific(port).get("NAME"))}
-    unnamed = [port for port in ports if port not in own]
-    names: dict[int, str | Problem] = {port: _given(container, text) for port, text in own.items()}
-    general = labels.general.get("NAME")
+    names: dict[int, str | Problem] = {}
+    for port in ports:
+        if text := labels.specific(port).get("NAME"):
+            names[port] = _given(container, text)
+
+    unnamed = [port for port in ports if port not in names]
     if not unnamed:
         return names
+
+    general = labels.general.get("NAME")
     if general is None:
         return names | _derived(container, unnamed)
     return names | _shared(container, labels, general, unnamed, set(names.values()))
@@ -48,17 +52,22 @@ def _shared(
     unnamed: Sequence[int],
     taken: set[str | Problem],
 ) -> dict[int, str | Problem]:
-    """Give the one SERVICE_NAME to the one port it can mean; two ports of a container are never one service."""
+    """Give the one SERVICE_NAME to the one port it can mean.
+
+    Two ports of a container are never one service.
+    """
     name = _given(container, general)
-    chosen = (
-        [port for port in unnamed if labels.specific(port)] if len(unnamed) > 1 else list(unnamed)
-    )
+    chosen = list(unnamed)
+    if len(unnamed) > 1:
+        chosen = [port for port in unnamed if labels.specific(port)]
+
     if name in taken or len(chosen) == 1:
-        kept = [] if name in taken else chosen
-        return {
-            port: name if port in kept else _not_chosen(container, general, port)
-            for port in unnamed
+        names: dict[int, str | Problem] = {
+            port: _not_chosen(container, general, port) for port in unnamed
         }
+        if name not in taken:
+            names[chosen[0]] = name
+        return names
     return dict.fromkeys(unnamed, _ambiguous(container, general, chosen or unnamed))
 
 
@@ -70,7 +79,7 @@ def _given(container: Container, text: LabelText) -> str | Problem:
 
 
 def _ambiguous(container: Container, general: LabelText, ports: Sequence[int]) -> Problem:
-    listed = ", ".join(map(str, ports))
+    listed = ", ".join(str(port) for port in ports)
     return because(
         "AMBIGUOUS_PORT",
         f"{container.name} offers ports {listed} and one {general.key}: "
@@ -97,6 +106,7 @@ def service_name(text: str) -> str:
 def _default_name(container: Container) -> str:
     if service := container.labels.get(COMPOSE_SERVICE):
         return service
+
     image = container.image.partition("@")[0]
     base = image.rpartition("/")[2].partition(":")[0]
     if not base or image.startswith("sha256:") or _IMAGE_ID.fullmatch(image):
