@@ -84,9 +84,9 @@ POLICIES = st.builds(
 @settings(max_examples=600, deadline=None)
 @given(CONTAINERS, POLICIES, st.booleans())
 def test_every_port_is_offered_or_has_a_reason(
-    given_container: Container, policy: OfferSettings, stopping: bool
+    given_container: Container, offer_settings: OfferSettings, stopping: bool
 ) -> None:
-    offer = instances_of(given_container, policy, stopping=stopping)
+    offer = instances_of(given_container, offer_settings, stopping=stopping)
 
     assert offer.instances or offer.reasons
     for instance in offer.instances:
@@ -101,9 +101,9 @@ def test_every_port_is_offered_or_has_a_reason(
 @settings(max_examples=200, deadline=None)
 @given(CONTAINERS, POLICIES)
 def test_the_same_container_gives_the_same_bytes(
-    given_container: Container, policy: OfferSettings
+    given_container: Container, offer_settings: OfferSettings
 ) -> None:
-    once = instances_of(given_container, policy)
-    again = instances_of(given_container, policy)
+    once = instances_of(given_container, offer_settings)
+    again = instances_of(given_container, offer_settings)
 
     assert [encode(i) for i in once.instances] == [encode(i) for i in again.instances]
