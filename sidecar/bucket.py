@@ -1,4 +1,4 @@
-"""A token bucket: how often something may happen in the long run, and how often at once. No clock."""
+"""A token bucket: how often something may happen in the long run, and at once. No clock."""
 
 from dataclasses import dataclass
 

@@ -26,7 +26,7 @@ class _Kind:
 
 
 class Flood(logging.Filter):
-    """A handler's filter. Lines of one kind have the same words and differ only in their details."""
+    """A handler's filter. Lines of one kind have the same words and may differ in their details."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         super().__init__()

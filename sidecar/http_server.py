@@ -44,7 +44,10 @@ class Answer:
 
 
 class HttpServer(ThreadingMixIn, TCPServer):
-    """Listens from its creation on, and answers while `run` runs. `name` stands in the Server header."""
+    """Listens from its creation on, and answers while `run` runs.
+
+    `name` stands in the Server header.
+    """
 
     daemon_threads = True
     allow_reuse_address = True
@@ -57,7 +60,8 @@ class HttpServer(ThreadingMixIn, TCPServer):
         self.name = name
         self._ending = threading.Event()
         self.address_family = _family(place)
-        super().__init__(place if isinstance(place, tuple) else str(place), _Handler)  # type: ignore[arg-type]
+        address = place if isinstance(place, tuple) else str(place)
+        super().__init__(address, _Handler)  # type: ignore[arg-type]  # a unix socket's is a text
 
     def run(self) -> None:
         """Answer until `end`."""
@@ -73,7 +77,7 @@ class HttpServer(ThreadingMixIn, TCPServer):
             self.socket.shutdown(socket.SHUT_RDWR)
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        """Accept a client; without a free descriptor it stays in the queue, and is left there for a while."""
+        """Accept a client; without a free descriptor, leave it in the queue for a while."""
         try:
             return super().get_request()
         except OSError as error:
@@ -118,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(answer.body)
 
     def _drain(self) -> None:
-        """Read what still comes: a connection that is closed on unread bytes takes the answer with it."""
+        """Read what still comes: closing a connection on unread bytes loses the answer."""
         left = UNREAD_BYTES_MAX
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_WR)

@@ -21,56 +21,56 @@ class Details(dict[str, Any]):
 
 def _quoted(value: object) -> str:
     text = str(value)
-    return (
-        json.dumps(text)
-        if not text or any(c.isspace() or not c.isprintable() or c == '"' for c in text)
-        else text
-    )
+    is_plain = text.isprintable() and " " not in text and '"' not in text
+    return text if text and is_plain else json.dumps(text)
 
 
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        line = f"{_when(record)} {record.levelname.lower():7} {_one_line(record.getMessage())}"
+        level = record.levelname.lower()
+        line = f"{_when(record)} {level:7} {_one_line(record.getMessage())}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        args = record.args if isinstance(record.args, tuple) else (record.args,)
         line: dict[str, Any] = {
             "time": _when(record),
             "level": record.levelname.lower(),
             "logger": record.name,
+            "message": record.getMessage(),
         }
-        line["message"] = record.getMessage()
+        args = record.args if isinstance(record.args, tuple) else (record.args,)
         for details in args:
             if isinstance(details, Details):
                 line.update({key: str(value) for key, value in details.items() if key not in line})
+
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return json.dumps(line)
 
 
 def _when(record: logging.LogRecord) -> str:
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z"
+    second = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+    return f"{second}.{int(record.msecs):03d}Z"
 
 
 def _one_line(text: str) -> str:
     # A label may hold a newline; a log line must not be two.
-    return (
-        text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
-        if "\n" in text or "\r" in text
-        else text
-    )
+    if "\n" not in text and "\r" not in text:
+        return text
+
+    return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
 
 
 def setup(level: str, style: str) -> None:
-    """Send every logger's lines to standard error, `style` being text or json."""
+    """Send every logger's lines to standard error; `style` is text or json."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if style == "json" else _Text())
     if level != "debug":
         handler.addFilter(Flood())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
     # Libraries below us repeat at info what the actors say once.
     for name in ("urllib3", "docker", "watchdog", "grpc"):
         logging.getLogger(name).setLevel(logging.WARNING)

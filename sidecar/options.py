@@ -1,4 +1,7 @@
-"""Flags, environment variables and defaults of both sidecars: one table in, checked values out. No side effects."""
+"""Flags, environment variables and defaults of a sidecar: a table in, checked values out.
+
+No side effects.
+"""
 
 import argparse
 import ipaddress
@@ -16,6 +19,10 @@ from sidecar.log import LEVELS
 
 MASKED = "***"
 COMMAND = "COMMAND"
+EPILOG = (
+    "Each flag can also be given as the environment variable that is named beside it; "
+    "the flag wins."
+)
 NO_COMMANDS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -29,15 +36,17 @@ class WrongSettings(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One setting: `NAME` in the environment, `--name` as a flag. `read` raises Rejected or ValueError."""
+    """One setting: `NAME` in the environment, `--name` as a flag.
+
+    `read` raises Rejected or ValueError.
+    """
 
     name: str
     read: Callable[[str], Any]
     default: str | None
     meaning: str
-    secret: bool = (
-        False  # masked when settings are shown, and may come from the file that NAME_FILE names
-    )
+    # Masked when settings are shown; may come from the file that NAME_FILE names.
+    secret: bool = False
 
     @property
     def flag(self) -> str:
@@ -53,19 +62,23 @@ def values_of(
     environ: Mapping[str, str],
     commands: Mapping[str, str] = NO_COMMANDS,
 ) -> dict[str, Any]:
-    """Return every option's value: flag beats variable beats default. Raises WrongSettings with all mistakes.
+    """Return every option's value: a flag beats a variable, which beats the default.
 
-    `commands` are flags without a value, with their meanings: the one that was given is the value of `COMMAND`.
-    Prints and exits for --help, as argparse does. An empty variable counts as not given.
+    `commands` are flags without a value, with their meanings; the value of `COMMAND` is the one
+    that was given. An empty variable counts as not given. Raises WrongSettings with all mistakes. Prints
+    and exits for --help, as argparse does.
     """
     flags, mistakes = _flags(options, program, about, argv, commands)
     values: dict[str, Any] = {COMMAND: flags.pop(COMMAND, None)}
+
     for option in options:
         try:
             text = _given(option, flags, environ)
             values[option.name] = None if text is None else option.read(text)
         except (Rejected, ValueError) as error:
-            mistakes.append(f"{option.flag if option.name in flags else option.name}: {error}")
+            source = option.flag if option.name in flags else option.name
+            mistakes.append(f"{source}: {error}")
+
     if mistakes:
         raise WrongSettings(mistakes)
     return values
@@ -73,10 +86,12 @@ def values_of(
 
 def shown(options: Sequence[Option], values: Mapping[str, Any]) -> dict[str, str]:
     """Return the effective settings as texts, secrets masked."""
-    return {
-        o.name: MASKED if o.secret and values[o.name] is not None else _text(values[o.name])
-        for o in options
-    }
+    texts = {}
+    for option in options:
+        value = values[option.name]
+        is_masked = option.secret and value is not None
+        texts[option.name] = MASKED if is_masked else _text(value)
+    return texts
 
 
 def _text(value: Any) -> str:
@@ -114,22 +129,36 @@ def _flags(
     argv: Sequence[str],
     commands: Mapping[str, str],
 ) -> tuple[dict[str, str], list[str]]:
+    """Return the texts of the flags that were given, and the mistakes."""
+    parser = _parser(options, program, about, commands)
+    known, unknown = parser.parse_known_args(argv)
+
+    given = {name: text for name, text in vars(known).items() if text is not None}
+    mistakes = [f"{argument}: no such flag, --help lists them" for argument in unknown]
+    return given, mistakes
+
+
+def _parser(
+    options: Sequence[Option], program: str, about: str, commands: Mapping[str, str]
+) -> argparse.ArgumentParser:
     parser = _Parser(
         prog=program,
         usage=f"{program} [--flag VALUE …]",
         description=about,
-        epilog="Each flag can also be given as the environment variable that is named beside it; the flag wins.",
+        epilog=EPILOG,
         allow_abbrev=False,
         formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=44, width=116),
     )
     parser.add_argument(
         "--version", action=_Version, nargs=0, help="show program's version number and exit"
     )
-    either = parser.add_mutually_exclusive_group()
+
+    one_command = parser.add_mutually_exclusive_group()
     for name, meaning in commands.items():
-        either.add_argument(
+        one_command.add_argument(
             f"--{name}", dest=COMMAND, action="store_const", const=name, help=meaning
         )
+
     for option in options:
         default = f" (default: {option.default})" if option.default is not None else ""
         parser.add_argument(
@@ -138,20 +167,19 @@ def _flags(
             metavar=option.name,
             help=(option.meaning + default).replace("%", "%%"),
         )
-    known, unknown = parser.parse_known_args(argv)
-    return (
-        {name: text for name, text in vars(known).items() if text is not None},
-        [f"{argument}: no such flag, --help lists them" for argument in unknown],
-    )
+    return parser
 
 
 def _given(option: Option, flags: Mapping[str, str], environ: Mapping[str, str]) -> str | None:
+    """Return an option's text, from the first place that has it."""
     if option.name in flags:
         return flags[option.name]
     if environ.get(option.name):
         return environ[option.name]
-    if option.secret and (path := environ.get(f"{option.name}_FILE")):
-        return _secret(f"{option.name}_FILE", path)
+
+    from_file = f"{option.name}_FILE"
+    if option.secret and environ.get(from_file):
+        return _secret(from_file, environ[from_file])
     return option.default
 
 
@@ -189,7 +217,8 @@ def number(low: int, high: int, unit: str) -> Callable[[str], int]:
 
 def boolean(text: str) -> bool:
     """Return a real boolean: `false`, `0`, `no` and `off` are false."""
-    if (word := text.strip().lower()) in ("true", "1", "yes", "on"):
+    word = text.strip().lower()
+    if word in ("true", "1", "yes", "on"):
         return True
     if word in ("false", "0", "no", "off"):
         return False
@@ -229,13 +258,8 @@ def readable_file(text: str) -> Path:
 
 def prefix(text: str) -> str:
     """Return an etcd key prefix: begins with a slash, ends without."""
-    if (
-        not text.startswith("/")
-        or len(text) > 200
-        or not text.isascii()
-        or not text.isprintable()
-        or " " in text
-    ):
+    is_plain = text.isascii() and text.isprintable() and " " not in text
+    if not text.startswith("/") or len(text) > 200 or not is_plain:
         raise Rejected(f"{text!r} is not a key prefix such as /services")
     return text.rstrip("/")
 

@@ -1,4 +1,4 @@
-"""From a command line to an exit status: 0 asked to stop, 1 failed, 2 wrong settings."""
+"""From a command line to an exit status: 0 stopped as asked, 1 failed, 2 wrong settings."""
 
 import logging
 import os
@@ -11,7 +11,10 @@ log = logging.getLogger(__name__)
 
 
 def run(name: str, start: Callable[[Sequence[str], Mapping[str, str]], None]) -> int:
-    """Call `start(argv, environ)`, which returns when it was asked to stop, and return the exit status."""
+    """Call `start(argv, environ)` and return the exit status.
+
+    `start` returns when it was asked to stop.
+    """
     try:
         start(sys.argv[1:], os.environ)
     except WrongSettings as error:

@@ -27,7 +27,7 @@ GOOD_S = 5.0  # a session that lived shorter has not proved anything: the next o
 
 
 def jitter(most_s: float) -> float:
-    """Return a random pause: many that lost the same thing at once must not all come back at once."""
+    """Return a random pause: if many lost the same thing, not all may come back at once."""
     return random.uniform(0, most_s)  # noqa: S311
 
 
@@ -41,9 +41,10 @@ def keep_running(
 ) -> None:
     """Call `session` again and again until `stop` is set.
 
-    A session returns when it was good and is over: it was stopped, or its stream was lost. Unavailable makes the next
-    call wait, with full jitter up to `cap_s`; Refused makes it wait all of `cap_s`. Only the first failure is logged,
-    but `on_lost` hears each. What a session raises as it is stopped is no failure.
+    A session returns when it was good and is over: it was stopped, or its stream was lost.
+    Unavailable makes the next call wait, with full jitter up to `cap_s`; Refused makes it wait all
+    of `cap_s`. Only the first failure is logged, but `on_lost` gets each. What a session raises as
+    it is stopped is no failure.
     """
     attempts = _Attempts(session, name, stop, on_lost)
     until_good = Retrying(

@@ -1,7 +1,7 @@
 """End the process when one of its loops no longer turns.
 
-Nobody can end a stuck thread, but a supervisor can start the process again. Nothing inside helps a process that is
-stopped as a whole; that takes the image's HEALTHCHECK, or whatever asks it.
+Nobody can end a stuck thread, but a supervisor can start the process again. A process that is
+stopped as a whole cannot help itself; that takes the image's HEALTHCHECK, or another caller.
 """
 
 import logging
@@ -24,7 +24,8 @@ STATUS = 1
 class StuckLoops:
     """Finds a loop that is stuck.
 
-    Counts own looks at which a loop had not turned, not time: a machine that slept is no fault of a loop.
+    Counts its own looks at which a loop had not turned, not time: after a machine slept, no loop is
+    stuck.
     """
 
     limits_s: Mapping[str, float]

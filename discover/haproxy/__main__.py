@@ -1,4 +1,4 @@
-"""The guard alone, for a HAProxy in a container of its own: `python -m discover.haproxy RUN_DIR`."""
+"""The guard alone, for a HAProxy in its own container: `python -m discover.haproxy RUN_DIR`."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""Answer callers whose request no service can: HAProxy passes them to a unix socket that shows only these pages."""
+"""Answer the callers that no service can answer.
+
+HAProxy passes their requests to a unix socket, which shows only these pages.
+"""
 
 import stat
 import time
@@ -29,7 +32,7 @@ class _Unknown:
 
 
 class PageFinder:
-    """Finds the page for a request, by the configuration that runs and by what is known of empty services."""
+    """Finds the page for a request, by the running configuration and the empty services."""
 
     def __init__(
         self,
@@ -94,11 +97,12 @@ class PageFinder:
 
 
 def pages(path: Path, finder: PageFinder) -> Actor:
-    """Return the actor that answers at a unix socket; a socket that an earlier life left is replaced."""
+    """Return the actor that answers at a unix socket; one that an earlier life left is replaced."""
     path.unlink(missing_ok=True)
     server = HttpServer(path, finder.answer, name="docker-discover")
 
-    # HAProxy's worker is another user, and everybody may see these pages; its own sockets beside are root's alone.
+    # HAProxy's worker is another user, and everybody may see these pages. Its own sockets in the
+    # same folder stay root's.
     path.chmod(0o666)
     path.parent.chmod(stat.S_IMODE(path.parent.stat().st_mode) | stat.S_IXOTH)
     return Actor("pages", server.run, server.end)

@@ -1,4 +1,7 @@
-"""Counters and gauges of one process, in Prometheus' text format. The only user of prometheus_client."""
+"""Counters and gauges of one process, in Prometheus' text format.
+
+The only user of prometheus_client.
+"""
 
 from prometheus_client import (
     CollectorRegistry,
@@ -13,10 +16,11 @@ __all__ = ["Counter", "Gauge", "Histogram", "Metrics"]
 
 
 class Metrics:
-    """A registry of our own: names begin with `tandem_`, and two of them can live in one test."""
+    """A registry of its own, so that one test can have two; all names begin with `tandem_`."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # a time for each counter, which nobody reads and every scrape would carry
+        # A time for each counter, which nobody reads and every scrape would carry.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
 
     def counter(self, name: str, meaning: str, *labels: str) -> Counter:

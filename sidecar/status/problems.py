@@ -1,4 +1,4 @@
-"""What is refused now, and why: said once when it begins, once when it is over, and kept to be asked for."""
+"""What is refused now, and why: logged when it begins and when it ends, and kept for /explain."""
 
 import logging
 from collections.abc import Mapping
@@ -15,7 +15,8 @@ class Problem:
 
     code: str
     text: str
-    quiet: bool = False  # the ordinary course of things (a container still starting): told when asked, not logged
+    # The ordinary course of things, such as a container that still starts: explained, not logged.
+    quiet: bool = False
 
 
 class Problems:
@@ -25,16 +26,17 @@ class Problems:
         self.current: Mapping[str, Problem] = {}
 
     def update(self, now: Mapping[str, Problem]) -> None:
-        """Replace all refusals: `now` maps what is refused (a container, a key, a service) to its reason."""
+        """Replace all refusals.
+
+        `now` maps what is refused (a container, a key, a service) to the reason.
+        """
         before, self.current = self.current, dict(now)
+
         for where, problem in now.items():
             if before.get(where) != problem:
-                log.log(
-                    logging.DEBUG if problem.quiet else logging.WARNING,
-                    "%s %s",
-                    problem.text,
-                    Details(where=where, code=problem.code),
-                )
+                level = logging.DEBUG if problem.quiet else logging.WARNING
+                log.log(level, "%s %s", problem.text, Details(where=where, code=problem.code))
+
         for where, problem in before.items():
             if where not in now and not problem.quiet:
                 log.info("no longer refused %s", Details(where=where, code=problem.code))

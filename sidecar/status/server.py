@@ -1,4 +1,7 @@
-"""Answer whether this process works and why: /healthz, /readyz, /explain and /metrics at the address of METRICS."""
+"""Answer whether this process works, and why, at the address of METRICS.
+
+The paths are /healthz, /readyz, /explain and /metrics.
+"""
 
 import contextlib
 import errno
@@ -32,9 +35,9 @@ def status_server(
 ) -> Actor:
     """Return the actor that answers at `address`; it holds its port from here on.
 
-    While another process holds that port, such as the one that this one is to replace, it answers at another port, and
-    moves as soon as the other process leaves. `where_file` says where it answers now. Raises WrongSettings if the
-    address is wrong.
+    While another process holds that port, such as the one that this one replaces, it answers at
+    another port, and moves as soon as the other process leaves. `where_file` says where it answers
+    now. Raises WrongSettings if the address is wrong.
     """
     server = _StatusServer(address, _responder(health, metrics, explain), where_file)
     return Actor("health", server.run, server.end)

@@ -1,4 +1,4 @@
-"""run_group: the first to end ends all, each is interrupted and joined, the first error is the answer."""
+"""run_group: the first actor to end ends all, each is joined, and the first error is raised."""
 
 import os
 import signal
@@ -65,7 +65,8 @@ def test_a_signal_stops_all_and_is_no_error():
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
 def test_a_signal_that_another_thread_takes_is_heard(number: int):
-    # The main thread blocks it, so that the kernel can only give it to the actor; in earnest that is a matter of luck.
+    # The main thread blocks it, so that the kernel can only give it to the actor; elsewhere that is
+    # a matter of luck.
     program = f"""
 import os, signal, sys, threading, time
 from sidecar.actors import Actor, run_group
@@ -87,7 +88,8 @@ def take():
     done.wait(60)
 
 signal.pthread_sigmask(signal.SIG_BLOCK, [{number:d}])
-run_group([Actor("taking", take, done.set)], on_signal={{signal.SIGUSR1: lambda: os.kill(os.getpid(), signal.SIGTERM)}})
+end = lambda: os.kill(os.getpid(), signal.SIGTERM)
+run_group([Actor("taking", take, done.set)], on_signal={{signal.SIGUSR1: end}})
 """
 
     assert subprocess.run([sys.executable, "-c", program], timeout=20, check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""HTTP calls at a unix socket: each is answered, whatever its method is and whatever follows its head."""
+"""HTTP calls at a unix socket: each is answered, whatever its method and its body."""
 
 import socket
 import threading
