@@ -1,0 +1,1 @@
+"""What the measurements run in: pairs, containers, records, clients, readings from /proc."""
