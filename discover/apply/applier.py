@@ -1,12 +1,12 @@
-"""Bring a configuration to HAProxy: at runtime where that does, else candidate, check, rename, reload, confirm.
+"""Bring a text to HAProxy: at runtime, or by candidate, check, rename, reload and confirmation.
 
-The owner of HAProxy's file. Whatever way a change takes, the file is one that HAProxy runs or would run.
+The owner of HAProxy's files. Whatever way a change takes, the file is one that HAProxy runs or would run.
 """
 
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
@@ -26,21 +26,15 @@ from discover.apply.runtime import (
 )
 from discover.haproxy.batches import batches
 from discover.haproxy.map_file import MapFiles, text_of
+from discover.haproxy.owed_files import OwedFiles
 from discover.haproxy.process import HAProxy
 from discover.haproxy.replies import Mismatch, expect_done, map_entries
 from discover.model.config import OPEN_MARKER
-from discover.stubs.takeover import (
-    each_shutdown,
-    held_by,
-    old_workers,
-    questions,
-    shutdowns,
-    superseded,
-)
+from discover.stubs.disconnect import disconnect
 from discover.text.marker import marker_of, next_marker
 from discover.text.render import Rendered, rendered_of
 from discover.text.sections import ServerLine
-from sidecar.atomic_files import Unwritten, read, write
+from sidecar.atomic_files import read, write
 from sidecar.status.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -59,38 +53,47 @@ class Applier:
         self._haproxy = haproxy
         self._config = config
         self._maps = MapFiles(config.parent)
-        # Servers that went at runtime and rest in maintenance, until the next reload leaves them out.
+        self._owed = OwedFiles()
+        # Servers that went at runtime and rest in maintenance, by proxy and name, until the next
+        # reload leaves them out.
         self._resting: dict[tuple[str, str], ServerLine] = {}
-        self._mismatched = ""  # the text whose servers were others in the worker
-        self._owed: dict[Path, str] = {}  # what files should say, but could not be written
-        self._reloads = metrics.counter("discover_reloads", "Reloads of HAProxy", "result")
-        self._updates = metrics.counter(
-            "discover_updates", "Changes made through HAProxy's runtime API", "result"
-        )
-        self._seconds = metrics.histogram(
-            "discover_reload_seconds",
-            "From the check to the new worker's answer",
-            (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
-        )
+        self._mismatched = ""  # the text that had other servers than the worker
+        self._metrics = _Metrics(metrics)
 
     @property
     def resting(self) -> int:
         """How many servers rest in maintenance; each costs some kilobytes."""
         return len(self._resting)
 
-    def worker(self, known: Worker | None) -> Worker | None:
-        """Return what runs: `known`, or else what the file of an earlier life says, if the worker proves it.
+    @property
+    def owes(self) -> bool:
+        """Whether a file is behind what HAProxy runs, as it could not be written."""
+        return bool(self._owed)
 
-        None when the worker runs something else, or when there is no file that can be run. Starts HAProxy if it does
-        not run and nobody else starts it.
+    def settle(self) -> None:
+        """Write the files that are behind. Raises Unwritten if that cannot be done yet."""
+        self._owed.settle()
+
+    def has_file(self) -> bool:
+        """Whether there is a configuration of an earlier life."""
+        return self._config.exists()
+
+    def worker(self, known: Worker | None) -> Worker | None:
+        """Return what the worker runs: `known`, or what the file of an earlier life says, if its servers prove it.
+
+        None if the worker runs something else, or there is no file that can be run. Starts HAProxy if it does not run
+        and nobody else starts it.
         """
-        if (text := read(self._config)) is None:
+        text = read(self._config)
+        if text is None:
             return None
+
+        marker = marker_of(text)
         try:
             if not self._haproxy.answers():
-                self._haproxy.confirm(marker_of(text), self.stop, START_S)
-            if self._haproxy.marker() == marker_of(text):
-                return self._as_told(known, self._of_file(text))
+                self._haproxy.confirm(marker, self.stop, START_S)
+            if self._haproxy.marker() == marker:
+                return self._proven(known, self._of_file(text))
         except (Rejected, Unavailable) as error:
             # Perhaps a port of it was taken since. A new file, made for what is here now, is the way out.
             log.warning("the last configuration does not run: %s", error)
@@ -101,117 +104,101 @@ class Applier:
         routes = self._maps.read(marker) if marker else None
         return Worker(replace(rendered_of(text), routes=routes), marker)
 
-    def has_file(self) -> bool:
-        """Whether there is a configuration of an earlier life."""
-        return self._config.exists()
-
-    def _as_told(self, known: Worker | None, of_file: Worker) -> Worker | None:
-        """Return what the worker runs: what is thought to, or what the file says, as its servers prove; else None."""
+    def _proven(self, known: Worker | None, of_file: Worker) -> Worker | None:
+        """Return what the worker's servers prove it to run: what is known, or what the file says; else None."""
         found = known or of_file
-        if (why := self._difference(found)) is None:
+        why = self._difference(found)
+        if why is None:
             return found
+
         if found.rendered != of_file.rendered and self._difference(of_file) is None:
-            return of_file  # it was started again from a file that the last changes could not be written to
+            # It was started again from a file that the last changes could not be written to.
+            return of_file
+
         log.warning("HAProxy has other servers than its file: %s", why)
         # One reload puts it right; what differs even then is a matter of spelling, and never will be right.
-        again, self._mismatched = found.rendered.text == self._mismatched, found.rendered.text
+        again = found.rendered.text == self._mismatched
+        self._mismatched = found.rendered.text
         return found if again else None
 
-    def _difference(self, found: Worker) -> Mismatch | None:
-        """Return what of the worker's servers is not as this says, or None."""
+    def _difference(self, expected: Worker) -> Mismatch | None:
+        """Return how the worker's servers or its map differ from what is expected, or None."""
         try:
-            states = states_of(self._haproxy.ask("@1 show servers state"))
-            for section in found.rendered.sections.values():
-                if section.servers and section.plain:
-                    verify_all(section, states.get(section.name, {}))
-            routes = found.rendered.routes
-            if (
-                routes is not None
-                and map_entries(self._haproxy.ask(f"@1 show map {self._map(found)}")) != routes
-            ):
-                return Mismatch("the map of the door is another one")
+            self._verify_servers(expected)
+            self._verify_map(expected)
         except Mismatch as why:
             return why
         return None
 
-    def _map(self, running: Worker) -> str:
+    def _verify_servers(self, expected: Worker) -> None:
+        states = states_of(self._haproxy.ask("@1 show servers state"))
+        for section in expected.rendered.sections.values():
+            if section.servers and section.plain:
+                verify_all(section, states.get(section.name, {}))
+
+    def _verify_map(self, expected: Worker) -> None:
+        routes = expected.rendered.routes
+        if routes is None:
+            return
+        if map_entries(self._haproxy.ask(f"@1 show map {self._map_name(expected)}")) != routes:
+            raise Mismatch("the map of the door is another one")
+
+    def _map_name(self, worker: Worker) -> str:
         """Return the name of the door's map in the worker."""
-        return self._maps.path(running.marker or "").name
+        return self._maps.path(worker.marker or "").name
 
-    @property
-    def owes(self) -> bool:
-        """Whether a file is behind what HAProxy was told at runtime, as it could not be written."""
-        return bool(self._owed)
-
-    def settle(self) -> None:
-        """Write what is owed to the files, if that can be done by now."""
-        for path, text in tuple(self._owed.items()):
-            write(path, text)
-            log.info("%s is written again", path)
-            del self._owed[path]
-
-    def update(self, running: Worker, wanted: Rendered, changes: Sequence[ServerChange]) -> Worker:
+    def update(self, worker: Worker, wanted: Rendered, changes: Sequence[ServerChange]) -> Worker:
         """Change servers and the map at runtime, then the files. Raises Mismatch if HAProxy did not do all of it.
 
-        A file that cannot be written is owed: HAProxy goes on to follow the catalog.
+        A file that cannot be written is owed: HAProxy still follows the catalog.
         """
-        routes = route_changes(running.rendered.routes, wanted.routes)
-        gone, led = (
-            [r for r in routes if r.after is None],
-            [r for r in routes if r.after is not None],
-        )
+        marker = worker.marker or ""
+        routes = route_changes(worker.rendered.routes, wanted.routes)
+        removed = [route for route in routes if route.after is None]
+        leading = [route for route in routes if route.after is not None]
+
         try:
-            # What leads nowhere any more goes before its servers, what leads to new ones comes after them.
-            self._say(route_commands(gone, self._map(running)))
-            for proxy, those in groupby(changes, key=attrgetter("proxy")):
-                self._change(proxy, tuple(those))
-            self._say(route_commands(led, self._map(running)))
+            # A route that goes leaves before its servers; one that leads to new servers comes after them.
+            self._do(route_commands(removed, self._map_name(worker)))
+            for proxy, its_changes in groupby(changes, key=attrgetter("proxy")):
+                self._change_servers(proxy, tuple(its_changes))
+            self._do(route_commands(leading, self._map_name(worker)))
         except Mismatch:
-            self._updates.labels("refused").inc()
+            self._metrics.updates.labels("refused").inc()
             raise
-        self._updates.labels("ok").inc()
-        self._end_superseded(running, wanted)
+
+        self._metrics.updates.labels("ok").inc()
+        disconnect(self._haproxy.ask, worker.rendered, wanted)
+
         # HAProxy has taken the very words that the new lines have, so they need no check of their own.
         if routes and wanted.routes is not None:
-            self._keep(self._maps.path(running.marker or ""), text_of(wanted.routes))
+            self._owed.write(self._maps.path(marker), text_of(wanted.routes))
         if changes:
-            self._keep(self._config, wanted.marked(running.marker or ""))
-        return Worker(wanted, running.marker)
+            self._owed.write(self._config, wanted.marked(marker))
+        return Worker(wanted, worker.marker)
 
-    def _keep(self, path: Path, text: str) -> None:
-        try:
-            write(path, text)
-        except Unwritten as error:
-            if not self._owed:
-                log.warning(
-                    "servers are changed all the same, but a restart of HAProxy would not know: %s",
-                    error,
-                )
-            self._owed[path] = text
-        else:
-            self._owed.pop(path, None)
-
-    def _say(self, texts: Sequence[str]) -> None:
+    def _do(self, texts: Iterable[str]) -> None:
         for line in batches(texts):
             expect_done(self._haproxy.ask(line))
 
-    def _change(self, proxy: str, changes: Sequence[ServerChange]) -> None:
-        rows = {change.name: row for change in changes if (row := self._row(change)) is not None}
-        self._say(commands(changes, rows))
-        verify(
-            changes, states_of(self._haproxy.ask(f"@1 show servers state {proxy}")).get(proxy, {})
-        )
+    def _change_servers(self, proxy: str, changes: Sequence[ServerChange]) -> None:
+        rows = {change.name: self._row(change) for change in changes}
+        self._do(commands(changes, {name: row for name, row in rows.items() if row is not None}))
+
+        states = states_of(self._haproxy.ask(f"@1 show servers state {proxy}"))
+        verify(changes, states.get(proxy, {}))
+
         for change in changes:
-            place = (proxy, change.name)
             if change.after is not None:
-                self._resting.pop(place, None)
+                self._resting.pop((proxy, change.name), None)
             elif change.before is not None:
-                self._resting[place] = change.before
+                self._resting[proxy, change.name] = change.before
 
     def _row(self, change: ServerChange) -> Row | None:
-        """Return the server as it must be in the worker now; if it is not, that shows in what it answers."""
+        """Return the server as it must be in the worker now; if it is not, its answers show that."""
         if change.before is not None:
             return Row(change.before.endpoint, change.before.weight, admin=0)
+
         resting = self._resting.get((change.proxy, change.name))
         if resting is None:
             return None
@@ -219,75 +206,62 @@ class Applier:
             raise Mismatch(f"{change}: a server of this name rests there with other options")
         return Row(resting.endpoint, resting.weight, MAINT)
 
-    def reload(self, running: Worker | None, wanted: Rendered) -> Worker:
+    def reload(self, worker: Worker | None, wanted: Rendered) -> Worker:
         """Make HAProxy run a text. Raises Rejected if it refuses it; then the last good one goes on.
 
         A refused text stays as the candidate, for whoever wants to read the line that HAProxy complains about.
         """
-        # Where it is not known what runs, most likely it is the file: its marker must not come twice either.
-        shown = running.marker if running else marker_of(read(self._config) or "")
+        # If it is not known what runs, most likely it is the file: its marker must not come twice either.
+        shown = worker.marker if worker else self._file_marker()
         marker = next_marker(wanted.text, shown)
-        # What differs is only a matter of spelling if it does after a reload that came about.
         mismatched, self._mismatched = self._mismatched, ""
+
         try:
-            with self._seconds.time():
+            with self._metrics.seconds.time():
                 if wanted.routes is not None:
-                    self._maps.tidy(marker_of(read(self._config) or "") or "")
-                self._swap(*self._checked(wanted, marker))
+                    self._maps.tidy(self._file_marker() or "")
+                self._swap(wanted, marker)
         except Rejected:
-            self._reloads.labels("refused").inc()
+            self._metrics.reloads.labels("refused").inc()
             raise
         except Unavailable:
-            self._reloads.labels("failed").inc()
+            self._metrics.reloads.labels("failed").inc()
             raise
-        self._reloads.labels("ok").inc()
+
+        self._metrics.reloads.labels("ok").inc()
+        # Only after a reload that came about is a difference that stays a matter of spelling.
         self._mismatched = mismatched
-        self._owed.clear()
+        self._owed.forget()
         self._resting.clear()
         self._maps.tidy(marker)
-        if running is not None:
-            self._end_superseded(running, wanted)
+        if worker is not None:
+            disconnect(self._haproxy.ask, worker.rendered, wanted)
         return Worker(wanted, marker)
 
-    def _end_superseded(self, running: Worker, wanted: Rendered) -> None:
-        """End the connections to stubs of what real instances take over now, in old workers too."""
-        servers = superseded(running.rendered.sections, wanted.sections)
-        stubs = {*servers, *(wanted.superseded - running.rendered.superseded)}
-        if not stubs:
-            return
-        try:
-            for line in batches(shutdowns(servers)):
-                self._haproxy.ask(line)
-            for worker in old_workers(self._haproxy.ask("show proc")):
-                held = held_by(stubs, self._haproxy.ask(f"{worker}show sess"))
-                modes = "".join(map(self._haproxy.ask, batches(questions(held), worker)))
-                for line in batches(each_shutdown(held, modes), worker):
-                    self._haproxy.ask(line)
-        except Unavailable as error:
-            log.warning("connections to stubs may stay open: %s", error)
+    def _file_marker(self) -> str | None:
+        return marker_of(read(self._config) or "")
 
-    def check(self, wanted: Rendered, marker: str = "") -> Path:
-        """Let HAProxy read a text, and return the file it stands in. Raises Rejected."""
-        candidate = self._config.with_name(
-            self._config.name + (".candidate" if marker else ".sample")
-        )
-        write(candidate, wanted.marked(marker) if marker else wanted.text)
+    def check(self, wanted: Rendered) -> Path:
+        """Let HAProxy read a text that is not to be run, and return the file that it stands in. Raises Rejected."""
+        return self._check(".sample", wanted.text, wanted, OPEN_MARKER)
+
+    def _check(self, suffix: str, text: str, wanted: Rendered, marker: str) -> Path:
+        """Let HAProxy read a text, and return the file that it stands in. Raises Rejected."""
+        file = self._config.with_name(self._config.name + suffix)
+        write(file, text)
         if wanted.routes is not None:
-            self._maps.write(marker or OPEN_MARKER, wanted.routes)
-        self._haproxy.check(candidate)
-        return candidate
+            self._maps.write(marker, wanted.routes)
 
-    def _checked(self, wanted: Rendered, marker: str) -> tuple[Path, str, float]:
-        """Return the checked candidate, its marker, and how long a worker may take to run it."""
+        self._haproxy.check(file)
+        return file
+
+    def _swap(self, wanted: Rendered, marker: str) -> None:
+        """Put a text in the place of the last one, and have it taken over; if it is not, put the last one back."""
         began_s = time.monotonic()
-        candidate = self.check(wanted, marker)
-        return (
-            candidate,
-            marker,
-            CONFIRM_S + 2 * (time.monotonic() - began_s),
-        )  # it reads the text as slowly
+        candidate = self._check(".candidate", wanted.marked(marker), wanted, marker)
+        # A worker reads the text as slowly as the check did.
+        within_s = CONFIRM_S + 2 * (time.monotonic() - began_s)
 
-    def _swap(self, candidate: Path, marker: str, within_s: float) -> None:
         before = read(self._config)
         candidate.replace(self._config)
         try:
@@ -297,3 +271,18 @@ class Applier:
                 self._config.replace(candidate)
                 write(self._config, before)
             raise
+
+
+class _Metrics:
+    """What is counted of changes to HAProxy."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self.reloads = metrics.counter("discover_reloads", "Reloads of HAProxy", "result")
+        self.updates = metrics.counter(
+            "discover_updates", "Changes made through HAProxy's runtime API", "result"
+        )
+        self.seconds = metrics.histogram(
+            "discover_reload_seconds",
+            "From the check to the new worker's answer",
+            (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+        )

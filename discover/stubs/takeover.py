@@ -1,37 +1,46 @@
-"""Which stubs have just lost their calls to a real instance: their open connections end, in every worker. No I/O.
+"""Find the stubs that have just lost their calls to a real instance, and the words that end their connections. No I/O.
 
-HAProxy does that by itself (`on-marked-up shutdown-backup-sessions`), but only in the current worker, and only for a
-server that comes, not for one that is called again. A worker that a reload made old would leave its clients there; it
-may even have had the service in tcp mode, whose word is now http.
+HAProxy ends them by itself (`on-marked-up shutdown-backup-sessions`), but only in the current worker, and only for a
+server that comes, not for one that is called again. A worker that a reload made old would leave its clients with the
+stub; it may even have had the service in tcp mode while it is http now.
 """
 
 import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from discover.text.sections import Section
 
 TAKES_OVER = "on-marked-up shutdown-backup-sessions"
+ASKED = 3  # sessions of each proxy, as one may have ended
 _SESSION = re.compile(r"^(0x[0-9a-f]+): .* be=(\S+) srv=(\S+) ", re.MULTILINE)
 _TCP = re.compile(r"^ +backend=(\S+) \(id=\S+ mode=tcp\)", re.MULTILINE)
-ASKED = 3
+
+Held = Mapping[str, Sequence[str]]  # the ids of sessions, by proxy
 
 
 def superseded(before: Mapping[str, Section], after: Mapping[str, Section]) -> tuple[str, ...]:
-    """Return whose connections end, as `proxy/server`: stubs, where the first real one can be called now."""
-    return tuple(
-        f"{section.name}/{name}"
+    """Return the stubs to disconnect, as `proxy/server`: where the first real server can be called now."""
+    taken_over = (
+        section
         for head, section in after.items()
-        if (earlier := before.get(head)) is not section and _takes_over(section)
-        if earlier is None or not _takes_over(earlier)
-        for name, server in section.servers.items()
-        if "backup" in server.words.split()
+        if before.get(head) is not section and _is_newly_taken_over(before.get(head), section)
     )
+    return tuple(stub for section in taken_over for stub in _backups(section))
+
+
+def _is_newly_taken_over(before: Section | None, after: Section) -> bool:
+    return _takes_over(after) and (before is None or not _takes_over(before))
 
 
 def _takes_over(section: Section) -> bool:
-    return any(
-        TAKES_OVER in server.words and server.weight > 0 for server in section.servers.values()
-    )
+    servers = section.servers.values()
+    return any(TAKES_OVER in server.words and server.weight > 0 for server in servers)
+
+
+def _backups(section: Section) -> Iterator[str]:
+    for name, server in section.servers.items():
+        if "backup" in server.words.split():
+            yield f"{section.name}/{name}"
 
 
 def old_workers(processes: str) -> tuple[str, ...]:
@@ -45,31 +54,34 @@ def old_workers(processes: str) -> tuple[str, ...]:
 
 
 def shutdowns(servers: Iterable[str]) -> tuple[str, ...]:
-    """Return what to say to the current worker."""
+    """Return the commands for the current worker."""
     return tuple(f"shutdown sessions server {server}" for server in servers)
 
 
-def held_by(servers: Container[str], sessions: str) -> Mapping[str, Sequence[str]]:
-    """Return an old worker's sessions with these servers, by proxy, from its answer to `show sess`."""
-    found: dict[str, list[str]] = {}
-    for id_, proxy, name in (match.groups() for match in _SESSION.finditer(sessions)):
+def held_by(servers: Container[str], sessions: str) -> Held:
+    """Return an old worker's sessions with these servers, from its answer to `show sess`."""
+    held: dict[str, list[str]] = {}
+
+    for session in _SESSION.finditer(sessions):
+        id_, proxy, name = session.groups()
         if f"{proxy}/{name}" in servers:
-            found.setdefault(proxy, []).append(id_)
-    return found
+            held.setdefault(proxy, []).append(id_)
+
+    return held
 
 
-def questions(held: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Return what to ask an old worker to learn its proxies' modes, which need not be those of now.
+def questions(held: Held) -> tuple[str, ...]:
+    """Return the questions that tell an old worker's modes, which need not be those of now.
 
-    Only a session tells: `show stat` leaves stopped proxies out. A few of each are asked for, as one may have ended.
+    Only a session tells: `show stat` leaves out stopped proxies.
     """
     return tuple(f"show sess {id_}" for ids in held.values() for id_ in ids[:ASKED])
 
 
-def each_shutdown(held: Mapping[str, Sequence[str]], answers: str) -> tuple[str, ...]:
-    """Return what to say to an old worker: its tcp sessions end. In http that would lose a request that is on its way.
+def each_shutdown(held: Held, answers: str) -> tuple[str, ...]:
+    """Return the commands for an old worker: they end tcp sessions. In http that could lose a request under way.
 
-    Its proxies are stopped, and of those `shutdown sessions server` only says "Proxy is disabled." (3.0.11).
+    Its proxies are stopped, and for those `shutdown sessions server` only answers "Proxy is disabled." (3.0.11).
     """
     tcp = set(_TCP.findall(answers))
     return tuple(
