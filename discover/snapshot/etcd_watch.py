@@ -1,4 +1,4 @@
-"""Keep the newest snapshot of the catalog: list at a revision, watch from the next one, list again on any loss."""
+"""Follow the catalog: list at a revision, watch from the next one, list again on any loss."""
 
 import logging
 import time
@@ -19,11 +19,14 @@ from sidecar.status.health import Health
 
 log = logging.getLogger(__name__)
 
-CAP_S = 5.0  # a third of the default TTL: whoever waits longer misses what leases do
+CAP_S = 5.0  # a third of the default TTL: a longer wait would miss the end of leases
 
 
 class CatalogWatch:
-    """The actor that follows the catalog. `latest` is what it was last, at first as an earlier life knew it."""
+    """The actor that follows the catalog. `latest` is its last form, or that of an earlier life.
+
+    `learned` gets each change, `heard` is called for each answer of etcd.
+    """
 
     def __init__(
         self,
@@ -75,7 +78,7 @@ class CatalogWatch:
                 log.info("etcd compacted its history past us, listing again")
 
     def listed(self) -> Snapshot | None:
-        """Return the catalog as it was last, once etcd itself has said it."""
+        """Return the last form of the catalog, once etcd itself has said it."""
         return self.latest if self._listed else None
 
     def resync(self) -> None:
@@ -84,18 +87,16 @@ class CatalogWatch:
             watch.cancel()
 
     def _follow(self, store: Store) -> None:
+        """List, then watch from that revision, until the watch ends."""
         everything = root(self._prefix)
         listing = store.list(everything)
         before, after = self.latest, snapshot_of(self._prefix, listing)
         if is_rewound(before, after):
-            log.warning(
-                "etcd is another cluster, or one of an earlier day %s",
-                Details(
-                    revision=after.revision, before=before.revision, cluster=f"{after.cluster:x}"
-                ),
-            )
+            _log_rewound(before, after)
         self._show(after, in_listing(before, after), "listed")
-        self._watch = watch = store.watch(everything, listing.revision)
+
+        watch = store.watch(everything, listing.revision)
+        self._watch = watch
         self._health.good("etcd")
         for batch in watch:
             before, after = self.latest, apply(self._prefix, self.latest, batch)
@@ -104,14 +105,23 @@ class CatalogWatch:
     def _show(self, snapshot: Snapshot, departures: Departures, how: str) -> None:
         before, self.latest = self.latest, snapshot
         self._heard()
-        news = (
+        is_new = (
             not self._listed or not snapshot.same_as(before) or snapshot.cluster != before.cluster
         )
         self._listed = True
-        if news or departures:
+
+        if is_new or departures:
+            services = len(snapshot.services)
             log.debug(
                 "catalog changed %s",
-                Details(how=how, revision=snapshot.revision, services=len(snapshot.services)),
+                Details(how=how, revision=snapshot.revision, services=services),
             )
             self._learned(Learned(snapshot, departures, time.monotonic(), self._seen_s))
         self._seen_s = None
+
+
+def _log_rewound(before: Snapshot, after: Snapshot) -> None:
+    log.warning(
+        "etcd is another cluster, or one of an earlier day %s",
+        Details(revision=after.revision, before=before.revision, cluster=f"{after.cluster:x}"),
+    )

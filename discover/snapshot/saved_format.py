@@ -1,12 +1,13 @@
-"""The bytes of the last good snapshot: what an earlier life knew, whole and unchanged, or not at all. No I/O, no clock.
+"""The bytes of the last good snapshot: whole and unchanged, or not at all. No I/O, no clock.
 
-One line says what follows, by version, length and SHA-256; then comes one JSON array a line. Times are wall-clock
-seconds, as no other clock outlives a boot; a wall clock may be wrong then, so they are trusted only within bounds.
+The first line seals what follows, by version, length and SHA-256. Then comes one JSON array a
+line. Times are wall-clock seconds, as no other clock outlives a boot. A wall clock may be wrong
+then, so times are trusted only within bounds.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
@@ -19,6 +20,7 @@ from catalog.record import encode as value_of
 from discover.snapshot.departures import Reason
 from discover.snapshot.snapshot import Claim, Owner, Record, Service, Snapshot
 from discover.snapshot.suspects import HARD_STOP_S, Suspect, Suspects
+from sidecar.memo import MemoByName
 
 MAGIC = "tandem-snapshot"
 VERSION = 1
@@ -42,7 +44,7 @@ class Origin:
     etcd: tuple[str, ...]  # its members' addresses, as set
 
     def check(self, prefix: str, etcd: list[str]) -> None:
-        """Raise Rejected if a file is of another catalog; a member more or less is no other etcd."""
+        """Raise Rejected if a file is of another catalog; one member more is no other etcd."""
         if prefix != self.prefix:
             raise Rejected(f"is of the prefix {prefix!r:.80}, not {self.prefix!r:.80}")
         if set(etcd).isdisjoint(self.etcd):
@@ -52,86 +54,112 @@ class Origin:
 
 
 class Texts:
-    """The lines of services that have been encoded before: only what changed is encoded again."""
+    """The lines of services that were encoded before: only what changed is encoded again."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[Service, str]] = {}
+        self._memo = MemoByName(_service_lines)
 
     def of(self, services: Mapping[str, Service]) -> Iterable[str]:
         """Return the lines of all services."""
-        before, self._known = self._known, {}
-        for name, service in services.items():
-            known = before.get(name)
-            if known is None or known[0] is not service:
-                lines = (
-                    _line("record", key, *_fields(record))
-                    for key, record in service.records.items()
-                )
-                known = (service, "".join(lines))
-            self._known[name] = known
-            yield known[1]
+        return self._memo.get(services).values()
+
+
+def _service_lines(_name: str, service: Service) -> str:
+    lines = (_line("record", key, *_fields(record)) for key, record in service.records.items())
+    return "".join(lines)
 
 
 def sane(saved: Saved, now_s: float, age_s: float) -> Saved:
     """Return it with times that can be, at `now_s`, when the file is `age_s` old.
 
-    A wall clock that was behind puts them into the future, where a suspect never ends; one that was set forward puts
-    them too far back, where all end at once.
+    A wall clock that was behind puts times into the future, where a suspect never ends. One that
+    was set forward puts them too far back, where all suspects end at once.
     """
-    return replace(
-        saved, suspects={key: _sane(it, now_s, age_s) for key, it in saved.suspects.items()}
-    )
+    suspects = {key: _sane(suspect, now_s, age_s) for key, suspect in saved.suspects.items()}
+    return replace(saved, suspects=suspects)
 
 
 def _sane(suspect: Suspect, now_s: float, age_s: float) -> Suspect:
     since_s = min(suspect.since_s, now_s)
-    if (
-        since_s < now_s - age_s - HARD_STOP_S
-    ):  # nobody was a suspect for so long when it was written
-        since_s = now_s - age_s
-    times = (
-        None if it is None else max(since_s, min(it, now_s))
-        for it in (suspect.failing_s, suspect.returned_s)
+    written_s = now_s - age_s
+    # No instance was a suspect for so long when the file was written.
+    if since_s < written_s - HARD_STOP_S:
+        since_s = written_s
+
+    def within(at_s: float | None) -> float | None:
+        return None if at_s is None else max(since_s, min(at_s, now_s))
+
+    return replace(
+        suspect,
+        since_s=since_s,
+        failing_s=within(suspect.failing_s),
+        returned_s=within(suspect.returned_s),
     )
-    failing_s, returned_s = times
-    return replace(suspect, since_s=since_s, failing_s=failing_s, returned_s=returned_s)
 
 
 def encode(saved: Saved, origin: Origin, ahead_s: float, texts: Texts) -> str:
-    """Return the text; `ahead_s` is how far the wall clock is ahead of the one of the suspects' times."""
-    catalog = saved.catalog
-    head = _line(
-        "catalog", origin.prefix, saved.host, origin.etcd, catalog.cluster, catalog.revision
-    )
-    owners = (
-        _line("owner", host, owner.created, owner.lease) for host, owner in catalog.owners.items()
-    )
-    purged = (_line("purged", host) for host in sorted(catalog.purged))
-    claims = (
-        _line("claim", key_of(origin.prefix, PortKey(s)), it.port, it.created)
-        for s, it in catalog.claims.items()
-    )
-    suspects = (_suspect_line(key, _moved(it, ahead_s)) for key, it in saved.suspects.items())
-    body = "".join((head, *owners, *purged, *claims, *texts.of(catalog.services), *suspects))
+    """Return the text.
+
+    `ahead_s` is how far the wall clock is ahead of the clock of the suspects' times.
+    """
+    body = "".join(_lines(saved, origin, ahead_s, texts))
     return _seal(body.encode()) + body
 
 
+def _lines(saved: Saved, origin: Origin, ahead_s: float, texts: Texts) -> Iterator[str]:
+    catalog = saved.catalog
+    yield _line(
+        "catalog", origin.prefix, saved.host, origin.etcd, catalog.cluster, catalog.revision
+    )
+
+    for host, owner in catalog.owners.items():
+        yield _line("owner", host, owner.created, owner.lease)
+    for host in sorted(catalog.purged):
+        yield _line("purged", host)
+    for service, claim in catalog.claims.items():
+        key = key_of(origin.prefix, PortKey(service))
+        yield _line("claim", key, claim.port, claim.created)
+
+    yield from texts.of(catalog.services)
+
+    for key, suspect in saved.suspects.items():
+        yield _suspect_line(key, _moved(suspect, ahead_s))
+
+
 def decode(content: bytes, origin: Origin, ahead_s: float) -> Saved:
-    """Return what the bytes say. Raises Rejected: damaged, of another version, or of another catalog."""
+    """Return what the bytes say.
+
+    Raises Rejected if they are damaged, of another version, or of another catalog.
+    """
     seal, _, body = content.partition(b"\n")
     if seal + b"\n" != _seal(body).encode():
-        words = seal.split(b" ")
-        if words[0] == MAGIC.encode() and words[1:2] != [str(VERSION).encode()]:
-            raise Rejected(f"is of another version: {seal[:40]!r}")
-        raise Rejected("is damaged: length or checksum do not match")
+        raise Rejected(_why_unsealed(seal))
+
+    reading = _Reading(origin)
     try:
-        reading = _Reading(origin)
-        for line in filter(None, body.decode().split("\n")):
-            kind, *words = json.loads(line)
-            reading.take(kind, words)
+        for line in body.decode().split("\n"):
+            if line:
+                kind, *fields = json.loads(line)
+                reading.take(kind, fields)
     except (ValueError, TypeError, LookupError, RecursionError) as error:
         raise Rejected(f"cannot be read: {error!r:.120}") from error
     return reading.saved(ahead_s)
+
+
+def _why_unsealed(seal: bytes) -> str:
+    words = seal.split(b" ")
+    if words[0] == MAGIC.encode() and words[1:2] != [str(VERSION).encode()]:
+        return f"is of another version: {seal[:40]!r}"
+    return "is damaged: length or checksum do not match"
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What the first line after the seal says."""
+
+    host: str
+    cluster: int
+    revision: int
 
 
 @dataclass(slots=True)
@@ -139,84 +167,88 @@ class _Reading:
     """What the lines of a file have said so far."""
 
     origin: Origin
-    head: tuple[str, int, int] | None = None
+    head: _Head | None = None
     owners: dict[str, Owner] = field(default_factory=dict)
     purged: set[str] = field(default_factory=set)
     claims: dict[str, Claim] = field(default_factory=dict)
     records: dict[str, dict[str, Record]] = field(default_factory=dict)
     suspects: dict[str, Suspect] = field(default_factory=dict)
 
-    def take(self, kind: str, words: list[Any]) -> None:
-        match kind, words:
+    def take(self, kind: str, fields: list[Any]) -> None:
+        """Take one line. Raises Rejected, or what a field of the wrong type makes Python raise."""
+        match kind, fields:
             case "catalog", [str(prefix), str(host), [*etcd], int(cluster), int(revision)]:
                 self.origin.check(prefix, etcd)
-                self.head = host, cluster, revision
+                self.head = _Head(host, cluster, revision)
             case "owner", [str(host), int(created), int(lease)]:
                 self.owners[host] = Owner(created, lease)
             case "purged", [str(host)]:
                 self.purged.add(host)
-            case "claim", [str(key), int(port), int(created)] if isinstance(
-                name := parse_key(self.origin.prefix, key), PortKey
-            ):
-                self.claims[name.service] = Claim(port_of(claim_of(port)), created)
-            case "record", [str(key), *fields]:
-                record = self._record(key, fields)
+            case "claim", [str(key), int(port), int(created)]:
+                # Encoded and decoded, as that checks the number.
+                self.claims[self._service(key)] = Claim(port_of(claim_of(port)), created)
+            case "record", [str(key), *record_fields]:
+                record = self._record(key, record_fields)
                 self.records.setdefault(record.key.service, {})[key] = record
-            case "suspect", [str(key), [*fields], *rest]:
-                self.suspects[key] = _suspect(self._record(key, fields), rest)
+            case "suspect", [str(key), [*record_fields], *rest]:
+                self.suspects[key] = _suspect(self._record(key, record_fields), rest)
             case _:
                 raise Rejected(f"has a line that is not known: {kind!r:.40}")
 
-    def _record(self, key: str, fields: list[Any]) -> Record:
-        name = parse_key(self.origin.prefix, key)
+    def _service(self, text: str) -> str:
+        key = parse_key(self.origin.prefix, text)
+        if not isinstance(key, PortKey):
+            raise Rejected(f"has a claim that is none: {text!r:.120}")
+        return key.service
+
+    def _record(self, text: str, fields: list[Any]) -> Record:
+        key = parse_key(self.origin.prefix, text)
         match fields:
-            case [int(created), bool(leased), str(value)] if isinstance(name, InstanceKey):
+            case [int(created), bool(leased), str(value)] if isinstance(key, InstanceKey):
                 instance = instance_of(value.encode())
-                if identity(name.host, instance) == name:
-                    return Record(name, instance, created, leased)
-        raise Rejected(f"has a record that is none: {key!r:.120}")
+                if identity(key.host, instance) == key:
+                    return Record(key, instance, created, leased)
+        raise Rejected(f"has a record that is none: {text!r:.120}")
 
     def saved(self, ahead_s: float) -> Saved:
+        """Return what all lines have said."""
         if self.head is None:
             raise Rejected("does not say what it is of")
-        host, cluster, revision = self.head
-        services = {name: Service.of(records) for name, records in self.records.items()}
-        written_by = "" if host == self.origin.host else host
-        purged = frozenset(self.purged)
+
+        host = self.head.host
         catalog = Snapshot(
-            revision,
-            services,
-            {},
-            self.owners,
-            purged,
-            cluster,
+            self.head.revision,
+            services={name: Service.of(records) for name, records in self.records.items()},
+            refused={},
+            owners=self.owners,
+            purged=frozenset(self.purged),
+            cluster=self.head.cluster,
             claims=self.claims,
-            written_by=written_by,
+            written_by="" if host == self.origin.host else host,
         )
-        return Saved(
-            catalog, {key: _moved(it, -ahead_s) for key, it in self.suspects.items()}, host
-        )
+        suspects = {key: _moved(suspect, -ahead_s) for key, suspect in self.suspects.items()}
+        return Saved(catalog, suspects, host)
 
 
 def _fields(record: Record) -> tuple[object, ...]:
     return record.created, record.leased, value_of(record.instance).decode()
 
 
-def _suspect_line(key: str, it: Suspect) -> str:
+def _suspect_line(key: str, suspect: Suspect) -> str:
     return _line(
         "suspect",
         key,
-        _fields(it.record),
-        it.reason,
-        it.since_s,
-        it.frozen,
-        it.failing_s,
-        it.returned_s,
+        _fields(suspect.record),
+        suspect.reason,
+        suspect.since_s,
+        suspect.frozen,
+        suspect.failing_s,
+        suspect.returned_s,
     )
 
 
-def _suspect(record: Record, words: list[Any]) -> Suspect:
-    reason, since_s, frozen, failing_s, returned_s = words
+def _suspect(record: Record, fields: list[Any]) -> Suspect:
+    reason, since_s, frozen, failing_s, returned_s = fields
     times = (since_s, failing_s or 0.0, returned_s or 0.0)
     if reason not in get_args(Reason) or not all(isinstance(time_s, float) for time_s in times):
         raise Rejected("has a suspect that is none")
@@ -225,15 +257,20 @@ def _suspect(record: Record, words: list[Any]) -> Suspect:
 
 def _moved(suspect: Suspect, by_s: float) -> Suspect:
     """Return a suspect with its times on another clock."""
-    failing_s = None if suspect.failing_s is None else suspect.failing_s + by_s
-    returned_s = None if suspect.returned_s is None else suspect.returned_s + by_s
+
+    def moved(at_s: float | None) -> float | None:
+        return None if at_s is None else at_s + by_s
+
     return replace(
-        suspect, since_s=suspect.since_s + by_s, failing_s=failing_s, returned_s=returned_s
+        suspect,
+        since_s=suspect.since_s + by_s,
+        failing_s=moved(suspect.failing_s),
+        returned_s=moved(suspect.returned_s),
     )
 
 
-def _line(*words: object) -> str:
-    return json.dumps(words, separators=(",", ":")) + "\n"
+def _line(*fields: object) -> str:
+    return json.dumps(fields, separators=(",", ":")) + "\n"
 
 
 def _seal(body: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Every instance at one revision of etcd. No I/O: a listing makes one, each watched batch makes the next."""
+"""Every instance at one revision of etcd: a listing makes it, each watched batch the next. No I/O."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,18 +12,17 @@ from catalog.record import Instance, decode
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One good record: who it is, what it says, and the revision that created its key, which is its age.
+    """One good record: its key, what it says, and the revision that created the key, its age.
 
-    One under no lease was put by hand: it never expires, so only a delete takes it away.
+    A record under no lease was put by hand: it never expires, so only a delete takes it away.
     """
 
     key: InstanceKey
     instance: Instance
     created: int
     leased: bool = True
-    modified: int = field(
-        default=0, compare=False
-    )  # for the audit: written again the same is no change
+    # For the audit: the same record written again is no change.
+    modified: int = field(default=0, compare=False)
 
     @property
     def endpoint(self) -> tuple[str, int]:
@@ -33,10 +32,11 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A host's owner key: created anew when the host comes back from an expiry, only modified by a takeover.
+    """A host's owner key: created anew after an expiry, only modified by a takeover.
 
-    A store that was wiped and written again may come to the same revision, and even to the same cluster id, which etcd
-    makes of its members' names and addresses; but never to the same lease.
+    A store that was wiped and written again may come to the same revision. It may even come to
+    the same cluster id, which etcd makes of its members' names and addresses; but never to the
+    same lease.
     """
 
     created: int
@@ -46,7 +46,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The port that a service has for good, and the revision that created its key, which is its age."""
+    """The port that a service has for good, and the revision that created its key, its age."""
 
     port: int
     created: int
@@ -55,7 +55,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """All records of one service by etcd key, and what of them matters to other services. Made anew at a change."""
+    """All records of one service by etcd key, and what of them matters to other services.
+
+    It is made anew at a change.
+    """
 
     records: Mapping[str, Record]
     ports: Mapping[int, int]  # each service port, and the revision at which it was first named
@@ -67,15 +70,20 @@ class Service:
     def of(records: Mapping[str, Record]) -> "Service":
         """Return the service with these records."""
         ports: dict[int, int] = {}
-        for record in records.values():
-            if (port := record.instance.service_port) is not None:
+        portless = []
+        for key, record in records.items():
+            port = record.instance.service_port
+            if port is None:
+                portless.append(key)
+            else:
                 ports[port] = min(record.created, ports.get(port, record.created))
-        portless = tuple(
-            key for key, record in records.items() if record.instance.service_port is None
-        )
-        endpoints = frozenset(record.endpoint for record in records.values())
+
         return Service(
-            records, ports, portless, endpoints, frozenset(r.key.name for r in records.values())
+            records,
+            ports,
+            tuple(portless),
+            endpoints=frozenset(record.endpoint for record in records.values()),
+            names=frozenset(record.key.name for record in records.values()),
         )
 
 
@@ -83,8 +91,9 @@ class Service:
 class Snapshot:
     """All services at `revision`, and the reason for each key that could not be read as a record.
 
-    `owners` are the hosts whose registrar's lease lives; of `purged` ones nothing is to be called; `drained` ones were
-    taken out of service, so that what they lack was meant to go. `claims` are by service, whether that is there or not.
+    `owners` are the hosts whose registrar's lease lives. Nothing of a `purged` host is called. A
+    `drained` host was taken out of service: what it lacks was meant to go. `claims` are by
+    service, also of services that are away.
     """
 
     revision: int
@@ -101,23 +110,21 @@ class Snapshot:
     @property
     def records(self) -> Mapping[str, Record]:
         """Every record by its etcd key."""
-        return {
-            key: record
-            for service in self.services.values()
-            for key, record in service.records.items()
-        }
+        records: dict[str, Record] = {}
+        for service in self.services.values():
+            records.update(service.records)
+        return records
 
     def record(self, key: InstanceKey, text: str) -> Record | None:
-        """Return the record under an etcd key, which is given parsed too."""
-        return (
-            self.services[key.service].records.get(text) if key.service in self.services else None
-        )
+        """Return the record under an etcd key, which is given parsed and as text."""
+        service = self.services.get(key.service)
+        return service.records.get(text) if service is not None else None
 
     def same_as(self, other: "Snapshot | None") -> bool:
         """Whether both say the same, at whichever revision."""
-        return other is not None and self._said() == other._said()
+        return other is not None and self._content() == other._content()
 
-    def _said(self) -> tuple[object, ...]:
+    def _content(self) -> tuple[object, ...]:
         return self.services, self.refused, self.owners, self.purged, self.drained, self.claims
 
 
@@ -127,88 +134,108 @@ EMPTY = Snapshot(0, {}, {})
 def snapshot_of(prefix: str, listing: Listing) -> Snapshot:
     """Return the snapshot that a listing shows."""
     nothing = Snapshot(0, {}, {}, cluster=listing.cluster)
-    return _changed(
-        prefix, nothing, listing.revision, ((entry.key, entry) for entry in listing.entries)
-    )
+    puts = ((entry.key, entry) for entry in listing.entries)
+    return _changed(prefix, nothing, listing.revision, puts)
 
 
 def apply(prefix: str, snapshot: Snapshot, batch: Batch) -> Snapshot:
-    """Return the snapshot after a batch. Events of revisions that are already in it change nothing."""
-    news = (
+    """Return the snapshot after a batch. Events of revisions that it already has change nothing."""
+    changes = (
         (event.key, event.entry) for event in batch.events if event.revision > snapshot.revision
     )
-    return _changed(prefix, snapshot, max(batch.revision, snapshot.revision), news)
+    return _changed(prefix, snapshot, max(batch.revision, snapshot.revision), changes)
 
 
 def _changed(
-    prefix: str, before: Snapshot, revision: int, news: Iterable[tuple[str, Entry | None]]
+    prefix: str, before: Snapshot, revision: int, changes: Iterable[tuple[str, Entry | None]]
 ) -> Snapshot:
-    """Return a snapshot with some keys put or deleted; services that they do not touch are the same objects."""
-    refused = dict(before.refused)
-    marks = _Marks(
-        dict(before.owners), set(before.purged), set(before.drained), dict(before.claims)
-    )
-    touched: dict[str, dict[str, Record]] = {}
-    for key, entry in news:
-        refused.pop(key, None)
+    """Return a snapshot with some keys put or, for None, deleted.
+
+    Services that no change touches stay the same objects.
+    """
+    changing = _Changing(before)
+    for key, entry in changes:
+        changing.refused.pop(key, None)
         try:
-            name = parse_key(prefix, key)
-            if not isinstance(name, InstanceKey):
-                marks.learn(name, entry)
-                continue
-            records = touched.setdefault(name.service, dict(_records(before, name.service)))
-            records.pop(key, None)
-            if entry is not None:
-                records[key] = _record(name, entry)
+            changing.take(prefix, key, entry)
         except Rejected as error:
             if entry is not None:
-                refused[key] = str(error)
-    services = dict(before.services)
-    for service, records in touched.items():
-        services.pop(service, None)
-        if records:
-            services[service] = Service.of(records)
-    return Snapshot(
-        revision,
-        services,
-        refused,
-        marks.owners,
-        frozenset(marks.purged),
-        before.cluster,
-        frozenset(marks.drained),
-        marks.claims,
-    )
+                changing.refused[key] = str(error)
+
+    return changing.snapshot(revision)
 
 
-@dataclass(slots=True)
-class _Marks:
-    """What is said about whole hosts and of services' ports, while a snapshot is made."""
+class _Changing:
+    """What a snapshot becomes, while changes are taken."""
 
-    owners: dict[str, Owner]
-    purged: set[str]
-    drained: set[str]
-    claims: dict[str, Claim]
+    def __init__(self, before: Snapshot) -> None:
+        self.refused = dict(before.refused)
+        self._before = before
+        self._touched: dict[str, dict[str, Record]] = {}  # records by key, of changed services
+        self._owners = dict(before.owners)
+        self._purged = set(before.purged)
+        self._drained = set(before.drained)
+        self._claims = dict(before.claims)
 
-    def learn(self, name: object, entry: Entry | None) -> None:
-        match name:
+    def take(self, prefix: str, text: str, entry: Entry | None) -> None:
+        """Take the change of one key. Raises Rejected."""
+        key = parse_key(prefix, text)
+        match key:
+            case InstanceKey():
+                self._take_instance(key, text, entry)
             case OwnerKey(host) if entry is None:
-                self.owners.pop(host, None)
+                self._owners.pop(host, None)
             case OwnerKey(host) if entry is not None:
-                self.owners[host] = Owner(entry.create_revision, entry.lease, entry.mod_revision)
+                self._owners[host] = Owner(entry.create_revision, entry.lease, entry.mod_revision)
             case PurgeKey(host):
-                (self.purged.discard if entry is None else self.purged.add)(host)
+                _mark(self._purged, host, entry)
             case DrainedKey(host):
-                (self.drained.discard if entry is None else self.drained.add)(host)
+                _mark(self._drained, host, entry)
             case PortKey(service):
-                self.claims.pop(service, None)  # also if what stands there now cannot be read
-                if entry is not None:
-                    self.claims[service] = Claim(
-                        port_of(entry.value), entry.create_revision, entry.mod_revision
-                    )
+                self._take_claim(service, entry)
+
+    def _take_instance(self, key: InstanceKey, text: str, entry: Entry | None) -> None:
+        records = self._touched.get(key.service)
+        if records is None:
+            service = self._before.services.get(key.service)
+            records = self._touched[key.service] = dict(service.records) if service else {}
+
+        records.pop(text, None)
+        if entry is not None:
+            records[text] = _record(key, entry)
+
+    def _take_claim(self, service: str, entry: Entry | None) -> None:
+        # Also where the new value cannot be read.
+        self._claims.pop(service, None)
+        if entry is not None:
+            port = port_of(entry.value)
+            self._claims[service] = Claim(port, entry.create_revision, entry.mod_revision)
+
+    def snapshot(self, revision: int) -> Snapshot:
+        """Return what has become of it."""
+        services = dict(self._before.services)
+        for name, records in self._touched.items():
+            services.pop(name, None)
+            if records:
+                services[name] = Service.of(records)
+
+        return Snapshot(
+            revision,
+            services,
+            self.refused,
+            self._owners,
+            frozenset(self._purged),
+            self._before.cluster,
+            frozenset(self._drained),
+            self._claims,
+        )
 
 
-def _records(snapshot: Snapshot, service: str) -> Mapping[str, Record]:
-    return snapshot.services[service].records if service in snapshot.services else {}
+def _mark(hosts: set[str], host: str, entry: Entry | None) -> None:
+    if entry is None:
+        hosts.discard(host)
+    else:
+        hosts.add(host)
 
 
 def _record(key: InstanceKey, entry: Entry) -> Record:
