@@ -65,8 +65,8 @@ def values_of(
     """Return every option's value: a flag beats a variable, which beats the default.
 
     `commands` are flags without a value, with their meanings; the value of `COMMAND` is the one
-    that was given. An empty variable counts as not given. Raises WrongSettings with all mistakes. Prints
-    and exits for --help, as argparse does.
+    that was given. An empty variable counts as not given. Raises WrongSettings with all mistakes.
+    Prints and exits for --help, as argparse does.
     """
     flags, mistakes = _flags(options, program, about, argv, commands)
     values: dict[str, Any] = {COMMAND: flags.pop(COMMAND, None)}

@@ -34,7 +34,7 @@ def failing() -> Actor:
     return Actor("failing", run, lambda: None)
 
 
-def test_an_error_stops_the_others_and_is_raised():
+def test_an_error_stops_the_others_and_is_raised() -> None:
     others = [Waiting("one"), Waiting("two")]
 
     with pytest.raises(LookupError, match="broken"):
@@ -43,7 +43,7 @@ def test_an_error_stops_the_others_and_is_raised():
     assert all(other.ended.is_set() for other in others)
 
 
-def test_an_actor_that_just_ends_is_an_error_too():
+def test_an_actor_that_just_ends_is_an_error_too() -> None:
     other = Waiting()
 
     with pytest.raises(RuntimeError, match="short ended without being asked to"):
@@ -52,19 +52,20 @@ def test_an_actor_that_just_ends_is_an_error_too():
     assert other.ended.is_set()
 
 
-def test_a_signal_stops_all_and_is_no_error():
+def test_a_signal_stops_all_and_is_no_error() -> None:
     other = Waiting()
-    sender = Actor(
-        "sender", lambda: os.kill(os.getpid(), signal.SIGTERM) or other.ended.wait(10), lambda: None
-    )
 
-    run_group([other.actor(), sender])
+    def send() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        other.ended.wait(10)
+
+    run_group([other.actor(), Actor("sender", send, lambda: None)])
 
     assert other.ended.is_set()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_a_signal_that_another_thread_takes_is_heard(number: int):
+def test_a_signal_that_another_thread_takes_is_heard(number: int) -> None:
     # The main thread blocks it, so that the kernel can only give it to the actor; elsewhere that is
     # a matter of luck.
     program = f"""
@@ -95,9 +96,13 @@ run_group([Actor("taking", take, done.set)], on_signal={{signal.SIGUSR1: end}})
     assert subprocess.run([sys.executable, "-c", program], timeout=20, check=False).returncode == 0
 
 
-def test_one_that_does_not_stop_is_named_and_left(caplog):
+def test_one_that_does_not_stop_is_named_and_left(caplog: pytest.LogCaptureFixture) -> None:
     release = threading.Event()
-    stubborn = Actor("stubborn", lambda: release.wait(10) and None, lambda: None)
+
+    def run() -> None:
+        release.wait(10)
+
+    stubborn = Actor("stubborn", run, lambda: None)
 
     with pytest.raises(LookupError):
         run_group([stubborn, failing()], join_s=0.2)
@@ -106,7 +111,7 @@ def test_one_that_does_not_stop_is_named_and_left(caplog):
     assert "did not stop in time name=stubborn" in caplog.text
 
 
-def test_a_second_signal_ends_the_process_at_once():
+def test_a_second_signal_ends_the_process_at_once() -> None:
     program = """
 import os, signal, threading
 from sidecar.actors import Actor, run_group

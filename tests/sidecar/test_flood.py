@@ -18,7 +18,7 @@ def said(flood: Flood, words: str, **details: object) -> str | None:
     return record.getMessage() if flood.filter(record) else None
 
 
-def test_a_flood_is_cut_short_and_counted():
+def test_a_flood_is_cut_short_and_counted() -> None:
     clock = Clock()
     flood = Flood(clock)
 
@@ -36,7 +36,7 @@ def test_a_flood_is_cut_short_and_counted():
     assert after[-1] is None
 
 
-def test_other_lines_pass_meanwhile():
+def test_other_lines_pass_meanwhile() -> None:
     flood = Flood(Clock())
     for n in range(1000):
         said(flood, "%s", where=n, code="BAD_RECORD")
@@ -45,7 +45,7 @@ def test_other_lines_pass_meanwhile():
     assert said(flood, "reloaded %s", why="x") == "reloaded why=x"
 
 
-def test_slow_lines_are_never_left_out():
+def test_slow_lines_are_never_left_out() -> None:
     clock = Clock()
     flood = Flood(clock)
 

@@ -10,10 +10,14 @@ from catalog.errors import Refused, Rejected, Unavailable
 from sidecar.retry import keep_running
 
 
-def test_it_tries_again_until_stopped_and_says_the_first_failure_only(caplog):
-    stop, calls, lost = threading.Event(), [], []
+def test_it_tries_again_until_stopped_and_says_the_first_failure_only(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stop = threading.Event()
+    calls: list[float] = []
+    lost: list[str] = []
 
-    def session():
+    def session() -> None:
         calls.append(time.monotonic())
         if len(calls) == 4:
             stop.set()
@@ -27,10 +31,10 @@ def test_it_tries_again_until_stopped_and_says_the_first_failure_only(caplog):
     assert caplog.text.count("etcd unavailable, trying again: nobody there") == 1
 
 
-def test_no_wait_is_longer_than_the_cap():
+def test_no_wait_is_longer_than_the_cap() -> None:
     stop, calls = threading.Event(), []
 
-    def session():
+    def session() -> None:
         calls.append(time.monotonic())
         if len(calls) == 12:
             stop.set()
@@ -42,11 +46,11 @@ def test_no_wait_is_longer_than_the_cap():
     assert sum(waits) < 12 * 0.02 + 2  # the cap, and a busy machine
 
 
-def test_a_session_that_was_good_is_followed_at_once(monkeypatch):
+def test_a_session_that_was_good_is_followed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sidecar.retry.GOOD_S", 0.0)
     stop, calls = threading.Event(), []
 
-    def session():
+    def session() -> None:
         calls.append(1)
         if len(calls) == 50:
             stop.set()
@@ -57,11 +61,11 @@ def test_a_session_that_was_good_is_followed_at_once(monkeypatch):
     assert len(calls) == 50
 
 
-def test_stop_ends_the_waiting():
+def test_stop_ends_the_waiting() -> None:
     stop = threading.Event()
     failed = threading.Event()
 
-    def session():
+    def session() -> None:
         raise Unavailable("nobody there")
 
     thread = threading.Thread(
@@ -78,15 +82,15 @@ def test_stop_ends_the_waiting():
 
 
 @pytest.mark.parametrize("error", [Rejected("ours"), LookupError("a bug")])
-def test_other_errors_are_not_tried_again(error):
-    def session():
+def test_other_errors_are_not_tried_again(error: Exception) -> None:
+    def session() -> None:
         raise error
 
     with pytest.raises(type(error)):
         keep_running(session, name="etcd", stop=threading.Event(), cap_s=1)
 
 
-def test_a_refusal_waits_the_longest_pause():
+def test_a_refusal_waits_the_longest_pause() -> None:
     stop, at = threading.Event(), []
 
     def session() -> None:
@@ -100,9 +104,12 @@ def test_a_refusal_waits_the_longest_pause():
     assert min(at[1] - at[0], at[2] - at[1]) >= 0.2
 
 
-def test_what_a_session_raises_as_it_is_stopped_is_no_failure(caplog, monkeypatch):
+def test_what_a_session_raises_as_it_is_stopped_is_no_failure(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("sidecar.retry.GOOD_S", 0.0)
-    stop, lost = threading.Event(), []
+    stop = threading.Event()
+    lost: list[str] = []
 
     def session() -> None:
         stop.set()

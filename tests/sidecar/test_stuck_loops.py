@@ -30,9 +30,12 @@ def test_time_that_passed_while_the_process_was_stopped_does_not_count() -> None
 def test_the_actor_ends_the_process() -> None:
     ended = threading.Event()
     statuses: list[int] = []
-    actor = end_when_stuck(
-        {"a": 0}, lambda: {"a": 1.0}, lambda status: (statuses.append(status), ended.set())
-    )
+
+    def end(status: int) -> None:
+        statuses.append(status)
+        ended.set()
+
+    actor = end_when_stuck({"a": 0}, lambda: {"a": 1.0}, end)
     thread = threading.Thread(target=actor.run)
     thread.start()
 

@@ -5,7 +5,7 @@ import threading
 from sidecar.trigger import Trigger
 
 
-def test_reasons_come_once_and_in_order():
+def test_reasons_come_once_and_in_order() -> None:
     trigger = Trigger()
     for reason in ("a", "b", "a"):
         trigger.fire(reason)
@@ -14,10 +14,12 @@ def test_reasons_come_once_and_in_order():
     assert trigger.wait(0) == ()
 
 
-def test_what_is_fired_while_the_waiter_works_is_one_more_round():
-    trigger, rounds, working, go_on = Trigger(), [], threading.Event(), threading.Event()
+def test_what_is_fired_while_the_waiter_works_is_one_more_round() -> None:
+    trigger = Trigger()
+    rounds: list[tuple[str, ...]] = []
+    working, go_on = threading.Event(), threading.Event()
 
-    def waiter():
+    def waiter() -> None:
         for _ in range(2):
             rounds.append(trigger.wait(10))
             working.set()
@@ -35,10 +37,10 @@ def test_what_is_fired_while_the_waiter_works_is_one_more_round():
     assert rounds == [("first",), ("second", "third")]
 
 
-def test_settle_ends_when_it_is_quiet_and_never_after_at_most():
+def test_settle_ends_when_it_is_quiet_and_never_after_at_most() -> None:
     trigger, stop = Trigger(), threading.Event()
 
-    def noise():
+    def noise() -> None:
         while not stop.wait(0.005):
             trigger.fire("noise")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from google.protobuf import descriptor_pb2
+from google.protobuf import descriptor_pb2  # type: ignore[import-untyped]
 
 from catalog.etcd.messages import MESSAGES, SERVICES, rows
 from catalog.etcd.rpc import file_descriptor, rpc_module

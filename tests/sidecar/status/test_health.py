@@ -1,9 +1,11 @@
 """Which facts hold, and which loops turn."""
 
+import pytest
+
 from sidecar.status.health import NOT_YET, Health
 
 
-def test_what_is_expected_is_not_ready_until_it_is_good(caplog):
+def test_what_is_expected_is_not_ready_until_it_is_good(caplog: pytest.LogCaptureFixture) -> None:
     health = Health(stuck_after_s=60)
     health.expect("etcd", "docker")
     health.good("docker")
@@ -18,7 +20,7 @@ def test_what_is_expected_is_not_ready_until_it_is_good(caplog):
     assert caplog.messages == ["etcd works again"]
 
 
-def test_a_loop_that_stopped_turning_is_stuck():
+def test_a_loop_that_stopped_turning_is_stuck() -> None:
     health = Health(stuck_after_s=-1)
     assert health.stuck() == {}
 

@@ -2,10 +2,14 @@
 
 import logging
 
+import pytest
+
 from sidecar.status.problems import Problem, Problems
 
 
-def test_a_problem_is_said_when_it_begins_and_when_it_is_over(caplog):
+def test_a_problem_is_said_when_it_begins_and_when_it_is_over(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     caplog.set_level(logging.INFO)
     problems, bad = Problems(), Problem("BAD_LABEL", "weight: 'x' is not a number")
 
@@ -20,7 +24,7 @@ def test_a_problem_is_said_when_it_begins_and_when_it_is_over(caplog):
     ]
 
 
-def test_a_quiet_problem_is_told_only_when_asked(caplog):
+def test_a_quiet_problem_is_told_only_when_asked(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     problems = Problems()
 

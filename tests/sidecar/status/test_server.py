@@ -44,7 +44,9 @@ def address(request: pytest.FixtureRequest) -> tuple[str, int]:
         return request.param, probe.getsockname()[1]
 
 
-def test_a_second_one_answers_elsewhere_and_moves_when_the_first_leaves(tmp_path, address):
+def test_a_second_one_answers_elsewhere_and_moves_when_the_first_leaves(
+    tmp_path: Path, address: tuple[str, int]
+) -> None:
     place = tmp_path / "metrics"
     home = host_port(*address)
     with answering(address, lambda: "first", tmp_path / "unused"):
@@ -60,7 +62,7 @@ def test_a_second_one_answers_elsewhere_and_moves_when_the_first_leaves(tmp_path
     second.__exit__(None, None, None)
 
 
-def test_an_address_that_is_not_ours_is_a_wrong_setting(tmp_path):
+def test_an_address_that_is_not_ours_is_a_wrong_setting(tmp_path: Path) -> None:
     with pytest.raises(WrongSettings, match=r"METRICS: 192\.0\.2\.1:9302"):
         status_server(
             ("192.0.2.1", 9302),
@@ -72,8 +74,8 @@ def test_an_address_that_is_not_ours_is_a_wrong_setting(tmp_path):
 
 
 def test_a_client_that_does_not_wait_is_no_error_and_a_mistake_of_ours_is(
-    address, caplog, tmp_path
-):
+    address: tuple[str, int], caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
     asks, left = [], threading.Event()
 
     def explain() -> str:
@@ -114,7 +116,9 @@ def ask(address: tuple[str, int], path: str, method: str = "GET") -> tuple[int, 
     return answer.status, body
 
 
-def test_it_answers_whether_the_process_works_and_why(address, tmp_path):
+def test_it_answers_whether_the_process_works_and_why(
+    address: tuple[str, int], tmp_path: Path
+) -> None:
     health, metrics = Health(stuck_after_s=60), Metrics()
     health.expect("etcd")
     metrics.counter("lists", "Lists of containers").inc()
