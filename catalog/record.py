@@ -220,8 +220,9 @@ def decode(value: bytes) -> Instance:
         )
 
     known = {name: document[name] for name in DEFAULTS.keys() & document.keys()}
-    for name in _NOT_AS_IN_JSON.keys() & known.keys():
-        known[name] = _NOT_AS_IN_JSON[name](known[name])
+    for name, value_of in _NOT_AS_IN_JSON.items():
+        if name in known:
+            known[name] = value_of(known[name])
 
     try:
         return Instance(**known)

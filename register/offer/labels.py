@@ -8,21 +8,24 @@ variable. An empty text counts as not given; an empty label thus takes a variabl
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from catalog.errors import Rejected
 from catalog.rules import ITEMS_MAX, TEXT
 from catalog.text_types import PRINTABLE
-from catalog.vocabulary import LABELS, Setting, record_fields
+from catalog.vocabulary import LABELS, SETTINGS, Setting, record_fields
 from register.docker.container import Container
 
-_KEY = re.compile(r"SERVICE_(?:([1-9][0-9]{0,4})_)?(.+)", re.DOTALL)
+_KEY = re.compile(r"SERVICE_(?:(?P<port>[1-9][0-9]{0,4})_)?(?P<name>.+)", re.DOTALL)
 _PORT_MAX = 65535
 # Other programs' labels that have long meant the same as one of ours.
 _SYNONYMS = {"VIRTUAL_HOST": "HOSTS", "VIRTUAL_PATH": "PATH"}
 # These are one choice: a tcp check for one port beats an http check for all.
 _CHECK_CHOICE = frozenset({"CHECK_HTTP", "CHECK_TCP", "CHECK_GRPC"})
+# With one of these a container asks to be offered; IGNORE does not.
+_ASKING = (LABELS.keys() | {"NAME"}) - {"IGNORE"}
+_OFFER_FIELDS = {setting.field for setting in SETTINGS if setting.scope == "offer"}
 # Every host reads what goes to etcd: nobody meant SERVICE_DB_PASSWORD as an attribute.
 _SECRET_NAME = re.compile(r"PASS|PWD|SECRET|TOKEN|CREDENTIAL|PRIVATE|AUTH|DSN|KEY(?:_|$)")
 _SECRET_VALUE = re.compile(r"://[^/\s]*:[^/\s]*@|PRIVATE KEY")
@@ -35,7 +38,7 @@ class PortLabels:
     ignore: bool = False
     network: str | None = None
     address: str | None = None
-    fields: Mapping[str, Any] = field(default_factory=dict)  # of the port's Instance, by name
+    fields: Mapping[str, Any]  # of the port's Instance, by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,36 +49,40 @@ class LabelText:
     value: str
 
 
+Texts = Mapping[str, LabelText]  # by the label's name without SERVICE_
+
+
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """The labels of one container that are ours, not yet read; their names lack SERVICE_."""
+    """The labels of one container that are ours, not yet read."""
 
     container: str
-    general: Mapping[str, LabelText]
-    by_port: Mapping[int, Mapping[str, LabelText]]
+    general: Texts
+    by_port: Mapping[int, Texts]
 
     @property
     def ports(self) -> tuple[int, ...]:
         """The ports that per-port labels name, to be ignored or not."""
         return tuple(sorted(self.by_port))
 
-    def specific(self, port: int) -> Mapping[str, LabelText]:
+    def specific(self, port: int) -> Texts:
         """Return what was given for this port alone."""
         return self.by_port.get(port, {})
 
-    def of(self, port: int) -> Mapping[str, LabelText]:
+    def of(self, port: int) -> Texts:
         """Return what holds for a port."""
+        general = dict(self.general)
         specific = self.specific(port)
-        beaten = _CHECK_CHOICE if _CHECK_CHOICE & specific.keys() else frozenset()
 
-        general = {name: text for name, text in self.general.items() if name not in beaten}
+        if _CHECK_CHOICE & specific.keys():
+            for name in _CHECK_CHOICE:
+                general.pop(name, None)
         return {**general, **specific}
 
     def asks(self, port: int | None = None) -> bool:
         """Whether any setting but IGNORE is given, for this port or for all."""
-        given = self.general.keys() if port is None else self.of(port).keys()
-        settings = (LABELS.keys() | {"NAME"}) - {"IGNORE"}
-        return bool(given & settings)
+        given = self.general if port is None else self.of(port)
+        return bool(_ASKING & given.keys())
 
 
 def labels_of(container: Container) -> Labels:
@@ -90,52 +97,72 @@ def labels_of(container: Container) -> Labels:
 
     for key, value in given.items():
         match = _KEY.fullmatch(key)
-        if not match or not value:
+        port = int(match["port"] or 0) if match else 0
+        if match is None or not value or port > _PORT_MAX:
             continue
-        port = int(match[1] or 0)
-        names = by_port.setdefault(port, {}) if port else general
-        names[match[2].upper()] = LabelText(key, value)
 
-    real_ports = {port: texts for port, texts in by_port.items() if port <= _PORT_MAX}
-    return Labels(container.name, general, real_ports)
+        texts = by_port.setdefault(port, {}) if port else general
+        name = match["name"].upper()
+        texts[name] = LabelText(key, value)
+
+    return Labels(container.name, general, by_port)
 
 
 def read(labels: Labels, port: int) -> PortLabels:
     """Return what the labels say about a port. Raises Rejected, with all that is wrong at once."""
+    texts = labels.of(port)
+    values = _values(texts, labels.container)
+
+    offer: dict[str, Any] = {}
+    for name in _OFFER_FIELDS & values.keys():
+        offer[name] = values.pop(name)
+
+    fields = record_fields(values)
+    fields["attributes"] = _attributes(texts)
+    return PortLabels(fields=fields, **offer)
+
+
+def _values(texts: Texts, container: str) -> dict[str, Any]:
+    """Return the values of all settings among these labels, by `Setting.field`."""
     values: dict[str, Any] = {}
-    attributes: dict[str, str] = {}
     mistakes: list[str] = []
 
-    for name, text in labels.of(port).items():
-        setting = LABELS.get(name)
-        if setting is not None:
-            try:
-                values[setting.field] = _value(setting, text, labels.container)
-            except Rejected as error:
-                mistakes.append(str(error))
-        elif name != "NAME" and _is_attribute(name, text.value):
-            attributes[name.lower()] = text.value
+    for name, text in texts.items():
+        if name not in LABELS:
+            continue
+
+        setting = LABELS[name]
+        try:
+            values[setting.field] = _value(setting, text)
+        except Rejected as error:
+            label = ascii(text.key)[1:-1]
+            mistakes.append(f"{label:.80} of {container}: {error}")
 
     if mistakes:
         raise Rejected("; ".join(mistakes))
+    return values
 
-    offer = {name: values.pop(name) for name in ("ignore", "network", "address") if name in values}
-    kept = dict(sorted(attributes.items())[:ITEMS_MAX])
-    return PortLabels(**offer, fields={**record_fields(values), "attributes": kept})
+
+def _value(setting: Setting, text: LabelText) -> Any:
+    printable = PRINTABLE.from_label(text.value)
+    return setting.type.from_label(printable)
+
+
+def _attributes(texts: Texts) -> dict[str, str]:
+    """Return the labels that are no settings, as they are no mistake: the first ones by name."""
+    kept: dict[str, str] = {}
+    for name, text in texts.items():
+        is_setting = name in LABELS or name == "NAME"
+        if not is_setting and _is_attribute(name, text.value):
+            kept[name.lower()] = text.value
+
+    return dict(sorted(kept.items())[:ITEMS_MAX])
 
 
 def _is_attribute(name: str, value: str) -> bool:
-    """Whether a label that is no setting is kept: text that looks like no secret.
-
-    All others are ignored, as they are no mistake either.
-    """
+    """Whether a label can be an attribute: text that looks like no secret."""
     if _SECRET_NAME.search(name) or _SECRET_VALUE.search(value):
         return False
-    return bool(TEXT.fullmatch(name.lower()) and TEXT.fullmatch(value))
 
-
-def _value(setting: Setting, text: LabelText, container: str) -> Any:
-    try:
-        return setting.type.from_label(PRINTABLE.from_label(text.value))
-    except Rejected as error:
-        raise Rejected(f"{ascii(text.key)[1:-1]:.80} of {container}: {error}") from error
+    is_text = TEXT.fullmatch(name.lower()) and TEXT.fullmatch(value)
+    return bool(is_text)
