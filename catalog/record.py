@@ -8,10 +8,10 @@ checked, encoded and decoded here, and how `catalog/vocabulary.py` reads it from
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, NoReturn, get_args
+from typing import Annotated, Any, Literal, NoReturn, get_args, get_origin
 
 from catalog.errors import Rejected
 from catalog.rules import CONNECTIONS_MAX, WEIGHT_MAX, address_of
@@ -155,9 +155,12 @@ def _check_attributes(attributes: Mapping[str, str]) -> None:
 
 def _types_of(record: type[Check | Instance]) -> Mapping[str, ValueType]:
     """Return the types of value that a class names in its annotations, by field."""
-    return {
-        f.name: f.type.__metadata__[0] for f in fields(record) if hasattr(f.type, "__metadata__")
-    }
+    types: dict[str, ValueType] = {}
+    for each_field in fields(record):
+        if get_origin(each_field.type) is Annotated:
+            types[each_field.name] = get_args(each_field.type)[1]
+
+    return types
 
 
 _INSTANCE_TYPES = _types_of(Instance)
@@ -196,7 +199,8 @@ def encode(instance: Instance) -> bytes:
     document["check"] = _written(instance.check, FIRST_CHECK_FIELDS, LATER_CHECK_FIELDS)
     document["attributes"] = dict(instance.attributes)
 
-    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return text.encode()
 
 
 def _written(
@@ -256,14 +260,18 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON (RFC 8259, section 6)")
 
 
+def _are_texts(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
 def _texts(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+    if not isinstance(value, list) or not _are_texts(value):
         raise Rejected(f"hosts, paths and tags: {value!r:.80} is not a list of texts")
     return tuple(value)
 
 
 def _attributes(value: Any) -> Mapping[str, str]:
-    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+    if not isinstance(value, dict) or not _are_texts(value.values()):
         raise Rejected(f"attributes: {value!r:.80} is not an object of texts")
     return value
 
@@ -271,7 +279,9 @@ def _attributes(value: Any) -> Mapping[str, str]:
 def _check(value: Any) -> Check:
     if not isinstance(value, dict):
         raise Rejected(f"check: {value!r:.80} is not an object")
-    return Check(**{name: value[name] for name in _CHECK_TYPES.keys() & value.keys()})
+
+    known = {name: value[name] for name in _CHECK_TYPES.keys() & value.keys()}
+    return Check(**known)
 
 
 _NOT_AS_IN_JSON: Mapping[str, Callable[[Any], Any]] = {

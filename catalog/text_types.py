@@ -1,6 +1,7 @@
 """Types of text: patterns of `catalog/rules.py` with the words for them. No I/O."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,7 +86,9 @@ class BalanceMethod:
     words: tuple[str, ...]
 
     def check(self, name: str, value: Any) -> None:
-        if value is not None and (not isinstance(value, str) or value not in self.words):
+        if value is None:
+            return
+        if not isinstance(value, str) or value not in self.words:
             raise Rejected(f"{name}: {value!r:.80} is not one of None, {', '.join(self.words)}")
 
     def from_label(self, text: str) -> str:
@@ -120,11 +123,11 @@ class Texts:
 
     def from_label(self, text: str) -> tuple[str, ...]:
         items = _BETWEEN_ITEMS.split(text.strip(", "))
-        return tuple(dict.fromkeys(map(self.item.from_label, items)))
+        return _each_once(self.item.from_label(item) for item in items)
 
     def from_file(self, value: object) -> tuple[str, ...]:
         items = value if isinstance(value, list) else text_of(value).split(",")
-        return tuple(dict.fromkeys(text_of(item).strip() for item in items))
+        return _each_once(text_of(item).strip() for item in items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,11 @@ class Tags(Texts):
     def from_label(self, text: str) -> tuple[str, ...]:
         parts = _COMMA_NOT_ESCAPED.split(text)
         tags = (part.replace("\\,", ",").strip() for part in parts)
-        return tuple(dict.fromkeys(tag for tag in tags if tag))
+        return _each_once(tag for tag in tags if tag)
+
+
+def _each_once(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts))
 
 
 def check_count(name: str, count: int) -> None:

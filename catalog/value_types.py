@@ -13,7 +13,7 @@ from catalog.errors import Rejected
 from catalog.rules import DURATION_MS_MAX
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
-_DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h)")
+_DURATION = re.compile(r"(?P<count>[0-9]{1,9})(?P<unit>ms|s|m|h)")
 _UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 
 
@@ -120,7 +120,9 @@ class Duration:
 
     def from_label(self, text: str) -> int:
         match = _DURATION.fullmatch(text)
-        value_ms = int(match[1]) * _UNIT_MS[match[2]] if match else 0
+        value_ms = 0
+        if match:
+            value_ms = int(match["count"]) * _UNIT_MS[match["unit"]]
 
         if not self.low_ms <= value_ms <= DURATION_MS_MAX:
             right = f"a duration such as 500ms, 2s or 1m, from {self.low_ms}ms to 24h"
@@ -128,7 +130,8 @@ class Duration:
         return value_ms
 
     def from_file(self, value: object) -> int:
-        return self.from_label(value if isinstance(value, str) else shown(value))
+        text = value if isinstance(value, str) else shown(value)
+        return self.from_label(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,8 @@ class JoinedSnapshots:
 
     def of(self, snapshot: Snapshot, services: Mapping[str, Service]) -> Snapshot:
         """Return a snapshot with these services, beside the containers that they have."""
-        parts = {name: (snapshot.services.get(name), own) for name, own in services.items()}
+        in_catalog = snapshot.services.get
+        parts = {name: (in_catalog(name), in_file) for name, in_file in services.items()}
         joined = self._joined.get(parts)
 
         if not joined:
@@ -132,15 +133,15 @@ class _Reading:
         """Read one service; what is wrong with it becomes its problem."""
         try:
             SERVICE.check("service", name)
-            common, servers = _common(str(name), entry)
+            shared = _shared(str(name), entry)
         except Rejected as error:
             self._refuse(name, "", error)
             return
 
         records = self.records.setdefault(str(name), {})
-        for number, server in enumerate(servers, start=1):
+        for number, server in enumerate(shared.servers, start=1):
             try:
-                record = _record(_instance(str(name), common, server))
+                record = _record(_instance(str(name), shared.fields, server))
                 if records.setdefault(_key(record), record) is not record:
                     refuse(f"{record.instance.container_name} stands there twice")
             except Rejected as error:
@@ -161,8 +162,16 @@ def _plain(name: object) -> str:
     return shown(name)
 
 
-def _common(service: str, entry: object) -> tuple[Mapping[str, Any], list[Any]]:
-    """Return the fields that all servers of a service share, and the servers, not yet read."""
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What holds for all servers of an entry: fields of their records; and the servers, unread."""
+
+    fields: Mapping[str, Any]
+    servers: list[Any]
+
+
+def _shared(service: str, entry: object) -> _Shared:
+    """Return what all servers of a service share."""
     words = dict(mapping(entry, "servers: and its own words"))
     servers = words.pop("servers", None)
     if not isinstance(servers, list):
@@ -170,7 +179,8 @@ def _common(service: str, entry: object) -> tuple[Mapping[str, Any], list[Any]]:
             f"servers: {shown(servers)}, not a list of addresses and ports, such as [10.0.0.5:5432]"
         )
 
-    common = record_fields(read(words, SERVICE_WORDS, ("servers",)))
+    values = read(words, SERVICE_WORDS, others=("servers",))
+    fields = record_fields(values)
     # What all servers share is tried here: otherwise each of them would have the same problem.
     Instance(
         service=service,
@@ -178,12 +188,12 @@ def _common(service: str, entry: object) -> tuple[Mapping[str, Any], list[Any]]:
         port=1,
         container="0" * 64,
         container_port=1,
-        **{"service_port": None, **common},
+        **{"service_port": None, **fields},
     )
-    return common, servers
+    return _Shared(fields, servers)
 
 
-def _instance(service: str, common: Mapping[str, Any], server: object) -> Instance:
+def _instance(service: str, shared: Mapping[str, Any], server: object) -> Instance:
     own: Mapping[str, Any] = {}
     if isinstance(server, str):
         address, port = endpoint(server)
@@ -191,18 +201,23 @@ def _instance(service: str, common: Mapping[str, Any], server: object) -> Instan
         words = dict(mapping(server, f"{ENDPOINT}, or address: and port:"))
         address = address_of(words.pop("address", None))
         port = port_of(words.pop("port")) if "port" in words else None
-        own = read(words, SERVER_WORDS, ("address", "port"))
+        own = read(words, SERVER_WORDS, others=("address", "port"))
 
-    service_port = common.get("service_port", port)
+    service_port = shared.get("service_port", port)
     port = service_port if port is None else port
     if port is None:
         refuse(f"{shown(server)} names no port; right would be {ENDPOINT}")
 
     name = host_port(address, port)
     digits = hashlib.sha256(f"{service} {name}".encode()).hexdigest()
-    values = {**common, **own, "service_port": service_port, "container_name": name}
+    identity = {"service_port": service_port, "container_name": name}
     return Instance(
-        service=service, address=address, port=port, container=digits, container_port=port, **values
+        service=service,
+        address=address,
+        port=port,
+        container=digits,
+        container_port=port,
+        **{**shared, **own, **identity},
     )
 
 

@@ -1,6 +1,7 @@
 """How the services file is read: the words of the vocabulary, and each server's address. No I/O."""
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -11,6 +12,7 @@ from catalog.record import Check
 from catalog.value_types import PORT, shown
 from catalog.vocabulary import SETTINGS, Setting, check_of
 
+_PORT = re.compile(r"[0-9]{1,5}")
 ENDPOINT = "an address and a port, such as 10.0.0.5:5432"
 ENDPOINT_IPV6 = f"{ENDPOINT} or [2001:db8::5]:5432"
 
@@ -68,8 +70,7 @@ def endpoint(text: str) -> tuple[str, int | None]:
     if port is None:
         return address_of(host), None
 
-    is_number = port.isdecimal() and port.isascii() and len(port) <= 5
-    if not is_number:
+    if not _PORT.fullmatch(port):
         refuse(f"{text!r:.80} is not {ENDPOINT_IPV6}")
     return address_of(host), int(port)
 
@@ -100,7 +101,9 @@ def address_of(value: object) -> str:
 
 
 def _is_name(value: object) -> bool:
-    return isinstance(value, str) and ":" not in value and any(map(str.isalpha, value))
+    if not isinstance(value, str) or ":" in value:
+        return False
+    return any(map(str.isalpha, value))
 
 
 def port_of(value: object) -> int:
