@@ -43,7 +43,7 @@ print(json.dumps(time.monotonic() - began))
 
 
 class NotRunning(Exception):
-    """HAProxy did not start to run what the catalog says; the text is its own message."""
+    """HAProxy could not run what the catalog describes; the text is its own message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _template_flags(pair: Pair, folder: Path, maxconn: int) -> list[str]:
 
 @contextlib.contextmanager
 def _servers(engine: Engine) -> Iterator[None]:
-    """Answer at every loopback address, on one port that nobody outside can reach."""
+    """Answer at every loopback address, on one port that other machines cannot reach."""
     everywhere = STRONG.format(port=SERVER_PORT, service="scale")
     bind = f"*:{SERVER_PORT}"
     config = everywhere.replace(bind, f"{bind} interface lo")

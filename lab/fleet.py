@@ -145,7 +145,7 @@ class Fleet:
 
     @property
     def processes(self) -> list[Process]:
-        """Every program of the fleet but HAProxy, which is nobody's child."""
+        """Every program of the fleet but HAProxy, which docker-discover starts."""
         processes = [member.process for member in self.etcd.members]
         for host in self.hosts:
             processes += host.processes

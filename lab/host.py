@@ -206,7 +206,7 @@ class Host:
 
     @property
     def processes(self) -> tuple[Process, ...]:
-        """Every program of the host but HAProxy, which is nobody's child."""
+        """Every program of the host but HAProxy, which docker-discover starts."""
         return self.engine.process, self.register, self.discover
 
     def isolate_from(self, addresses: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Read what the kernel says of processes in /proc: whose child, since when, in which state."""
+"""Read what the kernel knows of processes: parents, start times and states, from /proc."""
 
 import os
 from collections.abc import Iterable

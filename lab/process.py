@@ -1,6 +1,6 @@
 """Processes that outlive their starter: kill, stop, pause and resume them.
 
-A file with pid and start time identifies each. So whoever opens the same folder later (`make
+A file with pid and start time identifies each, so a program that opens the same folder later (`make
 lab-down`, a test after a crash) finds the same processes.
 """
 

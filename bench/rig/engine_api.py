@@ -85,7 +85,7 @@ class Events:
             self._connection.sock.shutdown(socket.SHUT_RDWR)
 
     def release(self) -> None:
-        """Close the socket, once nobody reads from it any more."""
+        """Close the socket, after the last read."""
         self._response.close()
         self._connection.close()
 
