@@ -68,20 +68,19 @@ def _watched(pair: Pair, seconds_s: float) -> list[Figure]:
     records = Records(pair.address)
     revision = records.revision()
     reloads = metric(pair, RELOADS)
-    used_s = [cpu_s(program.pids) for program in programs]
+    before_s = [cpu_s(program.pids) for program in programs]
 
     time.sleep(seconds_s)
 
-    used_s = [
-        cpu_s(program.pids) - before for program, before in zip(programs, used_s, strict=True)
-    ]
-    figures = [
-        at_most(
-            f"{seconds_s:g} s idle: revisions in etcd", records.revision() - revision, "", bound=0
-        ),
-        at_most("reloads", metric(pair, RELOADS) - reloads, "", bound=0),
-    ]
+    after_s = [cpu_s(program.pids) for program in programs]
+    revisions = records.revision() - revision
+    reloads = metric(pair, RELOADS) - reloads
     records.close()
-    for program, program_s in zip(programs, used_s, strict=True):
-        figures += program.figures(program_s, seconds_s)
+
+    figures = [
+        at_most(f"{seconds_s:g} s idle: revisions in etcd", revisions, "", 0),
+        at_most("reloads", reloads, "", 0),
+    ]
+    for program, before, after in zip(programs, before_s, after_s, strict=True):
+        figures += program.figures(after - before, seconds_s)
     return figures

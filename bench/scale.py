@@ -4,7 +4,7 @@ import contextlib
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -234,22 +234,19 @@ def _until_answers(pair: Pair, records: Records, new: Instance, port: int) -> fl
 
 def _figures(size: Size, smallest: Size) -> list[Figure]:
     title = size.title
-    is_largest = size.instances == SIZES[-1][0]
-    bounded: Callable[[str, float, str, float, str], Figure] = at_most if is_largest else _unbounded
-
     more_bound_ms = MORE_TIMES * smallest.more_ms
     more_wanted = f"≤ {MORE_TIMES} × {smallest.more_ms:.0f}"
-    return [
-        bounded(f"{title}: process start to answering", size.start_s, "s", START_S, ""),
-        bounded(f"{title}: one more instance, p50", size.more_ms, "ms", more_bound_ms, more_wanted),
+    figures = [
+        at_most(f"{title}: process start to answering", size.start_s, "s", START_S),
+        at_most(f"{title}: one more instance, p50", size.more_ms, "ms", more_bound_ms, more_wanted),
         Figure(f"{title}: a new service, p50", size.service_ms, "ms"),
         Figure(f"{title}: docker-discover's memory", size.memory_mb, "MB"),
-        bounded(f"{title}: docker-discover's memory, peak", size.peak_mb, "MB", MEMORY_MB, ""),
+        at_most(f"{title}: docker-discover's memory, peak", size.peak_mb, "MB", MEMORY_MB),
         Figure(f"{title}: haproxy -c", size.check_ms, "ms"),
         Figure(f"{title}: check and reload", size.reload_ms, "ms"),
     ]
+    if size.instances == SIZES[-1][0]:
+        return figures
 
-
-def _unbounded(name: str, value: float, unit: str, *_: object) -> Figure:
-    """Return the figure of a size without bounds."""
-    return Figure(name, value, unit)
+    # Only the largest size has bounds.
+    return [Figure(figure.name, figure.value, figure.unit) for figure in figures]
