@@ -3,30 +3,19 @@
 import logging
 import signal
 import sys
-import time
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from catalog.store import Store
-from register import commands as planned
+from register import commands
 from register.docker.events import LOOP, STUCK_S, EventReader
-from register.docker.source import DockerSource
-from register.host.host import (
-    Surroundings,
-    host_id,
-    host_ip,
-    route_source,
-    signs_of,
-    surroundings,
-    this_life,
-)
-from register.host.lease import KEEPALIVES_PER_TTL, LeaseKeeper, LeaseSettings, Registrar
+from register.host.identity import read_surroundings
+from register.host.lease import LeaseKeeper, LeaseSettings
 from register.host.own_watch import OwnWatch
-from register.host.owner import HostOwner, OwnerStatus, status_of
 from register.publisher import WATCHED, Peers, Publisher, PublisherSettings
 from register.ready.probe import Prober
-from register.records.host_state import TURNED_WITHIN_S, Host, HostState
+from register.records.host_state import TURNED_WITHIN_S, HostState
 from register.records.own_keys import OwnKeys
+from register.registrar import docker_source, identify
 from register.report import Report
 from register.settings import RegisterSettings, settings_of
 from sidecar import log, program
@@ -54,15 +43,16 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
     settings = settings_of(argv, environ)
     log.setup(settings.log_level, settings.log_format)
     if settings.command is not None:
-        planned.run(settings, settings.command, surroundings())
+        commands.run(settings, settings.command, read_surroundings())
         return
+
     log.announce(NAME, settings.shown)
     wired, keeper = actors(settings)
-    asking = {
+    on_signal = {
         signal.SIGUSR1: lambda: keeper.ask("drain"),
         signal.SIGUSR2: lambda: keeper.ask("undrain"),
     }
-    run_group(wired, on_signal=asking)
+    run_group(wired, on_signal=on_signal)
     logger.info(
         "stopped; what is published stays for %s s, for the next life to adopt", settings.ttl_s
     )
@@ -70,42 +60,36 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
 
 def actors(settings: RegisterSettings) -> tuple[list[Actor], LeaseKeeper]:
     """Return all actors of the registrar, wired, and the one that takes requests."""
-    trigger, state, metrics = Trigger(), HostState(), Metrics()
+    state, metrics = HostState(), Metrics()
     facts = Health(stuck_after_s=TURNED_WITHIN_S)
     facts.expect(*FACTS)
     report = Report(state, facts, metrics)
-    events = EventReader(_docker(settings), facts, trigger.fire)
-    prober = Prober(lambda: trigger.fire("probe"))
+
+    publish, watch = Trigger(), Trigger()
+    events = EventReader(docker_source(settings), facts, publish.fire)
+    prober = Prober(lambda: publish.fire("probe"))
 
     def on_lease() -> None:
-        trigger.fire("lease")
-        own_watch.begin()
+        publish.fire("lease")
+        watch.fire("lease")
 
-    keeper = LeaseKeeper(
-        Store(
-            settings.access, deadline_s=settings.ttl_s / KEEPALIVES_PER_TTL
-        ),  # an etcd may be slow, but not for ever
-        state,
-        LeaseSettings(settings.prefix, settings.ttl_s, settings.drain_wait_s),
-        identify=lambda: identify(settings, surroundings()),
-        health=facts,
-        on_change=on_lease,
-    )
+    keeper = _lease_keeper(settings, state, facts, on_lease)
     own_keys = OwnKeys(Store(settings.access, deadline_s=STORE_DEADLINE_S))
     own_watch = OwnWatch(
         settings.access,
         settings.prefix,
         state,
+        watch,
         on_change=own_keys.note_change,
-        wake=lambda: trigger.fire(WATCHED),
+        wake=lambda: publish.fire(WATCHED),
         recheck_owner=keeper.recheck_owner,
-        cap_s=settings.ttl_s / KEEPALIVES_PER_TTL,
-    )
-    rules = PublisherSettings(
-        settings.prefix, settings.register, settings.zone, settings.resync_s, settings.ttl_s / 3
+        cap_s=settings.ttl_s / 3,
     )
     peers = Peers(events, prober, state, keeper.recheck_owner)
-    publisher = Publisher(_docker(settings), own_keys, peers, rules, trigger, report)
+    publisher = Publisher(
+        docker_source(settings), own_keys, peers, _publisher_settings(settings), publish, report
+    )
+
     limits_s = {LOOP: STUCK_S, "publisher": 2 * TURNED_WITHIN_S, "lease": 2 * TURNED_WITHIN_S}
     wired = [
         end_when_stuck(limits_s, facts.last_turned),
@@ -120,34 +104,29 @@ def actors(settings: RegisterSettings) -> tuple[list[Actor], LeaseKeeper]:
     return wired, keeper
 
 
-def identify(settings: RegisterSettings, around: Surroundings) -> Registrar:
-    """Return who this registrar is. Raises Unavailable without Docker or a route to etcd, WrongSettings for good."""
-    source = _docker(settings)
-    try:
-        engine = source.engine()
-        neighbours = source.neighbours()
-    finally:
-        source.close()
-    ip = host_ip(settings.host_ip, route_source(settings.access.members), neighbours)
-    host = Host(host_id(settings.host_id, around, engine), ip, engine.id)
-    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    mine = this_life(str(uuid.uuid4()), since, host, around)
-    return Registrar(host, mine, lambda other: _status_of(settings, other, mine))
+def _lease_keeper(
+    settings: RegisterSettings, state: HostState, facts: Health, on_lease: Callable[[], None]
+) -> LeaseKeeper:
+    lease_settings = LeaseSettings(settings.prefix, settings.ttl_s, settings.drain_wait_s)
+    return LeaseKeeper(
+        # An etcd may be slow, but not for ever.
+        Store(settings.access, deadline_s=lease_settings.every_s),
+        state,
+        lease_settings,
+        identify=lambda: identify(settings, read_surroundings()),
+        health=facts,
+        on_change=on_lease,
+    )
 
 
-def _status_of(settings: RegisterSettings, other: HostOwner, mine: HostOwner) -> OwnerStatus:
-    running = None
-    if other.container is not None and other.engine == mine.engine:
-        source = _docker(settings)
-        try:
-            running = source.is_running(other.container)
-        finally:
-            source.close()
-    return status_of(other, mine, signs_of(other, mine, running))
-
-
-def _docker(settings: RegisterSettings) -> DockerSource:
-    return DockerSource(settings.docker_host, settings.docker_environ)
+def _publisher_settings(settings: RegisterSettings) -> PublisherSettings:
+    return PublisherSettings(
+        settings.prefix,
+        settings.register,
+        settings.zone,
+        settings.resync_s,
+        retry_cap_s=settings.ttl_s / 3,
+    )
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ class OwnWatch:
 
     `on_change` gets the revision of each change of the host's instances. Our own writes are among
     them: the writer knows their revisions. Infinity stands for all that may have happened while
-    nobody watched. `wake` follows.
+    nobody watched. `wake` follows. Whoever makes the host known fires `awake`.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class OwnWatch:
         access: Access,
         prefix: str,
         state: HostState,
+        awake: Trigger,
         *,
         on_change: Callable[[float], None],
         wake: Callable[[], None],
@@ -50,15 +51,11 @@ class OwnWatch:
         self._prefix, self._cap_s = prefix, cap_s
         self._state = state
         self._on_change, self._wake, self._recheck_owner = on_change, wake, recheck_owner
-        self._etcd, self._awake = Session(access), Trigger()
+        self._etcd, self._awake = Session(access), awake
 
     def actor(self) -> Actor:
         """Return the actor that watches."""
         return Actor("own watch", self.run, self.interrupt)
-
-    def begin(self) -> None:
-        """Begin to watch: the host is known and its lease is held."""
-        self._awake.fire("begin")
 
     def run(self) -> None:
         """Watch until interrupted. Without etcd, only the comparison at RESYNC finds a change."""

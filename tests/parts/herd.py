@@ -10,7 +10,7 @@ from register.docker.events import EventReader
 from register.docker.hints import Hints
 from register.docker.parse import parse_inspect
 from register.docker.source import ContainerList, DockerSource
-from register.host.host import Surroundings, this_life
+from register.host.identity import Surroundings, this_life
 from register.host.lease import KEEPALIVES_PER_TTL, LeaseKeeper, LeaseSettings, Registrar
 from register.host.own_watch import OwnWatch
 from register.publisher import WATCHED, Peers, Publisher, PublisherSettings
@@ -59,6 +59,7 @@ class One:
 
     def __init__(self, etcd: Etcd, number: int, instances: int, ttl_s: int) -> None:
         self.state, self.health, self.trigger = HostState(), Health(stuck_after_s=60), Trigger()
+        self.watch = Trigger()
         trigger = self.trigger
         host = Host(f"host-{number}", f"10.1.{number // 250}.{number % 250 + 1}", "e1")
         me = this_life(
@@ -79,6 +80,7 @@ class One:
             etcd.access,
             PREFIX,
             self.state,
+            self.watch,
             on_change=self.own_keys.note_change,
             wake=lambda: trigger.fire(WATCHED),
             recheck_owner=self.keeper.recheck_owner,
@@ -97,7 +99,7 @@ class One:
 
     def _on_lease(self) -> None:
         self.trigger.fire("lease")
-        self.own_watch.begin()
+        self.watch.fire("lease")
 
     def show(self, count: int) -> None:
         """Let there be so many containers from now on."""

@@ -10,14 +10,14 @@ from catalog.access import Member
 from catalog.errors import Unavailable
 from register.docker.container import Neighbour
 from register.docker.source import Engine
-from register.host.host import (
+from register.host.identity import (
     Surroundings,
     host_id,
     host_ip,
     own_container,
     process_alive,
+    read_surroundings,
     route_source,
-    surroundings,
     this_life,
 )
 from register.records.host_state import Host
@@ -68,9 +68,9 @@ def test_what_a_process_sees_of_itself(
         mounts.replace(" /etc/machine-id ro", f" {machine_id} ro")
     )
 
-    around = surroundings(tmp_path, machine_id)
+    around = read_surroundings(tmp_path, machine_id)
 
-    assert (around.container, around.contained, around.machine_id) == expected
+    assert (around.container, around.is_contained, around.machine_id) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,58 @@
+"""Find out which registrar this is: its host, its owner record, and how other owners stand."""
+
+import time
+import uuid
+
+from register.docker.source import DockerSource
+from register.host.identity import (
+    Surroundings,
+    host_id,
+    host_ip,
+    process_alive,
+    route_source,
+    this_life,
+)
+from register.host.lease import Registrar
+from register.host.owner import HostOwner, LifeSigns, OwnerStatus, status_of
+from register.records.host_state import Host
+from register.settings import RegisterSettings
+
+
+def identify(settings: RegisterSettings, surroundings: Surroundings) -> Registrar:
+    """Return the registrar that this process is.
+
+    Raises Unavailable without Docker or a route to etcd, WrongSettings for good.
+    """
+    source = docker_source(settings)
+    try:
+        engine = source.engine()
+        neighbours = source.neighbours()
+    finally:
+        source.close()
+
+    ip = host_ip(settings.host_ip, route_source(settings.access.members), neighbours)
+    host = Host(host_id(settings.host_id, surroundings, engine), ip, engine.id)
+    mine = new_life(host, surroundings)
+    return Registrar(host, mine, lambda other: _status_of(settings, other, mine))
+
+
+def new_life(host: Host, surroundings: Surroundings) -> HostOwner:
+    """Return an owner record that begins now."""
+    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return this_life(str(uuid.uuid4()), since, host, surroundings)
+
+
+def docker_source(settings: RegisterSettings) -> DockerSource:
+    """Return a connection of its own to the engine."""
+    return DockerSource(settings.docker_host, settings.docker_environ)
+
+
+def _status_of(settings: RegisterSettings, other: HostOwner, mine: HostOwner) -> OwnerStatus:
+    is_running = None
+    if other.container is not None and other.engine == mine.engine:
+        source = docker_source(settings)
+        try:
+            is_running = source.is_running(other.container)
+        finally:
+            source.close()
+    return status_of(other, mine, LifeSigns(process_alive(other, mine), is_running))
