@@ -10,7 +10,8 @@ from catalog.errors import Rejected, Unavailable
 from catalog.keys import DrainedKey, OwnerKey, instances_root, key_of
 from catalog.store import Store
 from register.docker.source import Engine
-from register.host.drain import Drain, DrainSettings, undrain
+from register.host.drain import Drain, DrainSettings
+from register.host.drain_mark import undrain
 from register.host.identity import Surroundings, host_id
 from register.host.owner import HostOwner
 from register.records.host_state import Command, Host

@@ -11,6 +11,8 @@ from catalog.store import Store
 from register.host.owner import HostOwner, encode
 from register.records.host_state import HostLease
 
+KEEPALIVES_PER_TTL = 3  # after one that got lost the next still has a third of the TTL
+
 
 @dataclass(frozen=True, slots=True)
 class Acquired:

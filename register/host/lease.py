@@ -12,8 +12,9 @@ from catalog.entries import Entry, Fence
 from catalog.errors import Conflict, Full, Rejected
 from catalog.keys import DrainedKey, OwnerKey, key_of
 from catalog.store import Store
-from register.host.acquire import acquire
-from register.host.drain import Drain, DrainSettings, undrain, why_drained
+from register.host.acquire import KEEPALIVES_PER_TTL, acquire
+from register.host.drain import Drain, DrainSettings
+from register.host.drain_mark import undrain, why_drained
 from register.host.lease_report import LeaseReport
 from register.host.lease_states import (
     Acquiring,
@@ -37,7 +38,6 @@ from sidecar.status.health import Health
 
 log = logging.getLogger(__name__)
 
-KEEPALIVES_PER_TTL = 3  # after one that got lost the next still has a third of the TTL
 # The longest wait before a lost host is acquired again is this part of the TTL: three writes of
 # each of a hundred hosts are then below a hundred a second, also if all hosts lost their leases at
 # the same moment, and every host is back within one TTL.

@@ -3,15 +3,14 @@
 The same containers give no changes: a record is written only when its bytes or its lease differ.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
 from catalog.entries import Delete, Entry, Put
 
-BATCH = (
-    100  # changes in one transaction: etcd takes 128 operations (--max-txn-ops), its fence included
-)
+# Changes in one transaction: etcd takes 128 operations (--max-txn-ops), its fence included.
+BATCH = 100
 
 Change = Put | Delete
 
@@ -29,36 +28,30 @@ class Changes:
 
 def diff(published: Mapping[str, Entry], desired: Mapping[str, bytes], lease: int) -> Changes:
     """Return what turns `published` into `desired`, all of it under one lease."""
-    puts = tuple(
-        Put(key, value, _revision(published.get(key)))
-        for key, value in sorted(desired.items())
-        if not _stands(published.get(key), value, lease)
-    )
-    deletes = tuple(
-        Delete(key, entry.mod_revision)
-        for key, entry in sorted(published.items())
-        if key not in desired
-    )
-    return Changes(puts, deletes)
+    puts: list[Put] = []
+    for key, value in sorted(desired.items()):
+        entry = published.get(key)
+        if entry is None:
+            puts.append(Put(key, value, expected=0))
+        elif entry.value != value or entry.lease != lease:
+            puts.append(Put(key, value, expected=entry.mod_revision))
 
-
-def _revision(entry: Entry | None) -> int:
-    return entry.mod_revision if entry else 0
-
-
-def _stands(entry: Entry | None, value: bytes, lease: int) -> bool:
-    return entry is not None and entry.value == value and entry.lease == lease
+    undesired = sorted(published.keys() - desired.keys())
+    deletes = [Delete(key, published[key].mod_revision) for key in undesired]
+    return Changes(tuple(puts), tuple(deletes))
 
 
 def batches(changes: Changes) -> tuple[tuple[Change, ...], ...]:
-    """Return the changes as transactions: one container's together, and those that free an address first.
+    """Return the changes as transactions.
 
-    Docker gives a freed host port to the next container: its old record must not outlive the new one.
+    The changes of one container stay together, and those that free an address come first: Docker
+    gives a freed host port to the next container, whose record must not meet the old one.
     """
-    every: list[Change] = [*changes.deletes, *changes.puts]
-    every.sort(key=_container)
-    groups = [tuple(group) for _, group in groupby(every, key=_container)]
-    groups.sort(key=lambda group: not any(isinstance(change, Delete) for change in group))
+    all_changes: list[Change] = [*changes.deletes, *changes.puts]
+    all_changes.sort(key=_container)
+    groups = [tuple(group) for _, group in groupby(all_changes, key=_container)]
+
+    groups.sort(key=_deletes_nothing)
     return tuple(_packed(groups))
 
 
@@ -66,12 +59,17 @@ def _container(change: Change) -> str:
     return change.key.rpartition("/")[2].partition(":")[0]
 
 
-def _packed(groups: Iterable[tuple[Change, ...]]) -> Iterable[tuple[Change, ...]]:
+def _deletes_nothing(group: Iterable[Change]) -> bool:
+    return not any(isinstance(change, Delete) for change in group)
+
+
+def _packed(groups: Iterable[tuple[Change, ...]]) -> Iterator[tuple[Change, ...]]:
     batch: tuple[Change, ...] = ()
     for group in groups:
         if batch and len(batch) + len(group) > BATCH:
             yield batch
             batch = ()
+
         batch += group
         while len(batch) > BATCH:  # one container with more ports than a transaction takes
             yield batch[:BATCH]
