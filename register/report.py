@@ -1,8 +1,9 @@
-"""Tell people and programs what the registrar did: log lines, problems, metrics, health, and the answer to /explain."""
+"""Report what the publisher did: log lines, problems, metrics, health, and /explain."""
 
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from catalog.entries import Entry, Put
@@ -25,13 +26,14 @@ _MEANINGS: Mapping[str, str] = {code: reason.meaning for code, reason in REASONS
 
 
 class Report:
-    """What the publisher says. Only the publisher calls it; `explain` may be called from any thread."""
+    """Only the publisher calls this; `explain` may be called from any thread."""
 
     def __init__(self, state: HostState, health: Health, metrics: Metrics) -> None:
         self._state, self._health = state, health
         self._problems = Problems()
         self._entries: Mapping[str, Entry] = {}
         self._held: frozenset[str] = frozenset()
+
         self._lists = metrics.counter("register_lists", "Lists of all containers.", "outcome")
         self._changes = metrics.counter(
             "register_changes", "Records written or deleted in etcd.", "kind"
@@ -48,60 +50,63 @@ class Report:
         )
 
     def turned(self) -> None:
-        """Say that the loop went round."""
+        """Report that the loop went round."""
         self._health.turned("publisher")
 
     def listed(self) -> None:
-        """Say that the containers were listed."""
+        """Report that the containers were listed."""
         self._lists.labels("good").inc()
         self._last.labels("list").set(time.time())
         self._health.good("docker")
 
     def no_list(self, why: str) -> None:
-        """Say that they could not be listed."""
+        """Report that the containers could not be listed."""
         self._lists.labels("failed").inc()
         self._health.bad("docker", why)
 
-    def decided(self, wanted: Desired, seen: ContainerList) -> None:
-        """Say what is refused, each once."""
-        problems = dict(wanted.reasons) | dict(seen.refused)
+    def decided(self, wanted: Desired, listed: ContainerList) -> None:
+        """Report what is refused, each problem once."""
+        problems = dict(wanted.reasons) | dict(listed.refused)
         self._problems.update(problems)
+
         self._refused.clear()
         for problem in problems.values():
             self._refused.labels(problem.code).inc()
 
     def holding(self, held: frozenset[str]) -> None:
-        """Say that a mass removal waits for a second list."""
+        """Report that a mass removal waits for a second list."""
         if held and not self._held:
-            log.warning(
-                "most containers are missing from one list, listing again %s",
-                Details(missing=len(held)),
-            )
+            shown = Details(missing=len(held))
+            log.warning("most containers are missing from one list, listing again %s", shown)
         self._held = held
 
     def wrote(
         self, batch: tuple[Change, ...], before: Mapping[str, Entry], wanted: Desired
     ) -> None:
-        """Say what one transaction changed."""
-        old = instances_in(before[change.key] for change in batch if change.key in before)
+        """Report what one transaction changed."""
+        replaced = [before[change.key] for change in batch if change.key in before]
+        old = instances_in(replaced)
+
         for change in batch:
             now = wanted.instances[change.key] if isinstance(change, Put) else None
             self._changes.labels("put" if now else "delete").inc()
-            _say_change(change.key, old.get(change.key), now, wanted.reasons)
+            _log_change(change.key, old.get(change.key), now, wanted.reasons)
 
     def not_written(self, why: str) -> None:
-        """Say that a transaction failed; what it changed is not known."""
+        """Report that a transaction failed; what it changed is not known."""
         self._failures.inc()
         self._health.bad("catalog", why)
 
     def published(self, entries: Mapping[str, Entry]) -> None:
-        """Say that etcd holds what it should."""
+        """Report that etcd holds what it should."""
         self._health.good("catalog")
         self._last.labels("write").set(time.time())
         if entries == self._entries:
             return
+
         self._entries = dict(entries)
-        states = [instance.state for instance in instances_in(entries.values()).values()]
+        instances = instances_in(entries.values())
+        states = [instance.state for instance in instances.values()]
         for state in ("ready", "draining"):
             self._published.labels(state).set(states.count(state))
 
@@ -109,15 +114,15 @@ class Report:
         """Return what is published and why the rest is not, for /explain."""
         host, lease = self._state.host, self._state.lease
         instances = instances_in(self._entries.values())
+        refused = self._problems.current
+
         return {
-            "host": {"id": host.id, "ip": host.ip, "engine": host.engine} if host else None,
+            "host": asdict(host) if host else None,
             "lease": f"{lease.id:x}" if lease else None,
             "drained": self._state.drained,
             "not_ready": dict(self._health.not_ready()),
             "published": [_shown(key, instances[key]) for key in sorted(instances)],
-            "refused": {
-                where: _explained(problem) for where, problem in self._problems.current.items()
-            },
+            "refused": {where: _explained(problem) for where, problem in refused.items()},
         }
 
 
@@ -142,29 +147,32 @@ def _at(instance: Instance) -> str:
     return f"{instance.address}:{instance.port}"
 
 
-def _say_change(
+def _log_change(
     key: str, before: Instance | None, now: Instance | None, reasons: Mapping[str, Problem]
 ) -> None:
     if before == now:
         log.debug("put again under another lease %s", Details(key=key))
         return
+
     instance = now or before
     if instance is None:
         log.info("withdrawn %s", Details(key=key, why="unreadable"))
         return
-    who = Details(
+
+    shown = Details(
         service=instance.service, container=instance.container_name, address=_at(instance)
     )
     if now is None:
-        log.info("withdrawn %s", Details(**who, why=_why(instance, reasons)))
+        log.info("withdrawn %s", Details(**shown, why=_why(instance, reasons)))
     elif before is None or before.state != now.state:
-        log.info("%s %s", "draining" if now.state == "draining" else "published", who)
+        log.info("%s %s", "draining" if now.state == "draining" else "published", shown)
     else:
-        log.info("changed %s", who)
+        log.info("changed %s", shown)
 
 
 def _why(instance: Instance, reasons: Mapping[str, Problem]) -> str:
-    for where in (f"{instance.container_name}:{instance.container_port}", instance.container_name):
+    port = f"{instance.container_name}:{instance.container_port}"
+    for where in (port, instance.container_name):
         if where in reasons:
             return reasons[where].code
     return "gone"

@@ -24,10 +24,14 @@ from sidecar.options import (
 )
 
 ABOUT = """Watch the Docker engine of this host and publish the address of every container in etcd,
-where docker-discover finds it. Needs the engine's socket and etcd; changes neither containers nor images."""
+where docker-discover finds it. Needs the engine's socket and etcd; changes neither containers nor \
+images."""
 
-TTL_MIN_S = 5  # kept alive every third, each call with a sixth as its deadline: 0.8 s, still enough for a busy etcd
+# Kept alive every third, each call with a sixth as its deadline: 0.8 s, enough for a busy etcd.
+TTL_MIN_S = 5
 TTL_MAX_S = 120  # a host that died is called for so long
+
+DOCKER_TLS = ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
 
 
 def _host_id(text: str) -> str:
@@ -137,9 +141,7 @@ def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> RegisterSett
         host_ip=values["HOST_IP"],
         host_id=values["HOST_ID"],
         docker_host=values["DOCKER_HOST"],
-        docker_environ={
-            k: v for k, v in environ.items() if k in ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
-        },
+        docker_environ={name: environ[name] for name in DOCKER_TLS if name in environ},
         ttl_s=values["TTL"],
         register=values["REGISTER"],
         resync_s=values["RESYNC"],
