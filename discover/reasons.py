@@ -1,4 +1,4 @@
-"""Why something of the catalog is not served as asked: stable codes, a sentence for each. No I/O."""
+"""Why something of the catalog is not served as asked: codes, a sentence for each. No I/O."""
 
 from collections.abc import Mapping
 from typing import Literal, get_args

@@ -1,9 +1,13 @@
-"""Notice edits of the template and files like it, however an editor saves. The only user of watchdog; reads nothing."""
+"""Notice edits of the template and of files like it, however an editor saves. Reads nothing.
+
+The only user of watchdog.
+"""
 
 import contextlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
@@ -15,7 +19,8 @@ from sidecar.actors import Actor
 
 log = logging.getLogger(__name__)
 
-POLL_S = 10.0  # only where the kernel has no inotify instance left, or there is no folder to watch
+# Only where the kernel has no inotify instance left, or there is no folder to watch.
+POLL_S = 10.0
 # Opening and reading are events too; our own reading must not wake us.
 _EDITS = ("created", "modified", "moved", "deleted", "closed")
 
@@ -25,17 +30,31 @@ class _OnEdit(FileSystemEventHandler):
         self._changed = changed
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        """Fire for whatever may have changed the file; what it is now is for the reader to find out."""
+        """Fire for whatever may have changed the file; its reader finds out what it says now."""
         if event.event_type in _EDITS:
             self._changed()
 
 
-class FileWatch:
-    """The actor that watches a file's folder, the folder it is linked to, and the file itself; fires `what` it is.
+@dataclass(frozen=True, slots=True, order=True)
+class _Target:
+    """A path to watch, with its inode: to the kernel, a replaced file is another one."""
 
-    The folder, as most editors save by renaming a new file over the old; the link's folder, as a ConfigMap swaps
-    links; the file, as one that is mounted alone into a container changes unseen by its folder. The same for the
-    `others`, which may be folders: a watch of their own would cost several threads each.
+    path: Path
+    inode: int
+
+
+Targets = frozenset[_Target]
+
+
+class FileWatch:
+    """The actor that watches a file's folder, the folder it is linked to, and the file itself.
+
+    Most editors save by renaming a new file over the old one, so the folder is watched. A
+    ConfigMap swaps links, so the link's folder is. A file that is mounted alone into a container
+    changes unseen by its folder, so the file is. The same holds for the `others`, which may be
+    folders: a watch of their own would cost several threads each.
+
+    Each edit calls `changed` with `what` the file is.
     """
 
     def __init__(
@@ -54,14 +73,16 @@ class FileWatch:
     def run(self) -> None:
         """Watch until interrupted; after each event look anew at where the path leads."""
         while not self._stop.is_set():
-            observer = self._observe(targets := self._targets())
-            # An edit while nobody was watching: between the last observer and this one, or before the first.
+            targets = self._targets()
+            observer = self._observe(targets)
+            # An edit may have come before the first observer, or between the last one and this.
             self._changed(self._what)
+
             while not self._stop.is_set() and self._targets() == targets:
-                self._moved.wait(
-                    None if targets else POLL_S
-                )  # not even its folder is there: nobody would wake us
+                # Without even a folder to watch, no event would come.
+                self._moved.wait(None if targets else POLL_S)
                 self._moved.clear()
+
             observer.stop()
             observer.join()
 
@@ -74,18 +95,17 @@ class FileWatch:
         self._changed(self._what)
         self._moved.set()
 
-    def _targets(self) -> frozenset[tuple[Path, int]]:
-        """Return what to watch, each with its inode: a replaced file is another one to the kernel."""
-        targets = set()
-        for each in self._paths:
-            for path in (each.parent.absolute(), (real := each.resolve()).parent, real):
-                with contextlib.suppress(
-                    OSError
-                ):  # an editor is between two steps; its next one wakes us
-                    targets.add((path, path.stat().st_ino))
+    def _targets(self) -> Targets:
+        targets: set[_Target] = set()
+        for path in self._paths:
+            real = path.resolve()
+            for target in (path.parent.absolute(), real.parent, real):
+                # An editor may be between two steps; its next one wakes us.
+                with contextlib.suppress(OSError):
+                    targets.add(_Target(target, target.stat().st_ino))
         return frozenset(targets)
 
-    def _observe(self, targets: frozenset[tuple[Path, int]]) -> BaseObserver:
+    def _observe(self, targets: Targets) -> BaseObserver:
         try:
             return self._started(Observer(), targets)
         except OSError as error:
@@ -97,10 +117,8 @@ class FileWatch:
             )
             return self._started(PollingObserver(timeout=POLL_S), targets)
 
-    def _started(
-        self, observer: BaseObserver, targets: frozenset[tuple[Path, int]]
-    ) -> BaseObserver:
-        for path, _inode in sorted(targets):
-            observer.schedule(_OnEdit(self._event), str(path))
+    def _started(self, observer: BaseObserver, targets: Targets) -> BaseObserver:
+        for target in sorted(targets):
+            observer.schedule(_OnEdit(self._event), str(target.path))
         observer.start()
         return observer

@@ -1,6 +1,7 @@
-"""The file that SERVICES names: read at each edit, its last good form kept for what an edit or a restart spoils.
+"""The file that SERVICES names: read at each edit; its last good form outlives bad edits.
 
-The thread that reads replaces what is known and never changes it; whoever applies joins that to the catalog.
+The thread that reads replaces what is known and never changes it. The thread that applies joins it
+to the catalog.
 """
 
 import json
@@ -33,18 +34,20 @@ from sidecar.trigger import Trigger
 log = logging.getLogger(__name__)
 
 WHAT = "services"
-QUIET_S, AT_MOST_S = 0.1, 1.0  # an editor that empties the file first writes it in the next moment
+# An editor that empties the file first writes it in the next moment.
+QUIET_S, AT_MOST_S = 0.1, 1.0
 
 
 def parsed(path: Path) -> FileServices:
     """Return what a file says now. Raises Rejected, or Unavailable where it cannot be read."""
-    if (text := read(path)) is None:
+    text = read(path)
+    if text is None:
         raise Rejected("no such file; SERVICES names another, or none")
     return file_services(path.name, text)
 
 
 class ServicesFile:
-    """The file, and the actors that follow it. `good` is where its last good form outlives this process."""
+    """The file, and the actors that follow it. `good` keeps its last good form over restarts."""
 
     def __init__(self, path: Path, good: Path, health: Health) -> None:
         self._path = path
@@ -57,30 +60,36 @@ class ServicesFile:
             unkept="services are not kept for the next start",
         )
         self._joined = JoinedSnapshots()
-        self._outside = FileServices(self._last_good.load() or {})
+        self._content = FileServices(self._last_good.load() or {})
         self._edited = Trigger()
         self._stop = threading.Event()
-        self._read()  # before anybody applies anything: without it the first round would leave all of it out
+        # Before anything is applied: the first round would leave out all of the file.
+        self._read()
 
     def joined(self, snapshot: Snapshot) -> tuple[Snapshot, Mapping[str, Problem]]:
-        """Return a snapshot with the file's services, and what is wrong with the file. For one thread."""
-        outside = self._outside
-        return self._joined.of(snapshot, outside.services), outside.problems
+        """Return a snapshot with the file's services, and what is wrong with the file.
+
+        For one thread.
+        """
+        content = self._content
+        return self._joined.of(snapshot, content.services), content.problems
 
     def portless(self) -> Set[str]:
-        """Return the services that are to have a port claimed. For any thread."""
-        return {name for name, service in self._outside.services.items() if service.portless}
+        """Return the services that need a claimed port. For any thread."""
+        services = self._content.services
+        return {name for name, service in services.items() if service.portless}
 
     def actors(self, changed: Callable[[str], None]) -> list[Actor]:
-        """Return who notices edits, and who reads them and says so."""
+        """Return the actor that notices edits, and the one that reads them and calls `changed`."""
 
         def run() -> None:
             while not self._stop.is_set():
                 if self._edited.wait():
                     self._edited.settle(QUIET_S, AT_MOST_S)
-                before = self._outside
+
+                before = self._content
                 self._read()
-                if self._outside != before:
+                if self._content != before:
                     changed(WHAT)
 
         def interrupt() -> None:
@@ -93,25 +102,29 @@ class ServicesFile:
         ]
 
     def _read(self) -> None:
-        before = self._outside.services
+        before = self._content.services
         try:
-            now = with_last_good(parsed(self._path), before)
+            content = with_last_good(parsed(self._path), before)
         except (Rejected, Unavailable) as error:
-            text = f"{self._path}: {error}; what it said last stays"
-            self._outside = replace(
-                self._outside, problems={FILE_PREFIX.rstrip(":"): because("OUTSIDE_REFUSED", text)}
-            )
-            self._health.bad(WHAT, text)
+            self._refuse(f"{self._path}: {error}; what it said last stays")
             return
-        self._outside = now
+
+        self._content = content
         self._health.good(WHAT)
-        if now.services != before:
-            servers = sum(len(service.records) for service in now.services.values())
-            log.info(
-                "read services %s",
-                Details(file=self._path, services=len(now.services), servers=servers),
-            )
-            self._last_good.save(now.services)
+        if content.services != before:
+            self._log_read(content.services)
+            self._last_good.save(content.services)
+
+    def _refuse(self, why: str) -> None:
+        problems = {FILE_PREFIX.rstrip(":"): because("OUTSIDE_REFUSED", why)}
+        self._content = replace(self._content, problems=problems)
+        self._health.bad(WHAT, why)
+
+    def _log_read(self, services: Mapping[str, Service]) -> None:
+        servers = sum(len(service.records) for service in services.values())
+        log.info(
+            "read services %s", Details(file=self._path, services=len(services), servers=servers)
+        )
 
     def _services_of(self, content: bytes) -> Mapping[str, Service]:
         """Return what an earlier life read from this file; nothing if it read another."""
@@ -121,9 +134,7 @@ class ServicesFile:
         return services_of(decode(text.encode()) for text in kept["records"])
 
     def _text_of(self, services: Mapping[str, Service]) -> str:
-        records = [
-            encode(record.instance).decode()
-            for service in services.values()
-            for record in service.records.values()
-        ]
+        records: list[str] = []
+        for service in services.values():
+            records += [encode(record.instance).decode() for record in service.records.values()]
         return json.dumps({"file": str(self._path), "records": records})

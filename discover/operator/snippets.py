@@ -1,11 +1,12 @@
-"""Lines of the operator's own for single services, from files in a folder. Never from labels: these are not checked.
+"""The operator's own lines for single services, from files in a folder; they are not checked.
 
-`<service>.cfg` is for all ports of a service, `<service>:<port>.cfg` for one. What HAProxy thinks of a line is found
-out when it reads the whole; here only what would reach beyond the service is refused.
+So they never come from labels. `<service>.cfg` is for all ports of a service, and
+`<service>:<port>.cfg` for one. HAProxy says what it thinks of a line when it reads the whole. Here
+only what would reach beyond the service is refused.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from catalog.errors import Unavailable
@@ -13,6 +14,7 @@ from discover.model.config import Listener, ProxyConfig, Verbatim
 from discover.model.names import listener_name
 from discover.text.sections import SECTIONS
 from sidecar.atomic_files import read
+from sidecar.memo import MemoByName
 
 SUFFIX = ".cfg"
 _OURS = frozenset({"bind", "server", "server-template"})
@@ -31,15 +33,26 @@ Snippets = Mapping[str, Snippet]  # by the file's name without its suffix
 
 def snippet_of(file: str, text: str) -> Snippet:
     """Return the lines of a file, without comments; the first that cannot be used is named."""
-    lines, refused = [], ""
+    lines: list[Verbatim] = []
+    refused = ""
     for number, raw in enumerate(text.splitlines(), start=1):
-        if (stripped := raw.strip()) and not stripped.startswith("#"):
-            line = Verbatim(stripped)
-            line.origin = f"snippet {file} line {number}"
-            lines.append(line)
-            if not refused and (why := _beyond(stripped)):
-                refused = f"{line.origin}: {why}"
+        stripped = raw.strip()
+        if not stripped or stripped.startswith("#"):
+            continue
+
+        line = Verbatim(stripped)
+        line.origin = f"snippet {file} line {number}"
+        lines.append(line)
+        why = _beyond(stripped)
+        if why and not refused:
+            refused = f"{line.origin}: {why}"
+
     return Snippet(tuple(lines), refused)
+
+
+def _unreadable(why: str) -> Snippet:
+    # The line only makes it differ from no snippet: it is never laid out.
+    return Snippet((Verbatim(f"# {why}"),), refused=f"snippet {why}")
 
 
 def _beyond(line: str) -> str:
@@ -49,7 +62,10 @@ def _beyond(line: str) -> str:
     if not line.isprintable():
         return "there is a character that cannot be printed"
     if first in SECTIONS:
-        return f"{first!r} would begin a new section; one of your own belongs in the template's block `sections`"
+        return (
+            f"{first!r} would begin a new section; "
+            "one of your own belongs in the template's block `sections`"
+        )
     if first in _OURS:
         return f"{first!r}: addresses and servers come from the catalog"
     if first == "disabled":
@@ -59,65 +75,87 @@ def _beyond(line: str) -> str:
     return "a line cannot go on in the next one" if line.endswith("\\") else ""
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What a file says, or why it cannot be read."""
+
+    name: str
+    text: str
+    error: str = ""
+
+    def snippet(self) -> Snippet:
+        return _unreadable(self.error) if self.error else snippet_of(self.name, self.text)
+
+
 class SnippetFolder:
-    """The folder; a file that did not change stays the same object."""
+    """The folder; the snippet of a file that did not change stays the same object."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._known: dict[str, tuple[str, Snippet]] = {}
+        self._memo = MemoByName[_File, Snippet](lambda _name, file: file.snippet())
 
     def read(self) -> Snippets:
         """Return all snippets; none where there is no folder."""
-        found = {}
-        for path in sorted(self._path.glob(f"*{SUFFIX}")) if self._path.is_dir() else ():
-            try:
-                text = read(path)
-            except Unavailable as error:
-                # The line is there to differ from no snippet: it is never laid out.
-                found[path.stem] = (
-                    str(error),
-                    Snippet((Verbatim(f"# {error}"),), f"snippet {error}"),
-                )
-                continue
-            if text is None:
-                continue  # it went this moment
-            known = self._known.get(path.stem)
-            found[path.stem] = (
-                known if known and known[0] == text else (text, snippet_of(path.name, text))
-            )
-        self._known = found
-        return {name: snippet for name, (_, snippet) in found.items()}
+        if not self._path.is_dir():
+            return self._memo.get({})
+
+        files = {}
+        for path in sorted(self._path.glob(f"*{SUFFIX}")):
+            file = _read(path)
+            if file is not None:
+                files[path.stem] = file
+        return self._memo.get(files)
 
 
-@dataclass(slots=True)
+def _read(path: Path) -> _File | None:
+    """Return a file; None if it has gone this moment."""
+    try:
+        text = read(path)
+    except Unavailable as error:
+        return _File(path.name, "", str(error))
+    return None if text is None else _File(path.name, text)
+
+
+_Lines = tuple[Verbatim, ...]
+
+
 class Inserted:
-    """Puts snippets into listeners: for the same listener and the same snippet it is the same object again."""
+    """Listeners with snippets: for the same listener and the same lines, the same object."""
 
-    _known: dict[str, tuple[Listener, tuple[Verbatim, ...], Listener]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._memo = MemoByName(_with_lines)
 
     def into(
         self, config: ProxyConfig, snippets: Snippets
     ) -> tuple[ProxyConfig, Mapping[str, str]]:
-        """Return the configuration with its snippets, and why those of which listeners cannot be used."""
+        """Return the configuration with its snippets, and by listener why one cannot be used."""
+        changed: dict[str, tuple[Listener, _Lines]] = {}
         refused: dict[str, str] = {}
-        known, self._known = self._known, {}
-        listeners = []
         for listener in config.listeners:
-            both = _of(listener, snippets) if snippets else ()
-            if both or listener.snippet:
-                lines = tuple(line for snippet in both for line in snippet.lines)
-                found = known.get(listener.name)
-                if found is None or found[0] is not listener or found[1] != lines:
-                    found = (listener, lines, replace(listener, snippet=lines))
-                self._known[listener.name] = found
-                listener = found[2]  # noqa: PLW2901
-                if bad := [snippet.refused for snippet in both if snippet.refused]:
-                    refused[listener.name] = bad[0]
-            listeners.append(listener)
-        return (replace(config, listeners=tuple(listeners)) if self._known else config), refused
+            own = _of(listener, snippets) if snippets else ()
+            if not own and not listener.snippet:
+                continue
+
+            lines = tuple(line for snippet in own for line in snippet.lines)
+            changed[listener.name] = (listener, lines)
+            reasons = [snippet.refused for snippet in own if snippet.refused]
+            if reasons:
+                refused[listener.name] = reasons[0]
+
+        inserted = self._memo.get(changed)
+        if not inserted:
+            return config, refused
+
+        listeners = tuple(inserted.get(it.name, it) for it in config.listeners)
+        return replace(config, listeners=listeners), refused
+
+
+def _with_lines(_name: str, given: tuple[Listener, _Lines]) -> Listener:
+    listener, lines = given
+    return replace(listener, snippet=lines)
 
 
 def _of(listener: Listener, snippets: Snippets) -> Sequence[Snippet]:
-    # Not the listener's own name: that is another one where only the door leads to it.
+    # By the service: the listener's own name is another one where only the door leads to it.
     names = (listener.service, listener_name(listener.service, listener.port))
     return [snippets[name] for name in names if name in snippets]

@@ -11,7 +11,7 @@ from discover.text.environment import SHIPPED, FindTemplate
 from discover.text.render import Layout
 from sidecar.atomic_files import StateFile, read
 
-# A later edit within this time may leave the same time of change, as a file system's clock is coarse.
+# A file system's clock is coarse: a later edit may leave the same time of change for so long.
 SETTLED_S = 2.0
 
 
@@ -137,7 +137,7 @@ class Templates:
             self._good_file.save(good)
 
     def refuse(self, layout: Layout | Rejected, why: Rejected) -> None:
-        """Remember why an edited template is of no use; the one in use is never refused for good."""
+        """Remember why an edited template is of no use; the one in use is never refused."""
         if isinstance(layout, Layout) and not self.is_used(layout):
             self._refused = (layout, why)
 
@@ -166,7 +166,7 @@ class Templates:
         return unchanged
 
     def _is_unchanged(self, layout: Layout) -> bool:
-        """Whether a template, and every template that it looked for, is still what the files say."""
+        """Whether a template, and every other that it looked for, is what the files say."""
         if _text(self._path) != layout.text:
             return False
 
