@@ -1,4 +1,7 @@
-"""When docker-discover has something to do even if nothing happens. No clock: times are of the monotonic one."""
+"""When docker-discover has something to do even if nothing happens.
+
+No clock: times are of the monotonic one.
+"""
 
 import math
 from dataclasses import dataclass

@@ -58,7 +58,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class _Model:
-    """What HAProxy shall run for services with instances, what is refused, and the addresses it cannot have."""
+    """The services with instances as listeners, what is refused, and unusable addresses."""
 
     config: ProxyConfig
     problems: Mapping[str, Problem]
@@ -99,7 +99,10 @@ class Reconcile:
         return self._rollout.running
 
     def empty_since(self, listener: Listener) -> Empty | None:
-        """Return how a listener was when its last instance went, and when that was. For any thread."""
+        """Return how a listener was when its last instance went, and when that was.
+
+        For any thread.
+        """
         return self._empty_services.since(listener)
 
     def actor(self) -> Actor:
@@ -173,11 +176,11 @@ class Reconcile:
         self._conclude(snapshot)
 
     def _has_better(self) -> bool:
-        """Whether HAProxy has something better than what is known while nothing is known of the catalog."""
+        """Whether HAProxy has something better than nothing, which is known of the catalog."""
         return self._applier.has_file() and self.running.config is None
 
     def _catch_up(self) -> None:
-        """Do what earlier rounds left: sweep out servers that rest, and write the files that could not be written."""
+        """Do what earlier rounds left: sweep out resting servers, write unwritten files."""
         if time.monotonic() >= self._deadlines.sweep_s:
             self._rollout.sweep()
 
@@ -194,7 +197,8 @@ class Reconcile:
             # HAProxy was started with nothing: the catalog does not have to wait for that reload.
             self._rollout.pace = Pace()
         elif not self._rollout.pace.is_wanted:
-            # Only now may another docker-discover leave for us: a reload that is due brings its listeners.
+            # Only now may another docker-discover leave for us: a reload that is due brings its
+            # listeners.
             self._health.good("catalog")
 
     def _put_off(self, why: str) -> None:
@@ -220,7 +224,7 @@ class Reconcile:
         return {**refused, **model.problems, **laid_out, **lacking}
 
     def _recall_earlier(self, names: Set[str]) -> None:
-        """Once: take the listeners of an earlier life that HAProxy still has, for services that are empty now."""
+        """Take, once, the listeners of an earlier life that HAProxy still has."""
         if self._recalled:
             return
 
@@ -234,7 +238,7 @@ class Reconcile:
 
     @contextlib.contextmanager
     def _modelled(self, snapshot: Snapshot, proxies: Proxies) -> Iterator[_Model]:
-        """Give the model of a snapshot; its new ports stay reserved inside `with`, those that others hold left out."""
+        """Give the model of a snapshot; its new ports stay reserved inside `with`."""
         policy = self._sources.policy()
         # What HAProxy listens on already is not tried: a trial would only find HAProxy itself.
         listening = Listening(proxies.holders, self.running.binds)
@@ -256,7 +260,7 @@ class Reconcile:
             yield _Model(config, problems, unusable)
 
     def _roll_out(self, model: _Model, proxies: Proxies) -> Mapping[str, Problem]:
-        """Try candidates until HAProxy takes one; return what of the operator's or the catalog's it refuses."""
+        """Try candidates until HAProxy takes one; return what it refuses."""
         running = self.running
         wanted = Wanted(
             services=self._services(model),
@@ -289,7 +293,10 @@ class Reconcile:
         return with_empty_services(model.config, empty)
 
     def _try(self, candidate: Candidate, model: _Model) -> None:
-        """Make HAProxy run a candidate; what takes a reload waits until one is due. Raises Rejected."""
+        """Make HAProxy run a candidate; what takes a reload waits until one is due.
+
+        Raises Rejected.
+        """
         pending = self._rollout.at_runtime(candidate)
         if pending is not None:
             if not self._rollout.is_due(pending):

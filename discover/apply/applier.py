@@ -1,6 +1,7 @@
 """Bring a text to HAProxy: at runtime, or by candidate, check, rename, reload and confirmation.
 
-The owner of HAProxy's files. Whatever way a change takes, the file is one that HAProxy runs or would run.
+The owner of HAProxy's files. Whatever way a change takes, the file is one that HAProxy runs or
+would run.
 """
 
 import logging
@@ -79,10 +80,10 @@ class Applier:
         return self._config.exists()
 
     def worker(self, known: Worker | None) -> Worker | None:
-        """Return what the worker runs: `known`, or what the file of an earlier life says, if its servers prove it.
+        """Return what the worker's servers prove that it runs: `known`, or else the file.
 
-        None if the worker runs something else, or there is no file that can be run. Starts HAProxy if it does not run
-        and nobody else starts it.
+        None if the worker runs something else, or there is no file that can be run. Starts HAProxy
+        if it does not run and nobody else starts it.
         """
         text = read(self._config)
         if text is None:
@@ -95,7 +96,8 @@ class Applier:
             if self._haproxy.marker() == marker:
                 return self._proven(known, self._of_file(text))
         except (Rejected, Unavailable) as error:
-            # Perhaps a port of it was taken since. A new file, made for what is here now, is the way out.
+            # Perhaps a port of it was taken since. A new file, made for what is here now, is the
+            # way out.
             log.warning("the last configuration does not run: %s", error)
         return None
 
@@ -105,7 +107,7 @@ class Applier:
         return Worker(replace(rendered_of(text), routes=routes), marker)
 
     def _proven(self, known: Worker | None, of_file: Worker) -> Worker | None:
-        """Return what the worker's servers prove it to run: what is known, or what the file says; else None."""
+        """Return which of both the worker's servers prove that it runs, or None."""
         found = known or of_file
         why = self._difference(found)
         if why is None:
@@ -116,7 +118,8 @@ class Applier:
             return of_file
 
         log.warning("HAProxy has other servers than its file: %s", why)
-        # One reload puts it right; what differs even then is a matter of spelling, and never will be right.
+        # One reload puts it right; what differs even then is a matter of spelling, and never will
+        # be right.
         again = found.rendered.text == self._mismatched
         self._mismatched = found.rendered.text
         return found if again else None
@@ -148,7 +151,9 @@ class Applier:
         return self._maps.path(worker.marker or "").name
 
     def update(self, worker: Worker, wanted: Rendered, changes: Sequence[ServerChange]) -> Worker:
-        """Change servers and the map at runtime, then the files. Raises Mismatch if HAProxy did not do all of it.
+        """Change servers and the map at runtime, then the files.
+
+        Raises Mismatch if HAProxy did not do all of it.
 
         A file that cannot be written is owed: HAProxy still follows the catalog.
         """
@@ -158,7 +163,8 @@ class Applier:
         leading = [route for route in routes if route.after is not None]
 
         try:
-            # A route that goes leaves before its servers; one that leads to new servers comes after them.
+            # A route that goes leaves before its servers; one that leads to new servers comes after
+            # them.
             self._do(route_commands(removed, self._map_name(worker)))
             for proxy, its_changes in groupby(changes, key=attrgetter("proxy")):
                 self._change_servers(proxy, tuple(its_changes))
@@ -170,7 +176,8 @@ class Applier:
         self._metrics.updates.labels("ok").inc()
         disconnect(self._haproxy.ask, worker.rendered, wanted)
 
-        # HAProxy has taken the very words that the new lines have, so they need no check of their own.
+        # HAProxy has taken the very words that the new lines have, so they need no check of their
+        # own.
         if routes and wanted.routes is not None:
             self._owed.write(self._maps.path(marker), text_of(wanted.routes))
         if changes:
@@ -195,7 +202,7 @@ class Applier:
                 self._resting[proxy, change.name] = change.before
 
     def _row(self, change: ServerChange) -> Row | None:
-        """Return the server as it must be in the worker now; if it is not, its answers show that."""
+        """Return the server as the worker must have it; its answers show if it has not."""
         if change.before is not None:
             return Row(change.before.endpoint, change.before.weight, admin=0)
 
@@ -207,11 +214,15 @@ class Applier:
         return Row(resting.endpoint, resting.weight, MAINT)
 
     def reload(self, worker: Worker | None, wanted: Rendered) -> Worker:
-        """Make HAProxy run a text. Raises Rejected if it refuses it; then the last good one goes on.
+        """Make HAProxy run a text.
 
-        A refused text stays as the candidate, for whoever wants to read the line that HAProxy complains about.
+        Raises Rejected if it refuses it; then the last good one goes on.
+
+        A refused text stays as the candidate, for whoever wants to read the line that HAProxy
+        complains about.
         """
-        # If it is not known what runs, most likely it is the file: its marker must not come twice either.
+        # If it is not known what runs, most likely it is the file: its marker must not come twice
+        # either.
         shown = worker.marker if worker else self._file_marker()
         marker = next_marker(wanted.text, shown)
         mismatched, self._mismatched = self._mismatched, ""
@@ -242,7 +253,10 @@ class Applier:
         return marker_of(read(self._config) or "")
 
     def check(self, wanted: Rendered) -> Path:
-        """Let HAProxy read a text that is not to be run, and return the file that it stands in. Raises Rejected."""
+        """Let HAProxy read a text that is not to be run, and return the file that it stands in.
+
+        Raises Rejected.
+        """
         return self._check(".sample", wanted.text, wanted, OPEN_MARKER)
 
     def _check(self, suffix: str, text: str, wanted: Rendered, marker: str) -> Path:
@@ -256,7 +270,7 @@ class Applier:
         return file
 
     def _swap(self, wanted: Rendered, marker: str) -> None:
-        """Put a text in the place of the last one, and have it taken over; if it is not, put the last one back."""
+        """Have HAProxy take over a text in the file; put the last one back if it does not."""
         began_s = time.monotonic()
         candidate = self._check(".candidate", wanted.marked(marker), wanted, marker)
         # A worker reads the text as slowly as the check did.

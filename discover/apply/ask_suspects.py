@@ -25,7 +25,7 @@ AT_MOST_S = 1.0
 
 
 class AskSuspects:
-    """The actor that leaves the keeper what HAProxy says, and wakes whoever applies when waiting is over."""
+    """The actor that leaves the keeper what HAProxy says, and says when waiting is over."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class AskSuspects:
         self._ask_s = time.monotonic() + max(ASK_S, SHARE * took_s)
 
     def _checked(self, state: State) -> Checked:
-        """Return what HAProxy says of the suspects now; nothing if it does not answer, which is no evidence."""
+        """Return what HAProxy says of the suspects now. No answer is no evidence."""
         suspects = state.suspects
         claims = state.view.claims
         behind = door_backends(self._runs())

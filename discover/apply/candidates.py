@@ -1,8 +1,10 @@
-"""Yield what HAProxy may be asked to run, best first: the newest template, and in it every listener as wanted.
+"""Yield what HAProxy may be asked to run, best first.
 
-A candidate that HAProxy refuses is answered by the next: if single listeners are to blame, those are held alone
-(quarantine.py), else it is an older template's turn. HAProxy mostly names the lines that it refuses; where it does
-not, it is asked about halves of what changed.
+The best is the newest template, and in it every listener as wanted.
+
+A candidate that HAProxy refuses is answered by the next: if single listeners are to blame, those
+are held alone (quarantine.py), else it is an older template's turn. HAProxy mostly names the lines
+that it refuses; where it does not, it is asked about halves of what changed.
 """
 
 import logging
@@ -27,7 +29,9 @@ from sidecar.status.problems import Problem
 
 log = logging.getLogger(__name__)
 
-SEARCH_S = 20.0  # for all questions of a round about who is refused: a check of 10,000 services takes a second or two
+# for all questions of a round about who is refused: a check of 10,000 services takes a second or
+# two
+SEARCH_S = 20.0
 AGAIN_S = 30.0  # a refusal that is nobody's is not looked into again before
 
 
@@ -61,7 +65,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class _Fitted:
-    """The services with the operator's snippets: all as wanted, and those that are held as they can be."""
+    """The services with the operator's snippets: as wanted, and with those held that are."""
 
     wanted: ProxyConfig
     services: ProxyConfig
@@ -72,7 +76,7 @@ class _SearchTimedOut(Exception):
 
 
 class _CulpritSearch:
-    """Asks HAProxy about halves of what changed, where it does not say which listener it refuses."""
+    """Asks HAProxy about halves of what changed, if it does not say what it refuses."""
 
     def __init__(self, check: Callable[[Rendered], object]) -> None:
         self._check = check
@@ -91,7 +95,7 @@ class _CulpritSearch:
     def culprit(
         self, layout: Layout, services: ProxyConfig, good: Mapping[str, Listener]
     ) -> str | None:
-        """Return one changed listener that is refused whatever the others are; None if there is no such."""
+        """Return one changed listener that is refused whatever the others are, or None."""
         if time.monotonic() < self._hopeless_s + AGAIN_S:
             return None
 
@@ -126,7 +130,7 @@ class _CulpritSearch:
 
 
 def _with_good(services: ProxyConfig, good: Mapping[str, Listener], names: Set[str]) -> ProxyConfig:
-    """Return the services with some listeners in their last good form; one that has none is left out."""
+    """Return the services with some listeners in their last good form, or left out."""
     forms = (
         good.get(listener.name) if listener.name in names else listener
         for listener in services.listeners
@@ -135,7 +139,10 @@ def _with_good(services: ProxyConfig, good: Mapping[str, Listener], names: Set[s
 
 
 class Candidates:
-    """What may be tried, and which services HAProxy refused, by template. Used by the reconcile actor alone."""
+    """What may be tried, and which services HAProxy refused, by template.
+
+    Used by the reconcile actor alone.
+    """
 
     def __init__(self, templates: Templates, check: Callable[[Rendered], object]) -> None:
         self.problems: dict[str, Problem] = {}  # of the last round, by what they are about
@@ -206,7 +213,7 @@ class Candidates:
         return Candidate(layout, services, config, layout.render(config))
 
     def _prove(self, layout: Layout) -> None:
-        """Try an edited template on all that may be asked of it: refuse it when it is edited, not weeks later."""
+        """Try an edited template on listeners of all kinds: refuse it now, not weeks later."""
         if self._templates.is_used(layout) or layout is self._proven:
             return
 
@@ -221,7 +228,10 @@ class Candidates:
         self._proven = layout
 
     def _fit(self, layout: Layout) -> _Fitted:
-        """Return the services with the operator's snippets; those with a bad snippet are held. Raises Rejected."""
+        """Return the services with the operator's snippets; those with a bad snippet are held.
+
+        Raises Rejected.
+        """
         quarantine = self._quarantines[layout]
         wanted, refused = self._inserted.into(self._wanted.services, self._wanted.snippets)
         services = quarantine.laid_out(wanted)
@@ -249,7 +259,7 @@ class Candidates:
             self.problems["template"] = because("TEMPLATE_REFUSED", str(error))
 
     def _holds_another(self, layout: Layout, error: Rejected) -> bool:
-        """Hold the listeners that a refusal is about; return False if it is about none that could be held."""
+        """Hold the listeners that a refusal is about; return False if none could be held."""
         if not isinstance(error, Refusal | LayoutRefused) or not self._search.has_time:
             return False
 
@@ -277,7 +287,7 @@ class Candidates:
         return quarantine.hold(wanted, good, blame)
 
     def _blames(self, layout: Layout, error: Refusal | LayoutRefused) -> Mapping[str, Blame]:
-        """Return the listeners to blame for a refusal, by what it says or else by asking HAProxy."""
+        """Return the listeners to blame, by what a refusal says or by asking HAProxy."""
         if isinstance(error, LayoutRefused):
             found = {name: Blame(why, exact=False) for name, why in error.why.items()}
         else:

@@ -1,4 +1,4 @@
-"""Keep listeners for the next life, so that a service keeps its port while it is empty, or becomes so unseen.
+"""Keep listeners for the next life, so that services that are empty then keep their ports.
 
 HAProxy's own file has the listeners too, but as text that only a template can make.
 """
@@ -58,7 +58,10 @@ _KeptByPort = Mapping[ServicePort, _Kept]
 
 
 class ListenersFile:
-    """The file, and one beside it that says since when services are empty. Losing both costs only their ports."""
+    """The file, and one beside it that says since when services are empty.
+
+    Losing both costs only their ports.
+    """
 
     def __init__(self, path: Path) -> None:
         self._file = StateFile(
@@ -86,7 +89,7 @@ class ListenersFile:
         self._file.save(tuple(listeners))
 
     def save_empty(self, empty: EmptyByPort) -> None:
-        """Keep, for empty services that callers know by a name, the last server and since when it is gone."""
+        """Keep the last server of empty services that callers know by a name, and its end."""
         kept = {
             port: _Kept(service.listener.servers[-1], service.since_s)
             for port, service in empty.items()
@@ -129,7 +132,7 @@ def _empty_of(content: bytes) -> _KeptByPort:
 
 
 def _wall_clock_ahead_s() -> float:
-    """Return how far the wall clock, which outlives a boot, is ahead of the one that measures intervals."""
+    """Return how far the wall clock is ahead of the one that measures intervals."""
     return time.time() - time.monotonic()
 
 

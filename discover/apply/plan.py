@@ -1,8 +1,7 @@
 """Decide how a running configuration becomes the wanted one. No I/O: the answer is data."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 
 from discover.model.config import Listener, ProxyConfig
 from discover.model.spare_backends import reload_shape
@@ -10,7 +9,10 @@ from discover.text.render import Rendered
 from discover.text.sections import Section, ServerLine
 
 Sections = Mapping[str, Section]
+Routes = Mapping[str, str]
+
 NOTHING_KNOWN = "nothing known is running"
+NAMED_MAX = 5  # changes in one line of the log
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class RouteChange:
 
 @dataclass(frozen=True, slots=True)
 class RuntimeUpdate:
-    """Only servers come, go, move or change weight, in proxies that stay as they are; and lines of the door's map."""
+    """Only servers come, go, move or change weight in proxies that stay; and routes of the door."""
 
     changes: tuple[ServerChange, ...]
     routes: tuple[RouteChange, ...] = ()
@@ -54,7 +56,7 @@ class RuntimeUpdate:
     @property
     def why(self) -> str:
         """The changes in one line."""
-        return _some(map(str, (*self.changes, *self.routes)))
+        return _in_one_line([str(change) for change in (*self.changes, *self.routes)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,40 +69,48 @@ class Reload:
 Plan = Noop | RuntimeUpdate | Reload
 
 
-def route_changes(
-    running: Mapping[str, str] | None, wanted: Mapping[str, str] | None
-) -> tuple[RouteChange, ...]:
-    """Return what differs between two maps of the door, None for none at all."""
-    before, after = running or {}, wanted or {}
-    if before == after:
-        return ()
-    keys = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
-    return tuple(RouteChange(key, before.get(key), after.get(key)) for key in keys)
-
-
 def step_to(wanted: Rendered, running: Rendered | None) -> Plan:
     """Return what has to happen between two texts and their maps."""
     if running is None:
         return plan(None, wanted.sections)
-    return plan(running.sections, wanted.sections, route_changes(running.routes, wanted.routes))
+
+    routes = route_changes(running.routes, wanted.routes)
+    return plan(running.sections, wanted.sections, routes)
 
 
 def plan(running: Sections | None, wanted: Sections, routes: tuple[RouteChange, ...] = ()) -> Plan:
-    """Return what has to happen; `running` is None when nothing runs or it is not known what."""
+    """Return what has to happen; `running` is None if nothing runs or it is not known what."""
     if running is None:
         return Reload(NOTHING_KNOWN)
+
+    # Most sections are the very objects that run.
     differing = [head for head, section in wanted.items() if running.get(head) is not section]
-    if why := _structure(running, wanted, differing):
+
+    why = _structure_differs(running, wanted, differing)
+    if why:
         return Reload(why)
+
     changes = tuple(_server_changes(running, wanted, differing))
     if not changes and not routes:
         return Noop()
-    adding = {change.proxy for change in changes if change.before is None}
-    if adding and _inherits(wanted, (head for head in differing if wanted[head].name in adding)):
+
+    if _inherit_defaults(changes, wanted, differing):
         return Reload(
             "the template uses default-server, which servers added at runtime would not have"
         )
     return RuntimeUpdate(changes, routes)
+
+
+def route_changes(running: Routes | None, wanted: Routes | None) -> tuple[RouteChange, ...]:
+    """Return what differs between two maps of the door; None stands for no map."""
+    before = running or {}
+    after = wanted or {}
+    if before == after:
+        return ()
+
+    keys = sorted(before.keys() | after.keys())
+    changes = (RouteChange(key, before.get(key), after.get(key)) for key in keys)
+    return tuple(change for change in changes if change.before != change.after)
 
 
 def keeping_structure(running: ProxyConfig, wanted: ProxyConfig) -> ProxyConfig:
@@ -109,21 +119,26 @@ def keeping_structure(running: ProxyConfig, wanted: ProxyConfig) -> ProxyConfig:
 
     def updated(listener: Listener) -> Listener:
         other = new.get(listener.name, listener)
+        if other is listener:
+            return listener
         return other if reload_shape(other) == reload_shape(listener) else listener
 
     return replace(running, listeners=tuple(map(updated, running.listeners)))
 
 
-def _structure(running: Sections, wanted: Sections, differing: Iterable[str]) -> str:
+def _structure_differs(running: Sections, wanted: Sections, differing: Iterable[str]) -> str:
     """Return what differs beyond the servers, in one line; empty if nothing does."""
     why = [f"no more {_title(head)}" for head in running.keys() - wanted.keys()]
+
     for head in differing:
-        before, after = running.get(head), wanted[head]
+        before = running.get(head)
+        after = wanted[head]
         if before is None:
             why.append(f"new {_title(head)}")
         elif before.lines != after.lines or _options_differ(before, after):
             why.append(f"changed {_title(head)}")
-    return _some(sorted(why))
+
+    return _in_one_line(sorted(why))
 
 
 def _title(head: str) -> str:
@@ -131,33 +146,47 @@ def _title(head: str) -> str:
 
 
 def _options_differ(before: Section, after: Section) -> bool:
-    """Whether a server that stays has other options: the runtime API changes its address and weight only."""
+    """Whether a server that stays has other options.
+
+    The runtime API changes its address and weight only.
+    """
     shared = before.servers.keys() & after.servers.keys()
     return any(before.servers[name].words != after.servers[name].words for name in shared)
 
 
 def _server_changes(
     running: Sections, wanted: Sections, differing: Iterable[str]
-) -> Iterable[ServerChange]:
+) -> Iterator[ServerChange]:
     for head in differing:
-        before, after = running[head], wanted[head]
-        for name in sorted(before.servers.keys() | after.servers.keys()):
-            old, new = before.servers.get(name), after.servers.get(name)
+        proxy = wanted[head].name
+        before = running[head].servers
+        after = wanted[head].servers
+
+        for name in sorted(before.keys() | after.keys()):
+            old = before.get(name)
+            new = after.get(name)
             if old != new:
-                yield ServerChange(after.name, name, old, new)
+                yield ServerChange(proxy, name, old, new)
 
 
-def _inherits(sections: Sections, heads: Iterable[str]) -> bool:
-    """Whether a default-server line holds for one of these sections."""
-    defaults = (head for head in sections if head.startswith("defaults"))
-    return any(
-        line.startswith("default-server")
-        for head in chain(heads, defaults)
-        for line in sections[head].lines
-    )
+def _inherit_defaults(
+    changes: Iterable[ServerChange], wanted: Sections, differing: Iterable[str]
+) -> bool:
+    """Whether a default-server line holds for a section that gets new servers."""
+    adding = {change.proxy for change in changes if change.before is None}
+    if not adding:
+        return False
+
+    heads = [head for head in differing if wanted[head].name in adding]
+    heads += [head for head in wanted if head.startswith("defaults")]
+    return any(_has_default_server(wanted[head]) for head in heads)
 
 
-def _some(items: Iterable[str], most: int = 5) -> str:
-    texts = list(items)
-    more = f" and {len(texts) - most} more" if len(texts) > most else ""
-    return ", ".join(texts[:most]) + more
+def _has_default_server(section: Section) -> bool:
+    return any(line.startswith("default-server") for line in section.lines)
+
+
+def _in_one_line(texts: Sequence[str]) -> str:
+    more = len(texts) - NAMED_MAX
+    rest = f" and {more} more" if more > 0 else ""
+    return ", ".join(texts[:NAMED_MAX]) + rest

@@ -20,7 +20,7 @@ class _Held:
     blame: Blame
 
     def form(self, now: Listener) -> Listener | None:
-        """Return what can be laid out: the last good form, with the servers of now or those that it had and keeps."""
+        """Return the last good form with the servers of now, or those of its own that stay."""
         if self.good is None:
             return None
 
@@ -62,7 +62,7 @@ class Quarantine:
         self._forms: dict[str, Memo[Listener, Listener | None]] = {}
 
     def laid_out(self, config: ProxyConfig) -> ProxyConfig:
-        """Return the configuration with held listeners as they can be; let go of those that changed."""
+        """Return the configuration with held listeners as they can be laid out."""
         self._let_go(config)
         if not self._held:
             return config
@@ -71,7 +71,7 @@ class Quarantine:
         return replace(config, listeners=tuple(form for form in forms if form is not None))
 
     def hold(self, wanted: Listener, good: Listener | None, blame: Blame) -> bool:
-        """Hold a listener one step further back; return False if no step is left that could help."""
+        """Hold a listener one step further back; return False if no step is left."""
         before = self._held.get(wanted.name)
         tried = before.form(wanted) if before else wanted
 
@@ -102,7 +102,7 @@ class Quarantine:
         return problems
 
     def _let_go(self, config: ProxyConfig) -> None:
-        """Let go of listeners that are gone, or that shall be something else than what was refused."""
+        """Let go of listeners that are gone, or shall be other than what was refused."""
         if not self._held:
             return
 

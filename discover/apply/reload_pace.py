@@ -1,7 +1,8 @@
-"""When a reload may run: the first at once, later ones together, and never more than a budget. No clock.
+"""When a reload may run: the first at once, later ones together, and never more than a budget.
 
-A reload costs a process that lives as long as its oldest connection, so the number of reloads has to be bounded
-whatever the catalog does. A reload that is wanted when none ran for a while never waits.
+No clock. A reload costs a process that lives as long as its oldest connection, so the number of
+reloads has to be bounded whatever the catalog does. A reload that is wanted when none ran for a
+while never waits.
 """
 
 import math
@@ -46,7 +47,7 @@ class Pace:
         return min(quiet_s, self._allowed_s + AT_MOST_S)
 
     def wanted(self, why: str, now_s: float) -> None:
-        """Note that a reload is wanted; `why` tells a further change from the same one seen again."""
+        """Note that a reload is wanted; `why` tells another change from the same one."""
         if not self.is_wanted:
             self._first_s = now_s
         if why != self._why:

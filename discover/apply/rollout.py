@@ -1,4 +1,7 @@
-"""Bring candidates to HAProxy: at runtime whatever takes no reload, the rest by one. The owner of what runs."""
+"""Bring candidates to HAProxy: at runtime whatever takes no reload, the rest by one.
+
+The owner of what runs.
+"""
 
 import contextlib
 import logging
@@ -38,7 +41,10 @@ class Pending:
 
 
 class Rollout:
-    """Changes HAProxy by candidates. Used by the reconcile actor alone; any thread may read `running`."""
+    """Changes HAProxy by candidates.
+
+    Used by the reconcile actor alone; any thread may read `running`.
+    """
 
     def __init__(self, applier: Applier, stubs: StubDebt) -> None:
         self.running = Running()
@@ -56,7 +62,10 @@ class Rollout:
         self.running = self.running.with_worker(self._applier.worker(self.running.worker))
 
     def at_runtime(self, candidate: Candidate) -> Pending | None:
-        """Do all that takes no reload; return what is left, None if that is nothing. Raises Rejected."""
+        """Do all that takes no reload; return what is left, None if that is nothing.
+
+        Raises Rejected.
+        """
         step = self._step_to(candidate.rendered)
         why = self._without_reload(step, candidate)
         if not why:
@@ -76,7 +85,10 @@ class Rollout:
         return True
 
     def reload(self, candidate: Candidate, pending: Pending) -> None:
-        """Make HAProxy run a candidate, the pending one or its form for a reload. Raises Rejected."""
+        """Make HAProxy run a candidate, the pending one or its form for a reload.
+
+        Raises Rejected.
+        """
         is_planned = candidate is pending.candidate
         step = pending.step if is_planned else self._step_to(candidate.rendered)
         why = "to be sure" if isinstance(step, Noop) else step.why
@@ -119,7 +131,7 @@ class Rollout:
         return ""
 
     def _keep_up(self, candidate: Candidate) -> None:
-        """Change the servers of what runs before a reload: the workers that it makes old hear of no change any more."""
+        """Change the servers of what runs, before a reload makes its worker deaf to changes."""
         running = self.running
         if running.config is None or running.worker is None:
             return

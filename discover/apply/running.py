@@ -12,7 +12,7 @@ from discover.text.sections import Section
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """What the current worker runs, and the marker that it shows: that of its last reload, as updates leave it."""
+    """What the current worker runs, and the marker of its last reload, which it shows."""
 
     rendered: Rendered
     marker: str | None
@@ -49,7 +49,7 @@ class Running:
         return self.config.binds if self.config and self.worker else frozenset()
 
     def good_listeners(self) -> Mapping[str, Listener]:
-        """Return the listeners that HAProxy accepted last, also in an earlier life, by the services' own names."""
+        """Return the listeners that HAProxy accepted last, also in an earlier life, by name."""
         listeners = under_own_names(self.config).listeners if self.config else self.earlier
         return {listener.name: listener for listener in listeners}
 

@@ -1,8 +1,8 @@
-"""Say changes of servers and routes in the words of HAProxy's runtime API, and verify what came of them. No I/O.
+"""Say changes of servers and routes in the words of HAProxy's runtime API. No I/O.
 
-A server that goes stays behind in maintenance: deleting one crashes HAProxy 2.6 and is not safe in 3.0.11
-(research/haproxy.md section 2.4). If its container starts again, the same server gets its new address; the next
-reload leaves out the others.
+A server that goes stays behind in maintenance: deleting one crashes HAProxy 2.6 and is not safe in
+3.0.11 (research/haproxy.md section 2.4). If its container starts again, the same server gets its
+new address; the next reload leaves out the others.
 """
 
 import re
@@ -13,7 +13,8 @@ from discover.apply.plan import RouteChange, ServerChange
 from discover.haproxy.replies import Mismatch, table_of
 from discover.text.sections import Section, ServerLine, endpoint_of
 
-MAINT = 0x01  # srv_admin_state, forced maintenance: HAProxy's management manual, section 9.3 "show servers state"
+# srv_admin_state, forced maintenance: HAProxy's management manual, section 9.3 "show servers state"
+MAINT = 0x01
 _SAYABLE = re.compile(r"[A-Za-z0-9._:/\[\]@%,=*+~ -]*")  # nothing that ends a command or quotes
 _COLUMNS = ("be_name", "srv_name", "srv_addr", "srv_port", "srv_uweight", "srv_admin_state")
 
@@ -132,7 +133,7 @@ def verify(changes: Iterable[ServerChange], rows: Rows) -> None:
 
 
 def verify_all(section: Section, rows: Rows) -> None:
-    """Raise Mismatch if a proxy of the worker has other servers than its section, resting ones aside."""
+    """Raise Mismatch if a proxy has other servers than its section, resting ones aside."""
     active = {name: row for name, row in rows.items() if not row.rests}
 
     if active.keys() != section.servers.keys():
@@ -146,6 +147,9 @@ def verify_all(section: Section, rows: Rows) -> None:
 
 
 def _is_as(row: Row, wanted: ServerLine) -> bool:
-    """Whether a server is as its line says; HAProxy has its own spelling for some IPv6 addresses."""
+    """Whether a server is as its line says.
+
+    HAProxy has its own spelling for some IPv6 addresses.
+    """
     same_endpoint = endpoint_of(row.endpoint) == endpoint_of(wanted.endpoint)
     return same_endpoint and row.weight == wanted.weight and row.admin == 0

@@ -8,7 +8,8 @@ from discover.model.names import NO_PORT, listener_name
 from discover.snapshot.snapshot import Claim
 from discover.snapshot.suspects import CheckResult, Suspects
 
-# src/proxy.c of HAProxy, "show servers state"; the numbers are in its management manual, section 9.3.
+# src/proxy.c of HAProxy, "show servers state"; the numbers are in its management manual, section
+# 9.3.
 _COLUMNS = (
     "be_name",
     "srv_name",
@@ -29,7 +30,7 @@ Claims = Mapping[str, Claim]
 
 
 def questions(suspects: Suspects, claims: Claims, behind: Backends = NOTHING) -> Iterable[str]:
-    """Return the questions: the servers of each listener with a suspect, or of all if those are many."""
+    """Return the questions: for each listener with a suspect, or for all if they are many."""
     proxies = sorted({proxy for proxy, _server in _servers(suspects, claims, behind)})
     if len(proxies) > MANY:
         return ["show servers state"]
@@ -39,7 +40,7 @@ def questions(suspects: Suspects, claims: Claims, behind: Backends = NOTHING) ->
 def results_of(
     answers: str, suspects: Suspects, claims: Claims, behind: Backends = NOTHING
 ) -> Mapping[str, CheckResult]:
-    """Return what the answers say about each suspect, none about one that is missing or not checked yet."""
+    """Return what the answers say about each suspect that was found and checked."""
     keys = _servers(suspects, claims, behind)
     results: dict[str, CheckResult] = {}
 

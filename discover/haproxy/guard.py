@@ -1,4 +1,7 @@
-"""Notice at once that HAProxy is gone, and soon that it hangs or lost its socket; end or wake it then. Nothing else."""
+"""Notice at once that HAProxy is gone, and soon that it hangs or lost its socket.
+
+One that hangs is ended, one without a socket is reloaded.
+"""
 
 import contextlib
 import logging
@@ -22,19 +25,22 @@ log = logging.getLogger(__name__)
 ABSENT_S = 1.0  # how soon a master that was not there is looked for again
 ABSENT_TIMES = 3  # a master that starts makes its socket within a second
 PROBE_S = 3.0  # between two questions: this is all that an idle docker-discover asks
-# Twice in a row without an answer is hung. A master reads its file in one go, which took up to 4 s for 100,000
-# servers; two such waits, the pause before them and the start after them stay below 15 s.
+# Twice in a row without an answer is hung. A master reads its file in one go, which took up to 4 s
+# for 100,000 servers; two such waits, the pause before them and the start after them stay below 15
+# s.
 ANSWER_S = 3.0
-AGAIN_S = 0.3  # a master that executes itself anew refuses for up to 157 ms (research/haproxy.md section 1.3)
+# a master that executes itself anew refuses for up to 157 ms (research/haproxy.md section 1.3)
+AGAIN_S = 0.3
 FACT = "haproxy answers"
 
 Trouble = Literal["hung", "no socket"]
 
 
 class Guard:
-    """The actor that holds a connection to HAProxy's master, which ends when the master does, or reloads.
+    """The actor that holds a connection to HAProxy's master: it ends if the master ends or reloads.
 
-    A stopped process keeps its connections and its kernel goes on to accept, so only a reply proves anything.
+    A stopped process keeps its connections and its kernel goes on to accept, so only a reply proves
+    anything.
     """
 
     def __init__(
@@ -110,8 +116,8 @@ class Guard:
         if self._stop.is_set():
             return
         if trouble == "hung" and master and any(map(is_runnable, (master, *children(master)))):
-            # It only waits for its turn on a machine that has too much to do: ending it would make things worse. (One
-            # that turns in circles ends itself: HAProxy's own watchdog.)
+            # It only waits for its turn on a machine that has too much to do: ending it would make
+            # things worse. (One that turns in circles ends itself: HAProxy's own watchdog.)
             self._suffer("is slow to answer")
             return
         if trouble:
@@ -121,7 +127,10 @@ class Guard:
         self._told = trouble
 
     def _trouble(self) -> Trouble | None:
-        """Ask the worker through the master. Whatever is answered, it is alive; an error is for others to see."""
+        """Ask the worker through the master.
+
+        Whatever is answered, it is alive; an error is for others to see.
+        """
         try:
             with self._connected(ANSWER_S) as asked:
                 asked.sendall(b"@1 show info\n")
@@ -154,7 +163,9 @@ class Guard:
 
 
 def _listener(connection: socket.socket) -> int:
-    """Return the process that listens on the other side, which keeps its number when it reloads; 0 if out of sight.
+    """Return the process that listens on the other side; 0 if it is out of sight.
+
+    A master keeps its number when it reloads.
 
     unix(7), SO_PEERCRED: for a connected client, those that were in effect at the listen().
     """
@@ -164,7 +175,8 @@ def _listener(connection: socket.socket) -> int:
 
 
 def _end(master: int) -> str:
-    # The workers too: a stopped one would not notice that its master is gone, and go on to be given connections.
+    # The workers too: a stopped one would not notice that its master is gone, and go on to be given
+    # connections.
     for pid in (master, *children(master)):
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGKILL)

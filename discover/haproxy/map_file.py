@@ -1,4 +1,4 @@
-"""The door's map on disk: a file for each text of haproxy.cfg, so that a reload reads the map made for it."""
+"""The door's map on disk: a file for each text of haproxy.cfg, which a reload reads with it."""
 
 import contextlib
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ class MapFiles:
         return {key: value for key, _, value in entries}
 
     def tidy(self, *markers: str) -> None:
-        """Remove all maps but those of these texts: workers that run other texts have read theirs."""
+        """Remove all other maps: workers that run other texts have read theirs."""
         kept = {self.path(marker) for marker in markers}
 
         for path in self._folder.glob(MAP_NAME.format("*")):

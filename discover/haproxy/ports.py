@@ -1,4 +1,7 @@
-"""Ask this host which addresses can be listened on. Sockets only, and none stays open longer than its user says."""
+"""Ask this host which addresses can be listened on.
+
+Sockets only, and none stays open longer than its user says.
+"""
 
 import contextlib
 import errno
@@ -31,10 +34,11 @@ def bridge_gateway(interface: str = BRIDGE) -> str | None:
 
 @contextlib.contextmanager
 def trial(binds: Iterable[Bind]) -> Iterator[Mapping[Bind, str]]:
-    """Bind each address once and give those that cannot be, with the reason; the others stay reserved inside `with`.
+    """Give the addresses that cannot be bound, and why; the others stay reserved inside `with`.
 
-    HAProxy itself must never find a conflict: a new worker that cannot bind pauses every listener of the old one
-    for two seconds (HAProxy management manual, section 4; measured in research/haproxy.md section 5.2).
+    HAProxy itself must never find a conflict: a new worker that cannot bind pauses every listener
+    of the old one for two seconds (HAProxy management manual, section 4; measured in
+    research/haproxy.md section 5.2).
     """
     with contextlib.ExitStack() as held:
         unusable: dict[Bind, str] = {}
@@ -53,8 +57,8 @@ def trial(binds: Iterable[Bind]) -> Iterator[Mapping[Bind, str]]:
 def _bound(bind: Bind, *, reserve: bool) -> socket.socket:
     """Return a socket that is bound but does not listen.
 
-    SO_REUSEPORT lets HAProxy's own listeners be, as it sets the same; without SO_REUSEADDR the reservation also
-    keeps others out, while HAProxy can still bind beside it.
+    SO_REUSEPORT lets HAProxy's own listeners be, as it sets the same; without SO_REUSEADDR the
+    reservation also keeps others out, while HAProxy can still bind beside it.
     """
     host = "0.0.0.0" if bind.host == "*" else bind.host  # noqa: S104  asked for by BIND=*
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)

@@ -15,7 +15,10 @@ def children(parent: int) -> Sequence[int]:
 
 
 def first_of(program: str, word: str) -> int:
-    """Return the process of a program with a word in its command line that begins so, no child of such; 0 if none."""
+    """Return the first process of a program with such a word in its command line; 0 if none.
+
+    The word only has to begin so. Children of such a process do not count.
+    """
     entries = (entry for entry in PROC.iterdir() if entry.name.isdigit())
     found = [
         int(entry.name) for entry in entries if _runs(entry, program) and _has(entry, word.encode())
@@ -24,7 +27,7 @@ def first_of(program: str, word: str) -> int:
 
 
 def is_runnable(pid: int) -> bool:
-    """Whether a thread of a process computes, or would if it had a processor; False if there is no such process."""
+    """Whether a thread of a process computes, or waits for a processor to."""
     with contextlib.suppress(OSError):
         return any(
             _field(thread / "stat", STATE) == "R" for thread in (PROC / str(pid) / "task").iterdir()
@@ -51,7 +54,10 @@ def _parent(pid: int) -> int:
 
 
 def _field(stat: Path, number: int) -> str:
-    """Return one field; empty if the process has ended since. Its name may hold spaces and parentheses."""
+    """Return one field; empty if the process has ended since.
+
+    Its name may hold spaces and parentheses.
+    """
     with contextlib.suppress(OSError, IndexError):
         return stat.read_text().rpartition(")")[2].split()[number]
     return ""

@@ -1,7 +1,8 @@
 """Talk to HAProxy: check a file, reload, ask the running worker. Decides nothing.
 
-HAProxy runs in master-worker mode (management manual, section 3 "-W"). It is known by one configuration path and
-two sockets, never by a pid, so that the same code serves one container or two that share folders.
+HAProxy runs in master-worker mode (management manual, section 3 "-W"). It is known by one
+configuration path and two sockets, never by a pid, so that the same code serves one container or
+two that share folders.
 """
 
 import contextlib
@@ -23,7 +24,8 @@ log = logging.getLogger(__name__)
 
 CHECK_S = 30.0
 ANSWER_S = 5.0
-# The master's socket refuses for up to 157 ms while it executes itself anew (research/haproxy.md section 1.3).
+# The master's socket refuses for up to 157 ms while it executes itself anew (research/haproxy.md
+# section 1.3).
 RETRY_S = 0.02
 _ALERT = re.compile(r"\[ALERT\]\s*(?:\(\d+\))?[\s:]*(?:config : )?(?P<text>\S.*)")
 _DESCRIPTION = re.compile(r"^description: (?P<marker>\S+)\s*$", re.MULTILINE)
@@ -81,7 +83,10 @@ class HAProxy:
             raise Refusal(str(candidate), text, _complaints(done.stderr + done.stdout))
 
     def marker(self) -> str | None:
-        """Return the marker of the running worker; None if its file had none. Raises Unavailable."""
+        """Return the marker of the running worker; None if its file had none.
+
+        Raises Unavailable.
+        """
         match = _DESCRIPTION.search(self.ask("@1 show info"))
         return match["marker"] if match else None
 
@@ -92,7 +97,8 @@ class HAProxy:
                 master.settimeout(answer_s)
                 master.connect(str(self._paths.master))
                 master.sendall(command.encode() + b"\n")
-                # The master keeps its side open until ours is closed (research/haproxy.md section 2.1).
+                # The master keeps its side open until ours is closed (research/haproxy.md section
+                # 2.1).
                 master.shutdown(socket.SHUT_WR)
                 return b"".join(iter(lambda: master.recv(65536), b"")).decode(errors="replace")
         except OSError as error:
@@ -103,11 +109,11 @@ class HAProxy:
     def reload(self, marker: str, stop: threading.Event, within_s: float) -> None:
         """Have the file at its path taken over, and return when the worker that runs it answers.
 
-        Starts HAProxy where nobody else does. Raises Rejected if it cannot load the file and goes on with the old
-        one, Unavailable if it does not answer.
+        Starts HAProxy where nobody else does. Raises Rejected if it cannot load the file and goes
+        on with the old one, Unavailable if it does not answer.
         """
-        # No answer is no verdict: 2.6 never gives one, later ones Success=1 or 0 with the reason; and one that does
-        # not run reads the new file when it is started.
+        # No answer is no verdict: 2.6 never gives one, later ones Success=1 or 0 with the reason;
+        # and one that does not run reads the new file when it is started.
         with contextlib.suppress(Unavailable):
             reply = self.ask("reload", answer_s=within_s)
             if "Success=0" in reply:
@@ -134,7 +140,8 @@ class HAProxy:
                 f"HAProxy does not run {self._paths.config}: its own lines in this log say why"
             )
         raise Rejected(
-            f"HAProxy does not take the configuration over, its own lines in this log say why; {seen} goes on"
+            "HAProxy does not take the configuration over, its own lines in this log say why; "
+            f"{seen} goes on"
         )
 
     def answers(self) -> bool:
@@ -146,10 +153,10 @@ class HAProxy:
         return True
 
     def start(self) -> None:
-        """Start HAProxy where it outlives us, unless it runs; under a supervisor, leave it to that one.
+        """Start HAProxy so that it outlives us, unless it runs or a supervisor starts it.
 
-        The lock lives as long as HAProxy does, which inherits it: one that is only slow to answer is never joined
-        by a second. Raises Unavailable.
+        The lock lives as long as HAProxy does, which inherits it: one that is only slow to answer
+        is never joined by a second. Raises Unavailable.
         """
         if self._supervised:
             return
@@ -179,8 +186,9 @@ class HAProxy:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return
-            # A session of its own, and a child of init: a signal to us is none to it, and it leaves us no zombie.
-            # HAProxy's own -D would do the same, but ends its output, and with it its log.
+            # A session of its own, and a child of init: a signal to us is none to it, and it leaves
+            # us no zombie. HAProxy's own -D would do the same, but ends its output, and with it its
+            # log.
             subprocess.run(
                 ["setsid", "--fork", *command],
                 stdin=subprocess.DEVNULL,

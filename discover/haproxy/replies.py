@@ -1,4 +1,7 @@
-"""Read what HAProxy answers: its tables, the lines of a map, and whether a command was done. No I/O."""
+"""Read what HAProxy answers: its tables, the lines of a map, and whether a command was done.
+
+No I/O.
+"""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +38,10 @@ def rows_of(answers: str, *columns: str, separator: str = " ") -> Iterator[tuple
 
 
 def table_of(answer: str, *columns: str) -> Sequence[tuple[str, ...]]:
-    """Return these columns of a table that comes alone, below its version. Raises Mismatch for anything else."""
+    """Return these columns of a table that comes alone, below its version.
+
+    Raises Mismatch for anything else.
+    """
     lines = [line for line in answer.splitlines() if line]
     rows = list(rows_of(answer, *columns))
 

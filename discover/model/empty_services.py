@@ -1,7 +1,9 @@
-"""Services that have no instance now, since when, and the listeners that they keep. No I/O; time is an argument.
+"""Services that have no instance now, since when, and the listeners that they keep.
 
-An empty service keeps its port: so callers can tell "down" from "unknown", and a service whose only container
-comes and goes takes no reload.
+No I/O; time is an argument.
+
+An empty service keeps its port: so callers can tell "down" from "unknown", and a service whose only
+container comes and goes takes no reload.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,7 +22,7 @@ _service_port: Callable[[Listener], ServicePort] = attrgetter("service", "port")
 
 @dataclass(frozen=True, slots=True)
 class Empty:
-    """A service port without an instance: its listener as it was with the last one, and since when it is empty."""
+    """A service port without an instance: its listener with the last one, and since when."""
 
     listener: Listener
     since_s: float  # monotonic clock
@@ -28,7 +30,7 @@ class Empty:
 
 @dataclass(frozen=True, slots=True)
 class LastServer:
-    """The last server of a service that was empty in an earlier life already, and for how long it has been."""
+    """The last server of a service that was empty in an earlier life, and for how long it is."""
 
     server: Server
     empty_s: float
@@ -47,7 +49,7 @@ class EmptyServices:
     _empty: dict[ServicePort, Empty] = field(default_factory=dict)
 
     def recall(self, ran: Iterable[Listener], at_s: float, known: LastServers = NOTHING) -> None:
-        """Take the listeners of an earlier life; `update` then leaves out those that have instances."""
+        """Take the listeners of an earlier life; `update` drops those with instances."""
         for listener in ran:
             port = _service_port(listener)
             last = known.get(port)
@@ -58,9 +60,10 @@ class EmptyServices:
                 self._empty[port] = Empty(with_last, at_s - last.empty_s)
 
     def update(self, ran: ProxyConfig | None, now: ProxyConfig, at_s: float) -> None:
-        """Note which services became empty between what HAProxy runs and what it shall run, and which came back.
+        """Note which services became empty since what HAProxy runs, and which came back.
 
-        Only a port that was really listened on is kept: another program may have held it all the while.
+        Only a port that was really listened on is kept: another program may have held it all the
+        while.
         """
         present = set(map(_service_port, now.listeners))
         taken = {listener.port for listener in now.listeners if listener.binds}
@@ -79,7 +82,10 @@ class EmptyServices:
         self.note(self._empty)
 
     def since(self, listener: Listener) -> Empty | None:
-        """Return how a listener was when its last instance went, and when that was. For any thread."""
+        """Return how a listener was when its last instance went, and when that was.
+
+        For any thread.
+        """
         return self._empty.get(_service_port(listener))
 
     def listeners(self) -> list[Listener]:
@@ -87,7 +93,10 @@ class EmptyServices:
         return [service.listener for service in self._empty.values()]
 
     def forget(self, at_s: float) -> bool:
-        """Let go of services that have been empty for long, as a reload comes anyway; return whether there are any."""
+        """Let go of services that were empty for long; return whether there were any.
+
+        To be called when there is a reload anyway.
+        """
         stay = {
             port: service
             for port, service in self._empty.items()

@@ -1,4 +1,7 @@
-"""Keep who is served by stubs, over reloads and restarts, and tell it. HAProxy is asked only when somebody asks."""
+"""Keep which services only stubs serve, over reloads and restarts, and their calls.
+
+HAProxy is asked only if somebody asks here.
+"""
 
 import json
 import logging
@@ -21,7 +24,7 @@ NAMED_MAX = 10  # services in one line of the log
 
 
 class StubDebt:
-    """`debts` is replaced by the thread that changes HAProxy; anybody may read it."""
+    """`debts` is replaced by the thread that changes HAProxy; any thread may read it."""
 
     def __init__(self, ask: Callable[[str], str], path: Path, metrics: Metrics) -> None:
         self._file = StateFile(
@@ -34,39 +37,33 @@ class StubDebt:
         self.debts = self._file.load() or Debts()
         self._ask = ask
         self._looked = Looked()
-        # What HAProxy had counted for each stub when it served last, to begin from; None: not asked in this life.
+        # What HAProxy had counted for each stub when it served last, to begin from; None: not asked
+        # in this life.
         self._settled: dict[str, int] | None = None
-        services = metrics.gauge("discover_stubbed_services", "Services that only stubs answer now")
-        services.set_function(lambda: len(self.debts.by_service))
-        calls = metrics.gauge(
-            "discover_stubbed_calls",
-            "Calls that stubs have answered for the services that only they answer now",
-        )
-        calls.set_function(lambda: sum(self._calls().values()))
+        self._measure(metrics)
 
     def update(self, config: ProxyConfig) -> None:
         """Take what runs now."""
         before = self.debts
         now = before.learn(self._looked.stubbed(config), time.time())
+
         if self._settled is None:
-            self._settled = dict(self._counted(frozenset(stubs_in(config)) - before.stubs))
+            new = frozenset(stubs_in(config)) - before.stubs
+            self._settled = dict(self._counted(new))
         if now == before:
             return
+
         counted = self._counted(before.stubs - now.stubs)
         self._keep(now.counted_from(before, counted, self._settled))
         self._settled.update(counted)
-        here = {listener.service for listener in config.listeners if listener.servers}
-        ended = before.by_service.keys() - now.by_service.keys()
-        _say("served by stubs from now on", now.by_service.keys() - before.by_service.keys())
-        _say("real instances take over from stubs", ended & here)
-        _say("no stub serves any more, nor anybody else", ended - here)
+        _say_changes(before, now, config)
 
     def counted(self) -> Mapping[str, int]:
         """Return what HAProxy counts now, to be carried on when it begins anew."""
         return self._counted(self.debts.stubs)
 
     def carry(self, counted: Mapping[str, int]) -> None:
-        """Carry on what the worker had counted that a reload made old; the new one counts from 0."""
+        """Carry on what a worker had counted that a reload made old; the new one counts from 0."""
         self._settled = {}
         if any(counted.values()):
             self._keep(self.debts.carrying(counted))
@@ -84,27 +81,53 @@ class StubDebt:
             if name in calls
         }
 
+    def _measure(self, metrics: Metrics) -> None:
+        services = metrics.gauge("discover_stubbed_services", "Services that only stubs answer now")
+        services.set_function(lambda: len(self.debts.by_service))
+
+        calls = metrics.gauge(
+            "discover_stubbed_calls",
+            "Calls that stubs have answered for the services that only they answer now",
+        )
+        calls.set_function(lambda: sum(self._calls().values()))
+
     def _calls(self) -> Mapping[str, int]:
         debts = self.debts
         counted = self._counted(debts.stubs)
         return {name: debt.calls(counted) for name, debt in debts.by_service.items()}
 
     def _counted(self, stubs: Set[str]) -> Mapping[str, int]:
+        """Return what HAProxy counts for these stubs; nothing if it does not answer."""
         try:
-            found = counts_of("".join(map(self._ask, batches(questions(stubs)))))
-            return {stub: count for stub, count in found.items() if stub in stubs}
+            answers = "".join(self._ask(line) for line in batches(questions(stubs)))
         except Unavailable:
-            return {}  # who is stubbed is worth saying all the same
+            return {}  # the services that are stubbed are worth saying all the same
+
+        return {stub: count for stub, count in counts_of(answers).items() if stub in stubs}
 
     def _keep(self, debts: Debts) -> None:
         self.debts = debts
         self._file.save(debts)
 
 
+def _say_changes(before: Debts, now: Debts, config: ProxyConfig) -> None:
+    """Log which services stubs began or ceased to serve alone."""
+    served = {listener.service for listener in config.listeners if listener.servers}
+    began = now.by_service.keys() - before.by_service.keys()
+    ended = before.by_service.keys() - now.by_service.keys()
+
+    _say("served by stubs from now on", began)
+    _say("real instances take over from stubs", ended & served)
+    _say("no stub serves any more, nor anybody else", ended - served)
+
+
 def _say(what: str, services: Set[str]) -> None:
-    if services:
-        more = f",… ({len(services)})" if len(services) > NAMED_MAX else ""
-        log.info("%s %s", what, Details(services=",".join(sorted(services)[:NAMED_MAX]) + more))
+    if not services:
+        return
+
+    names = ",".join(sorted(services)[:NAMED_MAX])
+    more = f",… ({len(services)})" if len(services) > NAMED_MAX else ""
+    log.info("%s %s", what, Details(services=names + more))
 
 
 def _text(debts: Debts) -> str:

@@ -1,4 +1,7 @@
-"""Which services only stubs serve, since when, and how many calls the stubs answered. No I/O, no clock."""
+"""Which services only stubs serve, since when, and how many calls the stubs answered.
+
+No I/O, no clock.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,7 +16,10 @@ _COLUMNS = ("pxname", "svname", "stot")
 
 @dataclass(frozen=True, slots=True)
 class Debt:
-    """One service that only stubs answer. Its calls are `carried` and what HAProxy counts for `stubs` now."""
+    """One service that only stubs answer.
+
+    Its calls are `carried` and what HAProxy counts for `stubs` now.
+    """
 
     since_s: float  # wall clock
     stubs: Stubs = ()

@@ -21,7 +21,10 @@ Ask = Callable[[str], str]
 
 
 def disconnect(ask: Ask, before: Rendered, after: Rendered) -> None:
-    """End the connections to stubs that lost their calls between two texts. A failure is only logged."""
+    """End the connections to stubs that lost their calls between two texts.
+
+    A failure is only logged.
+    """
     current = superseded(before.sections, after.sections)
     stubs = {*current, *(after.superseded - before.superseded)}
     if not stubs:

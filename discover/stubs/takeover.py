@@ -1,8 +1,9 @@
-"""Find the stubs that have just lost their calls to a real instance, and the words that end their connections. No I/O.
+"""Find stubs that just lost their calls to a real instance, and how their connections end. No I/O.
 
-HAProxy ends them by itself (`on-marked-up shutdown-backup-sessions`), but only in the current worker, and only for a
-server that comes, not for one that is called again. A worker that a reload made old would leave its clients with the
-stub; it may even have had the service in tcp mode while it is http now.
+HAProxy ends them by itself (`on-marked-up shutdown-backup-sessions`), but only in the current
+worker, and only for a server that comes, not for one that is called again. A worker that a reload
+made old would leave its clients with the stub; it may even have had the service in tcp mode while
+it is http now.
 """
 
 import re
@@ -19,7 +20,7 @@ Held = Mapping[str, Sequence[str]]  # the ids of sessions, by proxy
 
 
 def superseded(before: Mapping[str, Section], after: Mapping[str, Section]) -> tuple[str, ...]:
-    """Return the stubs to disconnect, as `proxy/server`: where the first real server can be called now."""
+    """Return stubs whose proxy has a first real server to call now, as `proxy/server`."""
     taken_over = (
         section
         for head, section in after.items()
@@ -79,9 +80,12 @@ def questions(held: Held) -> tuple[str, ...]:
 
 
 def each_shutdown(held: Held, answers: str) -> tuple[str, ...]:
-    """Return the commands for an old worker: they end tcp sessions. In http that could lose a request under way.
+    """Return the commands for an old worker: they end tcp sessions.
 
-    Its proxies are stopped, and for those `shutdown sessions server` only answers "Proxy is disabled." (3.0.11).
+    In http that could lose a request under way.
+
+    Its proxies are stopped, and for those `shutdown sessions server` only answers "Proxy is
+    disabled." (3.0.11).
     """
     tcp = set(_TCP.findall(answers))
     return tuple(

@@ -1,4 +1,4 @@
-"""Tell which listeners HAProxy's complaints about a text are about, by the lines or the proxies that they name. Pure."""
+"""Tell which listeners HAProxy's complaints are about, by the lines or proxies they name. Pure."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +15,10 @@ _TOKEN = re.compile(r"[^\s'\"(),\[\]]+")
 
 @dataclass(frozen=True, slots=True)
 class Blame:
-    """What HAProxy says about one listener; `exact`: not about a server's line, so other servers help nothing."""
+    """What HAProxy says about one listener.
+
+    `exact`: not about a server's line, so that other servers would not help.
+    """
 
     why: str
     exact: bool
@@ -24,7 +27,7 @@ class Blame:
 def blamed(
     alerts: Iterable[str], file: str, text: str, listeners: Iterable[Listener]
 ) -> Mapping[str, Blame]:
-    """Return the blame for each listener that HAProxy's alerts about a file with this text are about."""
+    """Return the blame for each listener that HAProxy's alerts about a file are about."""
     blamer = _Blamer(text, {listener.name: listener for listener in listeners})
     found: dict[str, Blame] = {}
 
@@ -70,7 +73,7 @@ class _Blamer:
 
 
 def _owners(lines: Sequence[str], listeners: Mapping[str, Listener]) -> list[str]:
-    """Return for each line the listener that it belongs to; nothing for lines of HAProxy as a whole."""
+    """Return the listener that each line belongs to; empty for HAProxy as a whole."""
     owners: list[str] = []
     owner = ""
 
@@ -85,14 +88,16 @@ def _owners(lines: Sequence[str], listeners: Mapping[str, Listener]) -> list[str
 
 
 def _owner(proxy: str, listeners: Mapping[str, Listener]) -> str:
-    """Return the listener that a proxy belongs to: `orders:80` for itself, and for its `orders:80:panic`."""
+    """Return the listener that a proxy belongs to, `orders:80` for `orders:80:panic`."""
     while proxy not in listeners and proxy:
         proxy = proxy.rpartition(":")[0]
     return proxy
 
 
 def _why(alert: str, line: str, listener: Listener) -> str:
-    """Return HAProxy's words and the origin of an operator's line, or the line itself, as its file may be gone.
+    """Return HAProxy's words, and the origin of an operator's line or else the line itself.
+
+    The file that HAProxy names may be gone when somebody reads this.
 
     If no line is known, the operator's line is the one that has one of the quoted words.
     """
