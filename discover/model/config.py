@@ -1,4 +1,4 @@
-"""What HAProxy shall be: listeners and servers, as plain data. No I/O, no text, no decisions.
+"""What HAProxy shall be, as plain data: listeners, their names, servers. No I/O, no decisions.
 
 The fields of Process, Listener and Server are what a template of your own may name (README, "Your
 own template"): they are a contract with its author.
@@ -15,6 +15,12 @@ OPEN_MARKER = "0" * 12
 
 # The file with the door's map, by the marker of the text that uses it.
 MAP_NAME = "door-{}.map"
+
+# A service and its port as its callers know it.
+ServicePort = tuple[str, int]
+
+# Stands for the port of a service that has none: only the door leads to it.
+NO_PORT = 0
 
 
 class Verbatim(str):
@@ -120,6 +126,22 @@ class Listener:
         backups = [server for server in self.servers if server.backup]
         has_real = any(server.called for server in self.servers if not server.backup)
         return frozenset(f"{self.name}/{server.name}" for server in backups if has_real)
+
+
+def listener_name(service: str, port: int) -> str:
+    """Return the name of the listener for a service port; `service_port_of` is its inverse."""
+    return f"{service}:{port}"
+
+
+def door_listener_name(service: str, port: int) -> str:
+    """Return the name of the listener for a service port that is reached through the door alone."""
+    return f"{service}:{port}:door"
+
+
+def service_port_of(name: str) -> ServicePort | None:
+    """Return the service port that a listener is named after; None for any other proxy's name."""
+    service, _, port = name.rpartition(":")
+    return (service, int(port)) if service and port.isdigit() else None
 
 
 @dataclass(frozen=True, slots=True)

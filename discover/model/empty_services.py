@@ -11,8 +11,7 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from types import MappingProxyType
 
-from discover.model.config import Listener, ProxyConfig, Server
-from discover.model.names import ServicePort, door_listener_name
+from discover.model.config import Listener, ProxyConfig, Server, ServicePort, door_listener_name
 
 FORGET_S = 600.0  # longer than a deployment takes; nothing is reloaded only to forget
 

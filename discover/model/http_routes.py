@@ -1,15 +1,16 @@
-"""Which hosts and paths lead to which service through the one port for all of them. No I/O.
+"""Which hosts and paths lead to which service through the door, the one port for all. No I/O.
 
-A key is a host and the beginning of a path, with a slash at its end: HAProxy finds the longest one that a request
-begins with, and `/api` is no beginning of `/apiary`. The host may begin with `*.`, which stands for one label.
+A key is a host and the beginning of a path, with a slash at its end. HAProxy finds the longest key
+that a request begins with, and `/api` must not match `/apiary`. A host that begins with `*.` stands
+for all hosts with one label more.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from catalog.record import Instance
-from discover.model.config import Door, ProxyConfig
-from discover.model.names import NO_PORT, ServicePort
+from discover.model.config import NO_PORT, Door, ProxyConfig, ServicePort
 from discover.model.ownership import Problems
 from discover.reasons import because
 from discover.snapshot.snapshot import Record, Service
@@ -17,10 +18,12 @@ from sidecar.status.problems import Problem
 
 HTTP_PORT = 80
 
+# The keys that lead to each service port.
+Routes = Mapping[ServicePort, tuple[str, ...]]
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """A way by which a service wants to be reached, and the oldest record that asks for it."""
+
+class RouteRequest(NamedTuple):
+    """One key that a service asks for, and the oldest of its records that does."""
 
     key: str
     port: int
@@ -28,145 +31,175 @@ class Wish:
     record: str
 
 
-Wishes = tuple[Wish, ...]
+@dataclass(frozen=True, slots=True)
+class RouteRequests:
+    """All keys that one service asks for, and which of its records ask in vain."""
+
+    routes: tuple[RouteRequest, ...]
+    problems: Mapping[str, Problem]
 
 
-class Wished:
-    """What each service wished at the build before: one that is the same object wishes the same."""
+class _Contender(NamedTuple):
+    """A service that asks for a key; the oldest gets it."""
 
-    def __init__(self) -> None:
-        self._of: dict[str, tuple[Service, str, Wishes, Problems]] = {}
-
-    def all(
-        self, services: Mapping[str, Service], domain: str, problems: Problems
-    ) -> Iterator[tuple[str, Wishes]]:
-        """Yield each service's name and wishes; `problems` gets which records wish in vain."""
-        before, self._of = self._of, {}
-        for name, service in services.items():
-            found = before.get(name)
-            if found is None or found[0] is not service or found[1] != domain:
-                found = (
-                    service,
-                    domain,
-                    tuple(wishes_of(name, service, domain)),
-                    unreached(name, service),
-                )
-            self._of[name] = found
-            problems.update(found[3])
-            yield name, found[2]
+    created: int
+    service: str
+    request: RouteRequest
 
 
-def granted(
-    wished: Iterable[tuple[str, Wishes]], problems: Problems
-) -> Mapping[ServicePort, tuple[str, ...]]:
-    """Return the keys that lead to each service port: of several that want one, the oldest record keeps it."""
-    owners: dict[str, tuple[int, str, Wish]] = {}
-    losers: list[tuple[str, Wish]] = []
-    for name, wishes in wished:
-        for wish in wishes:
-            other = owners.get(wish.key)
-            if other is None or (wish.created, name) < other[:2]:
-                owners[wish.key] = (wish.created, name, wish)
-                losers += [(other[1], other[2])] if other else []
-            else:
-                losers.append((name, wish))
-    for name, wish in losers:
-        text = f"{name} is not reached at {wish.key}: {owners[wish.key][1]} named it first"
-        problems[f"{name} at {wish.key}"] = because("HOST_CLAIMED", text)
+def route_requests(name: str, service: Service, domain: str) -> RouteRequests:
+    """Return which keys a service asks for: those its records declare, and its own name."""
+    records = http_records(service)
+    oldest: dict[str, RouteRequest] = {}
+
+    def add(key: str, record_key: str, record: Record) -> None:
+        port = record.instance.service_port or NO_PORT
+        request = RouteRequest(key, port, record.created, record_key)
+        oldest[key] = min(oldest.get(key, request), request, key=_request_age)
+
+    for record_key, record in records.items():
+        for key in route_keys(record.instance, domain):
+            add(key, record_key, record)
+
+    # A record with paths alone asks for no more of the service's own name than these paths.
+    whole = [
+        item for item in records.items() if item[1].instance.hosts or not item[1].instance.paths
+    ]
+    if domain and whole:
+        record_key, record = min(whole, key=_record_age)
+        add(f"{name}.{domain}/", record_key, record)
+
+    return RouteRequests(tuple(oldest.values()), _needing_http(name, service, records))
+
+
+def assigned_routes(requested: Mapping[str, RouteRequests], problems: Problems) -> Routes:
+    """Return the keys that lead to each service port.
+
+    If several services ask for a key, the oldest record gets it, and `problems` names the others.
+    """
+    holders: dict[str, _Contender] = {}
+    losers: list[_Contender] = []
+
+    for service, requests in requested.items():
+        for request in requests.routes:
+            contender = _Contender(request.created, service, request)
+            holder = holders.setdefault(request.key, contender)
+            if holder is contender:
+                continue
+
+            older, younger = sorted((holder, contender))
+            holders[request.key] = older
+            losers.append(younger)
+
+    for loser in losers:
+        key = loser.request.key
+        text = f"{loser.service} is not reached at {key}: {holders[key].service} named it first"
+        problems[f"{loser.service} at {key}"] = because("HOST_CLAIMED", text)
+
+    return _by_service_port(holders)
+
+
+def _by_service_port(holders: Mapping[str, _Contender]) -> Routes:
     routes: dict[ServicePort, tuple[str, ...]] = {}
-    for key, (_, name, wish) in sorted(owners.items()):
-        routes[name, wish.port] = (*routes.get((name, wish.port), ()), key)
+    for key, holder in sorted(holders.items()):
+        service_port = (holder.service, holder.request.port)
+        routes[service_port] = (*routes.get(service_port, ()), key)
+
     return routes
 
 
-def wishes_of(name: str, service: Service, domain: str) -> Iterable[Wish]:
-    """Return what a service wishes: the hosts and paths of its records, and its own name under the domain."""
-    found: dict[str, Wish] = {}
-    records = http_records(service)
-    for key, record in records:
-        port = record.instance.service_port or NO_PORT
-        for wanted in keys_of(record.instance, domain):
-            wish = Wish(wanted, port, record.created, key)
-            found[wanted] = min(found.get(wanted, wish), wish, key=_age)
-    # A record with paths alone wants no more of the service's own name than those.
-    whole = [
-        (key, record)
-        for key, record in records
-        if record.instance.hosts or not record.instance.paths
-    ]
-    if domain and whole:
-        key, record = min(whole, key=lambda item: (item[1].created, item[0]))
-        own = Wish(
-            f"{name}.{domain}/", record.instance.service_port or NO_PORT, record.created, key
-        )
-        found[own.key] = min(found.get(own.key, own), own, key=_age)
-    return found.values()
+def route_keys(instance: Instance, domain: str) -> Iterator[str]:
+    """Yield the keys that one record declares; paths without hosts belong to the service's name."""
+    own_name = (f"{instance.service}.{domain}",) if domain and instance.paths else ()
 
-
-def keys_of(instance: Instance, domain: str) -> Iterator[str]:
-    """Yield the keys that one record declares; paths without hosts are those of the service's own name."""
-    own = (f"{instance.service}.{domain}",) if domain and instance.paths else ()
-    for host in instance.hosts or own:
+    for host in instance.hosts or own_name:
         for path in instance.paths or ("/",):
             yield f"{host}{path.rstrip('/')}/"
 
 
-def http_records(service: Service) -> list[tuple[str, Record]]:
-    """Return the records of service ports in http mode, by the word of the oldest real one of each port."""
-    first: dict[int | None, tuple[tuple[str, int, str], str]] = {}
-    for key, record in service.records.items():
-        it = record.instance
-        mine = ((it.role, record.created, key), it.mode)  # "real" sorts before "stub"
-        first[it.service_port] = min(first.get(it.service_port, mine), mine)
-    return [
-        (k, r) for k, r in service.records.items() if first[r.instance.service_port][1] == "http"
-    ]
+def http_records(service: Service) -> Mapping[str, Record]:
+    """Return the records of service ports in http mode; the oldest real record of a port decides."""
+    deciding: dict[int | None, tuple[str, Record]] = {}
+    for item in service.records.items():
+        port = item[1].instance.service_port
+        deciding[port] = min(deciding.get(port, item), item, key=_precedence)
+
+    http_ports = {port for port, item in deciding.items() if item[1].instance.mode == "http"}
+    return {
+        key: record
+        for key, record in service.records.items()
+        if record.instance.service_port in http_ports
+    }
 
 
-def unreached(name: str, service: Service) -> Problems:
+def _precedence(item: tuple[str, Record]) -> tuple[str, int, str]:
+    key, record = item
+    # "real" sorts before "stub".
+    return record.instance.role, record.created, key
+
+
+def _needing_http(name: str, service: Service, http: Mapping[str, Record]) -> Problems:
     """Return which records declare hosts or paths that only http could tell apart."""
     problems: Problems = {}
-    http = {key for key, _ in http_records(service)}
     for key, record in service.records.items():
-        if key not in http and (asked := (*record.instance.hosts, *record.instance.paths)):
-            text = f"{name} is not reached at {asked[0]}: it is in tcp mode; set SERVICE_MODE=http"
+        declared = (*record.instance.hosts, *record.instance.paths)
+        if declared and key not in http:
+            text = (
+                f"{name} is not reached at {declared[0]}: it is in tcp mode; set SERVICE_MODE=http"
+            )
             problems[f"{key} hosts"] = because("HOSTS_NEED_HTTP", text)
+
     return problems
 
 
 def url_of(door: Door, keys: Iterable[str]) -> str:
-    """Return what a caller would write for the first of these keys, if possible one without a wildcard."""
-    host, _, path = min(keys, key=lambda key: (key.startswith("*"), key)).partition("/")
+    """Return the URL that a caller would write for the first key, if possible without wildcard."""
+    first = min(keys, key=lambda key: (key.startswith("*"), key))
+    host, _, path = first.partition("/")
     return f"http://{host}{door_port_suffix(door)}/{path}"
 
 
 def door_port_suffix(door: Door | None) -> str:
-    """Return what comes after a host name in a URL that leads to the door."""
+    """Return what follows the host name in a URL that leads to the door."""
     port = door.binds[0].port if door and door.binds else HTTP_PORT
     return "" if port == HTTP_PORT else f":{port}"
 
 
-def map_of(config: ProxyConfig) -> Mapping[str, str]:
-    """Return the map: each key and the backend that it leads to; and for a backend and a header, its canaries."""
-    found: dict[str, str] = {}
+def door_map(config: ProxyConfig) -> Mapping[str, str]:
+    """Return the door's map: the backend of each key.
+
+    A backend with canaries also has a key of its own: `<backend>?<header>=<value>/`.
+    """
+    backends: dict[str, str] = {}
+
     for listener in config.listeners:
         for key in listener.routes:
-            found.setdefault(key, listener.name)
+            backends.setdefault(key, listener.name)
+
         if listener.routes and listener.canary:
+            header = listener.canary.name.lower()
             value = f"{listener.canary.value}/" if listener.canary.value else ""
-            found[f"{listener.name}?{listener.canary.name.lower()}={value}"] = (
-                f"{listener.name}:canary"
-            )
-    return found
+            backends[f"{listener.name}?{header}={value}"] = f"{listener.name}:canary"
+
+    return backends
 
 
 def missing_door(door: Door | None, routes: Mapping[str, str] | None) -> Mapping[str, Problem]:
-    """Return that what runs has no map, though there shall be a door."""
+    """Return the problem that HAProxy shall have a door, but what it runs has no map for one."""
     if door is None or routes is not None:
         return {}
-    text = "no http services at HTTP_BIND: the template in use lacks the block `door` of the shipped one"
+
+    text = (
+        "no http services at HTTP_BIND:"
+        " the template in use lacks the block `door` of the shipped one"
+    )
     return {"HTTP_BIND": because("NO_DOOR", text)}
 
 
-def _age(wish: Wish) -> tuple[int, str]:
-    return wish.created, wish.record
+def _record_age(item: tuple[str, Record]) -> tuple[int, str]:
+    key, record = item
+    return record.created, key
+
+
+def _request_age(request: RouteRequest) -> tuple[int, str]:
+    return request.created, request.record

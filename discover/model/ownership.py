@@ -1,21 +1,24 @@
-"""Which record may be called, and which service has a port. No I/O.
+"""Which records may be called, and which service has a port. No I/O.
 
-These rules keep one service's callers away from another's instances: an address:port belongs to the newest record, as
-its host gave the port away again; nothing that HAProxy itself listens on is an instance; and a service port belongs to
-the service that has it, else to the one whose claim or oldest record named it first. A claim holds while its service
-is away.
+These rules keep one service's callers away from another's instances:
+- An address:port belongs to the newest record, because its host gave that port away again.
+- An address that HAProxy itself listens on is no instance.
+- A service port belongs to the service that has it, else to the one whose claim or oldest record
+  named it first. A claim holds while its service is away.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NamedTuple
 
 from discover.model.config import Bind
 from discover.reasons import because
 from discover.snapshot.snapshot import Claim, Record, Service
 from sidecar.status.problems import Problem
 
-OLDEST = 0  # the revision that a file's records count with, older than any of etcd: the file is the operator's word
+# The revision of the services file's records, older than any in etcd: the operator's word counts.
+OLDEST = 0
 
 Services = Mapping[str, Service]
 Problems = dict[str, Problem]
@@ -33,164 +36,224 @@ class Listening:
 NOTHING = Listening()
 
 
+class _Inputs(NamedTuple):
+    services: Services
+    listening: Listening
+    claims: Mapping[str, Claim]
+
+
+class _Keyed(NamedTuple):
+    """A record with its etcd key."""
+
+    key: str
+    record: Record
+
+
 class Ownership:
-    """What `rightful` and `owners_of` say, in time for the services that changed while nothing is in dispute."""
+    """Settles disputes among services; while there are none, only services that changed take time.
+
+    This is more than a memo: a changed service that disputes nothing leaves all others as they are.
+    """
 
     def __init__(self) -> None:
-        self._given: tuple[Services, Listening, Mapping[str, Claim]] | None = (
-            None  # None: something was in dispute
-        )
+        # What the last call was given; None if something in it was in dispute.
+        self._undisputed: _Inputs | None = None
         self._owners: Mapping[int, str] = {}
         self._endpoints: set[tuple[str, int]] = set()
 
-    def settled(
+    def resolve(
         self,
         services: Services,
         listening: Listening,
         claims: Mapping[str, Claim],
         problems: Problems,
     ) -> tuple[Services, Mapping[int, str]]:
-        """Return the services with those records that may be called, and which service each port belongs to.
+        """Return the services with the records that may be called, and the owner of each port.
 
-        The latter is the same object as long as nothing of it can have changed.
+        The owners are the same object as long as none of them can have changed.
         """
-        if not self._stays_undisputed(services, listening, claims):
-            kept = rightful(services, listening.binds, problems)
-            self._owners = owners_of(kept, listening.holders, claims)
-            self._endpoints = _endpoints(services)
-            alone = len(self._endpoints) == _records(services)
-            undisputed = alone and all(kept[name] is service for name, service in services.items())
-            self._given = (services, listening, claims) if undisputed else None
-            return kept, self._owners
-        self._given = (services, listening, claims)
-        return services, self._owners
+        inputs = _Inputs(services, listening, claims)
+        if self._undisputed is not None and self._adds_no_dispute(self._undisputed, inputs):
+            self._undisputed = inputs
+            return services, self._owners
 
-    def _stays_undisputed(
-        self, services: Services, listening: Listening, claims: Mapping[str, Claim]
-    ) -> bool:
-        if self._given is None:
+        kept = callable_services(services, listening.binds, problems)
+        self._owners = owners_of(kept, listening.holders, claims)
+        self._endpoints = _endpoints(services)
+
+        alone = len(self._endpoints) == _count_records(services)
+        complete = all(kept[name] is service for name, service in services.items())
+        self._undisputed = inputs if alone and complete else None
+        return kept, self._owners
+
+    def _adds_no_dispute(self, before: _Inputs, now: _Inputs) -> bool:
+        if before.listening != now.listening or before.claims != now.claims:
             return False
-        before, *others = self._given
-        if others != [listening, claims] or before.keys() != services.keys():
+
+        if before.services.keys() != now.services.keys():
             return False
-        changed = [
-            (before[name], service)
-            for name, service in services.items()
-            if before[name] is not service
-        ]
-        return all(self._fits(old, new, listening) for old, new in changed)
 
-    def _fits(self, old: Service, new: Service, listening: Listening) -> bool:
-        """Whether a service in another form disputes nobody anything."""
-        if old.ports.keys() != new.ports.keys() or len(new.names) != len(new.records):
+        for name, service in now.services.items():
+            last = before.services[name]
+            if last is not service and not self._disputes_nothing(last, service, now.listening):
+                return False
+
+        return True
+
+    def _disputes_nothing(self, last: Service, service: Service, listening: Listening) -> bool:
+        """Whether a changed service takes no port and no address from any other."""
+        if last.ports.keys() != service.ports.keys():
             return False
-        # Who has a port keeps it, however young its records are by now.
-        holders, aged = (
-            listening.holders,
-            {port for port, at in new.ports.items() if at != old.ports[port]},
-        )
-        if any(holders.get(port) != self._owners[port] for port in aged):
+
+        if len(service.names) != len(service.records):
             return False
-        self._endpoints -= old.endpoints
-        new_ones = len(self._endpoints) + len(new.records)
-        self._endpoints |= new.endpoints
-        own = {Bind(*endpoint) for endpoint in new.endpoints - old.endpoints}
-        return len(self._endpoints) == new_ones and own.isdisjoint(listening.binds)
+
+        # A service that has a port keeps it, however young its records are by now.
+        aged = [port for port, created in service.ports.items() if created != last.ports[port]]
+        if any(listening.holders.get(port) != self._owners[port] for port in aged):
+            return False
+
+        self._endpoints -= last.endpoints
+        if_all_differ = len(self._endpoints) + len(service.records)
+        self._endpoints |= service.endpoints
+
+        new_binds = {Bind(*endpoint) for endpoint in service.endpoints - last.endpoints}
+        return len(self._endpoints) == if_all_differ and new_binds.isdisjoint(listening.binds)
 
 
-def rightful(services: Services, own: frozenset[Bind], problems: Problems) -> Services:
-    """Return the services with those records that may be called."""
-    return _one_per_endpoint(
-        _one_per_name(_not_ourselves(services, own, problems), problems), problems
-    )
+def callable_services(services: Services, own: frozenset[Bind], problems: Problems) -> Services:
+    """Return the services with the records that may be called; `own` is what HAProxy listens on."""
+    services = _without_own_addresses(services, own, problems)
+    services = _one_record_per_name(services, problems)
+    return _one_record_per_endpoint(services, problems)
 
 
-def _not_ourselves(services: Services, own: frozenset[Bind], problems: Problems) -> Services:
-    """Return the services without records that lead back to HAProxy: a call would go in circles, or elsewhere.
+def _without_own_addresses(
+    services: Services, own: frozenset[Bind], problems: Problems
+) -> Services:
+    """Return the services without records that lead back to HAProxy: calls would go in circles.
 
-    A program on the host's network that could not have its port, as HAProxy has it, seems to listen there.
+    Such a record is announced for a program on the host's network that could not get its port,
+    because HAProxy has it.
     """
     addresses = {(bind.host, bind.port) for bind in own}
     kept = dict(services)
+
     for name, service in services.items():
         if addresses.isdisjoint(service.endpoints):
             continue
+
         circling = {key for key, record in service.records.items() if record.endpoint in addresses}
         for key in circling:
             address, port = service.records[key].endpoint
             text = f"{name} is announced at {address} port {port}, where HAProxy itself listens"
             problems[key] = because("OWN_ADDRESS", f"hidden: {text}")
+
         kept[name] = _without(service, circling)
+
     return kept
 
 
-def _one_per_endpoint(services: Services, problems: Problems) -> Services:
-    """Return the services without records whose address another, newer record announces too.
+def _one_record_per_name(services: Services, problems: Problems) -> Services:
+    """Return the services without records of a container that another host announced later."""
+    kept = dict(services)
+    for name, service in services.items():
+        if len(service.names) != len(service.records):
+            kept[name] = _newest_per_name(name, service, problems)
 
-    Those of the operator's file do not displace each other: one old server may well be two services.
+    return kept
+
+
+def _newest_per_name(name: str, service: Service, problems: Problems) -> Service:
+    newest: dict[str, _Keyed] = {}
+
+    for key, record in sorted(service.records.items(), key=_age):
+        older = newest.get(record.key.name)
+        if older is not None:
+            text = f"{name} {record.key.name} is announced by host {record.key.host} too"
+            problems[older.key] = because("ADDRESS_REUSED", f"hidden: {text}")
+
+        newest[record.key.name] = _Keyed(key, record)
+
+    return Service.of(dict(newest.values()))
+
+
+def _one_record_per_endpoint(services: Services, problems: Problems) -> Services:
+    """Return the services without records whose address:port a newer record announces.
+
+    Records of the services file hide no other: one old server may well be two services.
     """
-    if len(_endpoints(services)) == _records(services):
+    if len(_endpoints(services)) == _count_records(services):
         return services
-    here: dict[tuple[str, int], list[tuple[str, Record]]] = {}
+
+    records = [item for service in services.values() for item in service.records.items()]
+    shown: dict[tuple[str, int], list[_Keyed]] = {}
     hidden: dict[str, set[str]] = {}
-    records = (
-        (key, record) for service in services.values() for key, record in service.records.items()
-    )
-    for key, record in sorted(records, key=lambda item: (item[1].created, item[0])):
-        for where, older in here.pop(record.endpoint, []) if record.created != OLDEST else []:
-            text = f"{record.endpoint[0]} port {record.endpoint[1]} was announced again"
-            problems[where] = because(
-                "ADDRESS_REUSED", f"hidden: {text}, by {record.key.service} {record.key.name}"
-            )
-            hidden.setdefault(older.key.service, set()).add(where)
-        here.setdefault(record.endpoint, []).append((key, record))
+
+    for key, record in sorted(records, key=_age):
+        if record.created != OLDEST:
+            for older in shown.pop(record.endpoint, []):
+                problems[older.key] = _announced_again(record)
+                hidden.setdefault(older.record.key.service, set()).add(older.key)
+
+        shown.setdefault(record.endpoint, []).append(_Keyed(key, record))
+
     return {name: _without(service, hidden.get(name, set())) for name, service in services.items()}
+
+
+def _announced_again(newer: Record) -> Problem:
+    address, port = newer.endpoint
+    text = f"{address} port {port} was announced again, by {newer.key.service} {newer.key.name}"
+    return because("ADDRESS_REUSED", f"hidden: {text}")
+
+
+def _age(item: tuple[str, Record]) -> tuple[int, str]:
+    key, record = item
+    return record.created, key
 
 
 def _endpoints(services: Services) -> set[tuple[str, int]]:
     return set().union(*(service.endpoints for service in services.values()))
 
 
-def _records(services: Services) -> int:
+def _count_records(services: Services) -> int:
     return sum(len(service.records) for service in services.values())
 
 
 def _without(service: Service, keys: set[str]) -> Service:
-    return (
-        Service.of({k: r for k, r in service.records.items() if k not in keys}) if keys else service
-    )
+    if not keys:
+        return service
+
+    return Service.of({key: record for key, record in service.records.items() if key not in keys})
 
 
-def _one_per_name(services: Services, problems: Problems) -> Services:
-    """Return the services without records of a container that another host announces too, by a newer record."""
-    kept = dict(services)
-    for service, it in services.items():
-        if len(it.names) == len(it.records):
-            continue
-        newest: dict[str, tuple[str, Record]] = {}
-        for key, record in sorted(it.records.items(), key=lambda item: (item[1].created, item[0])):
-            if (older := newest.get(record.key.name)) is not None:
-                text = f"{service} {record.key.name} is announced by host {record.key.host} too"
-                problems[older[0]] = because("ADDRESS_REUSED", f"hidden: {text}")
-            newest[record.key.name] = (key, record)
-        kept[service] = Service.of(dict(newest.values()))
-    return kept
+class _Right(NamedTuple):
+    """A service's right to a port; the oldest wins, then the first by name."""
+
+    since: int
+    service: str
 
 
 def owners_of(
     services: Services, holders: Mapping[int, str], claims: Mapping[str, Claim] = NO_CLAIMS
 ) -> Mapping[int, str]:
-    """Return which service each port belongs to: who has it, else whose claim or record came first, else by name."""
-    first: dict[int, tuple[int, str]] = {}
+    """Return the service that each port belongs to.
+
+    A service that has a port now keeps it as long as a record names it.
+    """
+    rights: dict[int, _Right] = {}
     for name, claim in claims.items():
-        first[claim.port] = min(first.get(claim.port, (claim.created, name)), (claim.created, name))
+        right = _Right(claim.created, name)
+        rights[claim.port] = min(rights.get(claim.port, right), right)
+
     for name, service in services.items():
         for port, created in service.ports.items():
-            first[port] = min(first.get(port, (created, name)), (created, name))
-    owners = {port: name for port, (_, name) in first.items()}
-    kept = {
-        port: name
-        for port, name in holders.items()
-        if name in services and port in services[name].ports
-    }
-    return owners | kept
+            right = _Right(created, name)
+            rights[port] = min(rights.get(port, right), right)
+
+    owners = {port: right.service for port, right in rights.items()}
+    for port, name in holders.items():
+        if name in services and port in services[name].ports:
+            owners[port] = name
+
+    return owners

@@ -10,9 +10,8 @@ from dataclasses import replace
 from operator import attrgetter
 
 from catalog.record import Check
-from discover.model.config import Listener, ProxyConfig
+from discover.model.config import Listener, ProxyConfig, door_listener_name
 from discover.model.health_check import INTERVAL_MS
-from discover.model.names import door_listener_name
 
 FEWEST = 32
 SHARE = 2  # as many more as half of the services there are: so thousands come with a dozen reloads

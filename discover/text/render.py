@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from catalog.errors import Rejected
 from discover.model.config import OPEN_MARKER, Listener, Process, ProxyConfig
-from discover.model.http_routes import map_of
+from discover.model.http_routes import door_map
 from discover.text.environment import FindTemplate, LayoutRefused, Template, no_other_template
 from discover.text.marker import OPEN_MAP_NAME, filled, has_open_marker, map_filled, opened
 from discover.text.sample import sample
@@ -164,7 +164,7 @@ def _put_together(
 
 
 def _routes(text: str, config: ProxyConfig) -> Mapping[str, str] | None:
-    return map_of(config) if config.process.door and OPEN_MAP_NAME in text else None
+    return door_map(config) if config.process.door and OPEN_MAP_NAME in text else None
 
 
 def _ending_with_newline(pieces: tuple[str, ...]) -> tuple[str, ...]:

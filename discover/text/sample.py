@@ -15,9 +15,9 @@ from discover.model.config import (
     ProxyConfig,
     Server,
     Verbatim,
+    door_listener_name,
 )
 from discover.model.health_check import INTERVAL_MS, grpc_request
-from discover.model.names import door_listener_name
 from discover.model.spare_backends import spare_backend
 
 _SERVERS = (

@@ -17,7 +17,7 @@ from discover.haproxy.replies import Mismatch
 from discover.model.build import build
 from discover.model.config import Bind, ProxyConfig
 from discover.model.empty_services import with_empty_services
-from discover.model.http_routes import keys_of, map_of, url_of
+from discover.model.http_routes import door_map, route_keys, url_of
 from discover.model.ownership import Listening
 from discover.model.spare_backends import (
     FEWEST,
@@ -38,7 +38,7 @@ def built(*records) -> ProxyConfig:
 
 
 def routes(*records):
-    return map_of(built(*records))
+    return door_map(built(*records))
 
 
 def codes(*records):
@@ -60,7 +60,7 @@ def codes(*records):
     ],
 )
 def test_a_record_leads_from_its_hosts_and_paths(hosts, paths, keys):
-    assert list(keys_of(web(hosts=hosts, paths=paths), "apps.test")) == keys
+    assert list(route_keys(web(hosts=hosts, paths=paths), "apps.test")) == keys
 
 
 def test_a_service_is_known_by_its_name_unless_it_only_wants_paths_of_it():
@@ -177,7 +177,7 @@ def test_a_url_is_one_that_can_be_typed():
 def test_canaries_are_keys_of_a_backend_and_a_header():
     config = with_spare_backends(built(web(1, canary="X-Canary=on")))
 
-    assert map_of(config)["shop:8000?x-canary=on/"] == "shop:8000:canary"
+    assert door_map(config)["shop:8000?x-canary=on/"] == "shop:8000:canary"
     assert config.process.door.headers == ("x-canary",)
 
 
@@ -194,7 +194,7 @@ def test_a_service_that_comes_takes_an_empty_backend_and_keeps_it():
 
     assert names(then) == {"first": "first:8000", "second": "seat-1"}
     assert names(later) == {"first": "first:8000", "second": "seat-1", "third": "seat-2"}
-    assert map_of(later)["second.apps.test/"] == "seat-1"
+    assert door_map(later)["second.apps.test/"] == "seat-1"
     assert {each.name for each in later.listeners} == {each.name for each in running.listeners}
     assert names(under_own_names(later)) == {
         "first": "first:8000",
@@ -286,7 +286,7 @@ def test_an_empty_service_keeps_its_names_and_gives_up_those_that_another_has():
     empty_services = built(web(1, "gone", hosts=("a.example",))).listeners
     config = with_empty_services(built(web(2, "here", hosts=("a.example",))), empty_services)
 
-    assert map_of(config) == {
+    assert door_map(config) == {
         "a.example/": "here:8000",
         "gone.apps.test/": "gone:8000:door",
         "here.apps.test/": "here:8000",

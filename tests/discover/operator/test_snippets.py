@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from discover.model.config import Verbatim
-from discover.model.names import door_listener_name
+from discover.model.config import Verbatim, door_listener_name
 from discover.operator.snippets import Inserted, SnippetFolder, snippet_of
 from discover.settings import TEMPLATE
 from discover.text.render import Layout
