@@ -15,7 +15,7 @@ down: ## undo `make up`; images and .venv stay
 	@images/engine.sh down
 
 test: ## install what is missing, then run all tests
-	@images/test.sh
+	@setpriv --pdeathsig KILL images/test.sh
 
 check: $(BIN)/.installed ## what every commit must pass: format, lint, types, architecture
 	@$(BIN)/ruff format --check .

@@ -1,11 +1,19 @@
 #!/usr/bin/env bash
 # Run all tests: install missing packages, start an engine, build the images, run pytest. At the end
-# stop the engine if it was started here.
+# stop the engine if tests started it. Killing this script kills pytest; the next run removes what
+# is left (tests/parts/leftovers.py).
 . "$(dirname "$0")/lib.sh"
 
-had_engine=no
-! engine_answers || had_engine=yes
-cleanup() { [ "$had_engine" = yes ] || images/engine.sh down; }
+# This file marks an engine that tests started. It outlives a run that is killed, so that the next
+# one stops that engine.
+STARTED=$RUN/engine-of-tests
+engine_answers || touch "$STARTED"
+cleanup() {
+    [ -e "$STARTED" ] || return 0
+    rm -f "$STARTED"
+    # `make up` may have come to use it meanwhile.
+    [ -n "$(docker ps -q 2>/dev/null)" ] || images/engine.sh down
+}
 trap cleanup EXIT
 
 need etcd=etcd-server etcdctl=etcd-client haproxy=haproxy ip=iproute2 iptables=iptables \
@@ -15,4 +23,4 @@ make --no-print-directory images
 
 # Two at a time: tests wait more than they compute. Those that share the engine, or the fleet, run
 # one after the other (tests/conftest.py).
-.venv/bin/pytest -n 2 "$@"
+setpriv --pdeathsig KILL .venv/bin/pytest -n 2 --durations=10 "$@"

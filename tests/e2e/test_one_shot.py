@@ -7,15 +7,17 @@ from collections.abc import Iterator
 import pytest
 
 from tests.parts.engine import COMMAND_S, Engine, docker
+from tests.parts.leftovers import LABEL, this_run
 from tests.parts.wait import wait_for
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a container that is to end; it is gone afterwards, also if it did not."""
     name = f"tandem-{uuid.uuid4().hex[:8]}"
+    label = f"{LABEL}={this_run()}.{name}"
     try:
         return subprocess.run(
-            ["docker", "run", "--rm", "--name", name, *arguments],
+            ["docker", "run", "--rm", "--name", name, "--label", label, *arguments],
             capture_output=True,
             text=True,
             timeout=COMMAND_S,

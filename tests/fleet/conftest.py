@@ -8,6 +8,7 @@ import pytest
 from lab.fleet import Fleet
 from tests.parts.fleet.invariants import Witness
 from tests.parts.fleet.service import FOLDER, Service
+from tests.parts.leftovers import note
 
 LAST_LINES = 15
 
@@ -17,6 +18,7 @@ def standing() -> Iterator[Fleet]:
     assert os.geteuid() == 0, (
         "tests of the fleet make network namespaces and engines: run them as root"
     )
+    note("fleet", FOLDER)
     with Fleet(FOLDER, say=print) as fleet:
         yield fleet
 

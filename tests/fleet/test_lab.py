@@ -7,6 +7,7 @@ from pathlib import Path
 from lab.fleet import Fleet
 from lab.host import HOUSE
 from lab.process import ENVIRONMENT
+from tests.parts.leftovers import note
 
 KILLED = """
 import os, pathlib, signal, sys
@@ -22,6 +23,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
     folder = tmp_path / "fleet"
+    note("fleet", folder)
     done = subprocess.run(
         [sys.executable, "-c", KILLED, str(folder)],
         cwd=HOUSE,

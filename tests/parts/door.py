@@ -2,7 +2,6 @@
 
 import contextlib
 import http.client
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from catalog.record import Instance
 from discover.settings import TEMPLATE
 from tests.parts.discover import Discover
 from tests.parts.etcd import Etcd
+from tests.parts.leftovers import scratch_folder
 from tests.parts.ports import free_port
 from tests.parts.records import instance
 from tests.parts.wait import wait_for
@@ -57,9 +57,9 @@ class Door(Discover):
 @contextlib.contextmanager
 def opened(etcd: Etcd) -> Iterator[Door]:
     """Run one, and give it when it is ready."""
-    # not in pytest's folder, which HAProxy's user may not enter: the socket of the pages is in it
-    with tempfile.TemporaryDirectory(prefix="door-") as folder, Door(Path(folder), etcd) as it:
-        yield it
+    # Not in pytest's folder, which HAProxy's user may not enter: the socket of the pages is in it.
+    with scratch_folder("door") as folder, Door(folder, etcd) as door:
+        yield door
 
 
 def web(number: int, service: str, port: int, service_port: int, **changes: object) -> Instance:

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from tests.parts import leftovers
 from tests.parts.wait import wait_for
 
-LABEL = "tandem.test"
+LABEL = leftovers.LABEL
 COMMAND_S = 60.0
 READY_S = 30.0
 DISCOVER_METRICS = 9302
@@ -120,7 +121,8 @@ class Engine:
     """A session of containers: whatever it ran is gone when it is left, volumes and networks too."""
 
     def __init__(self) -> None:
-        self.session = uuid.uuid4().hex[:8]
+        self._name = uuid.uuid4().hex[:8]
+        self.session = f"{leftovers.this_run()}.{self._name}"  # the value of the label
         self.label = f"{LABEL}={self.session}"
 
     def __enter__(self) -> "Engine":
@@ -161,7 +163,7 @@ class Engine:
 
     def name(self, name: str) -> str:
         """A name that no other session uses."""
-        return f"test-{self.session}-{name}"
+        return f"test-{self._name}-{name}"
 
     def network(self, name: str, *flags: str) -> str:
         """Make a bridge network and return its name."""

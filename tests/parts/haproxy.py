@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from discover.haproxy.process import HAProxy, Paths
+from tests.parts.leftovers import LABEL, this_run
 from tests.parts.wait import wait_for
 
 IMAGE = "docker-discover"
@@ -40,7 +41,8 @@ def binary_of(kind: str, folder: Path) -> str:
     # The master answers SIGTERM; --init would not pass SIGUSR1. exec keeps the pid for the one who ends it.
     script.write_text(
         "#!/bin/sh\n"
-        f"exec docker run --rm --net host --user 0 -v '{folder}':'{folder}' --entrypoint haproxy {IMAGE} \"$@\"\n"
+        f"exec docker run --rm --net host --user 0 --label {LABEL}={this_run()}.haproxy"
+        f" -v '{folder}':'{folder}' --entrypoint haproxy {IMAGE} \"$@\"\n"
     )
     script.chmod(0o755)
     return str(script)

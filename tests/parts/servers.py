@@ -6,7 +6,6 @@ import pwd
 import shutil
 import socket
 import subprocess
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from typing import Any
 import grpc
 from websockets.sync.server import ServerConnection, serve
 
+from tests.parts.leftovers import note_process, scratch_folder
 from tests.parts.ports import free_port
 from tests.parts.wait import wait_for
 
@@ -122,9 +122,8 @@ def grpc_server() -> Iterator[int]:
         "Stream": grpc.unary_stream_rpc_method_handler(stream),
     }
     with ThreadPoolExecutor(2) as pool:
-        all_here = threading.Barrier(
-            2
-        )  # its threads begin now, or a test would seem to leave one behind
+        # Its threads begin now, or a test would seem to leave one behind.
+        all_here = threading.Barrier(2)
         list(pool.map(lambda _: all_here.wait(START_S), range(2)))
         server = grpc.server(pool)
         server.add_generic_rpc_handlers(
@@ -165,8 +164,8 @@ def postgres_server() -> Iterator[int]:
         Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name)
     )
     assert found, "no PostgreSQL on this machine: make test installs it"
-    folder, port = Path(tempfile.mkdtemp(prefix="tandem-pg-")), free_port()
-    try:
+    port = free_port()
+    with scratch_folder("postgres") as folder:
         shutil.chown(folder, user)
         words = ("-U", "postgres", "-A", "trust", "--locale=C", "--no-sync")
         init = [str(found[-1] / "initdb"), "-D", f"{folder}/data", *words]
@@ -184,8 +183,6 @@ def postgres_server() -> Iterator[int]:
         )
         with _process([str(found[-1] / "postgres"), *flags], port, user=user, folder=folder):
             yield port
-    finally:
-        shutil.rmtree(folder)
 
 
 def _as(user: str) -> dict[str, Any]:
@@ -201,6 +198,7 @@ def _process(
     process = subprocess.Popen(
         command, stdout=quiet, stderr=quiet, cwd=folder, **_as(user) if user else {}
     )
+    note_process(process.pid)
     try:
         wait_for(lambda: _accepts(port), START_S, f"{command[0]} listens")
         yield

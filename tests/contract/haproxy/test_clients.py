@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import socket
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.parts.discover import Discover
 from tests.parts.etcd import Etcd
+from tests.parts.leftovers import scratch_folder
 from tests.parts.ports import free_port
 from tests.parts.servers import (
     ECHO,
@@ -81,8 +81,8 @@ both_ways = pytest.mark.parametrize("way", ["port", "door"])
 def site() -> Iterator[Site]:
     web, door = Web(), free_port()
     with contextlib.ExitStack() as stack:
-        # not in pytest's folder, which HAProxy's user may not enter
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="clients-")))
+        # Not in pytest's folder, which HAProxy's user may not enter.
+        folder = stack.enter_context(scratch_folder("clients"))
         grpc_port = stack.enter_context(grpc_server())
         backends = {
             "web": stack.enter_context(web.running()),
