@@ -60,8 +60,13 @@ class Flood(logging.Filter):
         return self._kinds.setdefault(_kind_of(record), _Kind())
 
 
+def args_of(record: logging.LogRecord) -> tuple[object, ...]:
+    """Return what fills the text of a line; `logging` itself unpacks a lone mapping."""
+    return record.args if isinstance(record.args, tuple) else (record.args,)
+
+
 def _kind_of(record: logging.LogRecord) -> object:
     """Return what tells one kind from another: the words in the program, and the reason's code."""
-    args = record.args if isinstance(record.args, tuple) else (record.args,)
-    codes = tuple(arg["code"] for arg in args if isinstance(arg, dict) and "code" in arg)
+    details = (arg for arg in args_of(record) if isinstance(arg, dict))
+    codes = tuple(detail["code"] for detail in details if "code" in detail)
     return record.name, record.levelno, record.msg, codes

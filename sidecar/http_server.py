@@ -67,6 +67,7 @@ class HttpServer(ThreadingMixIn, TCPServer):
         """Answer until `end`."""
         while not self._ending.is_set():
             self.handle_request()
+
         self.server_close()
 
     def end(self) -> None:
@@ -88,8 +89,8 @@ class HttpServer(ThreadingMixIn, TCPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Log a mistake of ours, but not a client that did not wait for its answer."""
         if not isinstance(sys.exception(), (ConnectionError, TimeoutError)):
-            who = client_address or self.server_address
-            log.exception("a question of %s could not be answered", who)
+            caller = client_address or self.server_address
+            log.exception("a question of %s could not be answered", caller)
 
 
 def _family(place: tuple[str, int] | Path) -> socket.AddressFamily:
@@ -118,6 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Cache-Control", "no-store")
         self.send_header("Connection", "close")
         self.end_headers()
+
         if self.command != "HEAD":
             self.wfile.write(answer.body)
 

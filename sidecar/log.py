@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from sidecar.flood import Flood
+from sidecar.flood import Flood, args_of
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -29,7 +29,9 @@ class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         level = record.levelname.lower()
         line = f"{_when(record)} {level:7} {_one_line(record.getMessage())}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        if record.exc_info:
+            return f"{line}\n{self.formatException(record.exc_info)}"
+        return line
 
 
 class _Json(logging.Formatter):
@@ -40,10 +42,10 @@ class _Json(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        args = record.args if isinstance(record.args, tuple) else (record.args,)
-        for details in args:
+        for details in args_of(record):
             if isinstance(details, Details):
-                line.update({key: str(value) for key, value in details.items() if key not in line})
+                for key, value in details.items():
+                    line.setdefault(key, str(value))
 
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)

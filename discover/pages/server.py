@@ -12,10 +12,10 @@ from pathlib import Path
 from discover.model.config import Listener, ProxyConfig
 from discover.model.empty_services import Empty
 from discover.model.http_routes import door_port_suffix
-from discover.pages.text import HTML, TEXT, Page, empty, host_of, unknown
+from discover.pages.text import HTML, Page, empty, host_of, unknown
 from sidecar.actors import Actor
 from sidecar.bucket import Bucket, Rate
-from sidecar.http_server import Answer, HttpServer, Request
+from sidecar.http_server import TEXT, Answer, HttpServer, Request
 
 LOOK_S = 0.01  # for similar names, for each page
 # A flood of questions must not take the processor from what matters.
@@ -60,16 +60,16 @@ class PageFinder:
         if config is not None and backend:
             for listener in config.listeners:
                 if listener.name == backend:
-                    return self._of_empty(host, listener)
+                    return self._of_empty(listener)
 
         return self._of_unknown(host, config)
 
-    def _of_empty(self, host: str, listener: Listener) -> Page:
+    def _of_empty(self, listener: Listener) -> Page:
         last = self._empty_since(listener)
         if last is None:
-            return empty(host, listener, since=None, last=None)
+            return empty(listener, since=None, last=None)
 
-        return empty(host, listener, since=_moment(last.since_s), last=last.listener)
+        return empty(listener, since=_moment(last.since_s), last=last.listener)
 
     def _of_unknown(self, host: str, config: ProxyConfig | None) -> Page:
         """Return the page for a host that leads nowhere; the same host is not looked for again."""

@@ -364,17 +364,17 @@ def test_an_empty_service_says_since_when_and_where_it_was():
     [listener] = built(web()).listeners
     gone = replace(listener, servers=())
 
-    assert empty("x", gone, since="now", last=listener).lines == (
+    assert empty(gone, since="now", last=listener).lines == (
         "There is none since now.",
         "The last one was at 10.0.0.1 port 32001, in container 000000000001.",
     )
-    assert empty("x", gone, since="now", last=gone).lines == (
+    assert empty(gone, since="now", last=gone).lines == (
         "There was none any more when docker-discover was started, now.",
     )
-    assert empty("x", gone, since=None, last=None).lines == (
+    assert empty(gone, since=None, last=None).lines == (
         "There is none for longer than is known here.",
     )
-    assert "10.0.0.1 port 32001" in empty("x", listener, since=None, last=None).lines[0]
+    assert "10.0.0.1 port 32001" in empty(listener, since=None, last=None).lines[0]
 
 
 def test_headers_of_canaries_stay_until_the_reload():
