@@ -65,19 +65,19 @@ class Guard:
 
     def run(self) -> None:
         """Fire `haproxy` whenever the master's connection ends, until interrupted."""
-        absent = 0
+        absent = 0  # times in a row that there was no socket
+
         while not self._stop.is_set():
             absent += 1
             try:
                 self._hold()
                 absent = 0
             except FileNotFoundError:
-                if absent % ABSENT_TIMES == 0 and (master := first_of("haproxy", f"{self._path},")):
-                    self._mend(
-                        "no socket", master
-                    )  # it went while nobody held it, such as before our own start
+                if absent % ABSENT_TIMES == 0:
+                    self._mend_absent()
             except OSError:
                 absent = 0
+
             if not self._stop.wait(ABSENT_S):
                 self._lost("haproxy")
 
@@ -88,9 +88,17 @@ class Guard:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
+    def _mend_absent(self) -> None:
+        """Mend a socket that went while nobody held it, such as before our own start."""
+        master = first_of("haproxy", f"{self._path},")
+        if master:
+            self._mend("no socket", master)
+
     def _hold(self) -> None:
+        """Hold a connection to the master until it ends."""
         with self._connected(PROBE_S) as held:
             master = _listener(held)
+
             while not self._stop.is_set():
                 try:
                     if not held.recv(4096):
@@ -115,11 +123,13 @@ class Guard:
             trouble = self._trouble()
         if self._stop.is_set():
             return
-        if trouble == "hung" and master and any(map(is_runnable, (master, *children(master)))):
-            # It only waits for its turn on a machine that has too much to do: ending it would make
-            # things worse. (One that turns in circles ends itself: HAProxy's own watchdog.)
+
+        if trouble == "hung" and _waits_for_its_turn(master):
+            # The machine has too much to do: ending HAProxy would make things worse. (One that
+            # turns in circles ends itself: HAProxy's own watchdog.)
             self._suffer("is slow to answer")
             return
+
         if trouble:
             self._mend(trouble, master)
         elif self._health:
@@ -145,14 +155,15 @@ class Guard:
         return None
 
     def _mend(self, trouble: Trouble, master: int) -> None:
-        done = (
-            _MENDS[trouble](master)
-            if master
-            else "it runs in another container, which has to be started anew"
-        )
+        if master:
+            done = _MENDS[trouble](master)
+        else:
+            done = "it runs in another container, which has to be started anew"
+
         why = "does not answer" if trouble == "hung" else f"lost its socket {self._path}"
         if self._told != trouble:
             log.error("HAProxy %s: %s %s", why, done, Details(master=master))
+
         self._suffer(why)
         if self._mended:
             self._mended.labels(trouble.replace(" ", "_")).inc()
@@ -174,12 +185,17 @@ def _listener(connection: socket.socket) -> int:
     return pid
 
 
+def _waits_for_its_turn(master: int) -> bool:
+    return bool(master) and any(map(is_runnable, (master, *children(master))))
+
+
 def _end(master: int) -> str:
     # The workers too: a stopped one would not notice that its master is gone, and go on to be given
     # connections.
     for pid in (master, *children(master)):
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGKILL)
+
     return "it is ended, and started anew"
 
 

@@ -29,6 +29,7 @@ def bridge_gateway(interface: str = BRIDGE) -> str | None:
             answer = fcntl.ioctl(any_socket.fileno(), _SIOCGIFADDR, request)
         except OSError:  # no such interface, or it has no address
             return None
+
     return socket.inet_ntoa(answer[20:24])
 
 
@@ -42,6 +43,7 @@ def trial(binds: Iterable[Bind]) -> Iterator[Mapping[Bind, str]]:
     """
     with contextlib.ExitStack() as held:
         unusable: dict[Bind, str] = {}
+
         for bind in sorted(binds):
             try:
                 _bound(bind, reserve=False).close()
@@ -51,6 +53,7 @@ def trial(binds: Iterable[Bind]) -> Iterator[Mapping[Bind, str]]:
                 # The reservation is stricter: it may fail on what a former owner left in TIME_WAIT.
                 with contextlib.suppress(OSError):
                     held.enter_context(_bound(bind, reserve=True))
+
         yield unusable
 
 
@@ -61,7 +64,9 @@ def _bound(bind: Bind, *, reserve: bool) -> socket.socket:
     reservation also keeps others out, while HAProxy can still bind beside it.
     """
     host = "0.0.0.0" if bind.host == "*" else bind.host  # noqa: S104  asked for by BIND=*
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if not reserve:
@@ -70,4 +75,5 @@ def _bound(bind: Bind, *, reserve: bool) -> socket.socket:
     except OSError:
         bound.close()
         raise
+
     return bound

@@ -5,13 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 PROC = Path("/proc")
-STATE, PARENT = 0, 1  # of a stat file's fields, counted from the one after the name
+# Of a stat file's fields, counted from the one after the name.
+STATE = 0
+PARENT = 1
 
 
 def children(parent: int) -> Sequence[int]:
     """Return the processes that another one started."""
-    pids = (int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit())
-    return [pid for pid in pids if _field(PROC / str(pid) / "stat", PARENT) == str(parent)]
+    return [
+        int(process.name)
+        for process in _processes()
+        if _field(process / "stat", PARENT) == str(parent)
+    ]
 
 
 def first_of(program: str, word: str) -> int:
@@ -19,20 +24,25 @@ def first_of(program: str, word: str) -> int:
 
     The word only has to begin so. Children of such a process do not count.
     """
-    entries = (entry for entry in PROC.iterdir() if entry.name.isdigit())
     found = [
-        int(entry.name) for entry in entries if _runs(entry, program) and _has(entry, word.encode())
+        int(process.name)
+        for process in _processes()
+        if _runs(process, program) and _has(process, word.encode())
     ]
-    return next((pid for pid in sorted(found) if _parent(pid) not in found), 0)
+    no_children = (pid for pid in sorted(found) if _parent(pid) not in found)
+    return next(no_children, 0)
 
 
 def is_runnable(pid: int) -> bool:
     """Whether a thread of a process computes, or waits for a processor to."""
     with contextlib.suppress(OSError):
-        return any(
-            _field(thread / "stat", STATE) == "R" for thread in (PROC / str(pid) / "task").iterdir()
-        )
+        threads = (PROC / str(pid) / "task").iterdir()
+        return any(_field(thread / "stat", STATE) == "R" for thread in threads)
     return False
+
+
+def _processes() -> Sequence[Path]:
+    return [entry for entry in PROC.iterdir() if entry.name.isdigit()]
 
 
 def _runs(process: Path, program: str) -> bool:
@@ -41,11 +51,10 @@ def _runs(process: Path, program: str) -> bool:
     return False
 
 
-def _has(process: Path, word: bytes) -> bool:
+def _has(process: Path, beginning: bytes) -> bool:
     with contextlib.suppress(OSError):
-        return any(
-            each.startswith(word) for each in (process / "cmdline").read_bytes().split(b"\0")
-        )
+        words = (process / "cmdline").read_bytes().split(b"\0")
+        return any(word.startswith(beginning) for word in words)
     return False
 
 
@@ -54,10 +63,8 @@ def _parent(pid: int) -> int:
 
 
 def _field(stat: Path, number: int) -> str:
-    """Return one field; empty if the process has ended since.
-
-    Its name may hold spaces and parentheses.
-    """
+    """Return one field; empty if the process has ended since."""
     with contextlib.suppress(OSError, IndexError):
+        # The name comes before, and may hold spaces and parentheses.
         return stat.read_text().rpartition(")")[2].split()[number]
     return ""

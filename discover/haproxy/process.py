@@ -36,7 +36,8 @@ class Refusal(Rejected):
 
     def __init__(self, file: str, text: str, alerts: Sequence[str]) -> None:
         super().__init__(f"HAProxy refuses the configuration: {alerts[0]}")
-        self.file, self.text = file, text
+        self.file = file
+        self.text = text
         self.alerts = tuple(alerts)
 
 
@@ -59,9 +60,20 @@ class HAProxy:
 
     def check(self, candidate: Path) -> None:
         """Let HAProxy read a file without running it. Raises Refusal."""
-        text = ""
+        done = self._run_check(candidate)
+        if done.returncode < 0:
+            raise Unavailable(f"{self._binary} -c was ended by signal {-done.returncode}")
+        if done.returncode == 0:
+            return
+
+        text = ""  # without it, the lines that are named tell nothing
+        with contextlib.suppress(OSError):
+            text = candidate.read_text()
+        raise Refusal(str(candidate), text, _complaints(done.stderr + done.stdout))
+
+    def _run_check(self, candidate: Path) -> "subprocess.CompletedProcess[str]":
         try:
-            done = subprocess.run(
+            return subprocess.run(
                 [self._binary, "-c", "-f", str(candidate)],
                 capture_output=True,
                 text=True,
@@ -73,14 +85,6 @@ class HAProxy:
             raise Unavailable(f"cannot run {self._binary}: {error.strerror}") from error
         except subprocess.TimeoutExpired as error:
             raise Unavailable(f"{self._binary} -c took more than {CHECK_S:g} s") from error
-        if done.returncode < 0:
-            raise Unavailable(f"{self._binary} -c was ended by signal {-done.returncode}")
-        if done.returncode != 0:
-            with contextlib.suppress(
-                OSError
-            ):  # without it nobody is told from the lines that are named
-                text = candidate.read_text()
-            raise Refusal(str(candidate), text, _complaints(done.stderr + done.stdout))
 
     def marker(self) -> str | None:
         """Return the marker of the running worker; None if its file had none.
@@ -100,11 +104,13 @@ class HAProxy:
                 # The master keeps its side open until ours is closed (research/haproxy.md section
                 # 2.1).
                 master.shutdown(socket.SHUT_WR)
-                return b"".join(iter(lambda: master.recv(65536), b"")).decode(errors="replace")
+                answer = b"".join(iter(lambda: master.recv(65536), b""))
         except OSError as error:
             raise Unavailable(
                 f"HAProxy does not answer at {self._paths.master}: {error}"
             ) from error
+
+        return answer.decode(errors="replace")
 
     def reload(self, marker: str, stop: threading.Event, within_s: float) -> None:
         """Have the file at its path taken over, and return when the worker that runs it answers.
@@ -118,6 +124,7 @@ class HAProxy:
             reply = self.ask("reload", answer_s=within_s)
             if "Success=0" in reply:
                 raise Rejected(f"HAProxy could not load the configuration: {_complaints(reply)[0]}")
+
         self.confirm(marker, stop, within_s)
 
     def confirm(self, marker: str | None, stop: threading.Event, within_s: float) -> None:
@@ -125,9 +132,10 @@ class HAProxy:
 
         Raises Rejected if it shows another one when the time is over, Unavailable if it shows none.
         """
-        deadline = time.monotonic() + within_s
+        deadline_s = time.monotonic() + within_s
         seen: str | None = "nothing"
-        while time.monotonic() < deadline and not stop.is_set():
+
+        while time.monotonic() < deadline_s and not stop.is_set():
             try:
                 seen = self.marker()
             except Unavailable:
@@ -135,6 +143,7 @@ class HAProxy:
             if seen == marker:
                 return
             stop.wait(RETRY_S)
+
         if seen == "nothing":
             raise Unavailable(
                 f"HAProxy does not run {self._paths.config}: its own lines in this log say why"
@@ -162,30 +171,22 @@ class HAProxy:
             return
         try:
             self._start()
-        except (
-            OSError,
-            subprocess.CalledProcessError,
-        ) as error:  # no descriptors left, no memory, no folder
+        except (OSError, subprocess.CalledProcessError) as error:
+            # No descriptors are left, no memory, or there is no folder.
             raise Unavailable(f"cannot start {self._binary}: {error}") from error
 
     def _start(self) -> None:
         paths = self._paths
-        listening = f"{paths.master},level,admin,mode,600"
-        command = [
-            self._binary,
-            "-W",
-            "-S",
-            listening,
-            "-p",
-            str(paths.pid),
-            "-f",
-            str(paths.config),
-        ]
+        socket_options = f"{paths.master},level,admin,mode,600"
+        files = ["-p", str(paths.pid), "-f", str(paths.config)]
+        command = [self._binary, "-W", "-S", socket_options, *files]
+
         with paths.pid.with_suffix(".lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return
+
             # A session of its own, and a child of init: a signal to us is none to it, and it leaves
             # us no zombie. HAProxy's own -D would do the same, but ends its output, and with it its
             # log.
@@ -195,10 +196,12 @@ class HAProxy:
                 pass_fds=[lock.fileno()],
                 check=True,
             )
+
         log.info("started HAProxy %s", Details(config=paths.config))
 
 
 def _complaints(output: str) -> Sequence[str]:
     """Return the alerts in HAProxy's output, each one line; there is always one."""
-    alerts = [match["text"] for line in output.splitlines() if (match := _ALERT.search(line))]
+    lines = output.splitlines()
+    alerts = [match["text"] for match in map(_ALERT.search, lines) if match]
     return alerts or output.strip().splitlines()[:1] or ["no reason given"]
