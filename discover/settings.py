@@ -1,4 +1,4 @@
-"""The settings of docker-discover, from flags and environment. Reads no other file and opens nothing."""
+"""The settings of docker-discover, from flags and the environment. Opens nothing."""
 
 import ipaddress
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,10 @@ PROGRAM = "docker-discover"
 ABOUT = "Watch etcd, lay out HAProxy's configuration, and apply it without a lost request."
 Command = Literal["check", "render", "diff"]
 COMMANDS = {
-    "check": "try TEMPLATE with all that a service can ask for, let HAProxy read it, say what is wrong; then exit",
+    "check": (
+        "try TEMPLATE with all that a service can ask for, let HAProxy read it, "
+        "say what is wrong; then exit"
+    ),
     "render": "print the configuration for what etcd says now; then exit, nothing is touched",
     "diff": "print how that differs from the one in STATE_DIR; then exit, nothing is touched",
 }
@@ -39,17 +42,22 @@ def hosts(text: str) -> tuple[str, ...]:
     parts = tuple(part.strip() for part in text.split(",") if part.strip())
     if parts == ("*",):
         return parts
+
     try:
         addresses = tuple(str(ipaddress.ip_address(part.strip("[]"))) for part in parts)
     except ValueError as error:
         raise Rejected(f"{text!r} is not * or IP addresses with commas: {error}") from error
+
     if not addresses:
         raise Rejected(f"{text!r} names no address; right would be 127.0.0.1")
     return tuple(dict.fromkeys(addresses))
 
 
 def bind_or_off(text: str) -> tuple[str | None, int] | None:
-    """Return address and port of `ip:port`, `*:port` or `port`, which leaves the address to BIND. Raises Rejected."""
+    """Return address and port of `ip:port`, `*:port` or `port`. Raises Rejected.
+
+    Without an address the port listens where BIND says.
+    """
     host, _, port = text.strip().rpartition(":")
     if host in ("", "*") and port.isascii() and port.isdigit():
         if not 1 <= int(port) <= 65535:
@@ -101,7 +109,8 @@ OPTIONS = (
         "SNIPPETS",
         Path,
         None,
-        "lines of your own for single services, in <service>.cfg (default: snippets.d beside TEMPLATE)",
+        "lines of your own for single services, in <service>.cfg "
+        "(default: snippets.d beside TEMPLATE)",
     ),
     Option(
         "SERVICES",
@@ -144,7 +153,8 @@ OPTIONS = (
         "CATALOG",
         readable_file,
         None,
-        "for --render and --diff: what `etcdctl get --prefix <ETCD_PREFIX> -w json` printed, instead of etcd",
+        "for --render and --diff: "
+        "what `etcdctl get --prefix <ETCD_PREFIX> -w json` printed, instead of etcd",
     ),
     *COMMON,
 )
@@ -156,9 +166,8 @@ class DiscoverSettings:
 
     access: Access
     prefix: str
-    hosts: (
-        tuple[str, ...] | None
-    )  # None: loopback, and the Docker bridge's gateway while there is one
+    # None: loopback, and the Docker bridge's gateway while there is one.
+    hosts: tuple[str, ...] | None
     stats: tuple[str, int] | None
     port_range: PortRange
     http_bind: tuple[str | None, int] | None  # without an address: where service ports listen
@@ -181,10 +190,14 @@ class DiscoverSettings:
 
 
 def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> DiscoverSettings:
-    """Return the settings; flag beats variable beats default. Raises WrongSettings with all mistakes."""
+    """Return the settings; a flag beats a variable, which beats the default.
+
+    Raises WrongSettings with all mistakes.
+    """
     values = values_of(OPTIONS, PROGRAM, ABOUT, argv, environ, COMMANDS)
     if values["DOMAIN"] and not values["HTTP_BIND"]:
         raise WrongSettings(["DOMAIN: names services at HTTP_BIND, which is off; set HTTP_BIND=80"])
+
     return DiscoverSettings(
         access=access_of(values),
         prefix=values["ETCD_PREFIX"],

@@ -1,4 +1,4 @@
-"""What this host adds to a configuration: paths, addresses to listen on, whom HAProxy becomes, how much it may hold."""
+"""What this host adds to a configuration: paths, addresses, and HAProxy's user and limits."""
 
 import functools
 import grp
@@ -17,8 +17,8 @@ from discover.settings import DiscoverSettings
 HAPROXY_USER = "haproxy"  # what Debian's package creates
 MACHINE_ID = Path("/etc/machine-id")  # machine-id(5)
 MAXCONN = 10_000
-# HAProxy takes two descriptors a connection; as many again are left twice over for the checks of servers and for
-# listeners, or it would refuse to start once there are many.
+# HAProxy takes two descriptors a connection. Twice as many again are left for listeners and for the
+# checks of servers, or it would refuse to start once there are many.
 DESCRIPTORS_PER_CONNECTION = 6
 
 
@@ -29,7 +29,7 @@ def paths_of(settings: DiscoverSettings) -> Paths:
 
 
 def policy_of(settings: DiscoverSettings) -> HostPolicy:
-    """Return what holds on this host now; its bridge can come and go."""
+    """Return what holds on this host now; Docker's bridge can come and go."""
     user, group = _user()
     process = Process(
         stats=Bind(*settings.stats) if settings.stats else None,
@@ -38,6 +38,7 @@ def policy_of(settings: DiscoverSettings) -> HostPolicy:
         user=user,
         group=group,
     )
+
     hosts = settings.hosts or _default_hosts()
     if settings.http_bind:
         process = replace(process, door=_door(settings, hosts))
@@ -46,7 +47,8 @@ def policy_of(settings: DiscoverSettings) -> HostPolicy:
 
 def _door(settings: DiscoverSettings, hosts: tuple[str, ...]) -> Door:
     host, port = settings.http_bind or (None, 0)
-    binds = tuple(Bind(each, port) for each in ((host,) if host else hosts))
+    addresses = (host,) if host else hosts
+    binds = tuple(Bind(address, port) for address in addresses)
     return Door(binds, settings.domain, str(pages_of(settings)))
 
 
@@ -56,13 +58,16 @@ def pages_of(settings: DiscoverSettings) -> Path:
 
 
 def _default_hosts() -> tuple[str, ...]:
-    """Return loopback for programs on this host, and the bridge's gateway for programs in containers."""
+    """Return loopback, for programs on this host, and the bridge's gateway, for containers."""
     gateway = bridge_gateway()
     return ("127.0.0.1", gateway) if gateway else ("127.0.0.1",)
 
 
 def _location(settings: DiscoverSettings) -> Location:
-    """Return where this host stands: by the ids that docker-register gives it, which knows the engine too."""
+    """Return the ids that docker-register may give this host, and its zone.
+
+    It may take the engine's name too, which is not known here.
+    """
     ids = (settings.host_id,) if settings.host_id else (_machine_id(), platform.node())
     return Location(frozenset(filter(None, ids)), settings.zone)
 
@@ -76,7 +81,10 @@ def _machine_id() -> str:
 
 
 def _user() -> tuple[str | None, str | None]:
-    """Return whom HAProxy's workers become; nobody else when we are not root or there is no such user."""
+    """Return the user and group that HAProxy's workers become.
+
+    None: they stay what they are, as we are not root or there is no such user.
+    """
     try:
         group = grp.getgrgid(pwd.getpwnam(HAPROXY_USER).pw_gid).gr_name
     except KeyError:
@@ -85,6 +93,7 @@ def _user() -> tuple[str | None, str | None]:
 
 
 def _maxconn() -> int:
+    """Return how many connections HAProxy may hold, with the descriptors that we may have."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY:
         return MAXCONN

@@ -1,4 +1,4 @@
-"""Replace files whole or not at all, and keep in them what one life of a process leaves the next."""
+"""Replace files whole or not at all, and keep in them what one life leaves the next."""
 
 import contextlib
 import logging
@@ -86,7 +86,7 @@ class StateFile(Generic[Value]):
         self._complaint = ""  # why the last save failed
 
     def load(self) -> Value | None:
-        """Return what an earlier life left; None if that is nothing, or of no use, which is logged."""
+        """Return what an earlier life left; None if that is nothing, or is unusable, as is logged."""
         try:
             return self._decode(self._content())
         except FileNotFoundError:

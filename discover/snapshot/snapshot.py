@@ -1,4 +1,4 @@
-"""Every instance at one revision of etcd: a listing makes it, each watched batch the next. No I/O."""
+"""All instances at one revision of etcd: a listing makes it, a watched batch the next. No I/O."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""A template of one's own: blocks of the shipped one, files beside it, and errors that name the right file and line."""
+"""A template of your own: blocks of the shipped one, files beside it, errors with file and line."""
 
 from pathlib import Path
 
@@ -69,7 +69,8 @@ def test_a_block_gets_lines_of_its_own(folder, block, body, where, form):
 def test_a_block_sees_its_listener_and_values_stay_checked(folder):
     choose = (
         EXTENDS
-        + "{% block listener_extra %}{% if listener.service == 'db' %}    # {{ VALUE }}\n{% endif %}"
+        + "{% block listener_extra %}{% if listener.service == 'db' %}"
+        + "    # {{ VALUE }}\n{% endif %}"
     )
 
     text = laid_out(folder, choose.replace("VALUE", "listener.name") + "{% endblock %}")
@@ -111,7 +112,8 @@ def test_files_beside_it_are_included_and_macros_are_imported(folder):
     text = laid_out(
         folder,
         EXTENDS
-        + "{% import 'macros.j2' as m %}{% block defaults %}{{ super() }}{% include 'more.j2' %}{{ m.x(7) }}"
+        + "{% import 'macros.j2' as m %}"
+        + "{% block defaults %}{{ super() }}{% include 'more.j2' %}{{ m.x(7) }}"
         + "{% include 'none.j2' ignore missing %}{% endblock %}",
         more="    timeout connect 2s\n",
         macros="{% macro x(s) %}    timeout tunnel {{ s }}h\n{% endmacro %}",
@@ -258,7 +260,8 @@ def test_a_block_that_the_shipped_template_does_not_have_is_refused(folder):
         laid_out(folder, EXTENDS + "{% block defalts %}x{% endblock %}")
 
     assert str(refused.value).startswith(
-        "template haproxy.cfg.j2 line 2: no block 'defalts' in haproxy.cfg.j2; there are defaults, door, global, "
+        "template haproxy.cfg.j2 line 2: no block 'defalts' in haproxy.cfg.j2; "
+        "there are defaults, door, global, "
     )
 
 
@@ -270,7 +273,10 @@ def test_a_file_beside_it_may_not_misspell_a_block_either(folder):
 
 
 def test_a_block_in_a_block_or_called_by_name_is_ones_own(folder):
-    inner = "{% block defaults %}{{ super() }}{% block mine %}    maxconn 7{% endblock %}{{ self.other() }}{% endblock %}"
+    inner = (
+        "{% block defaults %}{{ super() }}"
+        "{% block mine %}    maxconn 7{% endblock %}{{ self.other() }}{% endblock %}"
+    )
 
     text = laid_out(folder, EXTENDS + inner + "{% block other %}    retries 2{% endblock %}")
 

@@ -1,4 +1,4 @@
-"""Snippets: whose they are, what they may not say, and that what did not change stays the same object."""
+"""Snippets: which service they are for, what they may not say, and what stays the same object."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The audit's comparison: nothing escapes it, and what is only on its way does not stand so twice."""
+"""The audit's comparison: nothing escapes it, and what is only on its way differs only once."""
 
 from dataclasses import replace
 

@@ -274,7 +274,7 @@ def test_services_that_nothing_happens_to_stay_the_same_objects():
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """Hosts come and go in any order, seen by watches and listings, with any results of checks and any pauses."""
+    """Hosts come and go in any order, seen by watches and listings, with any checks and pauses."""
 
     hosts = st.sampled_from(sorted(RECORDS))
 
