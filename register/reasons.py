@@ -1,4 +1,4 @@
-"""Why something is not in the catalog: stable codes, a sentence for each, and who hears of it. No I/O."""
+"""Why something is not in the catalog: stable codes, each with its meaning. No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,13 +28,14 @@ Code = Literal[
     "HOST_DRAINED",
 ]
 
-# Who hears of it in the log: everybody; only those whose labels asked for a service; nobody (`explain` tells).
+# Whether the log has it: always; only if the container's labels ask for a service; or never, so
+# that only /explain shows it.
 Heard = Literal["always", "labelled", "never"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """What a code means, in one sentence for people, and who hears of it."""
+    """What a code means, in one sentence for people, and whether the log has it."""
 
     meaning: str
     heard: Heard
@@ -86,6 +87,7 @@ assert set(REASONS) == set(get_args(Code))  # noqa: S101  both lists are in this
 
 
 def because(code: Code, text: str, *, labelled: bool = True) -> Problem:
-    """Return the refusal; `labelled` tells whether the container's labels ask for a service."""
+    """Return the refusal; `labelled`: the container's labels ask for a service."""
     heard = REASONS[code].heard
-    return Problem(code, text, quiet=heard == "never" or (heard == "labelled" and not labelled))
+    is_quiet = heard == "never" or (heard == "labelled" and not labelled)
+    return Problem(code, text, quiet=is_quiet)

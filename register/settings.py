@@ -69,7 +69,8 @@ OPTIONS = (
         "DOCKER_HOST",
         _docker_host,
         "unix:///var/run/docker.sock",
-        "the engine; a proxy that allows only GET will do, and TLS as docker does it (DOCKER_TLS_VERIFY)",
+        "the engine; a proxy that allows only GET will do, "
+        "and TLS as docker does it (DOCKER_TLS_VERIFY)",
     ),
     Option(
         "TTL",
@@ -81,7 +82,8 @@ OPTIONS = (
         "REGISTER",
         one_of("published", "labelled"),
         "published",
-        "published: every container that publishes a port; labelled: only those that ask by a label",
+        "published: every container that publishes a port; "
+        "labelled: only those that ask by a label",
     ),
     Option(
         "RESYNC",
@@ -100,12 +102,16 @@ OPTIONS = (
         "DRAIN_WAIT",
         number(0, 3600, "seconds"),
         "10",
-        "seconds that --drain leaves to connections that are open: HAProxy's cannot be counted from here",
+        "seconds that --drain leaves to connections that are open: "
+        "HAProxy's cannot be counted from here",
     ),
     *COMMON,
 )
 COMMANDS = {
-    "drain": "take this host out of service: its instances are draining, then gone, and stay so; then exit",
+    "drain": (
+        "take this host out of service: its instances are draining, then gone, and stay so; "
+        "then exit"
+    ),
     "undrain": "bring it back: its registrar publishes again within a third of TTL; then exit",
 }
 

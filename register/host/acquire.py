@@ -36,7 +36,7 @@ def acquire(
     any_ttl: bool,
     fence: Fence | None,
 ) -> Acquired:
-    """Put the owner key over `entry`, which was read there, and adopt its lease if the TTL is right.
+    """Put the owner key over `entry`, which was read there; adopt its lease if the TTL is right.
 
     Raises Conflict if another registrar was faster, or if the fence does not hold.
     """

@@ -1,4 +1,4 @@
-"""The key that marks a host as drained: under no lease, so that it stays until somebody undrains."""
+"""The key that marks a host as drained: under no lease, so that it stays until it is deleted."""
 
 import json
 import logging

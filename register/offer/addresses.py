@@ -1,6 +1,7 @@
 """Where a port of a container can be dialled from other hosts, by network mode. No I/O."""
 
 import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from catalog.errors import Rejected
@@ -21,36 +22,41 @@ class Endpoint:
 
 
 def candidates(container: Container, labels: Labels) -> tuple[Port, ...]:
-    """Return the ports that may be offered, sorted: published or exposed as the mode has it, and those labels name."""
+    """Return the ports that may be offered, sorted.
+
+    These are the published or, by network mode, the exposed ones; and those that labels name.
+    """
     inside = _is_inside(container, labels)
     ports = set(container.exposed) if inside else {binding.port for binding in container.bindings}
     return tuple(sorted(ports | {Port(number) for number in labels.ports}))
 
 
 def _is_inside(container: Container, labels: Labels) -> bool:
-    """Whether callers reach the container's own ports, so that none needs to be published."""
+    """Whether other hosts reach the container's own ports, so that none needs to be published."""
     return container.network_mode == "host" or "NETWORK" in labels.general
 
 
 def why_none(container: Container, labels: Labels) -> Problem:
     """Return why a container without candidates offers nothing."""
-    if "IGNORE" in labels.general and labels.general["IGNORE"].value.lower() == "true":
+    ignore = labels.general.get("IGNORE")
+    if ignore is not None and ignore.value.lower() == "true":
         return because("IGNORED", f"{container.name} is to be ignored")
+
     labelled = labels.asks()
     if _is_inside(container, labels):
-        text = "is reached without publishing and EXPOSEs no port; name it with the label SERVICE_<port>_NAME=<name>"
-        return because("HOST_PORT_UNKNOWN", f"{container.name} {text}", labelled=labelled)
-    return because(
-        "NO_PUBLISHED_PORT",
-        f"{container.name} publishes no port; {_how(container)}",
-        labelled=labelled,
-    )
+        seen = f"{container.name} is reached without publishing and EXPOSEs no port"
+        text = f"{seen}; name it with the label SERVICE_<port>_NAME=<name>"
+        return because("HOST_PORT_UNKNOWN", text, labelled=labelled)
+
+    text = f"{container.name} publishes no port; {_how(container)}"
+    return because("NO_PUBLISHED_PORT", text, labelled=labelled)
 
 
 def _how(container: Container, port: str = "<port>") -> str:
     mode, _, other = container.network_mode.partition(":")
     if mode == "container":
-        return f"it shares the network of container {other:.12}: publish {port} there, and label that one"
+        seen = f"it shares the network of container {other:.12}"
+        return f"{seen}: publish {port} there, and label that one"
     return f"add -p {port} or -P to docker run, or the label SERVICE_NETWORK=<network>"
 
 
@@ -61,6 +67,7 @@ def endpoint(
     found = _found(container, labels, port, host_ip, labelled=labelled)
     if labels.address is None or isinstance(found, Problem):
         return found
+
     try:
         return Endpoint(str(ipaddress.ip_address(labels.address)), found.port)
     except ValueError:
@@ -79,17 +86,14 @@ def _found(
 
 
 def _on_network(container: Container, name: str, port: int) -> Endpoint | Problem:
-    for network in container.networks:
-        if network.name == name and network.addresses:
+    usable = [network for network in container.networks if network.addresses]
+    for network in usable:
+        if network.name == name:
             return Endpoint(network.addresses[0], port)
-    on = (
-        ", ".join(network.name for network in container.networks if network.addresses)
-        or "none with an address"
-    )
-    return because(
-        "NO_NETWORK",
-        f"SERVICE_NETWORK of {container.name}: {name!a:.80} is not one of its networks ({on})",
-    )
+
+    names = ", ".join(network.name for network in usable) or "none with an address"
+    text = f"{name!a:.80} is not one of its networks ({names})"
+    return because("NO_NETWORK", f"SERVICE_NETWORK of {container.name}: {text}")
 
 
 def _published(
@@ -100,14 +104,25 @@ def _published(
     if not bindings:
         text = f"{where} is not published; {_how(container, str(port))}"
         return because("NO_PUBLISHED_PORT", text, labelled=labelled)
-    ranked = sorted(
-        (rank, binding) for binding in bindings if (rank := _rank(binding, host_ip)) is not None
-    )
-    if ranked:
-        _, best = ranked[0]
+
+    best = _best(bindings, host_ip)
+    if best is not None:
         return Endpoint(host_ip if best.host_ip in EVERY else best.host_ip, best.host_port)
+
     code, text = _refusal(bindings, host_ip)
     return because(code, f"{where} {text}", labelled=labelled)
+
+
+def _best(bindings: Iterable[Binding], host_ip: str) -> Binding | None:
+    """Return the binding that serves other hosts best; None if none does."""
+    ranked: list[tuple[int, Binding]] = []
+    for binding in bindings:
+        rank = _rank(binding, host_ip)
+        if rank is not None:
+            ranked.append((rank, binding))
+
+    _, best = min(ranked, default=(0, None))
+    return best
 
 
 def _rank(binding: Binding, host_ip: str) -> int | None:
@@ -115,6 +130,7 @@ def _rank(binding: Binding, host_ip: str) -> int | None:
     if binding.host_ip in EVERY:
         same_family = not binding.host_ip or (":" in binding.host_ip) == (":" in host_ip)
         return 0 if same_family else None
+
     try:
         address = ipaddress.ip_address(binding.host_ip)
     except ValueError:
@@ -127,10 +143,8 @@ def _rank(binding: Binding, host_ip: str) -> int | None:
 def _refusal(bindings: list[Binding], host_ip: str) -> tuple[Code, str]:
     at = ", ".join(binding.host_ip for binding in bindings)
     if any(binding.host_ip in EVERY for binding in bindings):
-        return (
-            "WRONG_FAMILY",
-            f"is published at {at} only and HOST_IP is {host_ip}: publish it on both families",
-        )
+        seen = f"is published at {at} only and HOST_IP is {host_ip}"
+        return "WRONG_FAMILY", f"{seen}: publish it on both families"
     return "LOOPBACK_ONLY", f"is published at {at} only, which other hosts cannot reach"
 
 

@@ -18,7 +18,10 @@ _IMAGE_ID = re.compile(r"[0-9a-f]{12}|[0-9a-f]{64}")
 def names_of(
     container: Container, labels: Labels, ports: Sequence[int]
 ) -> Mapping[int, str | Problem]:
-    """Return each port's service, or why it has none. `ports` are all that could be offered, in order."""
+    """Return each port's service, or why it has none.
+
+    `ports` are all that could be offered, in order.
+    """
     names: dict[int, str | Problem] = {}
     for port in ports:
         if text := labels.specific(port).get("NAME"):

@@ -1,4 +1,4 @@
-"""What the lease keeper and the publisher share about this host. Each field has one writer; all may read it."""
+"""What the lease keeper and the publisher share about this host. Each field has one writer."""
 
 import time
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class HostLease:
-    """The right to write for this host: a lease, and the revision at which its owner key was put."""
+    """The right to write for this host: a lease, and the revision that its owner key was put at."""
 
     id: int
     owner_key: str

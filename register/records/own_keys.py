@@ -1,4 +1,4 @@
-"""What stands in etcd for this host, as last read or written; unknown after any failure. Decides nothing."""
+"""The host's instance keys in etcd, as last read or written; unknown after any failure."""
 
 import logging
 from collections import deque
