@@ -1,4 +1,4 @@
-"""Many registrars in one process: the real lease keepers and publishers on real connections, without an engine."""
+"""Many registrars in one process, on real connections to etcd, without an engine."""
 
 import threading
 import uuid

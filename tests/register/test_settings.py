@@ -11,12 +11,10 @@ from sidecar.options import WrongSettings
 def test_the_defaults_are_the_contracts() -> None:
     settings = settings_of([], {})
 
-    assert (settings.ttl_s, settings.register, settings.resync_s, settings.zone) == (
-        15,
-        "published",
-        30,
-        "",
-    )
+    assert settings.ttl_s == 15
+    assert settings.register == "published"
+    assert settings.resync_s == 30
+    assert settings.zone == ""
     assert settings.docker_host == "unix:///var/run/docker.sock"
     assert settings.metrics == ("127.0.0.1", 9301)
     assert (settings.host_ip, settings.host_id) == (None, None)

@@ -19,8 +19,8 @@ def event(action: str, time_ns: int = 1, signal: str = "", container: str = "a")
 
 def after(*events: DockerEvent) -> Hints:
     hints = Hints()
-    for each in events:
-        hints = hints.after(each)
+    for one in events:
+        hints = hints.after(one)
     return hints
 
 

@@ -40,9 +40,8 @@ INSIDE = Surroundings(ID, True, None, "abababababab")
 
 
 def test_a_containers_own_id_is_told_from_its_mounts() -> None:
-    podman = (
-        "1 2 0:1 /x/overlay-containers/" + ID + "/userdata/hostname /etc/hostname rw - tmpfs t rw"
-    )
+    own_file = f"/x/overlay-containers/{ID}/userdata/hostname"
+    podman = f"1 2 0:1 {own_file} /etc/hostname rw - tmpfs t rw"
 
     assert own_container(IN_DOCKER) == ID
     assert own_container(podman) == ID
@@ -64,17 +63,16 @@ def test_what_a_process_sees_of_itself(
     machine_id = tmp_path / "machine-id"
     machine_id.write_text("m1\n")
     (tmp_path / "self").mkdir()
-    (tmp_path / "self/mountinfo").write_text(
-        mounts.replace(" /etc/machine-id ro", f" {machine_id} ro")
-    )
+    mounted = mounts.replace(" /etc/machine-id ro", f" {machine_id} ro")
+    (tmp_path / "self/mountinfo").write_text(mounted)
 
-    around = read_surroundings(tmp_path, machine_id)
+    seen = read_surroundings(tmp_path, machine_id)
 
-    assert (around.container, around.is_contained, around.machine_id) == expected
+    assert (seen.container, seen.is_contained, seen.machine_id) == expected
 
 
 @pytest.mark.parametrize(
-    ("explicit", "around", "engine", "expected"),
+    ("explicit", "surroundings", "engine", "expected"),
     [
         ("mine", replace(OUTSIDE, machine_id="m1"), Engine("E", "n"), "mine"),
         (None, replace(OUTSIDE, machine_id="m1"), Engine("E", "n"), "m1"),
@@ -83,9 +81,9 @@ def test_what_a_process_sees_of_itself(
     ],
 )
 def test_the_hosts_id(
-    explicit: str | None, around: Surroundings, engine: Engine, expected: str
+    explicit: str | None, surroundings: Surroundings, engine: Engine, expected: str
 ) -> None:
-    assert host_id(explicit, around, engine) == expected
+    assert host_id(explicit, surroundings, engine) == expected
 
 
 def test_a_containers_host_name_is_no_id() -> None:

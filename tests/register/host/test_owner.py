@@ -1,4 +1,4 @@
-"""Whose host it is."""
+"""Which registrar owns a host, and whether its life is over."""
 
 from dataclasses import replace
 
@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import Rejected
-from register.host.owner import HostOwner, LifeSigns, decode, encode, status_of
+from register.host.owner import (
+    FoundOwner,
+    HostOwner,
+    LifeSigns,
+    decode,
+    encode,
+    found_owner,
+    status_of,
+)
 
 MINE = HostOwner(
     life="me",
@@ -26,12 +34,12 @@ NOTHING = LifeSigns(None, None)
 
 
 @pytest.mark.parametrize(
-    ("other", "signs", "verdict"),
+    ("other", "signs", "status"),
     [
-        (MINE, LifeSigns(True, True), "over"),  # my own write, whose answer got lost
+        (MINE, LifeSigns(True, True), "over"),  # our own put, whose reply got lost
         (OTHER, LifeSigns(True, None), "alive"),
         (OTHER, LifeSigns(False, True), "over"),
-        (OTHER, NOTHING, "over"),  # the same container, started anew
+        (OTHER, NOTHING, "over"),  # the same container, started again
         (replace(OTHER, container="c2"), LifeSigns(None, True), "alive"),
         (replace(OTHER, container="c2"), LifeSigns(None, False), "over"),
         (replace(OTHER, container=None), NOTHING, "unknown"),
@@ -43,8 +51,8 @@ NOTHING = LifeSigns(None, None)
         (replace(OTHER, engine=None, container="c2"), LifeSigns(None, True), "alive"),
     ],
 )
-def test_whether_another_life_is_over(other: HostOwner, signs: LifeSigns, verdict: str) -> None:
-    assert status_of(other, MINE, signs) == verdict
+def test_whether_another_life_is_over(other: HostOwner, signs: LifeSigns, status: str) -> None:
+    assert status_of(other, MINE, signs) == status
 
 
 def test_an_owner_survives_the_way_through_etcd() -> None:
@@ -66,3 +74,24 @@ def test_a_record_of_another_kind_is_rejected(value: bytes) -> None:
 def test_any_bytes_are_rejected_at_worst(value: bytes) -> None:
     with pytest.raises(Rejected):
         decode(value)
+
+
+def test_an_owner_whose_life_is_over_keeps_nobody_waiting() -> None:
+    assert found_owner(encode(OTHER), "h1", lambda _other: "over") == FoundOwner(is_over=True)
+
+
+def test_an_owner_that_lives_is_named() -> None:
+    found = found_owner(encode(OTHER), "h1", lambda _other: "alive")
+
+    assert not found.is_over
+    assert found.why == (
+        "another registrar runs for this host, this one waits until it is gone "
+        "host=h1 hostname=h1 ip=10.0.0.1 since=2026-01-01T00:00:00Z"
+    )
+
+
+def test_an_owner_key_that_cannot_be_read_is_waited_for() -> None:
+    found = found_owner(b"{}", "h1", lambda _other: "over")
+
+    assert not found.is_over
+    assert "cannot be read" in found.why

@@ -1,4 +1,4 @@
-"""Whatever people write on a container: every port of it is offered or has a reason, and nothing raises."""
+"""Whatever a container's labels are, each port is offered or has a reason, and nothing raises."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""What was worked out for a container is used again, and only as long as nothing that it comes from has changed."""
+"""An offer is kept as long as nothing that it is made from changes."""
 
 from typing import Any
 
@@ -19,20 +19,21 @@ def event(action: str, time_ns: int = 2_000_000_000) -> DockerEvent:
     return DockerEvent(ID, action, "15" if action == "kill" else "", time_ns)
 
 
-def asked(
+def offered(
     offers: Offers, first: Container, hints: Hints | None = None, settings: OfferSettings = SETTINGS
 ) -> tuple[Offer, Offer]:
     one, two = offers.of((first, OTHER), hints or Hints(), settings)
     return one, two
 
 
-def test_what_did_not_change_is_not_worked_out_again() -> None:
+def test_an_unchanged_container_keeps_its_offer() -> None:
     offers = Offers()
-    before = asked(offers, container())
+    before = offered(offers, container())
 
-    after = asked(offers, container())
+    after = offered(offers, container())
 
-    assert [offer is said for offer, said in zip(after, before, strict=True)] == [True, True]
+    assert after[0] is before[0]
+    assert after[1] is before[1]
 
 
 @pytest.mark.parametrize(
@@ -45,11 +46,13 @@ def test_what_did_not_change_is_not_worked_out_again() -> None:
         {"started_ns": 5},
     ],
 )
-def test_a_changed_container_is_and_the_others_are_not(changes: dict[str, Any]) -> None:
+def test_a_changed_container_gets_a_new_offer_and_the_others_keep_theirs(
+    changes: dict[str, Any],
+) -> None:
     offers = Offers()
-    before = asked(offers, container())
+    before = offered(offers, container())
 
-    after = asked(offers, container(**changes))
+    after = offered(offers, container(**changes))
 
     assert after[0] == instances_of(container(**changes), SETTINGS)
     assert after[1] is before[1]
@@ -60,9 +63,9 @@ def test_a_changed_container_is_and_the_others_are_not(changes: dict[str, Any]) 
 )
 def test_an_event_counts_at_once(action: str, states: list[str]) -> None:
     offers = Offers()
-    asked(offers, container())
+    offered(offers, container())
 
-    after = asked(offers, container(), Hints().after(event(action)))
+    after = offered(offers, container(), Hints().after(event(action)))
 
     assert [instance.state for instance in after[0].instances] == states
 
@@ -70,32 +73,32 @@ def test_an_event_counts_at_once(action: str, states: list[str]) -> None:
 def test_an_event_of_an_earlier_start_does_not() -> None:
     late = container(started_ns=3_000_000_000)
 
-    offer = asked(Offers(), late, Hints().after(event("die")))[0]
+    offer = offered(Offers(), late, Hints().after(event("die")))[0]
 
     assert [instance.state for instance in offer.instances] == ["ready"]
 
 
 def test_other_settings_count_for_all() -> None:
     offers = Offers()
-    asked(offers, container())
+    offered(offers, container())
 
-    after = asked(offers, container(), settings=OfferSettings("10.0.0.2"))
+    after = offered(offers, container(), settings=OfferSettings("10.0.0.2"))
 
     assert [offer.instances[0].address for offer in after] == ["10.0.0.2", "10.0.0.2"]
 
 
-def test_who_is_gone_is_forgotten() -> None:
+def test_a_container_that_is_gone_is_forgotten() -> None:
     offers = Offers()
-    before = asked(offers, container())
+    before = offered(offers, container())
 
     assert offers.of((OTHER,), Hints(), SETTINGS) == (before[1],)
-    assert asked(offers, container())[0] is not before[0]
+    assert offered(offers, container())[0] is not before[0]
 
 
 def test_records_are_those_of_the_instances_as_they_are_now() -> None:
     offers = Offers()
-    ready = asked(offers, container())[0].instances[0]
-    draining = asked(offers, container(paused=True))[0].instances[0]
+    ready = offered(offers, container())[0].instances[0]
+    draining = offered(offers, container(paused=True))[0].instances[0]
     before = offers.records({"/a": ready, "/b": ready})
 
     after = offers.records({"/a": ready, "/b": draining})

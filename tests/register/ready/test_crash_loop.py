@@ -11,8 +11,8 @@ def crash(number: int, *, restarting: bool = False) -> Container:
 
 def seen(*lists: tuple[float, Container]) -> dict[str, History]:
     histories: dict[str, History] = {}
-    for now_s, each in lists:
-        histories = followed(histories, [each], now_s)
+    for now_s, listed in lists:
+        histories = followed(histories, [listed], now_s)
     return histories
 
 
@@ -76,12 +76,10 @@ def test_a_container_first_seen_is_trusted_and_a_gone_one_forgotten() -> None:
 
 
 def feeling(*times: float) -> History:
-    """Return the life of a container that turns sick at the first time, well at the second, and so on."""
-    states = [
-        container(health="unhealthy" if number % 2 == 0 else "healthy")
-        for number in range(len(times))
-    ]
-    return seen((0.0, container(health="healthy")), *zip(times, states, strict=True))[ID]
+    """Return the history of a container that turns sick at the first time, well at the second."""
+    well, sick = container(health="healthy"), container(health="unhealthy")
+    lists = [(at_s, well if number % 2 else sick) for number, at_s in enumerate(times)]
+    return seen((0.0, well), *lists)[ID]
 
 
 def test_who_was_ill_once_is_believed_at_once() -> None:

@@ -25,7 +25,7 @@ def listening() -> Iterator[tuple[str, int]]:
 
 @contextlib.contextmanager
 def hanging_up() -> Iterator[tuple[str, int]]:
-    """Accept and close at once, as Docker's userland proxy does before the program behind it listens."""
+    """Accept and close at once, as Docker's userland proxy does before the program listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:

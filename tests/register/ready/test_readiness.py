@@ -6,7 +6,7 @@ import pytest
 
 from register.docker.container import Container, Network
 from register.offer.instances import Offer, OfferSettings, instances_of
-from register.ready.crash_loop import followed
+from register.ready.crash_loop import History, followed
 from register.ready.readiness import Findings, InstanceKeys, Started, Target, desired, proven
 from tests.parts.containers import ID, container
 
@@ -116,7 +116,7 @@ def test_what_an_earlier_life_published_at_the_same_address_is_proven() -> None:
 
 
 def test_who_is_ill_again_and_again_stays_draining_until_it_is_well_for_a_while() -> None:
-    histories = {}
+    histories: dict[str, History] = {}
     for at_s, health in enumerate(("healthy", "unhealthy", "healthy", "unhealthy", "healthy")):
         histories = followed(histories, [container(health=health)], float(at_s))
 
