@@ -17,7 +17,7 @@ def rows(text: str) -> str:
     return "\n".join(line for line in text.splitlines() if line.startswith("|"))
 
 
-def test_every_setting_is_in_the_readme_and_no_other():
+def test_every_setting_is_in_the_readme_and_no_other() -> None:
     table = rows(README.partition("## Settings")[2])
     named = set(
         re.findall(r"`([A-Z_]{3,})`", "\n".join(line.split("|")[1] for line in table.splitlines()))
@@ -26,27 +26,27 @@ def test_every_setting_is_in_the_readme_and_no_other():
     assert named == {option.name for option in (*REGISTER, *DISCOVER)}
 
 
-def test_every_label_is_in_the_readme():
+def test_every_label_is_in_the_readme() -> None:
     table = rows(README.partition("## Labels")[2].partition("## ")[0])
 
     assert [name for name in LABELS if name not in table] == []
 
 
-def test_every_default_is_the_one_in_the_readme():
-    table = {}
+def test_every_default_is_the_one_in_the_readme() -> None:
+    table: dict[str, set[str]] = {}
     for line in rows(README.partition("## Settings")[2]).splitlines():
         cells = [cell.strip() for cell in line.split("|")]
         for name, default in zip(
             re.findall(r"`(\w+)`", cells[1]), cells[2].split(", ") * 9, strict=False
         ):
-            table.setdefault((name), set()).add(default.strip("`"))
+            table.setdefault(name, set()).add(default.strip("`"))
 
     for option in (*REGISTER, *DISCOVER):
         if option.default is not None and option.name != "TEMPLATE":
             assert any(option.default in default for default in table[option.name]), option.name
 
 
-def test_every_block_of_the_template_is_in_the_readme_and_no_other():
+def test_every_block_of_the_template_is_in_the_readme_and_no_other() -> None:
     table = README.partition("| block |")[2].partition("\n\n")[0]
     named = re.findall(
         r"`([a-z_]+)`", "\n".join(line.split("|")[1] for line in rows(table).splitlines())
@@ -57,18 +57,16 @@ def test_every_block_of_the_template_is_in_the_readme_and_no_other():
     )
 
 
-def test_every_reason_is_explained_with_its_meaning():
+def test_every_reason_is_explained_with_its_meaning() -> None:
     text = (ROOT / "docs" / "reasons.md").read_text()
-    told = dict(re.findall(r"^\| `([A-Z_]+)` \| ([^|]+?) \|", text, re.MULTILINE))
+    told: dict[str, str] = dict(re.findall(r"^\| `([A-Z_]+)` \| ([^|]+?) \|", text, re.MULTILINE))
 
     meanings = {code: reason.meaning for code, reason in REGISTER_REASONS.items()}
-    assert {code: text.replace("`", "") for code, text in told.items()} == {
-        **meanings,
-        **DISCOVER_REASONS,
-    }
+    explained = {code: text.replace("`", "") for code, text in told.items()}
+    assert explained == meanings | dict(DISCOVER_REASONS)
 
 
-def test_every_link_leads_somewhere():
+def test_every_link_leads_somewhere() -> None:
     for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"

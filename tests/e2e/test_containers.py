@@ -3,10 +3,11 @@
 import http.client
 import json
 import time
+from collections.abc import Iterator
 
 import pytest
 
-from tests.parts.engine import REGISTER_METRICS, Pair, docker
+from tests.parts.engine import REGISTER_METRICS, Container, Pair, docker
 from tests.parts.pair_service import Service, container_gone
 from tests.parts.wait import wait_for
 
@@ -16,14 +17,14 @@ def explained(pair: Pair) -> str:
     return pair.get(REGISTER_METRICS, "/explain").text
 
 
-def test_a_container_that_runs_is_called_by_its_own_port(service):
+def test_a_container_that_runs_is_called_by_its_own_port(service: Service) -> None:
     one = service.run()
 
     service.wait_answered_by(one)
     service.wait_keys(one)
 
 
-def test_several_replicas_share_the_calls_and_leave_alone(service):
+def test_several_replicas_share_the_calls_and_leave_alone(service: Service) -> None:
     one, two, three = service.run(), service.run(), service.run()
     service.wait_answered_by(one, two, three)
 
@@ -33,7 +34,7 @@ def test_several_replicas_share_the_calls_and_leave_alone(service):
     service.wait_keys(one, three)
 
 
-def test_docker_stop_drains_first_and_withdraws_at_the_end(service):
+def test_docker_stop_drains_first_and_withdraws_at_the_end(service: Service) -> None:
     leaving, staying = service.run(DRAIN_S="4"), service.run()
     service.wait_answered_by(leaving, staying)
 
@@ -47,7 +48,7 @@ def test_docker_stop_drains_first_and_withdraws_at_the_end(service):
     service.wait_keys(staying)
 
 
-def test_a_harmless_signal_changes_nothing(service):
+def test_a_harmless_signal_changes_nothing(service: Service) -> None:
     one = service.run()
     service.wait_answered_by(one)
 
@@ -58,7 +59,7 @@ def test_a_harmless_signal_changes_nothing(service):
     assert service.states() == {"ready"}
 
 
-def test_kill_9_is_withdrawn(service):
+def test_kill_9_is_withdrawn(service: Service) -> None:
     one, two = service.run(), service.run()
     service.wait_answered_by(one, two)
 
@@ -68,7 +69,7 @@ def test_kill_9_is_withdrawn(service):
     service.wait_keys(two)
 
 
-def test_docker_restart_comes_back_with_one_key(service):
+def test_docker_restart_comes_back_with_one_key(service: Service) -> None:
     one = service.run()
     service.wait_answered_by(one)
     before = one.host_port(service.port)
@@ -80,7 +81,7 @@ def test_docker_restart_comes_back_with_one_key(service):
     assert one.host_port(service.port) != before or service.call() == one.short
 
 
-def test_a_stopped_container_that_starts_again_is_back(service):
+def test_a_stopped_container_that_starts_again_is_back(service: Service) -> None:
     one = service.run()
     service.wait_answered_by(one)
     one.do("stop", "-t", "1")
@@ -91,7 +92,7 @@ def test_a_stopped_container_that_starts_again_is_back(service):
     service.wait_answered_by(one)
 
 
-def test_pause_drains_and_unpause_returns(service):
+def test_pause_drains_and_unpause_returns(service: Service) -> None:
     one, two = service.run(), service.run()
     service.wait_answered_by(one, two)
 
@@ -113,14 +114,14 @@ HEALTH = (
 )
 
 
-def set_health(container, port: int, state: str) -> None:
+def set_health(container: Container, port: int, state: str) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", container.host_port(port), timeout=5)
     connection.request("POST", f"/health/{state}")
     connection.getresponse().read()
     connection.close()
 
 
-def test_a_healthcheck_decides(service):
+def test_a_healthcheck_decides(service: Service) -> None:
     one, two = service.run(*HEALTH, HEALTH="off"), service.run()
     service.wait_answered_by(two)
     wait_for(lambda: one.state()["Health"]["Status"] == "unhealthy", 20, "Docker says unhealthy")
@@ -136,7 +137,7 @@ def test_a_healthcheck_decides(service):
     service.wait_answered_by(one, two)
 
 
-def test_nothing_is_sent_before_the_program_listens(service):
+def test_nothing_is_sent_before_the_program_listens(service: Service) -> None:
     """Docker's own proxy accepts on the published port all the while."""
     one = service.run(DELAY_S="3")
     started = time.monotonic()
@@ -157,7 +158,7 @@ def test_nothing_is_sent_before_the_program_listens(service):
     assert early == []
 
 
-def test_rename_keeps_the_instance(service):
+def test_rename_keeps_the_instance(service: Service) -> None:
     one = service.run()
     service.wait_answered_by(one)
 
@@ -172,7 +173,7 @@ def test_rename_keeps_the_instance(service):
     assert service.answered_by() == {one.short}
 
 
-def test_several_ports_are_several_services(pair, service):
+def test_several_ports_are_several_services(pair: Pair, service: Service) -> None:
     second = service.port + 500
     one = service.run(
         *("-p", str(second)),
@@ -190,7 +191,9 @@ def test_several_ports_are_several_services(pair, service):
     assert any(key.endswith(f"/{service.name}-admin/{one.short}:{second}") for key in pair.keys())
 
 
-def test_one_name_for_several_ports_is_refused_with_the_line_to_add(pair, service):
+def test_one_name_for_several_ports_is_refused_with_the_line_to_add(
+    pair: Pair, service: Service
+) -> None:
     service.run("-p", str(service.port + 500), PORTS=f"{service.port},{service.port + 500}")
 
     wait_for(lambda: "AMBIGUOUS_PORT" in explained(pair), 15, "the reason is told")
@@ -198,14 +201,14 @@ def test_one_name_for_several_ports_is_refused_with_the_line_to_add(pair, servic
     assert service.keys() == []
 
 
-def test_service_port_is_what_callers_dial(service):
+def test_service_port_is_what_callers_dial(service: Service) -> None:
     dialled = service.port + 500
     one = service.run(SERVICE_PORT=str(dialled))
 
     wait_for(lambda: service.call(dialled) == one.short, 15, "it answers on the port it names")
 
 
-def test_ignore_is_a_real_boolean(pair, service):
+def test_ignore_is_a_real_boolean(pair: Pair, service: Service) -> None:
     ignored, kept = service.run(SERVICE_IGNORE="true"), service.run(SERVICE_IGNORE="false")
 
     service.wait_answered_by(kept)
@@ -214,23 +217,26 @@ def test_ignore_is_a_real_boolean(pair, service):
     assert ignored.state()["Running"]
 
 
-def test_host_network_is_called_by_its_labelled_port(pair, service):
+def test_host_network_is_called_by_its_labelled_port(pair: Pair, service: Service) -> None:
     held, dialled = service.port + 700, service.port + 800
     labels = {f"SERVICE_{held}_NAME": service.name, f"SERVICE_{held}_PORT": str(dialled)}
-    one = pair.engine.run("tandem-whoami", "--net", "host", PORTS=str(held), **labels)
+    one = pair.engine.run("tandem-whoami", "--net", "host", command=(), PORTS=str(held), **labels)
 
     wait_for(lambda: pair.get(dialled).text.startswith(service.name), 15, "it answers")
     assert f"/{service.name}/{one.short}:{held}" in "".join(pair.keys())
     container_gone(one)
 
 
-def test_a_port_that_the_host_holds_is_said_and_costs_nobody_else(pair, service):
+def test_a_port_that_the_host_holds_is_said_and_costs_nobody_else(
+    pair: Pair, service: Service
+) -> None:
     """A program in the host's network that names no other port holds its own service port on every address."""
     held = service.port + 700
     one = pair.engine.run(
         "tandem-whoami",
         "--net",
         "host",
+        command=(),
         PORTS=str(held),
         **{f"SERVICE_{held}_NAME": f"{service.name}-h"},
     )
@@ -243,17 +249,18 @@ def test_a_port_that_the_host_holds_is_said_and_costs_nobody_else(pair, service)
     container_gone(one)
 
 
-def test_a_container_on_a_network_of_its_own_is_reached(pair, service):
+def test_a_container_on_a_network_of_its_own_is_reached(pair: Pair, service: Service) -> None:
     network = pair.engine.network(service.name)
     one = service.run("--net", network)
 
     service.wait_answered_by(one)
 
 
-def test_service_network_announces_the_containers_own_address(pair, service):
+def test_service_network_announces_the_containers_own_address(pair: Pair, service: Service) -> None:
     network = pair.engine.network(service.name)
     one = pair.engine.run(
         *("tandem-whoami", "--net", network),
+        command=(),
         PORTS=str(service.port),
         SERVICE_NETWORK=network,
         **{f"SERVICE_{service.port}_NAME": service.name},
@@ -262,7 +269,7 @@ def test_service_network_announces_the_containers_own_address(pair, service):
     container_gone(one)
 
 
-def test_the_same_name_again_is_another_container(service):
+def test_the_same_name_again_is_another_container(service: Service) -> None:
     one = service.run(name="phoenix")
     service.wait_answered_by(one)
 
@@ -287,7 +294,9 @@ def test_the_same_name_again_is_another_container(service):
         ("SERVICE_HOSTS", "a/b", "'a/b'"),
     ],
 )
-def test_a_bad_label_gets_one_line_and_the_others_work(pair, service, label, value, said):
+def test_a_bad_label_gets_one_line_and_the_others_work(
+    pair: Pair, service: Service, label: str, value: str, said: str
+) -> None:
     bad = service.run("--label", f"{label}={value}")
     good = service.run()
 
@@ -300,13 +309,15 @@ def test_a_bad_label_gets_one_line_and_the_others_work(pair, service, label, val
 
 
 @pytest.fixture
-def other(pair):
-    it = Service(pair)
-    yield it
-    it.remove()
+def other(pair: Pair) -> Iterator[Service]:
+    another = Service(pair)
+    yield another
+    another.remove()
 
 
-def test_two_services_of_one_port_the_oldest_keeps_it(pair, service, other):
+def test_two_services_of_one_port_the_oldest_keeps_it(
+    pair: Pair, service: Service, other: Service
+) -> None:
     one = service.run()
     service.wait_answered_by(one)
 
@@ -321,7 +332,9 @@ def test_two_services_of_one_port_the_oldest_keeps_it(pair, service, other):
 CRASHING = "python3 -IS /whoami.py & sleep 1; exit 1"
 
 
-def test_a_crash_loop_costs_two_writes_in_ten_seconds_and_no_reload(pair, service):
+def test_a_crash_loop_costs_two_writes_in_ten_seconds_and_no_reload(
+    pair: Pair, service: Service
+) -> None:
     """It lives long enough to be offered, dies, and Docker starts it again and again."""
     steady = service.run()
     service.wait_answered_by(steady)

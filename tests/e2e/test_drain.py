@@ -1,20 +1,21 @@
 """A whole host is taken out under load: `docker-register --drain` in the image, and the signal; no call fails."""
 
 import json
+from functools import partial
 
 import pytest
 
 from catalog.keys import InstanceKey, OwnerKey, key_of
 from catalog.record import encode
-from tests.parts.engine import Container
-from tests.parts.pair_service import Calls
+from tests.parts.engine import Container, Pair
+from tests.parts.pair_service import Calls, Service
 from tests.parts.records import PREFIX, instance
 from tests.parts.wait import wait_for
 
 ELSEWHERE = "elsewhere"  # another host, played by records under its own keys
 
 
-def put_elsewhere(pair, service, one: Container) -> None:
+def put_elsewhere(pair: Pair, service: Service, one: Container) -> None:
     """Announce a container that this host's registrar leaves alone as an instance of another host."""
     record = instance(
         1,
@@ -28,17 +29,25 @@ def put_elsewhere(pair, service, one: Container) -> None:
     pair.etcdctl("put", key_of(PREFIX, key), encode(record).decode())
 
 
-def drained(pair) -> str | None:
-    return json.loads(pair.register.exec("explain"))["drained"]
+def drained(pair: Pair) -> str | None:
+    since: str | None = json.loads(pair.register.exec("explain"))["drained"]
+    return since
 
 
-def refusal(pair, one: Container, service) -> str | None:
-    found = json.loads(pair.register.exec("explain"))["refused"].get(f"{one.name}:{service.port}")
-    return found and found["code"]
+def refusal(pair: Pair, one: Container, service: Service) -> str | None:
+    refused: dict[str, dict[str, str]] = json.loads(pair.register.exec("explain"))["refused"]
+    problem = refused.get(f"{one.name}:{service.port}")
+    return problem["code"] if problem else None
+
+
+def is_refused_as_drained(pair: Pair, one: Container, service: Service) -> bool:
+    return refusal(pair, one, service) == "HOST_DRAINED"
 
 
 @pytest.mark.parametrize("how", ["command", "signal"])
-def test_a_host_is_drained_under_load_and_comes_back(pair, service, how):
+def test_a_host_is_drained_under_load_and_comes_back(
+    pair: Pair, service: Service, how: str
+) -> None:
     here = [service.run(), service.run()]
     other = service.run(SERVICE_IGNORE="true")
     put_elsewhere(pair, service, other)
@@ -62,7 +71,7 @@ def test_a_host_is_drained_under_load_and_comes_back(pair, service, how):
         wait_for(lambda: drained(pair), 10, "the registrar says so")
         one = service.run()
         wait_for(
-            lambda one=one: refusal(pair, one, service) == "HOST_DRAINED",
+            partial(is_refused_as_drained, pair, one, service),
             10,
             "a new one is not published",
         )
@@ -79,7 +88,7 @@ def test_a_host_is_drained_under_load_and_comes_back(pair, service, how):
     pair.etcdctl("del", "--prefix", f"{PREFIX}/v1/hosts/{ELSEWHERE}/")
 
 
-def test_a_container_is_drained_with_the_flags_that_it_was_run_with(pair):
+def test_a_container_is_drained_with_the_flags_that_it_was_run_with(pair: Pair) -> None:
     flags = (
         "--etcd-host",
         f"{pair.address}:2379",

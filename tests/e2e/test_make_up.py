@@ -33,7 +33,7 @@ def clean() -> Iterator[None]:
     stack("down")
 
 
-def test_it_ends_with_replies_of_two_containers_and_leaves_nothing(clean):
+def test_it_ends_with_replies_of_two_containers_and_leaves_nothing(clean: None) -> None:
     first = stack("up")
     replies = set(re.findall(r"^  whoami ([0-9a-f]{12}) v1$", first, re.MULTILINE))
     assert len(replies) == 2

@@ -3,6 +3,7 @@
 import subprocess
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -46,7 +47,7 @@ def etcd_alone() -> Iterator[str]:
         ("{% if %}\n", 1, "docker-discover: --check: template site.j2 line 1: "),
     ],
 )
-def test_a_template_is_checked_once(tmp_path, text, status, said):
+def test_a_template_is_checked_once(tmp_path: Path, text: str, status: int, said: str) -> None:
     tmp_path.chmod(0o755)
     (tmp_path / "site.j2").write_text(text)
 
@@ -65,7 +66,7 @@ def test_a_template_is_checked_once(tmp_path, text, status, said):
         ("docker-register", "--drain", "nothing was drained"),
     ],
 )
-def test_what_asks_etcd_is_done_once(etcd_alone, image, command, said):
+def test_what_asks_etcd_is_done_once(etcd_alone: str, image: str, command: str, said: str) -> None:
     network = (
         "--network",
         f"container:{etcd_alone}",

@@ -39,7 +39,7 @@ def original() -> Iterator[None]:
     docker("rm", "-f", "-v", *NAMES)
 
 
-def test_any_container_with_a_published_port_answers_on_the_port_it_exposes(original):
+def test_any_container_with_a_published_port_answers_on_the_port_it_exposes(original: None) -> None:
     docker("run", "-d", "-P", "--name", "tandem-original", "tandem-whoami")
 
     short = docker("inspect", "-f", "{{.Id}}", "tandem-original")[:12]

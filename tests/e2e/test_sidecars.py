@@ -5,15 +5,16 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
-from tests.parts.engine import REGISTER_METRICS, Container, Pair, docker, fetch
+from tests.parts.engine import REGISTER_METRICS, Container, Engine, Pair, docker, fetch
 from tests.parts.pair_service import Calls, Service
 from tests.parts.wait import wait_for
 
 
-def revisions(pair: Pair, service) -> str:
+def revisions(pair: Pair, service: Service) -> str:
     """Return the instance keys of a service with the revisions at which they were made and last changed."""
     found = pair.etcdctl("get", "--prefix", "/services/", "-w", "fields").splitlines()
     rows = [
@@ -33,10 +34,19 @@ def kill(container: Container, word: str, number: int = signal.SIGKILL) -> list[
     return pids
 
 
+def newer(container: Container, word: str, old: list[int]) -> set[int]:
+    """Return the processes with the word that are none of the old ones."""
+    return set(container.pids(word)) - set(old)
+
+
+def is_healthy(container: Container) -> bool:
+    return bool(container.state()["Health"]["Status"] == "healthy")
+
+
 REGISTER, DISCOVER, MASTER = "bin/docker-register", "bin/docker-discover", "haproxy -W"
 
 
-def test_a_killed_registrar_is_back_and_removes_nothing(pair, service):
+def test_a_killed_registrar_is_back_and_removes_nothing(pair: Pair, service: Service) -> None:
     one, two = service.run(), service.run()
     service.wait_answered_by(one, two)
     before = revisions(pair, service)
@@ -44,9 +54,7 @@ def test_a_killed_registrar_is_back_and_removes_nothing(pair, service):
     with Calls(service) as calls:
         for _ in range(3):
             old = kill(pair.register, REGISTER)
-            wait_for(
-                lambda old=old: set(pair.register.pids(REGISTER)) - set(old), 15, "a new process"
-            )
+            wait_for(partial(newer, pair.register, REGISTER, old), 15, "a new process")
             pair.wait_until_ready()
         calls.wait_for_more()
 
@@ -54,7 +62,7 @@ def test_a_killed_registrar_is_back_and_removes_nothing(pair, service):
     assert revisions(pair, service) == before
 
 
-def test_a_registrar_that_is_replaced_adopts_what_is_there(pair, service):
+def test_a_registrar_that_is_replaced_adopts_what_is_there(pair: Pair, service: Service) -> None:
     one = service.run()
     service.wait_answered_by(one)
     before = revisions(pair, service)
@@ -75,7 +83,7 @@ def test_a_registrar_that_is_replaced_adopts_what_is_there(pair, service):
     assert before in revisions(pair, service)
 
 
-def test_what_died_while_nobody_looked_is_withdrawn(pair, service):
+def test_what_died_while_nobody_looked_is_withdrawn(pair: Pair, service: Service) -> None:
     one, two = service.run(), service.run()
     service.wait_answered_by(one, two)
     pair.register.do("stop")
@@ -87,7 +95,9 @@ def test_what_died_while_nobody_looked_is_withdrawn(pair, service):
     service.wait_answered_by(two)
 
 
-def test_a_killed_discover_leaves_haproxy_serving_and_finds_it_again(pair, service):
+def test_a_killed_discover_leaves_haproxy_serving_and_finds_it_again(
+    pair: Pair, service: Service
+) -> None:
     one = service.run()
     service.wait_answered_by(one)
     master = pair.discover.pids(MASTER)[0]
@@ -95,9 +105,7 @@ def test_a_killed_discover_leaves_haproxy_serving_and_finds_it_again(pair, servi
     with Calls(service) as calls:
         for _ in range(3):
             old = kill(pair.discover, DISCOVER)
-            wait_for(
-                lambda old=old: set(pair.discover.pids(DISCOVER)) - set(old), 15, "a new process"
-            )
+            wait_for(partial(newer, pair.discover, DISCOVER, old), 15, "a new process")
         two = service.run()
         service.wait_answered_by(one, two)
 
@@ -105,7 +113,7 @@ def test_a_killed_discover_leaves_haproxy_serving_and_finds_it_again(pair, servi
     assert pair.discover.pids(MASTER)[0] == master
 
 
-def test_a_killed_haproxy_is_back_by_itself(pair, service):
+def test_a_killed_haproxy_is_back_by_itself(pair: Pair, service: Service) -> None:
     one = service.run()
     service.wait_answered_by(one)
 
@@ -117,7 +125,7 @@ def test_a_killed_haproxy_is_back_by_itself(pair, service):
     assert pair.discover.pids(DISCOVER)
 
 
-def test_etcd_restarts_and_nobody_notices(pair, service):
+def test_etcd_restarts_and_nobody_notices(pair: Pair, service: Service) -> None:
     one = service.run()
     service.wait_answered_by(one)
     before = revisions(pair, service)
@@ -137,7 +145,7 @@ def test_etcd_restarts_and_nobody_notices(pair, service):
     assert calls.failures == []
 
 
-def test_keys_deleted_by_hand_come_back(pair, service):
+def test_keys_deleted_by_hand_come_back(pair: Pair, service: Service) -> None:
     one = service.run()
     service.wait_answered_by(one)
 
@@ -151,7 +159,7 @@ def test_keys_deleted_by_hand_come_back(pair, service):
     service.wait_answered_by(one)
 
 
-def test_a_second_registrar_waits_and_says_why(pair, service):
+def test_a_second_registrar_waits_and_says_why(pair: Pair, service: Service) -> None:
     one = service.run()
     service.wait_answered_by(one)
     before = revisions(pair, service)
@@ -171,7 +179,7 @@ def test_a_second_registrar_waits_and_says_why(pair, service):
     second.do("rm", "-f")
 
 
-def test_there_is_one_key_an_instance_and_the_owner(pair, service):
+def test_there_is_one_key_an_instance_and_the_owner(pair: Pair, service: Service) -> None:
     one, two = service.run(), service.run()
     service.wait_answered_by(one, two)
 
@@ -180,7 +188,7 @@ def test_there_is_one_key_an_instance_and_the_owner(pair, service):
     assert set(pair.keys()) == wanted | {f"{root}/owner"}
 
 
-def test_a_minute_of_idleness_moves_no_revision(pair, service):
+def test_a_minute_of_idleness_moves_no_revision(pair: Pair, service: Service) -> None:
     one = service.run()
     service.wait_answered_by(one)
     revision = pair.etcdctl("get", "nothing", "-w", "json")
@@ -201,12 +209,12 @@ def test_a_minute_of_idleness_moves_no_revision(pair, service):
 
 
 @pytest.fixture
-def mortal(engine) -> Iterator[Pair]:
+def mortal(engine: Engine) -> Iterator[Pair]:
     with Pair(engine, register={"TTL": "5"}) as one:
         yield one
 
 
-def test_a_host_that_dies_is_gone_after_its_ttl(mortal):
+def test_a_host_that_dies_is_gone_after_its_ttl(mortal: Pair) -> None:
     service = Service(mortal)
     one = service.run()
     service.wait_answered_by(one)
@@ -238,18 +246,20 @@ def test_a_host_that_dies_is_gone_after_its_ttl(mortal):
         ),
     ],
 )
-def test_wrong_settings_end_the_container_with_status_2(pair, image, setting, message):
-    wrong = pair.run(image, **setting)
+def test_wrong_settings_end_the_container_with_status_2(
+    pair: Pair, image: str, setting: dict[str, str], message: str
+) -> None:
+    wrong = pair.run(image, command=(), **setting)
 
     assert docker("wait", wrong.id) == "2"
     assert message in wrong.logs()
     assert wrong.logs().count("wrong setting") == 1
 
 
-def test_both_images_say_that_they_are_healthy(pair):
+def test_both_images_say_that_they_are_healthy(pair: Pair) -> None:
     for container in (pair.register, pair.discover):
         wait_for(
-            lambda container=container: container.state()["Health"]["Status"] == "healthy",
+            partial(is_healthy, container),
             60,
             container.name,
         )

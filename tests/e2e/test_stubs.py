@@ -1,11 +1,13 @@
 """Stubs from the image, and the moment when a real instance takes over and gives back: real engine, real images."""
 
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from bench.rig.steady_client import STUB
-from bench.switches import PORTS, stubbed_pair
+from bench.switches import PORTS, StubbedPair, stubbed_pair
 from tests.parts.engine import docker
 from tests.parts.wait import wait_for
 
@@ -13,7 +15,7 @@ SWITCHES = 2  # `python -m bench switches` does 50
 
 
 @pytest.fixture(scope="module")
-def switched():
+def switched() -> Iterator[StubbedPair]:
     """The services after their switches, and their clients, which are still connected."""
     with stubbed_pair() as services:
         for _ in range(SWITCHES):
@@ -23,7 +25,9 @@ def switched():
 
 
 @pytest.mark.parametrize("mode", PORTS)
-def test_a_real_instance_takes_over_and_gives_back_without_a_lost_call(switched, mode):
+def test_a_real_instance_takes_over_and_gives_back_without_a_lost_call(
+    switched: StubbedPair, mode: str
+) -> None:
     client = switched.stubbed[mode].client
 
     assert client.failed == []
@@ -32,15 +36,15 @@ def test_a_real_instance_takes_over_and_gives_back_without_a_lost_call(switched,
     assert len(answerers) == 2 * SWITCHES + 1, "one takes over once and for all"
 
 
-def test_an_http_client_keeps_its_one_connection(switched):
+def test_an_http_client_keeps_its_one_connection(switched: StubbedPair) -> None:
     assert switched.stubbed["http"].client.connections <= 1 + switched.more_reloads()
 
 
-def test_a_tcp_client_reconnects_once_for_each_switch(switched):
+def test_a_tcp_client_reconnects_once_for_each_switch(switched: StubbedPair) -> None:
     assert switched.stubbed["tcp"].client.cut <= 2 * SWITCHES
 
 
-def test_the_debt_is_a_table(switched):
+def test_the_debt_is_a_table(switched: StubbedPair) -> None:
     head, *rows = switched.pair.discover.exec("stubs").splitlines()
 
     assert head.split() == ["SERVICE", "SINCE", "STUBS", "CALLS"]
@@ -52,7 +56,9 @@ def test_the_debt_is_a_table(switched):
         assert (stubs, int(calls) > 0) == ("1", True)
 
 
-def test_an_http_call_to_a_real_instance_that_is_killed_goes_to_the_stub(switched):
+def test_an_http_call_to_a_real_instance_that_is_killed_goes_to_the_stub(
+    switched: StubbedPair,
+) -> None:
     service = switched.stubbed["http"]
 
     service.switch("SIGKILL")
@@ -60,7 +66,9 @@ def test_an_http_call_to_a_real_instance_that_is_killed_goes_to_the_stub(switche
     assert service.client.failed == []
 
 
-def test_clients_of_a_worker_that_a_reload_made_old_are_taken_over_too(switched):
+def test_clients_of_a_worker_that_a_reload_made_old_are_taken_over_too(
+    switched: StubbedPair,
+) -> None:
     pair, reloads = switched.pair, switched.pair.discover.logs().count(" reloaded ")
     pair.engine.run("tandem-whoami", "-P", SERVICE_NAME="newcomer", SERVICE_PORT="9711")
     wait_for(lambda: pair.get(9711).status == 200, 15, "a new service answers")
@@ -71,7 +79,9 @@ def test_clients_of_a_worker_that_a_reload_made_old_are_taken_over_too(switched)
         assert service.client.failed == []
 
 
-def test_the_image_is_a_stub_by_itself_and_ends_at_once(switched, tmp_path):
+def test_the_image_is_a_stub_by_itself_and_ends_at_once(
+    switched: StubbedPair, tmp_path: Path
+) -> None:
     pair = switched.pair
     (tmp_path / "orders.json").write_text('["one"]')
     tmp_path.chmod(0o755)

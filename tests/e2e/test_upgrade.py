@@ -64,7 +64,7 @@ class Host:
     def start(self, *flags: str, **more: str) -> Container:
         """Start a docker-discover with the settings that all of them have here."""
         settings = {"ETCD_HOST": "127.0.0.1:2379", "BIND": "*", "METRICS": "0.0.0.0:9302", **more}
-        return self._engine.run("docker-discover", *self._net, *flags, **settings)
+        return self._engine.run("docker-discover", *self._net, *flags, command=(), **settings)
 
     def discover(self, *flags: str, **more: str) -> Container:
         """Start one and wait until it is ready."""
@@ -124,7 +124,7 @@ def leave(old: Container) -> None:
 
 
 @pytest.mark.parametrize("volume", ["shared", "of its own"])
-def test_a_new_discover_beside_the_old_one_takes_over(host: Host, volume: str):
+def test_a_new_discover_beside_the_old_one_takes_over(host: Host, volume: str) -> None:
     flags = ("-v", f"{host.volume}:/var/lib/tandem") if volume == "shared" else ()
     discover = host.discover(*flags)
     with host.loaded():
@@ -138,7 +138,7 @@ def test_a_new_discover_beside_the_old_one_takes_over(host: Host, volume: str):
     )
 
 
-def test_a_third_discover_with_the_same_volume_is_refused(host: Host):
+def test_a_third_discover_with_the_same_volume_is_refused(host: Host) -> None:
     flags = ("-v", f"{host.volume}:/var/lib/tandem")
     for _ in range(2):
         host.discover(*flags)
@@ -150,7 +150,7 @@ def test_a_third_discover_with_the_same_volume_is_refused(host: Host):
     assert "two other containers use /var/lib/tandem" in third.logs()
 
 
-def test_a_discover_apart_from_haproxy_is_replaced(host: Host):
+def test_a_discover_apart_from_haproxy_is_replaced(host: Host) -> None:
     haproxy = host.haproxy()
     discover = host.apart()
     with host.loaded():
@@ -162,7 +162,7 @@ def test_a_discover_apart_from_haproxy_is_replaced(host: Host):
         assert haproxy.pids("haproxy") == masters, "no reload, no restart"
 
 
-def test_haproxy_apart_is_replaced_by_one_beside_it(host: Host):
+def test_haproxy_apart_is_replaced_by_one_beside_it(host: Host) -> None:
     haproxy = host.haproxy()
     discover = host.apart()
     with host.loaded():
@@ -178,7 +178,7 @@ def test_haproxy_apart_is_replaced_by_one_beside_it(host: Host):
 
 
 @pytest.mark.parametrize("form", ["one container", "apart"])
-def test_haproxy_is_mended_where_it_runs(host: Host, form: str):
+def test_haproxy_is_mended_where_it_runs(host: Host, form: str) -> None:
     haproxy = host.haproxy() if form == "apart" else host.discover()
     if form == "apart":
         host.apart()

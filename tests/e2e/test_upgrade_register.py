@@ -10,7 +10,7 @@ from tests.parts.wait import wait_for
 REPLACED = 3
 
 
-def test_a_new_registrar_beside_the_old_one_takes_over(pair: Pair, service: Service):
+def test_a_new_registrar_beside_the_old_one_takes_over(pair: Pair, service: Service) -> None:
     one = service.run()
     service.wait_answered_by(one)
     revision = (
@@ -56,7 +56,7 @@ def test_a_new_registrar_beside_the_old_one_takes_over(pair: Pair, service: Serv
     assert {kind for kind, key in events if f"/{service.name}/" in key} == {"PUT"}
 
 
-def test_records_of_newer_registrars_are_served_or_skipped(pair: Pair, service: Service):
+def test_records_of_newer_registrars_are_served_or_skipped(pair: Pair, service: Service) -> None:
     one = service.run()
     service.wait_answered_by(one)
     found = pair.etcdctl("get", "--prefix", "/services/v1/hosts/", "--print-value-only")

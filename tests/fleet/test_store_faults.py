@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -57,6 +58,10 @@ def test_one_member_less_is_not_noticed(
     assert not witness.backwards()
 
 
+def has_another_leader(fleet: Fleet, old: Member) -> bool:
+    return fleet.etcd.leader() is not old
+
+
 # Row 26, three times instead of thirty
 def test_a_leader_that_dies_again_and_again_costs_no_lease(
     fleet: Fleet, service: Service, witness: Witness
@@ -69,9 +74,7 @@ def test_a_leader_that_dies_again_and_again_costs_no_lease(
             leader = wait_for(fleet.etcd.leader, 20, "there is a leader")
             leader.kill()
             fleet.note(f"the leader {leader.name} was killed")
-            wait_for(
-                lambda old=leader: fleet.etcd.leader() is not old, 20, "there is another leader"
-            )  # type: ignore[misc]
+            wait_for(partial(has_another_leader, fleet, leader), 20, "there is another leader")
             leader.start()
             fleet.etcd.wait()
         settle(fleet)

@@ -1,5 +1,6 @@
 """docker-discover as a process of its own, with its HAProxy, on free ports; for tests of what it does."""
 
+import json
 import os
 import re
 import signal
@@ -7,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from catalog.record import Instance
 from tests.parts.etcd import Etcd
@@ -82,6 +83,17 @@ class Discover:
         self._process = None
         return status
 
+    def exit_status(self) -> int:
+        """Wait for its own end."""
+        assert self._process is not None
+        status = self._process.wait(20)
+        self._process = None
+        return status
+
+    def runs_with(self, line: str) -> bool:
+        """Whether the configuration in use has this line."""
+        return line in self.haproxy.config.read_text()
+
     def end(self) -> None:
         """End it and its HAProxy."""
         self.kill()
@@ -92,6 +104,11 @@ class Discover:
         return "".join(
             (self.folder / f"discover-{n}.log").read_text() for n in range(1, self._lives + 1)
         )
+
+    def explain(self) -> dict[str, Any]:
+        """Return what it tells at /explain."""
+        told: dict[str, Any] = json.loads(get(self.metrics, "/explain")[1])
+        return told
 
     def reloads(self) -> int:
         """Return how often it said that it reloaded HAProxy."""

@@ -76,7 +76,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audits, "AGAIN_S", 0.2)
 
 
-def test_what_is_as_etcd_has_it_is_confirmed_and_nothing_is_written(etcd, soon):
+def test_what_is_as_etcd_has_it_is_confirmed_and_nothing_is_written(etcd: Etcd, soon: None) -> None:
     host = LeasedHost(etcd, "h1").claim().put(instance(1), instance(2))
     with following(etcd) as it:
         host.put(instance(1))
@@ -91,7 +91,7 @@ def test_what_is_as_etcd_has_it_is_confirmed_and_nothing_is_written(etcd, soon):
 
 
 @pytest.mark.parametrize("wrong", ["ghost", "missing", "stale"])
-def test_what_the_watch_missed_is_put_right(etcd, soon, wrong):
+def test_what_the_watch_missed_is_put_right(etcd: Etcd, soon: None, wrong: str) -> None:
     host = LeasedHost(etcd, "h1").claim().put(instance(1), instance(2))
     with following(etcd) as it:
         right = it.watch.latest
@@ -115,7 +115,7 @@ def test_what_the_watch_missed_is_put_right(etcd, soon, wrong):
         assert it.count("ok") == 1
 
 
-def test_an_etcd_that_is_away_is_no_mismatch(etcd, soon):
+def test_an_etcd_that_is_away_is_no_mismatch(etcd: Etcd, soon: None) -> None:
     with following(etcd) as it:
         etcd.kill()
         it.audit.once()
@@ -124,7 +124,7 @@ def test_an_etcd_that_is_away_is_no_mismatch(etcd, soon):
 
 
 @pytest.mark.parametrize("again", ["empty", "to the same revision", "past it"])
-def test_a_store_that_was_wiped_proves_nothing_gone(etcd, again):
+def test_a_store_that_was_wiped_proves_nothing_gone(etcd: Etcd, again: str) -> None:
     host = LeasedHost(etcd, "h1").claim().put(instance(1), instance(2))
     with following(etcd) as it:
         earlier = it.watch.latest
@@ -144,7 +144,7 @@ def test_a_store_that_was_wiped_proves_nothing_gone(etcd, again):
     assert reasons == ({"rewound"} if again == "empty" else {"expired"})
 
 
-def test_history_that_was_compacted_meanwhile_is_no_removal(etcd):
+def test_history_that_was_compacted_meanwhile_is_no_removal(etcd: Etcd) -> None:
     LeasedHost(etcd, "h1").claim().put(instance(1), instance(2))
     with following(etcd) as it:
         earlier = it.watch.latest

@@ -19,7 +19,7 @@ def edited(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_good_template_is_good_without_etcd(edited):
+def test_a_good_template_is_good_without_etcd(edited: Path) -> None:
     done = discover_command("--check", "--template", str(edited), "--etcd-host", "127.0.0.1:1")
 
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{edited}: good\n", "")
@@ -33,7 +33,9 @@ def test_a_good_template_is_good_without_etcd(edited):
         ("description {{ marker }}", "", "--check: template edited.j2: the marker is missing"),
     ],
 )
-def test_a_bad_template_is_one_line_and_status_1(edited, old, new, why):
+def test_a_bad_template_is_one_line_and_status_1(
+    edited: Path, old: str, new: str, why: str
+) -> None:
     edited.write_text(edited.read_text().replace(old, new, 1))
 
     done = discover_command("--check", "--template", str(edited))
@@ -43,7 +45,7 @@ def test_a_bad_template_is_one_line_and_status_1(edited, old, new, why):
     assert done.stderr.count("\n") == 1
 
 
-def test_a_template_that_is_not_there_is_said():
+def test_a_template_that_is_not_there_is_said() -> None:
     done = discover_command("--check", "--template", "/nowhere/haproxy.cfg.j2")
 
     assert done.returncode == 1
@@ -53,7 +55,7 @@ def test_a_template_that_is_not_there_is_said():
     )
 
 
-def test_what_runs_is_what_is_rendered(etcd: Etcd, discover: Discover, tmp_path: Path):
+def test_what_runs_is_what_is_rendered(etcd: Etcd, discover: Discover, tmp_path: Path) -> None:
     port = free_port()
     publish(etcd, instance(1, "orders", address="192.0.2.1", service_port=port))
     discover.wait_said(f"orders:{port}")
@@ -78,7 +80,7 @@ def test_what_runs_is_what_is_rendered(etcd: Etcd, discover: Discover, tmp_path:
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_claimed_ports_are_rendered_and_none_is_claimed(etcd: Etcd, tmp_path: Path):
+def test_claimed_ports_are_rendered_and_none_is_claimed(etcd: Etcd, tmp_path: Path) -> None:
     publish(etcd, instance(1, "orders", service_port=None), instance(2, "bills", service_port=None))
     etcd.ctl("put", "/services/v1/ports/orders", '{"v":1,"port":10007}')
     before = etcd.revision()
@@ -94,7 +96,7 @@ def test_claimed_ports_are_rendered_and_none_is_claimed(etcd: Etcd, tmp_path: Pa
 @pytest.mark.parametrize(
     "text", ["", "{}", "[]", '{"header": {"revision": 1}, "kvs": [{"key": "x"}]}']
 )
-def test_what_is_no_export_is_said(tmp_path, text):
+def test_what_is_no_export_is_said(tmp_path: Path, text: str) -> None:
     (export := tmp_path / "catalog.json").write_text(text)
 
     done = discover_command("--render", "--catalog", str(export), "--state-dir", str(tmp_path))
@@ -104,7 +106,7 @@ def test_what_is_no_export_is_said(tmp_path, text):
     assert done.stderr.count("\n") == 1
 
 
-def test_each_mistake_of_a_file_of_services_is_a_line(tmp_path: Path):
+def test_each_mistake_of_a_file_of_services_is_a_line(tmp_path: Path) -> None:
     (services := tmp_path / "services.yaml").write_text(
         "services: {a: {port: 80, servers: [10.0.0.5]}, b: {port: 80, servers: [10.0.0.6, 10.0.0.7]}, c: {prot: 1}}"
     )
@@ -118,7 +120,7 @@ def test_each_mistake_of_a_file_of_services_is_a_line(tmp_path: Path):
     assert lines[1:] == [f"docker-discover: --check: services.yaml: {claimed}"]
 
 
-def test_a_file_of_services_is_told_and_rendered(tmp_path: Path):
+def test_a_file_of_services_is_told_and_rendered(tmp_path: Path) -> None:
     (catalog := tmp_path / "catalog.json").write_text('{"header": {"revision": 1}}')
     (services := tmp_path / "services.yaml").write_text(
         "services: {db: {port: 5432, servers: [10.0.0.5:5432, x]}}"

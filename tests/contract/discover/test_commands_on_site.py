@@ -39,7 +39,9 @@ def flags(site: Path) -> tuple[str, ...]:
         ("", "listen other\n", "snippet web.cfg line 1: 'listen' would begin a new section"),
     ],
 )
-def test_what_a_site_wrote_is_refused_where_it_stands(site, template, snippet, why):
+def test_what_a_site_wrote_is_refused_where_it_stands(
+    site: Path, template: str, snippet: str, why: str
+) -> None:
     (site / "site.j2").write_text(EXTENDS + template)
     (site / "snippets.d" / "web.cfg").write_text(snippet)
 
@@ -50,7 +52,7 @@ def test_what_a_site_wrote_is_refused_where_it_stands(site, template, snippet, w
     assert done.stderr.count("\n") == 1
 
 
-def test_what_a_site_wrote_is_shown(site):
+def test_what_a_site_wrote_is_shown(site: Path) -> None:
     (site / "site.j2").write_text(
         EXTENDS + "{% block defaults %}{{ super() }}    timeout connect 2s{% endblock %}"
     )

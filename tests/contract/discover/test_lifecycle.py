@@ -5,7 +5,9 @@ import shutil
 import signal
 import socket
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,7 +48,7 @@ def answers(port: int) -> set[str]:
     return {get(port)[1] for _ in range(8)}
 
 
-def test_instances_come_and_go(etcd, discover):
+def test_instances_come_and_go(etcd: Etcd, discover: Discover) -> None:
     port = free_port()
     with backend("one") as one, backend("two") as two:
         first, second = local(1, one, port), local(2, two, port)
@@ -62,7 +64,7 @@ def test_instances_come_and_go(etcd, discover):
         wait_for(lambda: answers(port) == {"one", "two"}, 10, "a new one joins")
 
 
-def test_the_same_catalog_makes_no_reload(etcd, discover):
+def test_the_same_catalog_makes_no_reload(etcd: Etcd, discover: Discover) -> None:
     port = free_port()
     with backend("one") as one, backend("two") as two:
         serve(etcd, discover, 1, one, port)
@@ -74,7 +76,9 @@ def test_the_same_catalog_makes_no_reload(etcd, discover):
         assert discover.reloads() == before + 1
 
 
-def test_haproxy_goes_on_when_it_is_killed_and_is_found_again(etcd, discover):
+def test_haproxy_goes_on_when_it_is_killed_and_is_found_again(
+    etcd: Etcd, discover: Discover
+) -> None:
     port, later = free_port(), free_port()
     with backend("one") as one, backend("two") as two:
         serve(etcd, discover, 1, one, port)
@@ -92,7 +96,7 @@ def test_haproxy_goes_on_when_it_is_killed_and_is_found_again(etcd, discover):
         assert discover.reloads() == reloads + 1
 
 
-def test_a_restart_without_a_change_reloads_nothing(etcd, discover):
+def test_a_restart_without_a_change_reloads_nothing(etcd: Etcd, discover: Discover) -> None:
     port = free_port()
     with backend("one") as one:
         serve(etcd, discover, 1, one, port)
@@ -106,7 +110,9 @@ def test_a_restart_without_a_change_reloads_nothing(etcd, discover):
         assert (discover.reloads(), discover.haproxy.pids()) == (reloads, pids)
 
 
-def test_a_port_that_is_taken_while_haproxy_is_away_costs_only_its_own_service(etcd, discover):
+def test_a_port_that_is_taken_while_haproxy_is_away_costs_only_its_own_service(
+    etcd: Etcd, discover: Discover
+) -> None:
     port, lost = free_port(), free_port()
     with backend("one") as one, backend("two") as two:
         serve(etcd, discover, 1, one, port)
@@ -127,7 +133,9 @@ def test_a_port_that_is_taken_while_haproxy_is_away_costs_only_its_own_service(e
             discover.wait_said(f"lost not listened for on 127.0.0.1:{lost}")
 
 
-def test_a_socket_that_went_while_nobody_looked_is_made_anew(etcd, discover):
+def test_a_socket_that_went_while_nobody_looked_is_made_anew(
+    etcd: Etcd, discover: Discover
+) -> None:
     port, later = free_port(), free_port()
     with backend("one") as one, backend("two") as two:
         serve(etcd, discover, 1, one, port)
@@ -143,7 +151,7 @@ def test_a_socket_that_went_while_nobody_looked_is_made_anew(etcd, discover):
         wait_for(lambda: discover.haproxy.pids()[0] == pids[0], 5, "it is the same master")
 
 
-def test_a_full_disk_keeps_no_change_from_callers(etcd, discover):
+def test_a_full_disk_keeps_no_change_from_callers(etcd: Etcd, discover: Discover) -> None:
     port = free_port()
     with backend("one") as one, backend("two") as two:
         first, second = local(1, one, port), local(2, two, port)
@@ -172,7 +180,9 @@ def test_a_full_disk_keeps_no_change_from_callers(etcd, discover):
         wait_for(discover.ready, 15, "all is well once there is room")
 
 
-def test_services_that_emptied_while_nobody_looked_keep_their_ports(etcd, discover):
+def test_services_that_emptied_while_nobody_looked_keep_their_ports(
+    etcd: Etcd, discover: Discover
+) -> None:
     ports = [free_port(), free_port()]
     with backend("one") as one, backend("two") as two:
         first, second = local(1, one, ports[0]), local(2, two, ports[1], "other")
@@ -200,7 +210,9 @@ def closes_at_once(port: int) -> bool:
             return True
 
 
-def test_a_killed_haproxy_is_back_with_the_last_configuration(etcd, discover):
+def test_a_killed_haproxy_is_back_with_the_last_configuration(
+    etcd: Etcd, discover: Discover
+) -> None:
     port = free_port()
     with backend("one") as one:
         serve(etcd, discover, 1, one, port)
@@ -210,7 +222,9 @@ def test_a_killed_haproxy_is_back_with_the_last_configuration(etcd, discover):
         wait_for(lambda: get(port)[1] == "one", 10, "HAProxy is back")
 
 
-def test_etcd_away_changes_nothing_and_its_return_is_noticed(etcd, discover):
+def test_etcd_away_changes_nothing_and_its_return_is_noticed(
+    etcd: Etcd, discover: Discover
+) -> None:
     port, later = free_port(), free_port()
     with backend("one") as one, backend("two") as two:
         serve(etcd, discover, 1, one, port)
@@ -230,7 +244,7 @@ def test_etcd_away_changes_nothing_and_its_return_is_noticed(etcd, discover):
         wait_for(lambda: get(later)[1] == "two", 15, "changes are seen again")
 
 
-def test_it_starts_from_its_file_when_etcd_is_away(etcd, discover):
+def test_it_starts_from_its_file_when_etcd_is_away(etcd: Etcd, discover: Discover) -> None:
     port = free_port()
     with backend("one") as one:
         serve(etcd, discover, 1, one, port)
@@ -242,7 +256,7 @@ def test_it_starts_from_its_file_when_etcd_is_away(etcd, discover):
         wait_for(lambda: get(port)[1] == "one", 10, "the last good configuration serves")
 
 
-def test_a_bad_record_is_refused_alone_and_told(etcd, discover):
+def test_a_bad_record_is_refused_alone_and_told(etcd: Etcd, discover: Discover) -> None:
     port = free_port()
     with backend("one") as one:
         etcd.ctl(
@@ -258,7 +272,7 @@ def test_a_bad_record_is_refused_alone_and_told(etcd, discover):
         assert discover.log.count("record skipped") == 1
 
 
-def test_a_taken_port_costs_only_its_own_service(etcd, discover):
+def test_a_taken_port_costs_only_its_own_service(etcd: Etcd, discover: Discover) -> None:
     free, other = free_port(), free_port()
     with (
         backend("one") as one,
@@ -278,7 +292,7 @@ def test_a_taken_port_costs_only_its_own_service(etcd, discover):
         assert "Paused" not in discover.log
 
 
-def test_the_oldest_service_keeps_its_port(etcd, discover):
+def test_the_oldest_service_keeps_its_port(etcd: Etcd, discover: Discover) -> None:
     port = free_port()
     with backend("one") as one, backend("two") as two:
         serve(etcd, discover, 1, one, port)
@@ -293,7 +307,9 @@ def test_the_oldest_service_keeps_its_port(etcd, discover):
         wait_for(lambda: get(port)[1] == "two", 10, "the port is free for the next")
 
 
-def test_an_unknown_worker_is_never_given_an_empty_configuration(etcd, discover):
+def test_an_unknown_worker_is_never_given_an_empty_configuration(
+    etcd: Etcd, discover: Discover
+) -> None:
     """Killed between a runtime command and the file, restarted while etcd is away: what runs is all there is."""
     port = free_port()
     with backend("one") as one:
@@ -314,7 +330,9 @@ def test_an_unknown_worker_is_never_given_an_empty_configuration(etcd, discover)
         assert " 100 " in answer.splitlines()[2]
 
 
-def test_a_file_that_cannot_run_any_more_is_replaced_by_one_that_can(etcd, discover):
+def test_a_file_that_cannot_run_any_more_is_replaced_by_one_that_can(
+    etcd: Etcd, discover: Discover
+) -> None:
     port, lost = free_port(), free_port()
     with backend("one") as one, backend("two") as two:
         serve(etcd, discover, 1, one, port)
@@ -328,7 +346,9 @@ def test_a_file_that_cannot_run_any_more_is_replaced_by_one_that_can(etcd, disco
             discover.wait_said(f"lost not listened for on 127.0.0.1:{lost}")
 
 
-def test_a_port_that_was_never_ours_is_not_taken_when_its_service_leaves(etcd, discover):
+def test_a_port_that_was_never_ours_is_not_taken_when_its_service_leaves(
+    etcd: Etcd, discover: Discover
+) -> None:
     other = free_port()
     with (
         backend("one") as one,
@@ -347,7 +367,7 @@ def test_a_port_that_was_never_ours_is_not_taken_when_its_service_leaves(etcd, d
         socket.create_server(("127.0.0.1", taken)).close()
 
 
-def test_a_roll_keeps_the_port_of_its_service(etcd, discover):
+def test_a_roll_keeps_the_port_of_its_service(etcd: Etcd, discover: Discover) -> None:
     port = free_port()
     with backend("old") as old, backend("new") as new, backend("squatter") as squatter:
         serve(etcd, discover, 1, old, port)
@@ -361,7 +381,7 @@ def test_a_roll_keeps_the_port_of_its_service(etcd, discover):
         wait_for(lambda: answers(port) == {"new"}, 10, "the new one answers alone")
 
 
-def test_one_container_under_two_hosts_breaks_nothing(etcd, discover):
+def test_one_container_under_two_hosts_breaks_nothing(etcd: Etcd, discover: Discover) -> None:
     port, other = free_port(), free_port()
     with backend("old") as old, backend("new") as new, backend("two") as two:
         serve(etcd, discover, 1, old, port)
@@ -373,7 +393,9 @@ def test_one_container_under_two_hosts_breaks_nothing(etcd, discover):
         discover.haproxy.adapter.check(discover.haproxy.config)
 
 
-def test_what_haproxy_spells_otherwise_makes_no_endless_reload(etcd, discover):
+def test_what_haproxy_spells_otherwise_makes_no_endless_reload(
+    etcd: Etcd, discover: Discover
+) -> None:
     publish(etcd, instance(1, address="::1.2.3.4", service_port=free_port()))
     discover.wait_said("new listen whoami")
     reloads = discover.reloads()
@@ -382,7 +404,9 @@ def test_what_haproxy_spells_otherwise_makes_no_endless_reload(etcd, discover):
         wait_for(lambda: discover.reloads() > reloads, 4, "one more reload")
 
 
-def test_an_edit_that_is_taken_back_at_once_leaves_nothing_to_do(etcd, discover):
+def test_an_edit_that_is_taken_back_at_once_leaves_nothing_to_do(
+    etcd: Etcd, discover: Discover
+) -> None:
     good = discover.template.read_text()
     edited = good.replace("timeout tunnel 1h", "timeout tunnel 2h")
     renamed(discover.template, edited)
@@ -411,7 +435,9 @@ def test_an_edit_that_is_taken_back_at_once_leaves_nothing_to_do(etcd, discover)
         (b"# caf\xe9\n", "cannot read"),
     ],
 )
-def test_whatever_a_template_does_the_last_good_one_goes_on(etcd, discover, broken, said):
+def test_whatever_a_template_does_the_last_good_one_goes_on(
+    etcd: Etcd, discover: Discover, broken: bytes, said: str
+) -> None:
     port = free_port()
     discover.template.write_bytes(broken)
     discover.wait_said(said)
@@ -453,18 +479,16 @@ def link_swapped(path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("save", [renamed, truncated, moved_away_first, link_swapped])
-def test_an_edit_of_the_template_applies_at_once(etcd, discover, save):
+def test_an_edit_of_the_template_applies_at_once(etcd: Etcd, discover: Discover, save: Any) -> None:
     good = discover.template.read_text()
     for number in (1, 2):
         line = f"timeout tunnel {number}234s"
         save(discover.template, good.replace("timeout tunnel 1h", line))
 
-        wait_for(
-            lambda line=line: line in discover.haproxy.config.read_text(), 10, "the edit is applied"
-        )
+        wait_for(partial(discover.runs_with, line), 10, "the edit is applied")
 
 
-def test_an_invalid_edit_is_refused_with_its_line(etcd, discover):
+def test_an_invalid_edit_is_refused_with_its_line(etcd: Etcd, discover: Discover) -> None:
     port = free_port()
     good = discover.template.read_text()
     with backend("one") as one, backend("two") as two:
@@ -493,7 +517,9 @@ def test_an_invalid_edit_is_refused_with_its_line(etcd, discover):
         assert discover.reloads() == reloads
 
 
-def test_a_broken_template_at_start_falls_back_on_the_last_good_one(etcd, discover):
+def test_a_broken_template_at_start_falls_back_on_the_last_good_one(
+    etcd: Etcd, discover: Discover
+) -> None:
     port = free_port()
     discover.stop()
     discover.template.write_text("{% nonsense %}")
@@ -506,7 +532,7 @@ def test_a_broken_template_at_start_falls_back_on_the_last_good_one(etcd, discov
     discover.wait_said("template haproxy.cfg.j2 line 1: Encountered unknown tag 'nonsense'")
 
 
-def test_idle_costs_no_write_and_no_reload(etcd, discover):
+def test_idle_costs_no_write_and_no_reload(etcd: Etcd, discover: Discover) -> None:
     """Nothing but our own watching: etcd's revision and HAProxy's worker stay."""
     port = free_port()
     with backend("one") as one:
@@ -536,11 +562,12 @@ def test_idle_costs_no_write_and_no_reload(etcd, discover):
         (("--no-such-flag",), "wrong setting: --no-such-flag: no such flag"),
     ],
 )
-def test_wrong_settings_are_said_in_one_line_with_status_2(tmp_path, flags, message):
-    it = Discover(tmp_path, "127.0.0.1:1", *flags)
-    it.start()
+def test_wrong_settings_are_said_in_one_line_with_status_2(
+    tmp_path: Path, flags: tuple[str, ...], message: str
+) -> None:
+    wrong = Discover(tmp_path, "127.0.0.1:1", *flags)
+    wrong.start()
 
-    assert it._process.wait(20) == 2
-    it._process = None
-    [line] = [line for line in it.log.splitlines() if "wrong setting" in line]
+    assert wrong.exit_status() == 2
+    [line] = [line for line in wrong.log.splitlines() if "wrong setting" in line]
     assert message in line

@@ -1,6 +1,5 @@
 """A site's own lines on the real HAProxy: blocks and snippets apply live, and what HAProxy refuses stays alone."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from tests.parts.backend import backend
 from tests.parts.discover import Discover, publish, withdraw
 from tests.parts.etcd import Etcd
 from tests.parts.haproxy import FaultyHAProxy, answers, get
-from tests.parts.ports import free_ports
+from tests.parts.ports import free_port, free_ports
 from tests.parts.records import local
 from tests.parts.wait import wait_for
 
@@ -42,7 +41,8 @@ def discover(tmp_path: Path, etcd: Etcd, program: FaultyHAProxy) -> Iterator[Dis
 
 
 def refused(discover: Discover) -> dict[str, dict[str, str]]:
-    return json.loads(get(discover.metrics, "/explain")[1])["refused"]
+    refused: dict[str, dict[str, str]] = discover.explain()["refused"]
+    return refused
 
 
 def snippet(discover: Discover, name: str, text: str) -> None:
@@ -75,7 +75,7 @@ def test_blocks_and_files_beside_it_apply_at_once(etcd: Etcd, discover: Discover
         wait_for(lambda: answers(port, "one"), 10, "the last good template goes on")
         discover.kill()
         discover.start()
-        publish(etcd, local(2, one, *free_ports(1), "later"))
+        publish(etcd, local(2, one, free_port(), "later"))
         discover.wait_said("new listen later")
 
     assert "timeout connect 3s" in config.read_text()

@@ -11,7 +11,7 @@ from tests.parts.records import local
 from tests.parts.wait import wait_for
 
 
-def test_ready_means_that_the_whole_catalog_is_served(tmp_path: Path):
+def test_ready_means_that_the_whole_catalog_is_served(tmp_path: Path) -> None:
     (tmp_path / "etcd").mkdir()
     (folder := tmp_path / "discover").mkdir()
     tmp_path.chmod(0o755)

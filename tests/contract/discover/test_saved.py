@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from catalog.record import Instance
 from discover.snapshot.saved_file import SavedFile
 from discover.snapshot.saved_format import Origin, _seal
 from discover.snapshot.state import State, started
+from tests.parts import records
 from tests.parts.backend import backend
 from tests.parts.discover import Discover
 from tests.parts.etcd import Etcd
@@ -38,10 +40,9 @@ def discover(tmp_path: Path, etcd: Etcd) -> Iterator[Discover]:
         yield it
 
 
-def local(number: int, port: int, service_port: int, service: str = "whoami"):
-    return instance(
-        number, service, address="127.0.0.1", port=port, service_port=service_port, mode="http"
-    )
+def local(number: int, port: int, service_port: int, service: str = "whoami") -> Instance:
+    """Return the record of an http instance on loopback."""
+    return records.local(number, port, service_port, service, mode="http")
 
 
 def saved(discover: Discover, text: str) -> Path:
@@ -65,7 +66,9 @@ def off(discover: Discover) -> None:
 
 
 @pytest.mark.parametrize("lost", ["", "haproxy.cfg"])
-def test_a_boot_with_etcd_down_serves_within_three_seconds(etcd, discover, lost):
+def test_a_boot_with_etcd_down_serves_within_three_seconds(
+    etcd: Etcd, discover: Discover, lost: str
+) -> None:
     port = free_port()
     with backend("one") as one:
         serve(etcd, discover, port, one)
@@ -92,7 +95,9 @@ def interpreter_s() -> float:
     return time.monotonic() - started_s
 
 
-def test_a_port_that_another_program_took_does_not_keep_the_rest_down_without_etcd(etcd, discover):
+def test_a_port_that_another_program_took_does_not_keep_the_rest_down_without_etcd(
+    etcd: Etcd, discover: Discover
+) -> None:
     port, taken = free_port(), free_port()
     with backend("one") as one, backend("two") as two:
         host = serve(etcd, discover, port, one)
@@ -110,7 +115,9 @@ def test_a_port_that_another_program_took_does_not_keep_the_rest_down_without_et
 @pytest.mark.parametrize(
     "how", ["cut", "flipped", "empty", "other version", "other prefix", "a folder"]
 )
-def test_a_snapshot_that_is_no_good_is_ignored_with_one_line(etcd, discover, how):
+def test_a_snapshot_that_is_no_good_is_ignored_with_one_line(
+    etcd: Etcd, discover: Discover, how: str
+) -> None:
     port = free_port()
     with backend("one") as one:
         serve(etcd, discover, port, one)
@@ -149,7 +156,9 @@ def reseal(path: Path) -> None:
     path.write_bytes(_seal(body).encode() + body)
 
 
-def test_an_empty_etcd_does_not_replace_a_good_configuration(etcd, discover):
+def test_an_empty_etcd_does_not_replace_a_good_configuration(
+    etcd: Etcd, discover: Discover
+) -> None:
     port = free_port()
     with backend("one") as one:
         serve(etcd, discover, port, one)
@@ -174,7 +183,9 @@ def test_an_empty_etcd_does_not_replace_a_good_configuration(etcd, discover):
         assert get(port) == (200, "one")
 
 
-def test_what_was_deleted_while_nobody_looked_is_gone_and_what_expired_long_ago_too(etcd, discover):
+def test_what_was_deleted_while_nobody_looked_is_gone_and_what_expired_long_ago_too(
+    etcd: Etcd, discover: Discover
+) -> None:
     ports = [free_port() for _ in range(3)]
     with backend("one") as one, backend("two") as two, backend("three") as three:
         host = serve(etcd, discover, ports[0], one)
@@ -212,7 +223,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def test_a_full_disk_leaves_the_old_snapshot_and_is_said_once(small_disk):
+def test_a_full_disk_leaves_the_old_snapshot_and_is_said_once(small_disk: Path) -> None:
     file, state = SavedFile(small_disk / "snapshot", Origin("me", "/services", ("e1",))), known(1)
     assert file.save(state)
     before = (small_disk / "snapshot").read_bytes()
@@ -236,7 +247,7 @@ def known(count: int) -> State:
     return started(snapshot(*(instance(number) for number in range(1, count + 1))), {})
 
 
-def test_idle_writes_nothing(etcd, discover):
+def test_idle_writes_nothing(etcd: Etcd, discover: Discover) -> None:
     port = free_port()
     with backend("one") as one:
         host = serve(etcd, discover, port, one)

@@ -56,7 +56,7 @@ def refused(discover: Discover) -> dict[str, str]:
     return {where: f"{problem['code']} {problem['text']}" for where, problem in told.items()}
 
 
-def test_a_file_is_served_and_its_edits_apply(site: Site):
+def test_a_file_is_served_and_its_edits_apply(site: Site) -> None:
     discover, file = site.discover, site.file
     port, other = free_port(), free_port()
     with backend("one") as one, backend("two") as two:
@@ -99,7 +99,7 @@ def test_a_file_is_served_and_its_edits_apply(site: Site):
         assert get(other)[0] == 503
 
 
-def test_containers_and_outside_servers_are_one_service(site: Site):
+def test_containers_and_outside_servers_are_one_service(site: Site) -> None:
     etcd, discover, file = site.etcd, site.discover, site.file
     port = free_port()
     with backend("legacy") as legacy, backend("container") as container, backend("other") as other:
@@ -120,7 +120,7 @@ def test_containers_and_outside_servers_are_one_service(site: Site):
         wait_for(lambda: answers(port) == {"legacy"}, 10, "the stub is back")
 
 
-def test_one_legacy_server_can_be_two_services(site: Site):
+def test_one_legacy_server_can_be_two_services(site: Site) -> None:
     ports = free_port(), free_port()
     with backend("legacy") as legacy:
         site.file.write_text(
@@ -137,7 +137,7 @@ def test_one_legacy_server_can_be_two_services(site: Site):
         assert not refused(site.discover)
 
 
-def test_a_file_that_was_spoilt_meanwhile_stays_as_it_was_and_needs_no_etcd(tmp_path: Path):
+def test_a_file_that_was_spoilt_meanwhile_stays_as_it_was_and_needs_no_etcd(tmp_path: Path) -> None:
     (file := tmp_path / "services.yaml").write_text("services: {}\n")
     port = free_port()
     with (
@@ -165,7 +165,7 @@ def test_a_file_that_was_spoilt_meanwhile_stays_as_it_was_and_needs_no_etcd(tmp_
         discover.wait_said("no such file; SERVICES names another, or none; what it said last stays")
 
 
-def test_a_port_can_be_claimed_for_an_outside_service(site: Site):
+def test_a_port_can_be_claimed_for_an_outside_service(site: Site) -> None:
     with backend("legacy") as legacy:
         site.file.write_text(f"services:\n  old: {{port: auto, servers: ['127.0.0.1:{legacy}']}}\n")
 

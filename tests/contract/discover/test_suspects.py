@@ -1,28 +1,27 @@
 """What docker-discover removes, and on which evidence: a real etcd, a real HAProxy, hosts that are leases."""
 
 import contextlib
-import json
+from typing import Any
 
 import pytest
 
-from catalog.record import Check
+from catalog.record import Check, Instance
+from tests.parts import records
 from tests.parts.backend import backend
 from tests.parts.caller import Caller
 from tests.parts.discover import Discover
+from tests.parts.etcd import Etcd
 from tests.parts.haproxy import get, wait_answered
 from tests.parts.hosts import LeasedHost, claimed
 from tests.parts.ports import free_port
-from tests.parts.records import instance
 from tests.parts.wait import wait_for
 
 
-def local(number: int, port: int, service_port: int, service: str = "whoami", **changes):
-    where = {"address": "127.0.0.1", "port": port, "service_port": service_port, "mode": "http"}
-    return instance(number, service, **{**where, **changes})
-
-
-def explained(discover: Discover) -> dict:
-    return json.loads(get(discover.metrics, "/explain")[1])
+def local(
+    number: int, port: int, service_port: int, service: str = "whoami", **changes: Any
+) -> Instance:
+    """Return the record of an http instance on loopback."""
+    return records.local(number, port, service_port, service, **{"mode": "http", **changes})
 
 
 def metric(discover: Discover, name: str) -> float:
@@ -31,10 +30,12 @@ def metric(discover: Discover, name: str) -> float:
 
 
 def wait_suspects(discover: Discover, count: int) -> None:
-    wait_for(lambda: len(explained(discover)["suspects"]) == count, 10, f"{count} suspects")
+    wait_for(lambda: len(discover.explain()["suspects"]) == count, 10, f"{count} suspects")
 
 
-def test_a_host_that_loses_its_lease_is_called_while_it_lives(etcd, discover):
+def test_a_host_that_loses_its_lease_is_called_while_it_lives(
+    etcd: Etcd, discover: Discover
+) -> None:
     port = free_port()
     with contextlib.ExitStack() as dying:
         one = dying.enter_context(backend("one"))
@@ -47,7 +48,7 @@ def test_a_host_that_loses_its_lease_is_called_while_it_lives(etcd, discover):
             wait_for(lambda: len(caller.replies) > 300, 60, "calls go on")
         assert (caller.failed, set(caller.replies)) == ([], {"one"})
 
-        suspect = explained(discover)["suspects"][host.key(local(1, one, port))]
+        suspect = discover.explain()["suspects"][host.key(local(1, one, port))]
         assert (suspect["reason"], suspect["frozen"]) == ("expired", False)
         assert (metric(discover, "discover_suspects"), metric(discover, "discover_frozen")) == (
             1,
@@ -60,7 +61,7 @@ def test_a_host_that_loses_its_lease_is_called_while_it_lives(etcd, discover):
     assert get(port)[0] == 503
 
 
-def test_an_explicit_delete_is_honoured_at_once_to_zero(etcd, discover):
+def test_an_explicit_delete_is_honoured_at_once_to_zero(etcd: Etcd, discover: Discover) -> None:
     port = free_port()
     with backend("one") as one:
         host = LeasedHost(etcd, "h1").claim().put(local(1, one, port))
@@ -69,10 +70,10 @@ def test_an_explicit_delete_is_honoured_at_once_to_zero(etcd, discover):
         host.delete(local(1, one, port))
 
         wait_for(lambda: get(port)[0] == 503, 1, "503 from the same listener")
-        assert explained(discover)["suspects"] == {}
+        assert discover.explain()["suspects"] == {}
 
 
-def test_a_host_that_returns_loses_no_call(etcd, discover):
+def test_a_host_that_returns_loses_no_call(etcd: Etcd, discover: Discover) -> None:
     port = free_port()
     with backend("one") as one:
         host = LeasedHost(etcd, "h1").claim().put(local(1, one, port))
@@ -81,15 +82,17 @@ def test_a_host_that_returns_loses_no_call(etcd, discover):
         with Caller(port) as caller:
             host.expire()
             wait_suspects(discover, 1)
-            before = explained(discover)["revision"]
+            before = discover.explain()["revision"]
             host.claim()
-            wait_for(lambda: explained(discover)["revision"] > before, 10, "it is seen")
+            wait_for(lambda: discover.explain()["revision"] > before, 10, "it is seen")
             host.put(local(1, one, port))
             wait_suspects(discover, 0)
         assert (caller.failed, set(caller.replies)) == ([], {"one"})
 
 
-def test_no_call_goes_to_another_program_at_a_suspect_s_address(etcd, discover):
+def test_no_call_goes_to_another_program_at_a_suspect_s_address(
+    etcd: Etcd, discover: Discover
+) -> None:
     port, other = free_port(), free_port()
     with backend("one") as one:
         host = LeasedHost(etcd, "h1").claim().put(local(1, one, port))
@@ -103,7 +106,7 @@ def test_no_call_goes_to_another_program_at_a_suspect_s_address(etcd, discover):
         wait_answered(other, "one")
 
 
-def test_the_opt_outs_go_with_their_lease(etcd, discover):
+def test_the_opt_outs_go_with_their_lease(etcd: Etcd, discover: Discover) -> None:
     dropped, unchecked = free_port(), free_port()
     with backend("one") as one, backend("two") as two:
         drop = local(1, one, dropped, "primary", on_absence="drop")
@@ -120,7 +123,7 @@ def test_the_opt_outs_go_with_their_lease(etcd, discover):
         wait_for(lambda: (get(dropped)[0], get(unchecked)[0]) == (503, 503), 5, "both are gone")
 
 
-def test_a_purged_host_is_gone_within_five_seconds(etcd, discover):
+def test_a_purged_host_is_gone_within_five_seconds(etcd: Etcd, discover: Discover) -> None:
     port = free_port()
     with backend("one") as one:
         host = LeasedHost(etcd, "h1").claim().put(local(1, one, port))
@@ -131,11 +134,13 @@ def test_a_purged_host_is_gone_within_five_seconds(etcd, discover):
         etcd.ctl("put", "/services/v1/hosts/h1/purge", "")
 
         wait_for(lambda: get(port)[0] == 503, 5, "it is gone")
-        assert explained(discover)["purged"] == ["h1"]
+        assert discover.explain()["purged"] == ["h1"]
 
 
 @pytest.mark.parametrize("how", ["wiped", "prefix deleted", "all leases revoked"])
-def test_a_lost_store_removes_nothing_and_its_return_thaws(etcd, discover, how):
+def test_a_lost_store_removes_nothing_and_its_return_thaws(
+    etcd: Etcd, discover: Discover, how: str
+) -> None:
     ports = [free_port() for _ in range(3)]
     with contextlib.ExitStack() as stack:
         backends = [stack.enter_context(backend(f"b{n}")) for n in range(3)]
@@ -177,14 +182,14 @@ def test_a_lost_store_removes_nothing_and_its_return_thaws(etcd, discover, how):
         assert discover.reloads() <= reloads + 2, "only the extra service is a new listener"
 
 
-def test_suspects_outlive_a_restart(etcd, discover):
+def test_suspects_outlive_a_restart(etcd: Etcd, discover: Discover) -> None:
     port = free_port()
     with backend("one") as one:
         host = LeasedHost(etcd, "h1").claim().put(local(1, one, port))
         wait_answered(port, "one")
         host.expire()
         wait_suspects(discover, 1)
-        before = explained(discover)["suspects"]
+        before = discover.explain()["suspects"]
         saved = discover.folder / "snapshot"
         wait_for(lambda: '"suspect"' in saved.read_text(), 5, "the suspect is saved")
 
@@ -192,5 +197,5 @@ def test_suspects_outlive_a_restart(etcd, discover):
             discover.kill()
             discover.start()
             discover.wait_ready()
-            assert explained(discover)["suspects"] == before
+            assert discover.explain()["suspects"] == before
         assert (caller.failed, set(caller.replies)) == ([], {"one"})

@@ -18,7 +18,7 @@ def discover(etcd: Etcd) -> Iterator[Door]:
         yield door
 
 
-def test_hosts_and_paths_lead_to_their_service(etcd, discover):
+def test_hosts_and_paths_lead_to_their_service(etcd: Etcd, discover: Door) -> None:
     port = free_port()
     with backend("shop") as shop, backend("api") as api, backend("any") as any_:
         publish(etcd, web(1, "shop", shop, port, hosts=("shop.example", "www.example")))
@@ -59,7 +59,7 @@ def test_hosts_and_paths_lead_to_their_service(etcd, discover):
         assert discover.reloads() == reloads
 
 
-def test_pages_say_what_is_known(etcd, discover):
+def test_pages_say_what_is_known(etcd: Etcd, discover: Door) -> None:
     port = free_port()
     with backend("orders") as orders, backend("bills") as bills:
         one = web(1, "orders", orders, port, hosts=("orders.example",))
@@ -110,7 +110,7 @@ def test_pages_say_what_is_known(etcd, discover):
         assert discover.get("order.apps.test", **{"X-Tandem-Backend": "orders:1"})[0] == 404
 
 
-def test_without_docker_discover_there_are_plain_pages(etcd, discover):
+def test_without_docker_discover_there_are_plain_pages(etcd: Etcd, discover: Door) -> None:
     with backend("orders") as orders, backend("other") as other:
         one = web(1, "orders", orders, free_port())
         publish(etcd, one, web(2, "other", other, free_port()))

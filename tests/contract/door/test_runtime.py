@@ -33,7 +33,7 @@ def discover(etcd: Etcd) -> Iterator[Door]:
         yield door
 
 
-def test_names_come_and_go_without_a_reload_and_files_follow(etcd, discover):
+def test_names_come_and_go_without_a_reload_and_files_follow(etcd: Etcd, discover: Door) -> None:
     port = free_port()
     with backend("one") as one, backend("two") as two:
         first, second = web(1, "one", one, port), web(2, "two", two, port, hosts=("two.example",))
@@ -81,7 +81,7 @@ def test_names_come_and_go_without_a_reload_and_files_follow(etcd, discover):
         )
 
 
-def test_one_more_of_a_thousand_takes_no_reload(etcd, discover):
+def test_one_more_of_a_thousand_takes_no_reload(etcd: Etcd, discover: Door) -> None:
     port = free_port()
     with backend("it") as it, backend("more") as more:
         store = Store(etcd.access)
@@ -150,7 +150,7 @@ def ills() -> Iterator[tuple[int, int]]:
         yield one, other
 
 
-def test_what_comes_through(etcd, discover):
+def test_what_comes_through(etcd: Etcd, discover: Door) -> None:
     with (
         telling() as told,
         backend("usual") as usual,
@@ -229,7 +229,7 @@ def test_what_comes_through(etcd, discover):
         connection.close()
 
 
-def test_a_kept_connection_is_led_anew_after_a_reload(etcd, discover):
+def test_a_kept_connection_is_led_anew_after_a_reload(etcd: Etcd, discover: Door) -> None:
     with backend("one") as one, backend("two") as two:
         publish(etcd, web(1, "one", one, free_port()))
         discover.wait_answered("one.apps.test", "one")
@@ -247,7 +247,7 @@ def test_a_kept_connection_is_led_anew_after_a_reload(etcd, discover):
         kept.close()
 
 
-def test_a_template_without_a_door_goes_on_and_it_is_said(etcd, discover):
+def test_a_template_without_a_door_goes_on_and_it_is_said(etcd: Etcd, discover: Door) -> None:
     port = free_port()
     with backend("one") as one:
         publish(etcd, web(1, "one", one, port), web(2, "two", 9, port))

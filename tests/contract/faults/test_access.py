@@ -29,7 +29,7 @@ def etcd(tmp_path: Path) -> Iterator[Etcd]:
 
 @pytest.fixture
 def register(tmp_path: Path, etcd: Etcd) -> Iterator[Register]:
-    with Register(tmp_path, etcd, TTL="15", **LOGIN) as running:
+    with Register(tmp_path, etcd, wait=True, TTL="15", **LOGIN) as running:
         yield running
 
 

@@ -1,12 +1,14 @@
 """Registrars after an outage of etcd: nobody storms; and an etcd that is full, or slow."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from catalog.keys import hosts_root
-from catalog.store import Store
+from catalog.store import Delete, Put, Store
 from tests.parts.etcd import Etcd
 from tests.parts.herd import Herd
 from tests.parts.register import PREFIX
@@ -71,7 +73,7 @@ def test_a_full_etcd_keeps_the_lease_and_is_not_asked_all_the_time(
     write = Store.write
     flags = ("--quota-backend-bytes=1000000",)  # the test fills the rest
 
-    def counted(self: Store, changes, **more) -> int:
+    def counted(self: Store, changes: Sequence[Put | Delete], **more: Any) -> int:
         if any(hasattr(change, "value") for change in changes):
             tries.append(time.monotonic())
         return write(self, changes, **more)

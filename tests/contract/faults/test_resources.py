@@ -133,12 +133,12 @@ def test_a_registrar_with_next_to_no_cpu_keeps_its_lease(engine: Engine) -> None
     """Row 65: a twentieth of one core."""
     with Pair(engine, register={"TTL": str(TTL_S)}) as pair:
         service = {"SERVICE_NAME": "stays-65", "SERVICE_PORT": str(free_ports(1)[0])}
-        one = engine.run("tandem-whoami", "-P", **service)
+        one = engine.run("tandem-whoami", "-P", command=(), **service)
         wait_for(lambda: one.short in " ".join(pair.keys()), 20, "published")
         leases = pair.etcdctl("lease", "list")
         pair.register.do("update", "--cpus", "0.05")
         began = time.monotonic()
-        late = engine.run("tandem-whoami", "-P", **service)
+        late = engine.run("tandem-whoami", "-P", command=(), **service)
         missing: list[float] = []
 
         def is_late_one_published() -> bool:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from itertools import chain
+from pathlib import Path
 
 import grpc
 import pytest
@@ -114,7 +115,7 @@ def test_stubs_beside_real_instances(etcd: Etcd, discover: Discover) -> None:
 
 
 def test_near_instances_are_called_first_and_far_ones_when_they_are_gone(
-    etcd: Etcd, tmp_path
+    etcd: Etcd, tmp_path: Path
 ) -> None:
     port = free_port()
     (folder := tmp_path / "near").mkdir()

@@ -11,7 +11,8 @@ from pathlib import Path
 import grpc
 import pytest
 import yaml
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 from tests.parts.discover import Discover
 from tests.parts.etcd import Etcd
@@ -30,7 +31,7 @@ from tests.parts.servers import (
 
 GB = 1024**3
 DOMAIN = "apps.test"
-SERVICES = {
+SERVICES: dict[str, dict[str, object]] = {
     "web": {"mode": "http", "hosts": ["shop.example"]},
     "websocket": {"mode": "http"},
     "grpc": {"mode": "http", "proto": "h2c"},
@@ -128,7 +129,7 @@ def channel_to(way: tuple[str, int]) -> grpc.Channel:
 
 
 @contextlib.contextmanager
-def websocket_to(way: tuple[str, int]) -> Iterator[ClientConnection]:
+def websocket_to(way: tuple[str, int]) -> Iterator[Connection]:
     host, port = way
     with (
         socket.create_connection(("127.0.0.1", port), START_S) as dialled,
@@ -141,7 +142,7 @@ def websocket_to(way: tuple[str, int]) -> Iterator[ClientConnection]:
 @pytest.mark.parametrize(
     ("flag", "version"), [("--http1.1", "1.1"), ("--http2-prior-knowledge", "2")]
 )
-def test_curl(site: Site, way: str, flag: str, version: str):
+def test_curl(site: Site, way: str, flag: str, version: str) -> None:
     dialled = site.way(way, "web")
 
     assert (
@@ -150,12 +151,12 @@ def test_curl(site: Site, way: str, flag: str, version: str):
     )
 
 
-def test_curl_by_a_declared_host_name(site: Site):
+def test_curl_by_a_declared_host_name(site: Site) -> None:
     assert curl(("shop.example", site.door), "/a") == "GET /a shop.example"
 
 
 @both_ways
-def test_a_websocket(site: Site, way: str):
+def test_a_websocket(site: Site, way: str) -> None:
     with websocket_to(site.way(way, "websocket")) as connection:
         for text in ("one", "two", "x" * 100_000):
             connection.send(text)
@@ -163,7 +164,7 @@ def test_a_websocket(site: Site, way: str):
 
 
 @pytest.mark.parametrize(("way", "service"), GRPC)
-def test_grpc(site: Site, way: str, service: str):
+def test_grpc(site: Site, way: str, service: str) -> None:
     with channel_to(site.way(way, service)) as channel:
         assert channel.unary_unary(f"{ECHO}Unary")(b"hello", timeout=START_S) == b"hello"
         assert (
@@ -174,7 +175,7 @@ def test_grpc(site: Site, way: str, service: str):
         assert refused.value.code() is grpc.StatusCode.UNIMPLEMENTED, "trailers come through"
 
 
-def test_redis_cli(site: Site):
+def test_redis_cli(site: Site) -> None:
     redis = ("redis-cli", "-p", str(site.ports["redis"]))
 
     assert said(*redis, "SET", "color", "blue") == "OK\n"
@@ -182,7 +183,7 @@ def test_redis_cli(site: Site):
     assert said(*redis, "-r", "500", "INCR", "count").split()[-1] == "500"
 
 
-def test_psql(site: Site):
+def test_psql(site: Site) -> None:
     psql = (
         "psql",
         "-h",
@@ -202,7 +203,7 @@ def test_psql(site: Site):
 
 
 @both_ways
-def test_server_sent_events_come_one_by_one(site: Site, way: str):
+def test_server_sent_events_come_one_by_one(site: Site, way: str) -> None:
     host, port = site.way(way, "web")
     with contextlib.closing(
         http.client.HTTPConnection("127.0.0.1", port, timeout=START_S)
@@ -225,7 +226,9 @@ def test_server_sent_events_come_one_by_one(site: Site, way: str):
     ],
     ids=["port-1.1", "port-2", "door-1.1"],
 )
-def test_an_upload_of_a_gigabyte(site: Site, tmp_path: Path, way: str, flag: str, size: int):
+def test_an_upload_of_a_gigabyte(
+    site: Site, tmp_path: Path, way: str, flag: str, size: int
+) -> None:
     with (tmp_path / "sparse").open("wb") as file:
         file.truncate(size)
     before_kb = site.worker_kb()
@@ -235,7 +238,7 @@ def test_an_upload_of_a_gigabyte(site: Site, tmp_path: Path, way: str, flag: str
 
 
 @both_ways
-def test_a_websocket_stays_over_a_reload(site: Site, way: str):
+def test_a_websocket_stays_over_a_reload(site: Site, way: str) -> None:
     with websocket_to(site.way(way, "websocket")) as connection:
         connection.send("before")
         assert connection.recv(timeout=START_S) == "BEFORE"
@@ -247,7 +250,7 @@ def test_a_websocket_stays_over_a_reload(site: Site, way: str):
 
 
 @pytest.mark.parametrize(("way", "service"), GRPC)
-def test_a_grpc_channel_goes_on_over_a_reload(site: Site, way: str, service: str):
+def test_a_grpc_channel_goes_on_over_a_reload(site: Site, way: str, service: str) -> None:
     with channel_to(site.way(way, service)) as channel:
         call = channel.unary_unary(f"{ECHO}Unary")
         assert call(b"before", timeout=START_S) == b"before"

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ from tests.parts.backend import backend
 from tests.parts.configs import config_of
 from tests.parts.haproxy import KINDS, RealHAProxy, get, running
 from tests.parts.ports import free_port
-from tests.parts.records import instance, snapshot
+from tests.parts.records import instance, local, snapshot
 from tests.parts.wait import wait_for
 
 
@@ -54,18 +55,19 @@ class Site:
         self.running: Worker | None = None
         self.layout = Layout(TEMPLATE.read_text(), "haproxy.cfg.j2")
 
-    def rendered(self, *records, policy: HostPolicy | None = None) -> Rendered:
+    def rendered(self, *records: Instance, policy: HostPolicy | None = None) -> Rendered:
         return self.layout.render(config_of(snapshot(*records), policy or self.policy))
 
-    def reload(self, *records) -> Worker:
+    def reload(self, *records: Instance) -> Worker:
         self.running = self.applier.reload(self.running, self.rendered(*records))
         return self.running
 
-    def update(self, *records) -> Worker:
+    def update(self, *records: Instance) -> Worker:
         """Do what must be possible at runtime."""
         wanted = self.rendered(*records)
         step = plan(self.running.rendered.sections if self.running else None, wanted.sections)
         assert isinstance(step, RuntimeUpdate), step
+        assert self.running is not None, "update() before reload()"
         self.running = self.applier.update(self.running, wanted, step.changes)
         return self.running
 
@@ -84,13 +86,7 @@ def site(haproxy: RealHAProxy) -> Site:
     return Site(haproxy)
 
 
-def local(number: int, port: int, service_port: int, service: str = "whoami", **changes):
-    return instance(
-        number, service, address="127.0.0.1", port=port, service_port=service_port, **changes
-    )
-
-
-def test_a_first_configuration_starts_it_and_answers(site):
+def test_a_first_configuration_starts_it_and_answers(site: Site) -> None:
     port = free_port()
     with backend("one") as one:
         rendered = site.reload(local(1, one, port))
@@ -101,7 +97,7 @@ def test_a_first_configuration_starts_it_and_answers(site):
         assert "haproxy_process_" in get(site.stats, "/metrics")[1]
 
 
-def test_a_reload_is_confirmed_when_the_new_worker_answers(site):
+def test_a_reload_is_confirmed_when_the_new_worker_answers(site: Site) -> None:
     port = free_port()
     with backend("one") as one, backend("two") as two:
         site.reload(local(1, one, port))
@@ -116,7 +112,9 @@ def test_a_reload_is_confirmed_when_the_new_worker_answers(site):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_an_idle_client_of_an_old_worker_is_served_as_the_new_one_knows(site, method):
+def test_an_idle_client_of_an_old_worker_is_served_as_the_new_one_knows(
+    site: Site, method: str
+) -> None:
     port = free_port()
     with backend("one") as one, backend("two") as two:
         before = local(1, one, port, mode="http")
@@ -138,7 +136,7 @@ def ask(client: http.client.HTTPConnection, method: str) -> tuple[int, str]:
     return answer.status, answer.read().decode()
 
 
-def test_a_refused_text_changes_nothing_and_is_kept_to_be_read(site):
+def test_a_refused_text_changes_nothing_and_is_kept_to_be_read(site: Site) -> None:
     port = free_port()
     with backend("one") as one:
         good = site.reload(local(1, one, port))
@@ -150,13 +148,17 @@ def test_a_refused_text_changes_nothing_and_is_kept_to_be_read(site):
         ):
             site.applier.reload(good, bad)
 
+        assert good.marker
+
         assert site.haproxy.config.read_text() == good.rendered.marked(good.marker)
         assert (site.haproxy.folder / "haproxy.cfg.candidate").read_text().endswith(bad.text[-200:])
         assert site.haproxy.adapter.marker() == good.marker
         assert get(port) == (200, "one")
 
 
-def test_a_reload_that_fails_puts_the_last_good_file_back(site, monkeypatch):
+def test_a_reload_that_fails_puts_the_last_good_file_back(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("discover.apply.applier.CONFIRM_S", 4.0)
     port = free_port()
     with backend("one") as one, socket.create_server(("127.0.0.1", 0)) as taken:
@@ -167,12 +169,14 @@ def test_a_reload_that_fails_puts_the_last_good_file_back(site, monkeypatch):
         ):  # HAProxy's own check does not bind, so this passes it
             site.reload(local(1, one, taken.getsockname()[1]))
 
+        assert good.marker
+
         assert site.haproxy.config.read_text() == good.rendered.marked(good.marker)
         assert site.haproxy.adapter.marker() == good.marker
         wait_for(lambda: get(port) == (200, "one"), 5, "the old worker goes on")
 
 
-def test_an_earlier_life_is_recognised_by_its_marker_and_its_servers(site):
+def test_an_earlier_life_is_recognised_by_its_marker_and_its_servers(site: Site) -> None:
     port = free_port()
     with backend("one") as one:
         good = site.reload(local(1, one, port))
@@ -187,7 +191,9 @@ def test_an_earlier_life_is_recognised_by_its_marker_and_its_servers(site):
         assert Site(site.haproxy).applier.worker(None) is None
 
 
-def test_a_reload_of_the_same_text_has_another_marker_also_if_nobody_knows_what_runs(site):
+def test_a_reload_of_the_same_text_has_another_marker_also_if_nobody_knows_what_runs(
+    site: Site,
+) -> None:
     with backend("one") as one:
         first = site.reload(local(1, one, free_port()))
 
@@ -197,7 +203,7 @@ def test_a_reload_of_the_same_text_has_another_marker_also_if_nobody_knows_what_
         assert site.haproxy.adapter.marker() == again.marker
 
 
-def test_a_dead_haproxy_is_started_again_from_its_file(site):
+def test_a_dead_haproxy_is_started_again_from_its_file(site: Site) -> None:
     port = free_port()
     with backend("one") as one:
         good = site.reload(local(1, one, port))
@@ -209,11 +215,11 @@ def test_a_dead_haproxy_is_started_again_from_its_file(site):
         assert get(port) == (200, "one")
 
 
-def test_nothing_runs_and_nothing_is_on_disk(site):
+def test_nothing_runs_and_nothing_is_on_disk(site: Site) -> None:
     assert site.applier.worker(None) is None
 
 
-def test_what_every_label_can_ask_for_passes_the_check_without_a_warning(site):
+def test_what_every_label_can_ask_for_passes_the_check_without_a_warning(site: Site) -> None:
     candidate = site.applier.check(site.layout.render(sample(site.policy.process)))
 
     done = subprocess.run(
@@ -223,7 +229,7 @@ def test_what_every_label_can_ask_for_passes_the_check_without_a_warning(site):
 
 
 @pytest.mark.parametrize("mode", ["tcp", "http"])
-def test_servers_come_go_drain_and_move_without_a_reload(site, mode):
+def test_servers_come_go_drain_and_move_without_a_reload(site: Site, mode: str) -> None:
     port = free_port()
     with backend("one") as one, backend("two") as two, backend("moved") as moved:
         first, second = local(1, one, port, mode=mode), local(2, two, port, mode=mode)
@@ -254,7 +260,7 @@ def test_servers_come_go_drain_and_move_without_a_reload(site, mode):
         assert site.haproxy.pids() == pids
 
 
-def test_a_server_added_at_runtime_is_checked_as_its_file_says(site):
+def test_a_server_added_at_runtime_is_checked_as_its_file_says(site: Site) -> None:
     """It is taken for up at once; its first two failed checks take it out."""
     port = free_port()
     with backend("one") as one:
@@ -267,11 +273,14 @@ def test_a_server_added_at_runtime_is_checked_as_its_file_says(site):
 
 
 @pytest.mark.parametrize(("panic", "status"), [("on", 200), ("off", 503)])
-def test_when_all_http_checks_fail_calls_go_on_unless_told_otherwise(site, panic, status):
+def test_when_all_http_checks_fail_calls_go_on_unless_told_otherwise(
+    site: Site, panic: str, status: int
+) -> None:
     port = free_port()
-    failing = {"mode": "http", "check": Check("http", "/fail", interval_ms=200), "panic": panic}
+    check = Check("http", "/fail", interval_ms=200)
+    failing = partial(local, mode="http", check=check, panic=panic)
     with backend("one") as one, backend("two") as two:
-        first, second = local(1, one, port, **failing), local(2, two, port, **failing)
+        first, second = failing(1, one, port), failing(2, two, port)
         site.reload(first)
         wait_for(lambda: site.is_down(port, first), 10, "its check fails")
         assert get(port)[0] == status
@@ -288,7 +297,7 @@ def test_when_all_http_checks_fail_calls_go_on_unless_told_otherwise(site, panic
         assert site.file_is_what_runs()
 
 
-def test_what_haproxy_does_not_take_is_a_mismatch_and_the_file_stays(site):
+def test_what_haproxy_does_not_take_is_a_mismatch_and_the_file_stays(site: Site) -> None:
     port = free_port()
     with backend("one") as one:
         first = local(1, one, port)
@@ -303,7 +312,7 @@ def test_what_haproxy_does_not_take_is_a_mismatch_and_the_file_stays(site):
         assert site.haproxy.config.read_text() == before
 
 
-def test_servers_that_a_full_disk_kept_out_of_the_file_are_owed_to_it(site):
+def test_servers_that_a_full_disk_kept_out_of_the_file_are_owed_to_it(site: Site) -> None:
     port = free_port()
     with backend("one") as one, backend("two") as two:
         kept, added = local(1, one, port), local(2, two, port)
@@ -326,7 +335,7 @@ def test_servers_that_a_full_disk_kept_out_of_the_file_are_owed_to_it(site):
         assert site.file_is_what_runs()
 
 
-def test_a_haproxy_that_restarts_from_a_file_that_is_behind_is_known_by_it(site):
+def test_a_haproxy_that_restarts_from_a_file_that_is_behind_is_known_by_it(site: Site) -> None:
     port = free_port()
     with backend("one") as one, backend("two") as two:
         kept, added = local(1, one, port), local(2, two, port)
@@ -344,7 +353,7 @@ def test_a_haproxy_that_restarts_from_a_file_that_is_behind_is_known_by_it(site)
         assert {get(port)[1] for _ in range(4)} == {"one", "two"}
 
 
-def test_changes_at_runtime_under_load_lose_nothing(site):
+def test_changes_at_runtime_under_load_lose_nothing(site: Site) -> None:
     port, stop = free_port(), threading.Event()
     failures: list[str] = []
 
@@ -374,7 +383,7 @@ def test_changes_at_runtime_under_load_lose_nothing(site):
     assert failures == []
 
 
-def test_reloads_under_load_lose_nothing(site):
+def test_reloads_under_load_lose_nothing(site: Site) -> None:
     """Connections of their own and one kept alive, while the servers change at every reload."""
     port, stop = free_port(), threading.Event()
     failures: list[str] = []
@@ -397,8 +406,8 @@ def test_reloads_under_load_lose_nothing(site):
             thread.start()
         for number in range(2, 12):
             site.reload(local(number, one if number % 2 else two, port, mode="http"))
-            before = done[0]
-            wait_for(lambda before=before: done[0] > before + 5, 10, "requests go on")
+            enough = done[0] + 5
+            wait_for(lambda: done[0] > enough, 10, "requests go on")  # noqa: B023  it ends here
         stop.set()
         for thread in threads:
             thread.join()
@@ -407,7 +416,7 @@ def test_reloads_under_load_lose_nothing(site):
     assert done[0] > 50
 
 
-def test_haproxy_that_cannot_be_run_is_unavailable(tmp_path):
+def test_haproxy_that_cannot_be_run_is_unavailable(tmp_path: Path) -> None:
     real = RealHAProxy(tmp_path, "machine")
     site = Site(real)
     site.applier._haproxy._binary = "/nowhere/haproxy"
@@ -416,7 +425,7 @@ def test_haproxy_that_cannot_be_run_is_unavailable(tmp_path):
         site.reload(instance(1))
 
 
-def test_a_silent_master_is_unavailable_in_time(tmp_path):
+def test_a_silent_master_is_unavailable_in_time(tmp_path: Path) -> None:
     """A stopped HAProxy: its kernel accepts, nobody answers."""
     real = RealHAProxy(tmp_path, "machine")
     with socket.socket(socket.AF_UNIX) as silent:
@@ -431,7 +440,7 @@ def test_a_silent_master_is_unavailable_in_time(tmp_path):
 
 
 class TestTrial:
-    def test_a_free_address_can_be_used_and_is_reserved(self):
+    def test_a_free_address_can_be_used_and_is_reserved(self) -> None:
         bind = Bind("127.0.0.1", free_port())
 
         with trial([bind]) as unusable:
@@ -441,27 +450,27 @@ class TestTrial:
 
         socket.create_server(("127.0.0.1", bind.port)).close()
 
-    def test_a_port_that_another_program_holds_cannot_be_used(self):
+    def test_a_port_that_another_program_holds_cannot_be_used(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             bind = Bind("127.0.0.1", taken.getsockname()[1])
 
             with trial([bind]) as unusable:
                 assert unusable == {bind: "another program on this host holds the port"}
 
-    def test_a_wildcard_holds_every_address(self):
+    def test_a_wildcard_holds_every_address(self) -> None:
         with socket.create_server(("0.0.0.0", 0)) as taken:
             bind = Bind("127.0.0.1", taken.getsockname()[1])
 
             with trial([bind]) as unusable:
                 assert bind in unusable
 
-    def test_an_address_of_another_host_cannot_be_used(self):
+    def test_an_address_of_another_host_cannot_be_used(self) -> None:
         bind = Bind("192.0.2.1", free_port())
 
         with trial([bind]) as unusable:
             assert unusable == {bind: "this host has no such address"}
 
-    def test_haproxys_own_listener_is_no_obstacle(self, site):
+    def test_haproxys_own_listener_is_no_obstacle(self, site: Site) -> None:
         port = free_port()
         with backend("one") as one:
             site.reload(local(1, one, port))
@@ -470,19 +479,19 @@ class TestTrial:
                 assert unusable == {}
                 assert get(port) == (200, "one")
 
-    def test_haproxy_binds_beside_a_reservation(self, site):
+    def test_haproxy_binds_beside_a_reservation(self, site: Site) -> None:
         port = free_port()
         with backend("one") as one, trial([Bind("127.0.0.1", port)]):
             site.reload(local(1, one, port))
 
             assert {get(port) for _ in range(20)} == {(200, "one")}
 
-    def test_no_bridge_no_gateway(self):
+    def test_no_bridge_no_gateway(self) -> None:
         assert bridge_gateway("nosuchif0") is None
         assert bridge_gateway("lo") == "127.0.0.1"
 
 
-def test_haproxys_own_check_does_not_find_an_address_of_another_host(site):
+def test_haproxys_own_check_does_not_find_an_address_of_another_host(site: Site) -> None:
     """The reason why addresses are tried before a reload: if this fails one day, the trial can go."""
     policy = replace(site.policy, hosts=("127.0.0.1", "192.0.2.1"))
     candidate = site.haproxy.folder / "c.cfg"

@@ -79,7 +79,7 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("who", ["worker", "master"])
-def test_one_that_hangs_is_ended_and_serves_again(watched: Watched, who: str):
+def test_one_that_hangs_is_ended_and_serves_again(watched: Watched, who: str) -> None:
     pids = [pid for pid in watched.haproxy.pids() if is_haproxy(pid)]
     stopped = {"master": pids[:1], "worker": pids[1:]}[who]
     for pid in stopped:
@@ -104,7 +104,7 @@ def is_haproxy(pid: int) -> bool:
     return Path(f"/proc/{pid}/comm").read_text().strip() == "haproxy"
 
 
-def test_a_removed_socket_is_made_anew_by_a_reload_that_loses_nothing(watched: Watched):
+def test_a_removed_socket_is_made_anew_by_a_reload_that_loses_nothing(watched: Watched) -> None:
     master = next(pid for pid in watched.haproxy.pids() if is_haproxy(pid))
     watched.haproxy.master.unlink()
     failed: list[str] = []
@@ -126,14 +126,14 @@ def test_a_removed_socket_is_made_anew_by_a_reload_that_loses_nothing(watched: W
     wait_for(lambda: watched.lost > 0, 5, "whoever keeps HAProxy in step looks again")
 
 
-def test_one_that_is_killed_again_and_again_is_back_each_time(watched: Watched):
+def test_one_that_is_killed_again_and_again_is_back_each_time(watched: Watched) -> None:
     for _ in range(3):
         old = [pid for pid in watched.haproxy.pids() if is_haproxy(pid)]
         os.kill(old[-1], signal.SIGKILL)  # a worker: its master ends itself
         watched.wait_until_mended(HUNG_S, lambda old=old: any(alive(pid) for pid in old))  # type: ignore[misc]
 
 
-def test_a_process_that_waits_for_its_turn_is_told_from_one_that_waits_for_nothing():
+def test_a_process_that_waits_for_its_turn_is_told_from_one_that_waits_for_nothing() -> None:
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
         try:
             wait_for(lambda: is_runnable(busy.pid), 10, "it computes")

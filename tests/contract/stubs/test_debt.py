@@ -1,28 +1,33 @@
 """Which services are served by stubs, as docker-discover tells it: real etcd, real HAProxy."""
 
-import json
 import re
 from dataclasses import replace
+from typing import Any
 
 from tests.parts.backend import backend
-from tests.parts.discover import publish, withdraw
+from tests.parts.discover import Discover, publish, withdraw
+from tests.parts.etcd import Etcd
 from tests.parts.haproxy import get
 from tests.parts.ports import free_port
 from tests.parts.records import instance
 from tests.parts.wait import wait_for
 
 
-def stubs(discover):
-    return json.loads(get(discover.metrics, "/explain")[1])["stubs"]
+def stubs(discover: Discover) -> dict[str, Any]:
+    debt: dict[str, Any] = discover.explain()["stubs"]
+    return debt
 
 
-def metric(discover, name):
-    return float(
-        re.search(rf"^{name} (\S+)$", get(discover.metrics, "/metrics")[1], re.MULTILINE)[1]
-    )
+def metric(discover: Discover, name: str) -> float:
+    metrics = get(discover.metrics, "/metrics")[1]
+    found = re.search(rf"^{name} (\S+)$", metrics, re.MULTILINE)
+    assert found, metrics
+    return float(found[1])
 
 
-def test_the_debt_is_told_with_its_calls_over_reloads_and_restarts(discover, etcd):
+def test_the_debt_is_told_with_its_calls_over_reloads_and_restarts(
+    discover: Discover, etcd: Etcd
+) -> None:
     with backend("stub") as stub_port, backend("real") as real_port, backend("other") as other_port:
         port, other = free_port(), free_port()
         stub = instance(
@@ -37,7 +42,8 @@ def test_the_debt_is_told_with_its_calls_over_reloads_and_restarts(discover, etc
         real = replace(stub, port=real_port, role="real", container="b" * 64)
         publish(etcd, stub)
         wait_for(lambda: get(port) == (200, "stub"), 10, "the stub answers")
-        base = wait_for(lambda: stubs(discover).get("orders"), 5, "the debt is told")["calls"]
+        wait_for(lambda: "orders" in stubs(discover), 5, "the debt is told")
+        base = stubs(discover)["orders"]["calls"]
         for _ in range(5):
             get(port)
         assert stubs(discover)["orders"]["calls"] == base + 5
