@@ -16,6 +16,7 @@ from catalog.record import Instance
 from discover.apply.listeners_file import ListenersFile
 from discover.apply.plan import ServerChange
 from discover.apply.running import Worker
+from discover.haproxy.replies import Mismatch
 from discover.model.config import HostPolicy
 from discover.operator.templates import Templates
 from discover.reconcile import Reconcile, Sources
@@ -33,13 +34,15 @@ from tests.parts.records import instance, snapshot, web
 
 @dataclass
 class FakeApplier:
-    """Stands for HAProxy and its file: takes every text but those with the word `refused`, and counts."""
+    """Stands for HAProxy and its file, and takes every text but those with a refused word."""
 
     stop: threading.Event = field(default_factory=threading.Event)
     resting: int = 0
     owes: bool = False
     done: list[str] = field(default_factory=list)
     refused: str = "\0"
+    fails: bool = False  # every change at runtime
+    checks: int = 0
 
     def worker(self, known: Worker | None) -> Worker | None:
         return known
@@ -51,10 +54,13 @@ class FakeApplier:
         """Nothing is owed."""
 
     def check(self, wanted: Rendered) -> None:
+        self.checks += 1
         if self.refused in wanted.text:
             raise Rejected(f"{self.refused} is refused")
 
     def update(self, worker: Worker, wanted: Rendered, changes: Sequence[ServerChange]) -> Worker:
+        if self.fails:
+            raise Mismatch("HAProxy answered something else")
         self.done.append("update")
         return replace(worker, rendered=wanted)
 
@@ -95,6 +101,7 @@ class Site:
         """Go one round; return what was done to HAProxy, and leave in `costs` what that took."""
         self.snapshot = snapshot(*instances)
         self.applier.done.clear()
+        self.applier.checks = 0
         self.costs.clear()
         self.reconcile._round(("catalog",))
         return ", ".join(self.applier.done)
@@ -180,3 +187,25 @@ def test_a_reload_that_gives_a_service_its_own_backend_lays_out_both_forms(site)
 
     assert site.round(instance(1), named, instance(3, "db", service_port=5432)) == "reload"
     assert site.costs == ONCE | {"renders": 2, "plans": 2}
+
+
+def test_a_change_that_fails_at_runtime_is_a_reload_that_costs_one_of_each(site):
+    site.applier.fails = True
+
+    assert site.round(instance(1), instance(2)) == "reload"
+    assert site.costs == ONCE
+
+
+def test_a_text_that_is_refused_for_nobody_in_particular_is_said_and_not_asked_about_again(site):
+    more = instance(2, "db", service_port=5432)
+    site.applier.refused = "listen db:5432"
+
+    assert site.round(instance(1), more) == ""
+    assert site.problems.current["configuration"].code == "CONFIGURATION_REFUSED"
+    assert site.applier.checks == 1
+    site.allow_reload()
+    site.round(instance(1), more)
+    assert site.applier.checks == 0
+
+    site.round(instance(1))
+    assert "configuration" not in site.problems.current

@@ -1,4 +1,4 @@
-"""Whose a refusal is when HAProxy names nobody, whether a template or a service is to blame, and what goes on."""
+"""Which service or template a refusal that names none is about, and what is tried next."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -34,7 +34,7 @@ LISTENERS = config_of(
 
 
 class Applied:
-    """Stands for HAProxy and the reconcile actor around it: refuses what `bad` says, and names nobody."""
+    """Stands for HAProxy and the actor that asks it: refuses what `bad` says, and names nobody."""
 
     def __init__(self, folder: Path, listeners: Sequence[Listener] = LISTENERS) -> None:
         self.template = folder / "t.j2"

@@ -120,9 +120,12 @@ def test_servers_change_before_the_structure_does():
 
     step = plan(LAYOUT.render(running).sections, LAYOUT.render(kept).sections)
     assert isinstance(step, RuntimeUpdate)
-    assert (
-        step.why
-        == "whoami:8000 ~000000000001:8000, whoami:8000 -000000000002:8000, whoami:8000 +000000000003:8000"
+    assert step.why == ", ".join(
+        [
+            "whoami:8000 ~000000000001:8000",
+            "whoami:8000 -000000000002:8000",
+            "whoami:8000 +000000000003:8000",
+        ]
     )
 
 

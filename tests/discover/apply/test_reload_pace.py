@@ -3,10 +3,21 @@
 import math
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discover.apply.reload_pace import AT_MOST_S, BURST, EVERY_S, QUIET_S, SPACING_S, Pace
+from catalog.errors import Rejected
+from discover.apply.reload_pace import (
+    AGAIN_S,
+    AT_MOST_S,
+    BURST,
+    EVERY_S,
+    QUIET_S,
+    SPACING_S,
+    Pace,
+    RefusedText,
+)
 
 
 def test_nothing_is_due_when_nothing_is_wanted():
@@ -72,3 +83,14 @@ def test_no_rate_of_changes_gets_more_than_the_budget(gaps: list[float]):
     for first in range(len(ran)):
         for last in range(first, len(ran)):
             assert last - first <= BURST + (ran[last] - ran[first]) / EVERY_S + 1e-6
+
+
+def test_a_refused_text_is_not_asked_about_again_at_once():
+    refused = RefusedText()
+    refused.raise_again("text", 100.0)
+
+    refused.remember("text", "bad line", 100.0)
+    with pytest.raises(Rejected, match="bad line"):
+        refused.raise_again("text", 100.0 + AGAIN_S - 1)
+    refused.raise_again("other", 101.0)
+    refused.raise_again("text", 100.0 + AGAIN_S)

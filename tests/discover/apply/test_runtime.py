@@ -9,8 +9,11 @@ from discover.text.sections import ServerLine, sections_of
 
 LINE = ServerLine("10.0.0.1:80", 100, "check inter 2000ms")
 ANSWER = (
-    "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_port\n"
-    "2 web:80 1 a:80 10.0.0.1 2 0 100 80\n2 web:80 2 b:80 fd00::1 2 1 7 81\n3 db:5432 1 c:80 10.0.0.1 2 0 1 82\n\n"
+    "1\n"
+    "# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_port\n"
+    "2 web:80 1 a:80 10.0.0.1 2 0 100 80\n"
+    "2 web:80 2 b:80 fd00::1 2 1 7 81\n"
+    "3 db:5432 1 c:80 10.0.0.1 2 0 1 82\n\n"
 )
 
 

@@ -1,4 +1,4 @@
-"""HAProxy's answers: tables by their columns, a map's entries, and which words mean that a command was done."""
+"""HAProxy's answers: tables, maps, and the words that mean that a command was done."""
 
 import pytest
 
@@ -80,7 +80,8 @@ def test_a_map_that_is_none_is_a_mismatch(answer):
         "nothing changed\n\n",
         "no need to change the addr, port changed from '1' to '2' by 'stats socket command'\n",
         "port changed from '18081' to '18082' by 'stats socket command'\n",
-        "IP changed from '10.0.0.1' to '10.0.0.2', port changed from '1' to '2' by 'stats socket command'\n",
+        "IP changed from '10.0.0.1' to '10.0.0.2', "
+        "port changed from '1' to '2' by 'stats socket command'\n",
     ],
 )
 def test_success(answer):

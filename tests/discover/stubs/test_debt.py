@@ -79,7 +79,10 @@ def test_haproxy_is_asked_for_each_proxy_once():
 
 
 def test_sessions_are_read_from_show_stat():
-    answer = "# pxname,svname,qcur,stot,bin,\na:80,stub:80,0,12,5,\na:80,BACKEND,0,,5,\n\n# pxname,svname,stot,\nb:1,x,3,\n"
+    answer = (
+        "# pxname,svname,qcur,stot,bin,\na:80,stub:80,0,12,5,\na:80,BACKEND,0,,5,\n\n"
+        "# pxname,svname,stot,\nb:1,x,3,\n"
+    )
 
     assert counts_of(answer) == {"a:80/stub:80": 12, "b:1/x": 3}
     assert counts_of("No such proxy.\n\n") == {}
