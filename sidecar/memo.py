@@ -31,10 +31,14 @@ class Memo(Generic[Input, Value]):
 
 
 class MemoByName(Generic[Input, Value]):
-    """Values by name: each is made anew only from another input, and forgotten with its name."""
+    """Values by name: each is made anew only from another input, and forgotten with its name.
+
+    A round of docker-discover goes through all services here, so what stays must cost little.
+    """
 
     def __init__(self, make: Callable[[str, Input], Value]) -> None:
         self._make = make
+        self._names: list[str] = []
         self._inputs: Mapping[str, Input] = {}
         self._values: Mapping[str, Value] = {}
 
@@ -43,23 +47,33 @@ class MemoByName(Generic[Input, Value]):
 
         If `make` raises, all is kept as it was.
         """
-        made = {name: self._make(name, inputs[name]) for name in self._changed(inputs)}
+        names = list(inputs)
+        if names == self._names:
+            values = self._with_other_inputs(inputs)
+        else:
+            values = self._with_other_names(inputs)
 
-        if made or list(inputs) != list(self._inputs):
-            kept = self._values
-            self._values = {name: made[name] if name in made else kept[name] for name in inputs}
-
+        self._names = names
         self._inputs = inputs
-        return self._values
+        self._values = values
+        return values
 
-    def _changed(self, inputs: Mapping[str, Input]) -> list[str]:
-        """Return the names that are new or have another input than the last time."""
+    def _with_other_inputs(self, inputs: Mapping[str, Input]) -> Mapping[str, Value]:
+        pairs = zip(self._names, inputs.values(), self._inputs.values(), strict=True)
+        made = {
+            name: self._make(name, given)
+            for name, given, last in pairs
+            if last is not given and last != given
+        }
+        return {**self._values, **made} if made else self._values
+
+    def _with_other_names(self, inputs: Mapping[str, Input]) -> Mapping[str, Value]:
         before: Mapping[str, object] = self._inputs
-        last = before.get
+        values: dict[str, Value] = {}
 
-        # This line runs for each service in each round: a call for each would be felt.
-        return [
-            name
-            for name, given in inputs.items()
-            if last(name, _NEVER_MADE) is not given and last(name, _NEVER_MADE) != given
-        ]
+        for name, given in inputs.items():
+            last = before.get(name, _NEVER_MADE)
+            is_same = last is given or last == given
+            values[name] = self._values[name] if is_same else self._make(name, given)
+
+        return values

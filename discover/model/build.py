@@ -113,6 +113,7 @@ class BuildMemo:
         self._requests = Memo(_requests_within)
         self._inputs = Memo(_inputs_from)
         self._listeners = Memo(_listeners_by)
+        self._order = Memo(_sorted)
 
     def interval_ms(self, hosts: int) -> int:
         """Return the time between health checks that this many hosts make."""
@@ -127,7 +128,11 @@ class BuildMemo:
         """Return what each service gives, in the order of their names."""
         inputs = self._inputs.get(shared).get(services)
         found = self._listeners.get(shared.rules).get(inputs)
-        return [found[name] for name in sorted(found)]
+        return [found[name] for name in self._order.get(tuple(found))]
+
+
+def _sorted(names: tuple[str, ...]) -> list[str]:
+    return sorted(names)
 
 
 def _requests_within(domain: str) -> MemoByName[Service, RouteRequests]:
@@ -199,7 +204,8 @@ def _usable_door(door: Door, unusable: Mapping[Bind, str], problems: Problems) -
 
 
 def _add_problems(found: Collection[ServiceListeners], problems: Problems) -> None:
-    for each in found:
+    # Most services have none, and this runs for all of them.
+    for each in (each for each in found if each.problems or each.oddities):
         problems.update(each.problems)
         for key, oddity in each.oddities.items():
             problems.setdefault(key, oddity)

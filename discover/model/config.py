@@ -24,7 +24,7 @@ NO_PORT = 0
 
 
 class Verbatim(str):
-    """Text that a template prints as it stands: the operator's own, never a label's or a record's."""
+    """Text that a template prints as it stands: the operator's own, never that of a record."""
 
     # Where it was written, for a complaint about it.
     origin = ""
@@ -113,7 +113,7 @@ class Listener:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """What a template lays out of it, one section each: itself (""), then its other backends."""
+        """What a template lays out of it, a section each: itself (""), then its other backends."""
         others = {"panic": self.panic, "canary": self.canary}
         return ("", *(name for name, is_there in others.items() if is_there))
 
@@ -134,7 +134,7 @@ def listener_name(service: str, port: int) -> str:
 
 
 def door_listener_name(service: str, port: int) -> str:
-    """Return the name of the listener for a service port that is reached through the door alone."""
+    """Return the name of the listener for a service port that only the door leads to."""
     return f"{service}:{port}:door"
 
 
@@ -222,7 +222,7 @@ class Location:
 
     @property
     def seed(self) -> str:
-        """A text to mix into the order of servers, so that not all hosts begin with the same one."""
+        """A text to mix into the order of servers, so that hosts begin with different ones."""
         return min(self.hosts, default="")
 
 

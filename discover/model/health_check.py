@@ -33,9 +33,9 @@ def _most_hosts(interval_ms: int) -> int:
     return HOSTS_AT_INTERVAL * interval_ms // INTERVAL_MS
 
 
-# HAProxy 2.6 has no gRPC check: it sends these bytes as they are and searches the answer for others.
-# The messages are those of grpc.health.v1, "GRPC Health Checking Protocol". Frames are written after
-# RFC 9113; headers after RFC 7541, literally and without the dynamic table.
+# HAProxy 2.6 has no gRPC check: it sends these bytes as they are and searches the answer for
+# others. The messages are those of grpc.health.v1, "GRPC Health Checking Protocol". Frames are
+# written after RFC 9113; headers after RFC 7541, literally and without the dynamic table.
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _DATA = 0
 _HEADERS = 1

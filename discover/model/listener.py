@@ -20,7 +20,7 @@ from discover.reasons import because
 from discover.snapshot.snapshot import Record, Service
 from sidecar.status.problems import Problem
 
-# Active servers, more than these cannot be balanced by roundrobin (configuration manual 4.2, "balance").
+# Roundrobin cannot balance more active servers (configuration manual 4.2, "balance").
 ROUNDROBIN_MAX = 4095
 
 # The records of one service port. The first decides what only the service as a whole can have:

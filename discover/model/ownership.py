@@ -93,12 +93,12 @@ class Ownership:
         if before.services.keys() != now.services.keys():
             return False
 
-        for name, service in now.services.items():
-            last = before.services[name]
-            if last is not service and not self._disputes_nothing(last, service, now.listening):
-                return False
-
-        return True
+        last = before.services
+        changed = [name for name, service in now.services.items() if last[name] is not service]
+        return all(
+            self._disputes_nothing(last[name], now.services[name], now.listening)
+            for name in changed
+        )
 
     def _disputes_nothing(self, last: Service, service: Service, listening: Listening) -> bool:
         """Whether a changed service takes no port and no address from any other."""

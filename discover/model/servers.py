@@ -1,4 +1,4 @@
-"""The servers of one service port: stubs, nearness, order, and the share of calls. No I/O, no text."""
+"""The servers of one service port: stubs, nearness, order, and their share of calls. No I/O."""
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
@@ -17,7 +17,7 @@ _NEAR: Mapping[Locality, int] = {"host": 0, "zone": 1, "any": 2}
 
 
 def stub_policy(group: Iterable[Record]) -> str:
-    """Return how stubs and real instances of a service port share calls; the oldest stub decides."""
+    """Return how stubs and real instances of a port share calls; the oldest stub decides."""
     stubs = [record for record in group if record.instance.role == "stub"]
     if not stubs:
         return "supersede"

@@ -1,27 +1,32 @@
-"""Backends laid out empty, so that a service that only the door leads to needs no reload. No I/O.
+"""Empty backends for services to come, so that one that only the door leads to needs no reload. Pure.
 
-HAProxy takes servers and lines of a map at runtime, but no backend. So each reload lays out some that are empty, of the
-usual kind, and a service that comes later takes one; the next reload gives it one of its own name.
+HAProxy takes servers and lines of a map at runtime, but no backend. So each reload lays out some
+empty backends of the usual kind. A service that comes later takes one; the next reload gives it a
+backend of its own name.
 """
 
 import functools
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import fields, replace
 from operator import attrgetter
 
 from catalog.record import Check
-from discover.model.config import Listener, ProxyConfig, door_listener_name
+from discover.model.config import Listener, ProxyConfig, ServicePort, door_listener_name
 from discover.model.health_check import INTERVAL_MS
 
 FEWEST = 32
-SHARE = 2  # as many more as half of the services there are: so thousands come with a dozen reloads
+
+# One spare for so many services behind the door: thousands can come with a dozen reloads.
+SERVICES_PER_SPARE = 2
+
+_PREFIX = "seat-"
 
 
 @functools.cache
 def spare_backend(number: int) -> Listener:
     """Return an empty backend, as a service has it that asks for nothing."""
     return Listener(
-        name=f"seat-{number}",
+        name=f"{_PREFIX}{number}",
         service="",
         port=0,
         binds=(),
@@ -38,134 +43,176 @@ def spare_backend(number: int) -> Listener:
 
 
 def is_spare_backend(listener: Listener) -> bool:
-    """Whether this is one of those backends, taken or not."""
-    return listener.name.startswith("seat-")
+    """Whether this is a spare backend, taken or not."""
+    return listener.name.startswith(_PREFIX)
 
 
 def with_spare_backends(config: ProxyConfig) -> ProxyConfig:
-    """Return what to lay out at a reload: all services by their own names, and empty backends for more."""
+    """Return what to lay out at a reload: all services by their own names, and spare backends."""
     if config.process.door is None:
         return config
-    behind = sum(not listener.binds for listener in config.listeners)
-    most = max(
-        FEWEST, 1 << (behind // SHARE).bit_length()
-    )  # in steps, so that few changes change their number
-    return _heeding(
-        (), replace(config, listeners=(*config.listeners, *map(spare_backend, range(1, most + 1))))
-    )
+
+    behind_door = sum(not listener.binds for listener in config.listeners)
+    # A power of two, so that the number rarely changes with the services.
+    enough = 1 << (behind_door // SERVICES_PER_SPARE).bit_length()
+    spares = [spare_backend(number) for number in range(1, max(FEWEST, enough) + 1)]
+
+    laid_out = replace(config, listeners=(*config.listeners, *spares))
+    return _with_door_headers(laid_out)
 
 
 def in_spare_backends(config: ProxyConfig, running: ProxyConfig | None) -> ProxyConfig:
-    """Return what to lay out without a reload: a service without a backend takes an empty one, if that fits_spare_backend it."""
+    """Return what to lay out without a reload: a service without a backend takes a spare one.
+
+    A service that asks for more than a spare backend has keeps its own name: that takes a reload.
+    """
     if config.process.door is None:
         return config
+
     if running is None:
         return with_spare_backends(config)
-    own = {listener.name for listener in running.listeners}
-    seats = {
-        listener.name: listener for listener in running.listeners if is_spare_backend(listener)
-    }
-    taken = {own_name(listener): listener for listener in seats.values() if listener.service}
-    free = iter([name for name, listener in seats.items() if not listener.service])
-    found: list[Listener] = []
+
+    own_backends = {listener.name for listener in running.listeners}
+    spares = {spare.name: spare for spare in running.listeners if is_spare_backend(spare)}
+    free = iter([name for name, spare in spares.items() if not spare.service])
+    taken = {own_name(spare): name for name, spare in spares.items() if spare.service}
+
+    placed: list[Listener] = []
     for listener in config.listeners:
+        needs_spare = not listener.binds and listener.name not in own_backends
         name = None
-        if not listener.binds and listener.name not in own and fits_spare_backend(listener):
-            name = taken[listener.name].name if listener.name in taken else next(free, None)
-        found.append(_in(listener, seats.pop(name)) if name else listener)
-    # One whose service now asks for more stays as it is until the reload that this takes.
-    wanted = {(listener.service, listener.port) for listener in found}
-    left = (
-        it if not it.service or (it.service, it.port) in wanted else spare_backend(_number(it))
-        for it in seats.values()
+        if needs_spare and fits_spare_backend(listener):
+            name = taken.get(listener.name) or next(free, None)
+
+        placed.append(_placed(listener, spares.pop(name)) if name else listener)
+
+    laid_out = replace(config, listeners=(*placed, *_left_over(spares.values(), placed)))
+    return _with_door_headers(
+        laid_out, running.process.door.headers if running.process.door else ()
     )
-    door = running.process.door
-    return _heeding(door.headers if door else (), replace(config, listeners=(*found, *left)))
 
 
-def _heeding(headers: Iterable[str], config: ProxyConfig) -> ProxyConfig:
-    """Return a configuration whose door looks at these headers, and at those that its services ask for."""
-    asked = {each.canary.name.lower() for each in config.listeners if each.canary and each.routes}
-    if (door := config.process.door) is None or (not asked and not headers):
+def _placed(listener: Listener, spare: Listener) -> Listener:
+    """Return a service in a spare backend; the object that runs already if nothing changed.
+
+    The same object is not laid out anew.
+    """
+    if _all_but_name(spare) == _all_but_name(listener):
+        return spare
+
+    return replace(listener, name=spare.name)
+
+
+def _left_over(spares: Iterable[Listener], placed: Iterable[Listener]) -> Iterator[Listener]:
+    """Yield spare backends that no service takes, emptied if their services are gone.
+
+    A backend whose service asks for more by now stays as it is until the reload that this takes.
+    """
+    wanted = {(listener.service, listener.port) for listener in placed}
+
+    for spare in spares:
+        is_in_use = not spare.service or (spare.service, spare.port) in wanted
+        yield spare if is_in_use else spare_backend(_number_of(spare))
+
+
+def _with_door_headers(config: ProxyConfig, kept: Iterable[str] = ()) -> ProxyConfig:
+    """Return a configuration whose door looks at the headers of canaries, and at those `kept`."""
+    headers = set(kept)
+    for listener in config.listeners:
+        if listener.canary and listener.routes:
+            headers.add(listener.canary.name.lower())
+
+    door = config.process.door
+    if door is None or not headers:
         return config
-    door = replace(door, headers=tuple(sorted(asked | set(headers))))
+
+    door = replace(door, headers=tuple(sorted(headers)))
     return replace(config, process=replace(config.process, door=door))
 
 
 def under_own_names(config: ProxyConfig) -> ProxyConfig:
-    """Return what runs by the services' own names."""
+    """Return what runs with each service under its own name, and without empty backends."""
     if config.process.door is None:
         return config
-    kept = (listener for listener in config.listeners if listener.service)
-    own = (replace(each, name=own_name(each)) if is_spare_backend(each) else each for each in kept)
-    return replace(config, listeners=tuple(own))
+
+    named = [
+        replace(listener, name=own_name(listener)) if is_spare_backend(listener) else listener
+        for listener in without_spares(config.listeners)
+    ]
+    return replace(config, listeners=tuple(named))
 
 
 def own_name(listener: Listener) -> str:
-    """Return the name that a service's backend has once a reload gives it one."""
-    return (
-        door_listener_name(listener.service, listener.port)
-        if is_spare_backend(listener)
-        else listener.name
-    )
+    """Return the name that a service's backend has once a reload gives it one of its own."""
+    if is_spare_backend(listener):
+        return door_listener_name(listener.service, listener.port)
+
+    return listener.name
 
 
 def fits_spare_backend(listener: Listener) -> bool:
-    """Whether a service asks for nothing that the lines of a backend say: its servers have all that they need."""
-    return _kind(listener) == _kind(spare_backend(1))
-
-
-# All that is not in the server's own line; a new field counts until it is named here.
-_FREE = {
-    "name",
-    "service",
-    "port",
-    "servers",
-    "routes",
-    "interval_ms",
-    "h2c",
-    "check",
-    "supersedes",
-}
-_LINES = attrgetter(*(name for name in Listener.__dataclass_fields__ if name not in _FREE))
-_SAID = attrgetter(*(name for name in Listener.__dataclass_fields__ if name != "name"))
-
-
-def _kind(listener: Listener) -> object:
-    """Return what a backend's lines depend on; whether and how often its servers are asked to accept is theirs."""
-    check = listener.check
-    plain = check.kind != "http" and not check.grpc and check.timeout_ms is None
-    return _LINES(listener), None if plain else check
+    """Whether a service asks for nothing that other lines of its backend than its servers' say."""
+    return _backend_lines(listener) == _backend_lines(spare_backend(1))
 
 
 def reload_shape(listener: Listener) -> object:
     """Return all of a listener that takes a reload to change."""
-    return (
-        _kind(listener)
-        if is_spare_backend(listener)
-        else replace(listener, servers=(), routes=(), supersedes=False)
-    )
+    if is_spare_backend(listener):
+        return _backend_lines(listener)
+
+    return replace(listener, servers=(), routes=(), supersedes=False)
 
 
-def _number(listener: Listener) -> int:
-    return int(listener.name.removeprefix("seat-"))
+# What stands in the line of a server, or in the map, is no part of a backend's own lines. The check
+# is looked at for itself. A new field of Listener counts as a backend's own until it is named here.
+_NOT_IN_BACKEND_LINES = frozenset(
+    {
+        "name",
+        "service",
+        "port",
+        "servers",
+        "routes",
+        "interval_ms",
+        "h2c",
+        "check",
+        "supersedes",
+    }
+)
+_FIELDS = [field.name for field in fields(Listener)]
+
+# Faster than to build a listener without these fields, which each round would do for thousands.
+_all_but_name: Callable[[Listener], object] = attrgetter(
+    *(field for field in _FIELDS if field != "name")
+)
+_listener_lines: Callable[[Listener], object] = attrgetter(
+    *(field for field in _FIELDS if field not in _NOT_IN_BACKEND_LINES)
+)
 
 
-def _in(listener: Listener, found: Listener) -> Listener:
-    """Return a service in a seat; the very object that runs if nothing changed, as that is not laid out anew."""
-    return found if _SAID(found) == _SAID(listener) else replace(listener, name=found.name)
+def _backend_lines(listener: Listener) -> tuple[object, Check | None]:
+    """Return what the lines of a backend depend on, other than those of its servers."""
+    check = listener.check
+    # Whether and how often a server is asked to accept a connection stands in its own line.
+    is_in_server_line = check.kind != "http" and not check.grpc and check.timeout_ms is None
+    return _listener_lines(listener), None if is_in_server_line else check
 
 
-def door_backends(config: ProxyConfig | None) -> Mapping[tuple[str, int], str]:
-    """Return the backends of services that only the door leads to, by service and service port."""
-    listeners = config.listeners if config else ()
+def _number_of(spare: Listener) -> int:
+    return int(spare.name.removeprefix(_PREFIX))
+
+
+def door_backends(config: ProxyConfig | None) -> Mapping[ServicePort, str]:
+    """Return the backends of services that only the door leads to, by service port."""
+    if config is None:
+        return {}
+
     return {
-        (each.service, each.port): each.name
-        for each in listeners
-        if not each.binds and each.service
+        (listener.service, listener.port): listener.name
+        for listener in without_spares(config.listeners)
+        if not listener.binds
     }
 
 
 def without_spares(listeners: Iterable[Listener]) -> list[Listener]:
-    """Return those that are services."""
+    """Return the listeners that serve a service, so no empty backend."""
     return [listener for listener in listeners if listener.service]

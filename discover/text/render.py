@@ -99,9 +99,8 @@ class Layout:
         by_name = {listener.name: listener for listener in config.listeners}
         texts = head.listeners.get(by_name)
 
-        refused = {name: text.refused for name, text in texts.items() if text.refused}
-        if refused:
-            raise _refused_for(refused)
+        if any(text.refused for text in texts.values()):
+            raise _refused_for(texts)
 
         return _put_together(head, texts.values(), _routes(head.text, config))
 
@@ -153,14 +152,14 @@ def rendered_of(text: str) -> Rendered:
 def _put_together(
     head: _Head, texts: Collection[_ListenerText], routes: Mapping[str, str] | None
 ) -> Rendered:
-    pieces = (head.text, *(text.text for text in texts))
+    pieces = (head.text, *[text.text for text in texts])
+    superseded = frozenset().union(*[text.superseded for text in texts if text.superseded])
+
     sections = dict(head.sections)
-    superseded: set[str] = set()
     for text in texts:
         sections.update(text.sections)
-        superseded |= text.superseded
 
-    return Rendered(_ending_with_newline(pieces), sections, routes, frozenset(superseded))
+    return Rendered(_ending_with_newline(pieces), sections, routes, superseded)
 
 
 def _routes(text: str, config: ProxyConfig) -> Mapping[str, str] | None:
@@ -176,7 +175,8 @@ def _ending_with_newline(pieces: tuple[str, ...]) -> tuple[str, ...]:
     return ("".join(pieces).rstrip() + "\n",)
 
 
-def _refused_for(why: Mapping[str, str]) -> LayoutRefused:
+def _refused_for(texts: Mapping[str, _ListenerText]) -> LayoutRefused:
+    why = {name: text.refused for name, text in texts.items() if text.refused}
     refused = LayoutRefused(next(iter(why.values())))
     refused.why = why
     return refused
