@@ -82,8 +82,12 @@ class Publisher:
         trigger: Trigger,
         report: Report,
     ) -> None:
-        self._source, self._own_keys, self._peers = source, own_keys, peers
-        self._settings, self._trigger, self._report = settings, trigger, report
+        self._source = source
+        self._own_keys = own_keys
+        self._peers = peers
+        self._settings = settings
+        self._trigger = trigger
+        self._report = report
         self._state = peers.state
         self._stop = threading.Event()
 

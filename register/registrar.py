@@ -5,6 +5,7 @@ import uuid
 
 from register.docker.source import DockerSource
 from register.host.identity import (
+    Registrar,
     Surroundings,
     host_id,
     host_ip,
@@ -12,7 +13,6 @@ from register.host.identity import (
     route_source,
     this_life,
 )
-from register.host.lease import Registrar
 from register.host.owner import HostOwner, LifeSigns, OwnerStatus, status_of
 from register.records.host_state import Host
 from register.settings import RegisterSettings

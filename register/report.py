@@ -29,7 +29,8 @@ class Report:
     """Only the publisher calls this; `explain` may be called from any thread."""
 
     def __init__(self, state: HostState, health: Health, metrics: Metrics) -> None:
-        self._state, self._health = state, health
+        self._state = state
+        self._health = health
         self._problems = Problems()
         self._entries: Mapping[str, Entry] = {}
         self._held: frozenset[str] = frozenset()

@@ -40,8 +40,11 @@ class Writer:
         report: Report,
         on_conflict: Callable[[], None],
     ) -> None:
-        self._own_keys, self._state, self._schedule = own_keys, state, schedule
-        self._report, self._on_conflict = report, on_conflict
+        self._own_keys = own_keys
+        self._state = state
+        self._schedule = schedule
+        self._report = report
+        self._on_conflict = on_conflict
         self._writes = Bucket(WRITES)
         self._writes_after_loss = Bucket(WRITES_AFTER_LOSS)
         self._full_until_s = 0.0  # etcd takes no put before

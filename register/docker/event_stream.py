@@ -35,7 +35,8 @@ class EventStream:
     """
 
     def __init__(self, client: Any, response: Any) -> None:
-        self._client, self._response = client, response
+        self._client = client
+        self._response = response
         self._lines = CancellableStream(response.iter_lines(chunk_size=None), response)
 
     def __iter__(self) -> Iterator[DockerEvent]:

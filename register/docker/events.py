@@ -38,7 +38,9 @@ class EventReader:
         self, source: DockerSource, health: Health, on_event: Callable[[str], None]
     ) -> None:
         self.hints = Hints()
-        self._source, self._health, self._on_event = source, health, on_event
+        self._source = source
+        self._health = health
+        self._on_event = on_event
         self._stop = threading.Event()
         self._stream: EventStream | None = None
         self._since_ns = time.time_ns() - LOOK_BACK_S * 10**9

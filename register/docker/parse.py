@@ -119,7 +119,8 @@ class _Part:
     def __init__(self, where: str, document: object) -> None:
         if not isinstance(document, dict):
             raise Rejected(f"{where}: {type(document).__name__} instead of an object")
-        self._where, self._document = where, document
+        self._where = where
+        self._document = document
 
     def _get(self, name: str, kind: type[_T], empty: _T) -> _T:
         value = self._document.get(name)

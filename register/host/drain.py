@@ -52,8 +52,10 @@ class Drain:
         owner: HostOwner,
         pause: Callable[[float], bool],
     ) -> None:
-        self._store, self._settings = store, settings
-        self._owner, self._pause = owner, pause
+        self._store = store
+        self._settings = settings
+        self._owner = owner
+        self._pause = pause
         self._owner_key = key_of(settings.prefix, OwnerKey(settings.host))
         self._until_s: float | None = None  # when the wait is over
 

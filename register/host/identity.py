@@ -7,7 +7,7 @@ import ipaddress
 import os
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from catalog.errors import Unavailable
 from catalog.keys import HOST_ID
 from register.docker.container import Neighbour
 from register.docker.source import Engine
-from register.host.owner import HostOwner
+from register.host.owner import HostOwner, OwnerStatus
 from register.records.host_state import Host
 from sidecar.options import WrongSettings
 
@@ -27,6 +27,15 @@ MACHINE_ID = Path("/etc/machine-id")
 # Docker mounts these from the container's own directory; podman has one directory more between.
 _OWN = re.compile(r"containers/([0-9a-f]{64})/(?:userdata/)?(?:hostname|hosts|resolv\.conf)")
 _MOUNTED_BY_ENGINES = ("/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
+
+
+@dataclass(frozen=True, slots=True)
+class Registrar:
+    """This life of the registrar: its host, its owner record, and how another owner stands."""
+
+    host: Host
+    owner: HostOwner
+    status_of: Callable[[HostOwner], OwnerStatus]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from catalog.store import Store
 from register.host.acquire import KEEPALIVES_PER_TTL, acquire
 from register.host.drain import Drain, DrainSettings
 from register.host.drain_mark import undrain, why_drained
+from register.host.identity import Registrar
 from register.host.lease_report import LeaseReport
 from register.host.lease_states import (
     Acquiring,
@@ -27,9 +28,9 @@ from register.host.lease_states import (
     Waiting,
     next_state,
 )
-from register.host.owner import HostOwner, OwnerStatus, found_owner
+from register.host.owner import found_owner
 from register.host.requests import Requests
-from register.records.host_state import Command, Host, HostLease, HostState
+from register.records.host_state import Command, HostLease, HostState
 from sidecar.actors import Actor
 from sidecar.bucket import Bucket, Rate
 from sidecar.log import Details
@@ -46,15 +47,6 @@ FULL_S = 10.0  # an etcd without space grants no lease; it is asked at most so o
 
 # How a lease can be lost: it ended, or somebody deleted or overwrote the owner key.
 Loss = Literal["expired", "overwritten"]
-
-
-@dataclass(frozen=True, slots=True)
-class Registrar:
-    """This life of the registrar: its host, its owner record, and how another owner stands."""
-
-    host: Host
-    owner: HostOwner
-    status_of: Callable[[HostOwner], OwnerStatus]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +81,14 @@ class LeaseKeeper:
         on_change: Callable[[], None],
     ) -> None:
         self.state: LeaseState = Acquiring()
-        self._store, self._shared, self._settings = store, shared, settings
-        self._identify, self._on_change = identify, on_change
+        self._store = store
+        self._shared = shared
+        self._settings = settings
+        self._identify = identify
+        self._on_change = on_change
         self._registrar: Registrar | None = None
-        self._requests, self._report = Requests(), LeaseReport(health)
+        self._requests = Requests()
+        self._report = LeaseReport(health)
         self._stop = threading.Event()
         # Losses that are answered without a wait: a second one so soon would be a fight.
         self._at_once = Bucket(Rate(1 / settings.ttl_s, 1))

@@ -48,10 +48,14 @@ class OwnWatch:
         recheck_owner: Recheck,
         cap_s: float,
     ) -> None:
-        self._prefix, self._cap_s = prefix, cap_s
+        self._prefix = prefix
+        self._cap_s = cap_s
         self._state = state
-        self._on_change, self._wake, self._recheck_owner = on_change, wake, recheck_owner
-        self._etcd, self._awake = Session(access), awake
+        self._on_change = on_change
+        self._wake = wake
+        self._recheck_owner = recheck_owner
+        self._etcd = Session(access)
+        self._awake = awake
 
     def actor(self) -> Actor:
         """Return the actor that watches."""

@@ -71,7 +71,8 @@ class Prober:
 
     def __init__(self, on_result: Callable[[], None], *, blind_s: float = BLIND_S) -> None:
         self.results: Mapping[Started, ProbeResult] = MappingProxyType({})
-        self._on_result, self._blind_s = on_result, blind_s
+        self._on_result = on_result
+        self._blind_s = blind_s
         self._targets: tuple[Target, ...] = ()
         self._probes: dict[Started, _Probe] = {}
         self._selector = selectors.DefaultSelector()

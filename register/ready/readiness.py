@@ -98,8 +98,11 @@ class _Decision:
         host_ip: str,
         now_s: float,
     ) -> None:
-        self._keys, self._findings, self._holders = keys, findings, holders
-        self._host_ip, self._now_s = host_ip, now_s
+        self._keys = keys
+        self._findings = findings
+        self._holders = holders
+        self._host_ip = host_ip
+        self._now_s = now_s
         self._instances: dict[str, Instance] = {}
         self._reasons: dict[str, Problem] = {}
         self._targets: list[Target] = []

@@ -11,8 +11,8 @@ from register.docker.hints import Hints
 from register.docker.parse import parse_inspect
 from register.docker.source import ContainerList, DockerSource
 from register.host.acquire import KEEPALIVES_PER_TTL
-from register.host.identity import Surroundings, this_life
-from register.host.lease import LeaseKeeper, LeaseSettings, Registrar
+from register.host.identity import Registrar, Surroundings, this_life
+from register.host.lease import LeaseKeeper, LeaseSettings
 from register.host.own_watch import OwnWatch
 from register.publisher import WATCHED, Peers, Publisher, PublisherSettings
 from register.ready.probe import Prober
