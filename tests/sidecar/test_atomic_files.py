@@ -4,6 +4,9 @@ import json
 import logging
 import os
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Never
 
 import pytest
 
@@ -11,7 +14,7 @@ from catalog.errors import Rejected
 from sidecar.atomic_files import StateFile
 
 
-def state_file(path, decode=json.loads):
+def state_file(path: Path, decode: Callable[[bytes], Any] = json.loads) -> StateFile[Any]:
     return StateFile(
         path,
         json.dumps,
@@ -22,17 +25,17 @@ def state_file(path, decode=json.loads):
     )
 
 
-def rejecting(content):
+def rejecting(content: bytes) -> Never:
     raise Rejected("is of another version")
 
 
-def test_what_was_saved_is_loaded(tmp_path):
+def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     assert state_file(tmp_path / "ages").save({"a": 1})
 
     assert state_file(tmp_path / "ages").load() == {"a": 1}
 
 
-def test_no_file_is_nothing_and_no_line(tmp_path, caplog):
+def test_no_file_is_nothing_and_no_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert state_file(tmp_path / "ages").load() is None
     assert caplog.text == ""
 
@@ -46,7 +49,9 @@ def test_no_file_is_nothing_and_no_line(tmp_path, caplog):
         (lambda content: content.nothing, "AttributeError"),
     ],
 )
-def test_what_cannot_be_read_is_unknown_and_logged_once(tmp_path, caplog, decode, reason):
+def test_what_cannot_be_read_is_unknown_and_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, decode: Callable[[bytes], Any], reason: str
+) -> None:
     path = tmp_path / "ages"
     path.write_text("{")
 
@@ -57,12 +62,16 @@ def test_what_cannot_be_read_is_unknown_and_logged_once(tmp_path, caplog, decode
     assert reason in line
 
 
-def test_a_folder_in_its_place_is_unknown_too(tmp_path, caplog):
+def test_a_folder_in_its_place_is_unknown_too(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     assert state_file(tmp_path).load() is None
     assert "cannot be read: Is a directory" in caplog.text
 
 
-def test_a_failed_save_keeps_the_old_file_and_is_logged_once(tmp_path, caplog):
+def test_a_failed_save_keeps_the_old_file_and_is_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
     ages = state_file(tmp_path / "ages")
     ages.save(1)
@@ -78,7 +87,7 @@ def test_a_failed_save_keeps_the_old_file_and_is_logged_once(tmp_path, caplog):
     assert messages == ["ages are not kept", "ages are kept again"]
 
 
-def test_its_age_is_since_it_was_written_or_touched(tmp_path):
+def test_its_age_is_since_it_was_written_or_touched(tmp_path: Path) -> None:
     ages = state_file(tmp_path / "ages")
     assert ages.age_s() == 0.0
     ages.save(1)

@@ -40,7 +40,7 @@ def section(text: str, head: str) -> list[str]:
     return [line.strip() for line in rest[:end] if line.strip()]
 
 
-def test_a_template_that_only_extends_is_the_shipped_one(folder):
+def test_a_template_that_only_extends_is_the_shipped_one(folder: Path) -> None:
     assert laid_out(folder, EXTENDS) == Layout(TEMPLATE.read_text(), "shipped").render(CONFIG).text
 
 
@@ -56,7 +56,9 @@ def test_a_template_that_only_extends_is_the_shipped_one(folder):
     ],
 )
 @pytest.mark.parametrize("form", ["{{ super() }}%s", "{{ super() }}\n%s\n"])
-def test_a_block_gets_lines_of_its_own(folder, block, body, where, form):
+def test_a_block_gets_lines_of_its_own(
+    folder: Path, block: str, body: str, where: str, form: str
+) -> None:
     plain = section(laid_out(folder, EXTENDS), where)
 
     text = laid_out(
@@ -66,7 +68,7 @@ def test_a_block_gets_lines_of_its_own(folder, block, body, where, form):
     assert sorted(section(text, where)) == sorted([*plain, body.strip()])
 
 
-def test_a_block_sees_its_listener_and_values_stay_checked(folder):
+def test_a_block_sees_its_listener_and_values_stay_checked(folder: Path) -> None:
     choose = (
         EXTENDS
         + "{% block listener_extra %}{% if listener.service == 'db' %}"
@@ -85,7 +87,7 @@ def test_a_block_sees_its_listener_and_values_stay_checked(folder):
         )
 
 
-def test_sections_and_server_options_can_be_added(folder):
+def test_sections_and_server_options_can_be_added(folder: Path) -> None:
     text = laid_out(
         folder,
         EXTENDS
@@ -97,7 +99,7 @@ def test_sections_and_server_options_can_be_added(folder):
     assert section(text, "listen db:5432")[-1].endswith(" send-proxy-v2")
 
 
-def test_with_blocks_it_is_still_laid_out_by_parts(folder):
+def test_with_blocks_it_is_still_laid_out_by_parts(folder: Path) -> None:
     (folder / "t.j2").write_text(
         EXTENDS + "{% block listener_extra %}    timeout connect 3s{% endblock %}"
     )
@@ -108,7 +110,7 @@ def test_with_blocks_it_is_still_laid_out_by_parts(folder):
     assert layout._by_listener
 
 
-def test_files_beside_it_are_included_and_macros_are_imported(folder):
+def test_files_beside_it_are_included_and_macros_are_imported(folder: Path) -> None:
     text = laid_out(
         folder,
         EXTENDS
@@ -160,7 +162,7 @@ def test_files_beside_it_are_included_and_macros_are_imported(folder):
         ("{% set listeners = [1] %}", "template haproxy.cfg.j2 (shipped) line "),
     ],
 )
-def test_an_error_names_its_file_and_line(folder, template, message):
+def test_an_error_names_its_file_and_line(folder: Path, template: str, message: str) -> None:
     (folder / "link").symlink_to("../secret")
 
     with pytest.raises(Rejected) as refused:
@@ -170,7 +172,7 @@ def test_an_error_names_its_file_and_line(folder, template, message):
     assert "\n" not in str(refused.value)
 
 
-def test_a_config_map_of_links_is_one_folder(tmp_path):
+def test_a_config_map_of_links_is_one_folder(tmp_path: Path) -> None:
     (tmp_path / "..v1").mkdir()
     (tmp_path / "..data").symlink_to("..v1")
     for name, text in (("t.j2", EXTENDS + "{% include 'p.j2' %}"), ("p.j2", "")):
@@ -180,13 +182,14 @@ def test_a_config_map_of_links_is_one_folder(tmp_path):
     assert beside(tmp_path / "t.j2", TEMPLATE)("p.j2") == ""
 
 
-def test_an_edit_of_any_file_makes_another_template(folder):
+def test_an_edit_of_any_file_makes_another_template(folder: Path) -> None:
     templates = Templates(folder / "t.j2", folder / "good.json", TEMPLATE)
     (folder / "t.j2").write_text(
         EXTENDS + "{% block defaults %}{{ super() }}{% include 'p.j2' %}{% endblock %}"
     )
     (folder / "p.j2").write_text("    timeout connect 2s\n")
     first, _ = templates.candidates()
+    assert isinstance(first, Layout)
     first.render(CONFIG)
     templates.accept(first)
 
@@ -202,10 +205,14 @@ def test_an_edit_of_any_file_makes_another_template(folder):
     assert list(templates.candidates()) == [first, first]
 
 
-def test_a_template_that_nobody_touched_for_a_while_is_not_read_again(folder, monkeypatch):
+def test_a_template_that_nobody_touched_for_a_while_is_not_read_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("discover.operator.templates.SETTLED_S", 3600)
     templates = Templates(folder / "t.j2", folder / "good.json", TEMPLATE)
     (folder / "t.j2").write_text(TEMPLATE.read_text())
     first, _ = templates.candidates()
+    assert isinstance(first, Layout)
     first.render(CONFIG)
     templates.accept(first)
     reads: list[Path] = []
@@ -226,18 +233,21 @@ def test_a_template_that_nobody_touched_for_a_while_is_not_read_again(folder, mo
     assert isinstance(next(templates.candidates()), Rejected)
 
 
-def test_a_later_life_has_all_files_of_the_last_good_template(folder):
+def test_a_later_life_has_all_files_of_the_last_good_template(folder: Path) -> None:
     templates = Templates(folder / "t.j2", folder / "good.json", TEMPLATE)
     (folder / "t.j2").write_text(
         EXTENDS + "{% block defaults %}{{ super() }}{% include 'p.j2' %}{% endblock %}"
     )
     (folder / "p.j2").write_text("    timeout connect 2s\n")
     first, _ = templates.candidates()
+    assert isinstance(first, Layout)
     text = first.render(CONFIG).text
     templates.accept(first)
     (folder / "p.j2").write_text("{{ nope }}")
 
     edited, good = Templates(folder / "t.j2", folder / "good.json", TEMPLATE).candidates()
+    assert isinstance(edited, Layout)
+    assert isinstance(good, Layout)
 
     with pytest.raises(Rejected, match=r"p\.j2 line 1"):
         edited.render(CONFIG)
@@ -247,7 +257,7 @@ def test_a_later_life_has_all_files_of_the_last_good_template(folder):
 @pytest.mark.parametrize(
     "text", ["", "{}", "[1]", '{"name": 1, "text": 2, "others": 3}', "global\n"]
 )
-def test_a_copy_that_is_none_is_no_template(folder, text):
+def test_a_copy_that_is_none_is_no_template(folder: Path, text: str) -> None:
     (folder / "good.json").write_text(text)
 
     _, good = Templates(folder / "t.j2", folder / "good.json", TEMPLATE).candidates()
@@ -255,7 +265,7 @@ def test_a_copy_that_is_none_is_no_template(folder, text):
     assert isinstance(good, Rejected)
 
 
-def test_a_block_that_the_shipped_template_does_not_have_is_refused(folder):
+def test_a_block_that_the_shipped_template_does_not_have_is_refused(folder: Path) -> None:
     with pytest.raises(Rejected) as refused:
         laid_out(folder, EXTENDS + "{% block defalts %}x{% endblock %}")
 
@@ -265,14 +275,14 @@ def test_a_block_that_the_shipped_template_does_not_have_is_refused(folder):
     )
 
 
-def test_a_file_beside_it_may_not_misspell_a_block_either(folder):
+def test_a_file_beside_it_may_not_misspell_a_block_either(folder: Path) -> None:
     with pytest.raises(Rejected, match=r"^template base\.j2 line 2: no block 'defalts'"):
         laid_out(
             folder, '{% extends "base.j2" %}', base=EXTENDS + "{% block defalts %}x{% endblock %}"
         )
 
 
-def test_a_block_in_a_block_or_called_by_name_is_ones_own(folder):
+def test_a_block_in_a_block_or_called_by_name_is_ones_own(folder: Path) -> None:
     inner = (
         "{% block defaults %}{{ super() }}"
         "{% block mine %}    maxconn 7{% endblock %}{{ self.other() }}{% endblock %}"

@@ -10,7 +10,9 @@ from discover.operator.file_watch import FileWatch
 from tests.parts.wait import wait_for
 
 
-def test_a_file_is_seen_whose_folder_comes_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_file_is_seen_whose_folder_comes_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(file_watch, "POLL_S", 0.05)
     fired: list[str] = []
     watch = FileWatch((folder := tmp_path / "later") / "services.yaml", "services", fired.append)

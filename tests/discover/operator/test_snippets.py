@@ -1,11 +1,12 @@
 """Snippets: which service they are for, what they may not say, and what stays the same object."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from discover.model.config import Verbatim, door_listener_name
-from discover.operator.snippets import Inserted, SnippetFolder, snippet_of
+from discover.operator.snippets import Inserted, SnippetFolder, Snippets, snippet_of
 from discover.settings import TEMPLATE
 from discover.text.render import Layout
 from tests.parts.configs import config_of
@@ -18,13 +19,13 @@ CONFIG = config_of(
 )
 
 
-def snippets(folder, **texts):
+def snippets(folder: Path, **texts: str) -> Snippets:
     for name, text in texts.items():
         (folder / f"{name.replace('__', ':')}.cfg").write_text(text)
     return SnippetFolder(folder).read()
 
 
-def test_a_file_is_for_all_ports_of_a_service_or_for_one(tmp_path):
+def test_a_file_is_for_all_ports_of_a_service_or_for_one(tmp_path: Path) -> None:
     found = snippets(
         tmp_path, web="# why\n\n  option a 'x # y'\n", web__81="option b\n", other="option c"
     )
@@ -45,12 +46,12 @@ def test_a_file_is_for_all_ports_of_a_service_or_for_one(tmp_path):
     assert refused == {}
 
 
-def test_its_lines_are_printed_as_they_stand_before_the_servers(tmp_path):
+def test_its_lines_are_printed_as_they_stand_before_the_servers(tmp_path: Path) -> None:
     config, _ = Inserted().into(
         CONFIG, snippets(tmp_path, db="tcp-request content reject if { src 'x' \"#\" }\n")
     )
     layout = Layout(TEMPLATE.read_text(), "t")
-    layout._by_parts = False  # to find that out costs most of a second
+    layout._by_listener = False  # to find that out costs most of a second
 
     text = layout.render(config).text
 
@@ -59,7 +60,7 @@ def test_its_lines_are_printed_as_they_stand_before_the_servers(tmp_path):
     assert after.lstrip().startswith("server 000000000003:8000 ")
 
 
-def test_a_service_that_only_the_door_leads_to_has_its_own_too(tmp_path):
+def test_a_service_that_only_the_door_leads_to_has_its_own_too(tmp_path: Path) -> None:
     behind = replace(CONFIG.listeners[0], name=door_listener_name("db", 8000), binds=())
 
     config, _ = Inserted().into(
@@ -69,14 +70,14 @@ def test_a_service_that_only_the_door_leads_to_has_its_own_too(tmp_path):
     assert config.listeners[0].snippet == ("option a",)
 
 
-def test_without_snippets_nothing_changes(tmp_path):
+def test_without_snippets_nothing_changes(tmp_path: Path) -> None:
     config, refused = Inserted().into(CONFIG, SnippetFolder(tmp_path / "nowhere").read())
 
     assert config is CONFIG
     assert refused == {}
 
 
-def test_the_same_snippet_makes_the_same_object_and_none_takes_it_away(tmp_path):
+def test_the_same_snippet_makes_the_same_object_and_none_takes_it_away(tmp_path: Path) -> None:
     inserted, folder = Inserted(), SnippetFolder(tmp_path)
     (tmp_path / "db.cfg").write_text("option a\n")
     first, _ = inserted.into(CONFIG, folder.read())
@@ -109,14 +110,14 @@ def test_the_same_snippet_makes_the_same_object_and_none_takes_it_away(tmp_path)
         ("# listen x\n\nno option a\nlog global\ndefault_backend x\n", ""),
     ],
 )
-def test_what_is_more_than_a_line_of_its_service_is_refused(text, why):
+def test_what_is_more_than_a_line_of_its_service_is_refused(text: str, why: str) -> None:
     refused = snippet_of("f.cfg", text).refused
 
     assert refused.startswith(why)
     assert bool(refused) == bool(why)
 
 
-def test_one_that_cannot_be_read_is_refused_alone(tmp_path):
+def test_one_that_cannot_be_read_is_refused_alone(tmp_path: Path) -> None:
     (tmp_path / "db.cfg").write_bytes(b"caf\xe9")
 
     config, refused = Inserted().into(CONFIG, snippets(tmp_path, web__80="option a"))

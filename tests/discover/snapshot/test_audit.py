@@ -27,7 +27,7 @@ def keys(etcd: FakeEtcd) -> set[str]:
     return {name for name, _ in differences(PREFIX, etcd.seen, listing(etcd))}
 
 
-def test_the_same_is_no_difference():
+def test_the_same_is_no_difference() -> None:
     etcd = a_store()
     assert keys(etcd) == set()
 
@@ -35,13 +35,13 @@ def test_the_same_is_no_difference():
     assert keys(etcd) == set()
 
 
-def test_a_drained_host_is_no_difference():
+def test_a_drained_host_is_no_difference() -> None:
     etcd = a_store().drain("h1")
     etcd.step()
     assert keys(etcd) == set()
 
 
-def test_a_missed_event_of_any_kind_is_one():
+def test_a_missed_event_of_any_kind_is_one() -> None:
     assert keys(a_store().put("h2", instance(2))) == {key("h2", instance(2))}
     assert keys(a_store().put("h1", instance(1, weight=7))) == {key("h1", instance(1))}
     assert keys(a_store().delete("h1", instance(1))) == {key("h1", instance(1))}

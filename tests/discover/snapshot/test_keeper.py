@@ -34,7 +34,7 @@ def leave(keeper: Keeper, etcd: FakeEtcd, how: str = "relist") -> None:
     keeper.leave(Learned(*getattr(etcd, how)(), at_s=0.0))
 
 
-def test_nothing_is_known_until_etcd_speaks(etcd):
+def test_nothing_is_known_until_etcd_speaks(etcd: FakeEtcd) -> None:
     keeper = kept(had_file=False)
     assert keeper.snapshot() is None
 
@@ -42,11 +42,15 @@ def test_nothing_is_known_until_etcd_speaks(etcd):
     assert keeper.snapshot() == etcd.seen
 
 
-def test_an_earlier_life_s_snapshot_counts_at_once_where_haproxy_has_no_file(etcd):
+def test_an_earlier_life_s_snapshot_counts_at_once_where_haproxy_has_no_file(
+    etcd: FakeEtcd,
+) -> None:
     assert kept(remembered(etcd), had_file=False).snapshot() == etcd.seen
 
 
-def test_where_it_has_one_that_counts_until_etcd_is_late(etcd, monkeypatch):
+def test_where_it_has_one_that_counts_until_etcd_is_late(
+    etcd: FakeEtcd, monkeypatch: pytest.MonkeyPatch
+) -> None:
     keeper = kept(remembered(etcd), had_file=True)
     assert (keeper.snapshot(), keeper.waits) == (None, True)
 
@@ -54,7 +58,7 @@ def test_where_it_has_one_that_counts_until_etcd_is_late(etcd, monkeypatch):
     assert (keeper.snapshot(), keeper.waits) == (etcd.seen, False)
 
 
-def test_nothing_over_something_for_thirty_seconds(monkeypatch):
+def test_nothing_over_something_for_thirty_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     keeper = kept(had_file=True)
     leave(keeper, FakeEtcd().claim("h1"))
     assert (keeper.snapshot(), keeper.waits) == (None, True)
@@ -63,14 +67,14 @@ def test_nothing_over_something_for_thirty_seconds(monkeypatch):
     assert (keeper.snapshot() is not None, keeper.waits) == (True, False)
 
 
-def test_nothing_over_nothing_at_once():
+def test_nothing_over_nothing_at_once() -> None:
     keeper = kept(remembered(FakeEtcd().claim("h1")), had_file=True)
     leave(keeper, FakeEtcd().claim("h1"))
 
     assert keeper.snapshot() is not None
 
 
-def test_emptied_by_evidence_is_applied_at_once(etcd):
+def test_emptied_by_evidence_is_applied_at_once(etcd: FakeEtcd) -> None:
     keeper = kept(remembered(etcd), had_file=True)
     leave(keeper, etcd.delete("h1", instance(1)))
 
@@ -79,7 +83,7 @@ def test_emptied_by_evidence_is_applied_at_once(etcd):
     assert view.services == {}
 
 
-def test_steps_are_taken_in_order_and_a_herd_is_one(etcd):
+def test_steps_are_taken_in_order_and_a_herd_is_one(etcd: FakeEtcd) -> None:
     keeper, taken = kept(had_file=False), []
     take = keeper._take
     keeper._take = lambda step: (taken.append(step), take(step))  # type: ignore[method-assign, func-returns-value]
@@ -95,7 +99,9 @@ def test_steps_are_taken_in_order_and_a_herd_is_one(etcd):
     assert len(taken) == 3
 
 
-def test_suspects_are_told_and_explained_once(etcd, caplog):
+def test_suspects_are_told_and_explained_once(
+    etcd: FakeEtcd, caplog: pytest.LogCaptureFixture
+) -> None:
     etcd.claim("h2", "h3").put("h2", instance(2)).put("h3", instance(3))
     keeper = kept(remembered(etcd), had_file=False)
     with caplog.at_level("INFO"):

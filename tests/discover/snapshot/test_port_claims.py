@@ -1,7 +1,8 @@
 """Claims of ports: which numbers are drawn, and which claims count when the store loses some."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given, settings
@@ -29,18 +30,26 @@ from tests.parts.records import PREFIX, instance
 TEN = PortRange(10000, 10009)
 AUTO = instance(1, "auto", service_port=None)
 ABSENT = "absent"
+NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
-def chosen(lost=(), portless=(), claims=(), avoid=(), unusable=(), within=TEN):
-    known = {name: Claim(port, 1) for name, port in dict(claims).items()}
-    it = Wanted(dict(lost), frozenset(portless))
+def chosen(
+    lost: Mapping[str, int] = NOTHING,
+    portless: Iterable[str] = (),
+    claims: Mapping[str, int] = NOTHING,
+    avoid: Iterable[int] = (),
+    unusable: Iterable[int] = (),
+    within: PortRange = TEN,
+) -> Mapping[str, int]:
+    known = {name: Claim(port, 1) for name, port in claims.items()}
+    it = Wanted(lost, frozenset(portless))
     return choose(it, known, within, avoid=set(avoid), usable=lambda port: port not in unusable)
 
 
 @pytest.mark.parametrize(
     ("text", "low", "high"), [("10000-10999", 10000, 10999), ("80 - 80", 80, 80)]
 )
-def test_a_range_is_read(text, low, high):
+def test_a_range_is_read(text: str, low: int, high: int) -> None:
     assert (port_range(text), len(port_range(text))) == (PortRange(low, high), high - low + 1)
     assert str(PortRange(low, high)) == text.replace(" ", "")
 
@@ -48,7 +57,7 @@ def test_a_range_is_read(text, low, high):
 @pytest.mark.parametrize(
     "text", ["", "10000", "10000-", "-1-5", "a-b", "20-10", "0-10", "1-65536", "1-2-3", "²-³"]
 )
-def test_what_is_no_range_is_refused(text):
+def test_what_is_no_range_is_refused(text: str) -> None:
     with pytest.raises(Rejected, match="is not a range of ports"):
         port_range(text)
 
@@ -56,7 +65,7 @@ def test_what_is_no_range_is_refused(text):
 # Choosing
 
 
-def test_the_name_alone_tells_the_number_while_it_is_free():
+def test_the_name_alone_tells_the_number_while_it_is_free() -> None:
     port = chosen(portless=["web"])["web"]
 
     assert chosen(portless=["web", "other", "third"])["web"] in TEN.tried_by("web")
@@ -65,14 +74,14 @@ def test_the_name_alone_tells_the_number_while_it_is_free():
 
 
 @pytest.mark.parametrize("kind", ["claims", "avoid", "unusable"])
-def test_what_another_has_is_not_chosen(kind):
+def test_what_another_has_is_not_chosen(kind: str) -> None:
     others = [port for port in range(10000, 10010) if port != 10004]
     held = {f"s{port}": port for port in others} if kind == "claims" else others
 
     assert chosen(portless=["web"], **{kind: held}) == {"web": 10004}
 
 
-def test_a_range_that_is_too_small_gives_what_it_has():
+def test_a_range_that_is_too_small_gives_what_it_has() -> None:
     names = [f"s{number}" for number in range(12)]
     found = chosen(portless=names)
 
@@ -80,7 +89,7 @@ def test_a_range_that_is_too_small_gives_what_it_has():
     assert found.keys() == set(sorted(names)[:10])
 
 
-def test_a_lost_number_is_put_again_whatever_speaks_against_it_and_before_new_ones():
+def test_a_lost_number_is_put_again_whatever_speaks_against_it_and_before_new_ones() -> None:
     port = next(TEN.tried_by("a"))
     found = chosen(
         lost={"z": port, "far": 30000}, portless=["a"], avoid=[port, 30000], unusable=[30000]
@@ -90,18 +99,18 @@ def test_a_lost_number_is_put_again_whatever_speaks_against_it_and_before_new_on
     assert found["a"] not in (port, 30000)
 
 
-def test_a_lost_number_that_another_claimed_meanwhile_is_lost_for_good():
+def test_a_lost_number_that_another_claimed_meanwhile_is_lost_for_good() -> None:
     assert chosen(lost={"z": 10001}, claims={"y": 10001}) == {}
     found = chosen(lost={"z": 10001}, portless=["z"], claims={"y": 10001})
     assert found.keys() == {"z"}
     assert found["z"] != 10001
 
 
-def test_two_that_lost_the_same_number_do_not_both_get_it():
+def test_two_that_lost_the_same_number_do_not_both_get_it() -> None:
     assert chosen(lost={"y": 10001, "z": 10001}) == {"y": 10001}
 
 
-def test_who_has_a_claim_gets_no_other():
+def test_who_has_a_claim_gets_no_other() -> None:
     assert chosen(lost={"web": 10001}, portless=["web"], claims={"web": 10002}) == {}
 
 
@@ -116,7 +125,12 @@ PORTS = st.integers(9998, 10012)
     st.dictionaries(NAMES, PORTS),
     st.sets(PORTS),
 )
-def test_no_number_is_ever_given_twice(lost, portless, claims, avoid):
+def test_no_number_is_ever_given_twice(
+    lost: Mapping[str, int],
+    portless: Iterable[str],
+    claims: Mapping[str, int],
+    avoid: Iterable[int],
+) -> None:
     found = chosen(lost, portless, claims, avoid)
 
     assert len({*found.values()}) == len(found)
@@ -142,7 +156,7 @@ def fleet() -> tuple[FakeEtcd, State]:
     return etcd, learn(started(EMPTY, {}), *etcd.relist(), 0.0)
 
 
-def test_a_claim_outlives_its_service():
+def test_a_claim_outlives_its_service() -> None:
     etcd, state = fleet()
 
     state = learn(state, *etcd.delete("h1", AUTO).step(), 1.0)
@@ -151,14 +165,14 @@ def test_a_claim_outlives_its_service():
     assert wanted(state.catalog, state.stored) == Wanted({}, frozenset())
 
 
-def test_a_service_without_a_claim_wants_one():
+def test_a_service_without_a_claim_wants_one() -> None:
     etcd = FakeEtcd().claim("h1").put("h1", AUTO, instance(2, "fixed"))
     state = learn(started(EMPTY, {}), *etcd.relist(), 0.0)
 
     assert wanted(state.catalog, state.stored) == Wanted({}, frozenset({"auto"}))
 
 
-def test_a_claim_that_somebody_deletes_is_gone_unless_its_service_asks_for_it():
+def test_a_claim_that_somebody_deletes_is_gone_unless_its_service_asks_for_it() -> None:
     etcd, state = fleet()
 
     state = learn(state, *etcd.release("auto", ABSENT).step(), 1.0)
@@ -168,7 +182,7 @@ def test_a_claim_that_somebody_deletes_is_gone_unless_its_service_asks_for_it():
 
 
 @pytest.mark.parametrize("how", ["wiped", "another", "wiped with its only host"])
-def test_claims_of_a_store_that_lost_all_count_on_and_are_put_again(how):
+def test_claims_of_a_store_that_lost_all_count_on_and_are_put_again(how: str) -> None:
     etcd, state = fleet()
     if how == "another":
         state = learn(state, *etcd.replace().relist(), 1.0)
@@ -185,7 +199,7 @@ def test_claims_of_a_store_that_lost_all_count_on_and_are_put_again(how):
     assert wanted(state.catalog, state.stored) == Wanted({ABSENT: 10002}, frozenset())
 
 
-def test_what_the_store_says_beats_what_it_lost():
+def test_what_the_store_says_beats_what_it_lost() -> None:
     etcd, state = fleet()
 
     state = learn(
@@ -195,7 +209,7 @@ def test_what_the_store_says_beats_what_it_lost():
     assert claims_of(state) == {"auto": 10005, "new": 10002}
 
 
-def test_claims_of_a_cloned_disk_are_not_put_into_another_cluster():
+def test_claims_of_a_cloned_disk_are_not_put_into_another_cluster() -> None:
     etcd, state = fleet()
     state = started(replace(state.catalog, written_by="another-host"), {})
 
@@ -204,7 +218,7 @@ def test_claims_of_a_cloned_disk_are_not_put_into_another_cluster():
     assert claims_of(state) == {}
 
 
-def test_what_was_deleted_while_nobody_looked_is_not_put_again():
+def test_what_was_deleted_while_nobody_looked_is_not_put_again() -> None:
     etcd, state = fleet()
     again = started(state.catalog, {})
 
@@ -213,7 +227,7 @@ def test_what_was_deleted_while_nobody_looked_is_not_put_again():
     assert claims_of(again) == {"auto": 10001}
 
 
-def test_claims_are_kept_over_a_restart():
+def test_claims_are_kept_over_a_restart() -> None:
     origin = Origin("me", PREFIX, ("e1:2379",))
     _, state = fleet()
     text = encode(Saved(state.catalog, {}, "me"), origin, 0.0, Texts())
@@ -227,7 +241,7 @@ def test_claims_are_kept_over_a_restart():
 # What they make of services
 
 
-def test_a_service_without_a_port_listens_on_its_claim_as_if_its_records_said_so():
+def test_a_service_without_a_port_listens_on_its_claim_as_if_its_records_said_so() -> None:
     etcd, state = fleet()
     etcd.put("h2", instance(2, "auto", service_port=7000))
     state = learn(state, *etcd.step(), 1.0)
@@ -241,7 +255,7 @@ def test_a_service_without_a_port_listens_on_its_claim_as_if_its_records_said_so
     assert set(claimed.services(moved)["auto"].ports) == {10003, 7000}
 
 
-def test_ports_that_records_name_are_not_drawn():
+def test_ports_that_records_name_are_not_drawn() -> None:
     etcd, state = fleet()
     state = learn(state, *etcd.put("h2", instance(2, "fixed", service_port=10008)).step(), 1.0)
 
@@ -261,7 +275,7 @@ def built(
     return [listener.name for listener in config.listeners], reasons
 
 
-def test_a_service_that_is_being_claimed_for_is_not_worth_a_line_in_the_log():
+def test_a_service_that_is_being_claimed_for_is_not_worth_a_line_in_the_log() -> None:
     etcd = FakeEtcd().claim("h1").put("h1", AUTO)
     state = learn(started(EMPTY, {}), *etcd.relist(), 0.0)
 
@@ -283,7 +297,9 @@ def test_a_service_that_is_being_claimed_for_is_not_worth_a_line_in_the_log():
 
 
 @pytest.mark.parametrize("present", [True, False])
-def test_a_claim_keeps_its_port_from_a_newcomer_also_while_its_service_is_away(present):
+def test_a_claim_keeps_its_port_from_a_newcomer_also_while_its_service_is_away(
+    present: bool,
+) -> None:
     etcd, state = fleet()
     newcomer = instance(2, "newcomer", service_port=10001 if present else 10002)
     state = learn(state, *etcd.put("h2", newcomer).step(), 1.0)
@@ -298,7 +314,7 @@ def test_a_claim_keeps_its_port_from_a_newcomer_also_while_its_service_is_away(p
     assert f"belongs to {owner}, which claimed or named it first" in reasons["newcomer"][0]
 
 
-def test_a_record_that_is_older_than_a_claim_keeps_its_port_and_so_does_who_has_it():
+def test_a_record_that_is_older_than_a_claim_keeps_its_port_and_so_does_who_has_it() -> None:
     etcd = (
         FakeEtcd().claim("h1").put("h1", instance(2, "older", service_port=10001)).put("h1", AUTO)
     )

@@ -38,7 +38,7 @@ class Restored(Lab):
         ]
 
 
-def test_an_old_record_of_a_restored_backup_takes_no_address_from_who_is_known_there():
+def test_an_old_record_of_a_restored_backup_takes_no_address_from_who_is_known_there() -> None:
     lab = Restored()
     assert (lab.services, lab.weights) == (["whoami", "yyy"], [2])
 
@@ -50,7 +50,7 @@ def test_an_old_record_of_a_restored_backup_takes_no_address_from_who_is_known_t
     assert (lab.services, lab.weights, lab.state.suspects) == (["whoami", "yyy"], [3], {})
 
 
-def test_an_old_record_whose_lease_ends_never_was_one():
+def test_an_old_record_whose_lease_ends_never_was_one() -> None:
     lab = Restored()
     lab.etcd.delete("h1", lab.XXX)
     lab.etcd.expire("h1")
@@ -58,14 +58,14 @@ def test_an_old_record_whose_lease_ends_never_was_one():
     assert lab.look().services == ["whoami", "yyy"]
 
 
-def test_a_restored_record_counts_once_it_is_written_again():
+def test_a_restored_record_counts_once_it_is_written_again() -> None:
     lab = Restored()
     lab.etcd.put("h1", lab.XXX)
 
     assert lab.look().services == ["whoami", "xxx"]
 
 
-def test_restored_records_that_nobody_puts_right_count_after_a_while():
+def test_restored_records_that_nobody_puts_right_count_after_a_while() -> None:
     lab = Restored()
     assert lab.checked(after_s=REWOUND_S - 1).services == ["whoami", "yyy"]
 
@@ -74,11 +74,11 @@ def test_restored_records_that_nobody_puts_right_count_after_a_while():
     assert lab.state.dropped[key("h1", lab.YYY)] == "another record has its address"
 
 
-def test_a_restored_owner_key_is_no_host_that_is_back():
+def test_a_restored_owner_key_is_no_host_that_is_back() -> None:
     assert Restored().checked(after_s=RETURN_S + 1).services == ["whoami", "yyy"]
 
 
-def test_what_is_new_in_another_cluster_waits_only_if_it_was_there_at_the_first_look():
+def test_what_is_new_in_another_cluster_waits_only_if_it_was_there_at_the_first_look() -> None:
     lab = Lab()
     lab.etcd.replace().claim("h1").put("h1", lab.records["h1"], instance(41, "early", port=1))
     lab.look("relist")

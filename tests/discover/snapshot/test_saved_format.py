@@ -37,7 +37,7 @@ def text_of(state: State, texts: Texts | None = None) -> str:
     return encode(Saved(state.catalog, state.suspects, "me"), HERE, AHEAD_S, texts or Texts())
 
 
-def test_what_went_in_comes_out():
+def test_what_went_in_comes_out() -> None:
     state = known()
     saved = decode(text_of(state).encode(), HERE, AHEAD_S)
 
@@ -47,7 +47,7 @@ def test_what_went_in_comes_out():
     assert state.frozen == 3
 
 
-def test_times_outlive_a_boot():
+def test_times_outlive_a_boot() -> None:
     saved = decode(text_of(known()).encode(), HERE, AHEAD_S - 50.0)
 
     assert {suspect.since_s for suspect in saved.suspects.values()} == {250.0}
@@ -57,8 +57,8 @@ def test_times_outlive_a_boot():
     ("behind_s", "expected"), [(500.0, 0.0), (1e9, 0.0), (-300.0, 301.5), (-1e9, 40.0)]
 )
 def test_a_wall_clock_that_is_wrong_makes_nobody_a_suspect_for_ever_or_for_too_long(
-    behind_s, expected
-):
+    behind_s: float, expected: float
+) -> None:
     now_s = 201.5
     saved = sane(decode(text_of(known()).encode(), HERE, AHEAD_S - behind_s), now_s, age_s=40.0)
 
@@ -70,7 +70,7 @@ def test_a_wall_clock_that_is_wrong_makes_nobody_a_suspect_for_ever_or_for_too_l
     )
 
 
-def test_what_another_host_wrote_stays_its_own_until_etcd_was_asked():
+def test_what_another_host_wrote_stays_its_own_until_etcd_was_asked() -> None:
     other = Origin("another", HERE.prefix, HERE.etcd)
     saved = decode(text_of(known()).encode(), other, AHEAD_S)
 
@@ -87,20 +87,20 @@ def test_what_another_host_wrote_stays_its_own_until_etcd_was_asked():
     assert decode(text_of(known()).encode(), HERE, AHEAD_S).catalog.written_by == ""
 
 
-def test_services_that_did_not_change_are_not_encoded_again():
+def test_services_that_did_not_change_are_not_encoded_again() -> None:
     texts, state = Texts(), known()
     assert text_of(state, texts) == text_of(state, texts) == text_of(state)
 
 
 @pytest.mark.parametrize("cut", [0, 1, 20, 200, -1, -40])
-def test_a_truncated_file_is_rejected(cut):
+def test_a_truncated_file_is_rejected(cut: int) -> None:
     with pytest.raises(Rejected, match="damaged"):
         decode(text_of(known()).encode()[:cut], HERE, AHEAD_S)
 
 
 @settings(deadline=None)
 @given(st.integers(0, 4000), st.integers(1, 255))
-def test_a_flipped_bit_is_rejected(at, flip):
+def test_a_flipped_bit_is_rejected(at: int, flip: int) -> None:
     content = bytearray(text_of(known()).encode())
     content[at % len(content)] ^= flip
 
@@ -110,19 +110,19 @@ def test_a_flipped_bit_is_rejected(at, flip):
 
 @settings(deadline=None)
 @given(st.binary(max_size=300))
-def test_any_bytes_are_rejected(content):
+def test_any_bytes_are_rejected(content: bytes) -> None:
     with pytest.raises(Rejected):
         decode(content, HERE, AHEAD_S)
 
 
-def test_another_prefix_and_another_version_are_rejected():
+def test_another_prefix_and_another_version_are_rejected() -> None:
     with pytest.raises(Rejected, match="of the prefix '/services', not '/other'"):
         decode(text_of(known()).encode(), Origin("me", "/other", HERE.etcd), AHEAD_S)
     with pytest.raises(Rejected, match="another version"):
         decode(text_of(known()).replace(f"{MAGIC} 1", f"{MAGIC} 2").encode(), HERE, AHEAD_S)
 
 
-def test_another_etcd_is_rejected_but_not_a_member_more_or_less():
+def test_another_etcd_is_rejected_but_not_a_member_more_or_less() -> None:
     content = text_of(known()).encode()
 
     with pytest.raises(Rejected, match="of the etcd 'e1:2379,e2:2379', not 'e3:2379'"):
@@ -148,13 +148,13 @@ def test_another_etcd_is_rejected_but_not_a_member_more_or_less():
         {},
     ],
 )
-def test_a_sealed_line_that_is_none_is_rejected(line):
+def test_a_sealed_line_that_is_none_is_rejected(line: object) -> None:
     body = json.dumps(["catalog", PREFIX, "me", HERE.etcd, 1, 1]) + "\n" + json.dumps(line) + "\n"
 
     with pytest.raises(Rejected):
         decode((_seal(body.encode()) + body).encode(), HERE, AHEAD_S)
 
 
-def test_a_file_without_its_head_is_rejected():
+def test_a_file_without_its_head_is_rejected() -> None:
     with pytest.raises(Rejected, match="does not say what it is of"):
         decode(_seal(b"").encode(), HERE, AHEAD_S)

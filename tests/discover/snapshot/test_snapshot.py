@@ -7,20 +7,21 @@ from hypothesis import strategies as st
 from catalog.entries import Batch, Entry, Event, Listing
 from catalog.keys import DrainedKey, OwnerKey, PortKey, PurgeKey, key_of
 from catalog.port_claim import encode as claim_of
+from catalog.record import Instance
 from discover.snapshot.snapshot import EMPTY, Claim, apply, snapshot_of
 from tests.parts.records import PREFIX, entry, instance, snapshot
 
 
-def put(record, revision):
+def put(record: Instance, revision: int) -> Event:
     e = entry(record, created=revision)
     return Event(e.key, e, revision)
 
 
-def gone(record, revision):
+def gone(record: Instance, revision: int) -> Event:
     return Event(entry(record).key, None, revision)
 
 
-def test_a_put_and_a_delete_are_applied():
+def test_a_put_and_a_delete_are_applied() -> None:
     before = snapshot(instance(1))
 
     after = apply(PREFIX, before, Batch(102, (put(instance(2), 101), gone(instance(1), 102))))
@@ -30,7 +31,7 @@ def test_a_put_and_a_delete_are_applied():
     assert [r.instance for r in before.records.values()] == [instance(1)]
 
 
-def test_events_that_are_in_the_snapshot_already_change_nothing():
+def test_events_that_are_in_the_snapshot_already_change_nothing() -> None:
     before = snapshot(instance(1))
 
     after = apply(PREFIX, before, Batch(100, (gone(instance(1), 100),)))
@@ -38,7 +39,7 @@ def test_events_that_are_in_the_snapshot_already_change_nothing():
     assert after.same_as(before)
 
 
-def test_owners_and_claimed_ports_are_no_records():
+def test_owners_and_claimed_ports_are_no_records() -> None:
     said = {
         key_of(PREFIX, OwnerKey("h1")): b"{}",
         key_of(PREFIX, PortKey("whoami")): claim_of(10007),
@@ -52,7 +53,7 @@ def test_owners_and_claimed_ports_are_no_records():
 
 
 @pytest.mark.parametrize("now", [None, b"nonsense"])
-def test_a_claim_that_is_deleted_or_no_longer_readable_is_none(now):
+def test_a_claim_that_is_deleted_or_no_longer_readable_is_none(now: bytes | None) -> None:
     key = key_of(PREFIX, PortKey("whoami"))
     before = snapshot_of(PREFIX, Listing(1, 5, (Entry(key, claim_of(10007), 3, 3, 0),)))
 
@@ -63,7 +64,7 @@ def test_a_claim_that_is_deleted_or_no_longer_readable_is_none(now):
     assert not after.same_as(before)
 
 
-def test_a_host_is_purged_while_its_key_says_so():
+def test_a_host_is_purged_while_its_key_says_so() -> None:
     key = key_of(PREFIX, PurgeKey("h1"))
     purged = snapshot_of(PREFIX, Listing(1, 5, (Entry(key, b"", 1, 1, 0),)))
 
@@ -71,7 +72,7 @@ def test_a_host_is_purged_while_its_key_says_so():
     assert not apply(PREFIX, purged, Batch(6, (Event(key, None, 6),))).purged
 
 
-def test_a_host_is_drained_while_its_mark_stands():
+def test_a_host_is_drained_while_its_mark_stands() -> None:
     key = key_of(PREFIX, DrainedKey("h1"))
     drained = snapshot_of(PREFIX, Listing(1, 5, (Entry(key, b"{}", 1, 1, 0),)))
 
@@ -92,7 +93,7 @@ def test_a_host_is_drained_while_its_mark_stands():
         ("/services/v1/hosts/h1/instances/whoami/000000000002:8000", entry(instance(1)).value),
     ],
 )
-def test_a_bad_record_is_refused_alone(key, value):
+def test_a_bad_record_is_refused_alone(key: str, value: bytes) -> None:
     listing = Listing(1, 9, (Entry(key, value, 1, 1, 0), entry(instance(3))))
 
     result = snapshot_of(PREFIX, listing)
@@ -102,7 +103,7 @@ def test_a_bad_record_is_refused_alone(key, value):
     assert "\n" not in result.refused[key]
 
 
-def test_a_bad_record_that_is_mended_or_deleted_is_forgotten():
+def test_a_bad_record_that_is_mended_or_deleted_is_forgotten() -> None:
     good = entry(instance(1))
     bad = snapshot_of(PREFIX, Listing(1, 9, (Entry(good.key, b"", 1, 1, 0),)))
 
@@ -115,7 +116,9 @@ def test_a_bad_record_that_is_mended_or_deleted_is_forgotten():
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 5), st.booleans()), max_size=30), st.integers(0, 30))
-def test_listing_and_watching_agree_wherever_one_ends_and_the_other_begins(changes, at):
+def test_listing_and_watching_agree_wherever_one_ends_and_the_other_begins(
+    changes: list[tuple[int, bool]], at: int
+) -> None:
     events = [
         put(instance(number), revision) if alive else gone(instance(number), revision)
         for revision, (number, alive) in enumerate(changes, start=1)

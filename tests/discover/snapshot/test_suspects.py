@@ -20,7 +20,7 @@ from tests.parts.records import instance
 from tests.parts.suspects import RECORDS, Lab
 
 
-def test_an_explicit_delete_is_honoured_at_once_even_to_zero():
+def test_an_explicit_delete_is_honoured_at_once_even_to_zero() -> None:
     lab = Lab(hosts=1)
     lab.etcd.delete("h1", lab.records["h1"])
 
@@ -28,7 +28,7 @@ def test_an_explicit_delete_is_honoured_at_once_even_to_zero():
     assert lab.state.suspects == {}
 
 
-def test_an_expired_host_is_called_while_its_check_passes():
+def test_an_expired_host_is_called_while_its_check_passes() -> None:
     lab = Lab().expire("h1")
 
     assert lab.called == ["h1", "h2", "h3", "h4", "h5"]
@@ -43,18 +43,18 @@ def test_an_expired_host_is_called_while_its_check_passes():
     assert lab.checked("h1", result="passing", after_s=2).called == ["h2", "h3", "h4", "h5"]
 
 
-def test_it_goes_when_its_check_fails():
+def test_it_goes_when_its_check_fails() -> None:
     lab = Lab().expire("h1").checked("h1")
 
     assert lab.called == ["h2", "h3", "h4", "h5"]
     assert lab.state.dropped == {lab.key("h1"): "its check fails"}
 
 
-def test_a_suspect_of_two_hosts_is_never_frozen_however_small_the_fleet():
+def test_a_suspect_of_two_hosts_is_never_frozen_however_small_the_fleet() -> None:
     assert Lab(hosts=2).expire("h1", "h2").state.frozen == 0
 
 
-def test_it_goes_when_its_address_is_announced_again_by_anybody():
+def test_it_goes_when_its_address_is_announced_again_by_anybody() -> None:
     lab = Lab().expire("h1")
     other = instance(9, "other", address=lab.records["h1"].address, port=lab.records["h1"].port)
     lab.etcd.put("h2", other)
@@ -63,14 +63,14 @@ def test_it_goes_when_its_address_is_announced_again_by_anybody():
     assert lab.key("h1") not in lab.state.view.records
 
 
-def test_it_goes_when_another_host_announces_its_container():
+def test_it_goes_when_another_host_announces_its_container() -> None:
     lab = Lab().expire("h1")
     lab.etcd.put("h2", instance(1, address="10.0.0.2", port=777))
 
     assert lab.look().state.suspects == {}
 
 
-def test_a_host_that_is_back_first_claims_then_puts():
+def test_a_host_that_is_back_first_claims_then_puts() -> None:
     lab = Lab().expire("h1")
     lab.etcd.claim("h1")
     lab.look()
@@ -81,7 +81,7 @@ def test_a_host_that_is_back_first_claims_then_puts():
     assert (lab.state.suspects, "h1" in lab.called) == ({}, True)
 
 
-def test_a_host_that_is_back_without_it_had_time_to_put_it():
+def test_a_host_that_is_back_without_it_had_time_to_put_it() -> None:
     lab = Lab().expire("h1")
     lab.etcd.claim("h1").put("h1", instance(77, "other", address="10.0.0.1"))
     lab.look()
@@ -90,7 +90,7 @@ def test_a_host_that_is_back_without_it_had_time_to_put_it():
     assert lab.checked("h1", result="passing", after_s=2).state.suspects == {}
 
 
-def test_a_host_that_is_back_and_has_put_nothing_yet_has_the_ordinary_grace():
+def test_a_host_that_is_back_and_has_put_nothing_yet_has_the_ordinary_grace() -> None:
     lab = Lab().expire("h1")
     lab.etcd.claim("h1")
     lab.look()
@@ -99,12 +99,12 @@ def test_a_host_that_is_back_and_has_put_nothing_yet_has_the_ordinary_grace():
     assert lab.checked("h1", result="passing", after_s=2).state.suspects == {}
 
 
-def test_dropped_with_its_lease_if_it_asked_for_that():
+def test_dropped_with_its_lease_if_it_asked_for_that() -> None:
     assert Lab(on_absence="drop").expire("h1").called == ["h2", "h3", "h4", "h5"]
     assert Lab(on_absence="drop").expire("h1", "h2", "h3").called == ["h4", "h5"]
 
 
-def test_without_a_check_it_goes_with_its_lease_and_soon_when_the_store_is_lost():
+def test_without_a_check_it_goes_with_its_lease_and_soon_when_the_store_is_lost() -> None:
     assert Lab(check=Check("none")).expire("h1").called == ["h2", "h3", "h4", "h5"]
 
     lab = Lab(check=Check("none"))
@@ -114,11 +114,11 @@ def test_without_a_check_it_goes_with_its_lease_and_soon_when_the_store_is_lost(
     assert lab.checked(after_s=2).called == []
 
 
-def test_a_suspect_whose_listener_has_no_check_goes_too():
+def test_a_suspect_whose_listener_has_no_check_goes_too() -> None:
     assert Lab().expire("h1").checked("h1", result="unchecked").called == ["h2", "h3", "h4", "h5"]
 
 
-def test_a_mass_expiry_is_frozen_and_thaws_as_hosts_return():
+def test_a_mass_expiry_is_frozen_and_thaws_as_hosts_return() -> None:
     lab = Lab().expire("h1", "h2", "h3")
     assert (lab.state.frozen, len(lab.called)) == (3, 5)
 
@@ -131,7 +131,7 @@ def test_a_mass_expiry_is_frozen_and_thaws_as_hosts_return():
     assert (lab.state.frozen, lab.state.view) == (0, lab.state.catalog)
 
 
-def test_frozen_ones_go_after_failing_for_long_without_a_break():
+def test_frozen_ones_go_after_failing_for_long_without_a_break() -> None:
     lab = Lab().expire("h1", "h2", "h3").checked("h1", "h2")
     lab.checked("h2", result="passing", after_s=GRACE_S - 1)
     lab.checked("h1", "h2", after_s=2)
@@ -139,14 +139,14 @@ def test_frozen_ones_go_after_failing_for_long_without_a_break():
     assert lab.called == ["h2", "h3", "h4", "h5"]
 
 
-def test_a_freeze_has_a_hard_stop():
+def test_a_freeze_has_a_hard_stop() -> None:
     lab = Lab().expire("h1", "h2", "h3")
 
     assert len(lab.checked("h1", result="passing", after_s=HARD_STOP_S - 1).called) == 5
     assert lab.checked(after_s=2).called == ["h4", "h5"]
 
 
-def test_three_of_many_hosts_are_no_mass_and_slow_ones_neither():
+def test_three_of_many_hosts_are_no_mass_and_slow_ones_neither() -> None:
     lab = Lab()
     for extra in range(10, 20):
         lab.etcd.claim(f"h{extra}")
@@ -159,7 +159,7 @@ def test_three_of_many_hosts_are_no_mass_and_slow_ones_neither():
     assert slow.state.frozen == 0
 
 
-def test_planned_drains_are_no_mass_and_leave_no_suspects():
+def test_planned_drains_are_no_mass_and_leave_no_suspects() -> None:
     lab = Lab()
     for host in ("h1", "h2"):
         lab.etcd.drain(host).expire(host)
@@ -167,14 +167,14 @@ def test_planned_drains_are_no_mass_and_leave_no_suspects():
     assert (lab.state.suspects, lab.expire("h3").state.frozen) == ({}, 0)
 
 
-def test_a_host_that_is_drained_after_it_was_lost_is_called_no_more():
+def test_a_host_that_is_drained_after_it_was_lost_is_called_no_more() -> None:
     lab = Lab().expire("h1")
     lab.etcd.drain("h1")
 
     assert lab.look().called == ["h2", "h3", "h4", "h5"]
 
 
-def test_a_freeze_does_not_feed_itself():
+def test_a_freeze_does_not_feed_itself() -> None:
     lab = Lab().expire("h1", "h2", "h3")
     lab.now_s += 61
     lab.expire("h4")
@@ -184,7 +184,7 @@ def test_a_freeze_does_not_feed_itself():
 
 
 @pytest.mark.parametrize("hosts", [1, 2, 5])
-def test_a_wiped_store_removes_nothing(hosts):
+def test_a_wiped_store_removes_nothing(hosts: int) -> None:
     lab = Lab(hosts)
     lab.etcd.replace()
 
@@ -192,7 +192,7 @@ def test_a_wiped_store_removes_nothing(hosts):
     assert lab.state.frozen == hosts
 
 
-def test_a_deleted_prefix_removes_nothing_but_the_living_decide():
+def test_a_deleted_prefix_removes_nothing_but_the_living_decide() -> None:
     lab = Lab(hosts=3)
     lab.etcd.wipe()
     assert (len(lab.look().called), lab.state.frozen) == (3, 3)
@@ -204,7 +204,7 @@ def test_a_deleted_prefix_removes_nothing_but_the_living_decide():
     assert lab.called == ["h2", "h3"]
 
 
-def test_a_record_that_turns_unreadable_stays_for_a_lease():
+def test_a_record_that_turns_unreadable_stays_for_a_lease() -> None:
     lab = Lab()
     lab.etcd.garble("h1", lab.records["h1"])
 
@@ -213,7 +213,7 @@ def test_a_record_that_turns_unreadable_stays_for_a_lease():
     assert lab.checked(after_s=2).called[0] == "h2"
 
 
-def test_an_unreadable_one_that_is_deleted_goes_at_once():
+def test_an_unreadable_one_that_is_deleted_goes_at_once() -> None:
     lab = Lab()
     lab.etcd.garble("h1", lab.records["h1"])
     lab.look()
@@ -222,21 +222,21 @@ def test_an_unreadable_one_that_is_deleted_goes_at_once():
     assert lab.look().called[0] == "h2"
 
 
-def test_nothing_of_a_purged_host_is_called():
+def test_nothing_of_a_purged_host_is_called() -> None:
     lab = Lab().expire("h1")
     lab.etcd.purge("h1").purge("h2")
 
     assert lab.look().called == ["h3", "h4", "h5"]
 
 
-def test_put_and_deleted_between_two_looks():
+def test_put_and_deleted_between_two_looks() -> None:
     lab = Lab().expire("h1")
     lab.etcd.claim("h1").put("h1", lab.records["h1"]).delete("h1", lab.records["h1"])
 
     assert lab.look().called == ["h2", "h3", "h4", "h5"]
 
 
-def test_what_an_earlier_life_last_saw_long_ago_is_no_reason_to_call():
+def test_what_an_earlier_life_last_saw_long_ago_is_no_reason_to_call() -> None:
     lab = Lab()
     lab.etcd.expire("h1")
     before = lab.state
@@ -246,7 +246,9 @@ def test_what_an_earlier_life_last_saw_long_ago_is_no_reason_to_call():
 
 
 @pytest.mark.parametrize(("origin", "called"), [("", 5), ("another", 0)])
-def test_what_a_disk_of_another_host_says_of_another_cluster_is_not_called(origin, called):
+def test_what_a_disk_of_another_host_says_of_another_cluster_is_not_called(
+    origin: str, called: int
+) -> None:
     lab = Lab().expire("h1")
     lab.state = started(replace(lab.state.catalog, written_by=origin), lab.state.suspects)
     assert len(lab.called) == 5
@@ -255,14 +257,14 @@ def test_what_a_disk_of_another_host_says_of_another_cluster_is_not_called(origi
     assert len(lab.look("relist").called) == called
 
 
-def test_what_a_disk_of_another_host_says_of_the_same_cluster_is():
+def test_what_a_disk_of_another_host_says_of_the_same_cluster_is() -> None:
     lab = Lab().expire("h1")
     lab.state = started(replace(lab.state.catalog, written_by="another"), lab.state.suspects)
 
     assert len(lab.look("relist").called) == 5
 
 
-def test_services_that_nothing_happens_to_stay_the_same_objects():
+def test_services_that_nothing_happens_to_stay_the_same_objects() -> None:
     lab = Lab()
     lab.etcd.put("h2", instance(50, "quiet", port=9))
     lab.look()
