@@ -36,9 +36,9 @@ from sidecar.trigger import Trigger
 # A burst of events is one round; an event that comes alone waits for nothing.
 QUIET_S = 0.005
 AT_MOST_S = 0.05
-# Wake-ups that a list would not explain. `kill` and `die` tell, about a start that the last list
-# shows, what no list tells at that moment; the events that always follow a death (stop,
-# disconnect, start) bring a list.
+# Wake-ups that need no new list. `kill` and `die` are about a start that the last list shows, and
+# no list shows them at that moment; the events that always follow a death (stop, disconnect,
+# start) bring a list.
 WATCHED = "own keys"
 UNLISTED = frozenset({"probe", "lease", "kill", "die", WATCHED})
 # Somebody's changes in etcd are read, and so repaired, at most so often: whoever goes on changing
@@ -236,7 +236,7 @@ class Publisher:
 
         if lease is not None and entries is not None:
             missing = missing_keys(entries, wanted.instances, listed, hints)
-            # By the list's own time: only another list can confirm what one has said.
+            # By the list's own time: only another list can confirm what one has shown.
             self._held = held_removals(self._held, missing, len(entries), self._state.listed_s)
             self._report.holding(self._held.keys)
             records = self._offers.records(wanted.instances)

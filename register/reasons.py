@@ -30,7 +30,7 @@ Code = Literal[
 
 # Whether the log has it: always; only if the container's labels ask for a service; or never, so
 # that only /explain shows it.
-Heard = Literal["always", "labelled", "never"]
+Logged = Literal["always", "labelled", "never"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Reason:
     """What a code means, in one sentence for people, and whether the log has it."""
 
     meaning: str
-    heard: Heard
+    logged: Logged
 
 
 REASONS: Mapping[Code, Reason] = {
@@ -88,6 +88,6 @@ assert set(REASONS) == set(get_args(Code))  # noqa: S101  both lists are in this
 
 def because(code: Code, text: str, *, labelled: bool = True) -> Problem:
     """Return the refusal; `labelled`: the container's labels ask for a service."""
-    heard = REASONS[code].heard
-    is_quiet = heard == "never" or (heard == "labelled" and not labelled)
+    logged = REASONS[code].logged
+    is_quiet = logged == "never" or (logged == "labelled" and not labelled)
     return Problem(code, text, quiet=is_quiet)

@@ -1,4 +1,4 @@
-"""Docker's events over one connection. Only reads; what an event means is told in hints.py."""
+"""Docker's events over one connection. Only reads; hints.py knows what they mean."""
 
 import json
 from collections.abc import Iterator

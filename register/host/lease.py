@@ -110,7 +110,7 @@ class LeaseKeeper:
     def recheck_owner(self, *, changed: bool = False) -> None:
         """Read the owner key now.
 
-        `changed`: an event said that it changed; else only a fenced write did not go through.
+        `changed`: an event shows that it changed; else only a fenced write did not go through.
         """
         self._requests.recheck(changed=changed)
 

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class Recheck(Protocol):
-    """Makes the lease keeper read the owner key again; `changed`: an event says that it changed."""
+    """Makes the lease keeper read the owner key; `changed`: an event shows that it changed."""
 
     def __call__(self, *, changed: bool = False) -> None: ...
 

@@ -63,7 +63,7 @@ def _typed(name: str, value: object) -> Any:
 
 OwnerStatus = Literal["over", "alive", "unknown", "elsewhere"]
 
-# What this registrar says while it waits for another one.
+# What is logged while this registrar waits for another one.
 WAITING: Mapping[OwnerStatus, str] = {
     "alive": "another registrar runs for this host, this one waits until it is gone",
     "unknown": (

@@ -9,7 +9,7 @@ class Requests:
 
     def __init__(self) -> None:
         self.command: Command | None = None
-        self.owner_changed = False  # an event said so, and the lease was not confirmed since
+        self.owner_changed = False  # by an event; the lease was not confirmed since
         self._trigger = Trigger()
 
     def ask(self, command: Command) -> None:
@@ -18,7 +18,7 @@ class Requests:
         self._trigger.fire(command)
 
     def recheck(self, *, changed: bool) -> None:
-        """Ask to read the owner key now; `changed`: an event said that it changed."""
+        """Ask to read the owner key now; `changed`: an event shows that it changed."""
         self.owner_changed = self.owner_changed or changed
         self._trigger.fire("recheck")
 

@@ -55,7 +55,7 @@ def held_removals(
 def missing_keys(
     published: Iterable[str], wanted: Mapping[str, object], listed: ContainerList, hints: Hints
 ) -> list[str]:
-    """Return the published keys whose container is not listed, although no event told its end."""
+    """Return the published keys whose container is not listed, although no event showed its end."""
     here = {container.id[:CONTAINER_SHORT] for container in listed.containers}
     died = {id_[:CONTAINER_SHORT] for id_, hint in hints.by_container.items() if hint.died_ns}
     unwanted = (key for key in published if key not in wanted)
