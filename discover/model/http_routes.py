@@ -118,7 +118,7 @@ def route_keys(instance: Instance, domain: str) -> Iterator[str]:
 
 
 def http_records(service: Service) -> Mapping[str, Record]:
-    """Return the records of service ports in http mode; the oldest real record of a port decides."""
+    """Return the records of service ports in http mode; the oldest real one of a port decides."""
     deciding: dict[int | None, tuple[str, Record]] = {}
     for item in service.records.items():
         port = item[1].instance.service_port

@@ -1,4 +1,4 @@
-"""Empty backends for services to come, so that one that only the door leads to needs no reload. Pure.
+"""Empty backends, so that a new service behind the door needs no reload. No I/O.
 
 HAProxy takes servers and lines of a map at runtime, but no backend. So each reload lays out some
 empty backends of the usual kind. A service that comes later takes one; the next reload gives it a

@@ -32,6 +32,7 @@ _COOKIES = (
 _DOOR = Door(
     (Bind("127.0.0.1", 80), Bind("::1", 80), Bind("*", 80)), "sample", "/run/tandem/pages.sock"
 )
+_USUAL = ("http", "roundrobin", "idempotent")
 _CHECKS = (
     Check("tcp"),
     Check("http", "/health?a=b", timeout_ms=500, status="200-299,404", host="up.example"),
@@ -40,25 +41,38 @@ _CHECKS = (
 
 
 def sample(process: Process) -> ProxyConfig:
-    """Return one listener for every way to ask for one: a template that lays these out lays out any."""
-    kinds = product(
+    """Return one listener for every way to ask for one.
+
+    A template that lays all of these out lays out any configuration.
+    """
+    ways = product(
         get_args(Mode), get_args(Balance), get_args(Sticky), get_args(Retry), _CHECKS, (None, 1500)
     )
-    plain = tuple(_listener(port, *kind) for port, kind in enumerate(kinds, start=1))
+    plain = tuple(_listener(port, *way) for port, way in enumerate(ways, start=1))
     listeners = (*plain, *_special(plain))
-    # Where a service listens changes no line that its balance or its retries do.
-    usual = ("http", "roundrobin", "idempotent")
-    behind = (
-        _behind(it) for it in listeners if it.canary or (it.mode, it.balance, it.retry) == usual
-    )
+    behind_door = (_behind_door(listener) for listener in listeners if _is_enough(listener))
+
+    door = replace(process.door or _DOOR, headers=("x-canary",))
     return ProxyConfig(
-        replace(process, door=replace(process.door or _DOOR, headers=("x-canary",))),
-        (*listeners, *behind, spare_backend(1)),
+        replace(process, door=door),
+        (*listeners, *behind_door, spare_backend(1)),
     )
+
+
+def _is_enough(listener: Listener) -> bool:
+    """Whether to lay a listener out behind the door too.
+
+    Where a service listens changes no line that its balance or its retries change.
+    """
+    is_usual = (listener.mode, listener.balance, listener.retry) == _USUAL
+    return is_usual or listener.canary is not None
 
 
 def _special(plain: Sequence[Listener]) -> Iterable[Listener]:
-    """Yield what few services ask for, for one listener of each mode, as no two of these change the same lines."""
+    """Yield one listener of each mode that asks for all that few services do.
+
+    No two of these wishes change the same lines.
+    """
     for port, mode in enumerate(get_args(Mode), start=len(plain) + 1):
         usual = next(listener for listener in plain if listener.mode == mode)
         special = replace(
@@ -78,7 +92,7 @@ def _special(plain: Sequence[Listener]) -> Iterable[Listener]:
             yield replace(special, hash_header="X-User", h2c=True, canary=Header("X-Canary", "on"))
 
 
-def _behind(listener: Listener) -> Listener:
+def _behind_door(listener: Listener) -> Listener:
     """Return a listener that only the door leads to."""
     name = door_listener_name(listener.service, listener.port)
     return replace(

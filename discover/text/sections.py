@@ -1,18 +1,18 @@
 """Read a rendered haproxy.cfg back: its servers, and everything else. No I/O, no HAProxy.
 
-A template may lay out whatever it likes; what is done at runtime is told from its text alone, so that a server that is
-added has exactly the words that its line in the file has.
+A template may lay out whatever it likes. What is done at runtime follows from the text alone, so a
+server that is added at runtime has exactly the words of its line in the file.
 """
 
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from catalog.errors import Rejected
 from catalog.host_port import split_host_port
 
-# HAProxy's configuration manual, chapters 3 and 4: words that begin a section, and so end the one before.
+# The words that begin a section and end the one before: configuration manual, chapters 3 and 4.
 SECTIONS = frozenset(
     {
         "global",
@@ -46,7 +46,8 @@ _WEIGHT = re.compile(r" weight (\d+)\b")
 class ServerLine:
     """One `server` line: `words` is all of its options but the weight.
 
-    `plain` says that HAProxy shows the server as the line has it: an IP address and port, a weight, not disabled.
+    It is plain if HAProxy shows the server as the line has it: an IP address and port, a weight,
+    not disabled.
     """
 
     endpoint: str
@@ -74,32 +75,53 @@ class Section:
     @property
     def plain(self) -> bool:
         """Whether all of its servers are."""
-        return all(s.plain for s in self.servers.values()) and not any(
-            "server-template" in x for x in self.lines
-        )
+        if any("server-template" in line for line in self.lines):
+            return False
+
+        return all(server.plain for server in self.servers.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """The lines of one section as they are read."""
+
+    lines: list[str] = field(default_factory=list)
+    servers: dict[str, ServerLine] = field(default_factory=dict)
+
+    def add(self, line: str) -> None:
+        """Take one line."""
+        if not line.startswith("server "):
+            self.lines.append(line)
+            return
+
+        name, server = _server(line)
+        if name in self.servers:
+            raise Rejected(f"two servers of one section have one name: {line!r:.120}")
+        self.servers[name] = server
 
 
 def sections_of(text: str) -> Mapping[str, Section]:
-    """Return the sections of a configuration by their heads, comments and empty lines left out. Raises Rejected."""
-    found: dict[str, tuple[list[str], dict[str, ServerLine]]] = {}
-    lines, servers = found.setdefault("", ([], {}))
+    """Return the sections of a configuration by their heads. Raises Rejected.
+
+    Comments and empty lines are left out. What stands before the first head has an empty one.
+    """
+    body = _Body()
+    bodies = {"": body}
+
     for raw in text.splitlines():
         line = raw.strip()
         if not line or line.startswith("#"):
             continue
+
         if _HEAD.match(line):
-            lines, servers = found.setdefault(line, ([], {}))
-        elif line.startswith("server "):
-            name, server = _server(line)
-            if name in servers:
-                raise Rejected(f"two servers of one section have one name: {line!r:.120}")
-            servers[name] = server
+            body = bodies.setdefault(line, _Body())
         else:
-            lines.append(line)
+            body.add(line)
+
     return {
-        head: Section(head, tuple(lines), servers)
-        for head, (lines, servers) in found.items()
-        if head or lines
+        head: Section(head, tuple(body.lines), body.servers)
+        for head, body in bodies.items()
+        if head or body.lines
     }
 
 
@@ -107,16 +129,24 @@ def _server(line: str) -> tuple[str, ServerLine]:
     words = line.split()
     if len(words) < 3:
         raise Rejected(f"not a name and an address: {line!r:.120}")
+
     _, name, endpoint, *options = words
-    match = _WEIGHT.search(f" {' '.join(options)}")
-    weight = int(match[1]) if match else 1  # HAProxy's default (configuration manual 5.2, "weight")
-    rest = " ".join(_WEIGHT.sub("", f" {' '.join(options)}").split())
-    plain = match is not None and "disabled" not in options and endpoint_of(endpoint) is not None
-    return name, ServerLine(endpoint, weight, rest, plain)
+    text = f" {' '.join(options)}"
+    match = _WEIGHT.search(text)
+    # HAProxy's default is 1 (configuration manual 5.2, "weight").
+    weight = int(match[1]) if match else 1
+    other_words = " ".join(_WEIGHT.sub("", text).split())
+
+    is_enabled = "disabled" not in options
+    is_plain = match is not None and is_enabled and endpoint_of(endpoint) is not None
+    return name, ServerLine(endpoint, weight, other_words, is_plain)
 
 
 def endpoint_of(text: str) -> tuple[str, int] | None:
-    """Return the address, in one spelling, and the port of `ip:port` or `[ip]:port`; None for anything else."""
+    """Return the address, in one spelling, and the port of `ip:port` or `[ip]:port`.
+
+    None for anything else.
+    """
     address, port = split_host_port(text)
     try:
         return str(ipaddress.ip_address(address)), int(port)

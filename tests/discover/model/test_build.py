@@ -89,15 +89,16 @@ def test_the_oldest_real_instance_speaks_for_the_service():
 
 def test_a_mode_that_does_not_count_is_said_and_served():
     stub, real = instance(1, role="stub", mode="http"), instance(2)
-    known = BuildMemo()
+    memo = BuildMemo()
 
     for _ in range(2):  # also when the listener is the one of the build before
-        config, problems = build(snapshot(stub, real), POLICY, known)
+        config, problems = build(snapshot(stub, real), POLICY, memo)
         [(where, problem)] = problems.items()
         assert where.endswith("/whoami/000000000001:8000")
         assert problem.code == "MODE_DIFFERS"
         assert problem.text.startswith(
-            "whoami 000000000001:8000 says http, but tcp counts, which the oldest real one says, 000000000002:8000:"
+            "whoami 000000000001:8000 says http, but tcp counts,"
+            " which the oldest real one says, 000000000002:8000:"
         )
         assert not problem.quiet
         assert len(config.listeners[0].servers) == 2
@@ -120,7 +121,8 @@ def test_what_only_http_has_is_said_to_have_no_effect_in_tcp(asked: dict[str, st
     [problem] = problems.values()
     assert problem.code == "NO_EFFECT"
     assert problem.text == (
-        f"whoami whoami-1 asks for {label}, which only http has: set SERVICE_MODE=http if that is what it speaks"
+        f"whoami whoami-1 asks for {label}, which only http has:"
+        " set SERVICE_MODE=http if that is what it speaks"
     )
     assert len(config.listeners[0].servers) == 2
     assert codes(snapshot(instance(1, mode="http", **asked))) == {}
@@ -222,7 +224,7 @@ def test_an_address_belongs_to_the_newest_record():
 
 
 def test_haproxys_own_address_is_no_instance():
-    """A program on the host's network that did not get its port seems to listen where HAProxy does."""
+    """A program on the host's network without its port seems to listen where HAProxy does."""
     loop = instance(1, address="127.0.0.1", port=9000, service_port=7000)
     given = snapshot(loop, instance(2, "other", service_port=9000))
     now = Listening({9000: "other"}, frozenset({Bind("127.0.0.1", 9000)}))

@@ -1,4 +1,4 @@
-"""door, seats and pages: which name leads where, who takes an empty backend, and what a caller is told."""
+"""The door: which name leads where, which service takes a spare backend, what a page says."""
 
 from dataclasses import replace
 

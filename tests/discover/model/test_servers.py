@@ -1,4 +1,4 @@
-"""Who gets which calls: stubs beside real instances, near ones before far ones, canaries, and in which order."""
+"""Which server gets which calls: stubs beside real instances, near before far ones, canaries."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The template: same configuration, same text; no value can become another word; a bad template names its line."""
+"""The template: the same configuration gives the same text; no value becomes another word."""
 
 from dataclasses import replace
 
@@ -15,6 +15,7 @@ from tests.parts.configs import LAYOUT, POLICY, config_of, section
 from tests.parts.records import instance, snapshot
 
 CHECK = "fastinter 500ms downinter 1s fall 2 rise 1 observe layer4 error-limit 3 on-error fastinter"
+SERVER = "server 000000000001:8000 10.0.0.1:32001"
 TAKES_OVER = "on-marked-up shutdown-backup-sessions"
 MARKER = "global\n    description {{ marker }}\n"
 
@@ -58,7 +59,7 @@ def test_a_tcp_service_is_laid_out():
         "srvtcpka-idle 30s",
         "srvtcpka-intvl 10s",
         "srvtcpka-cnt 3",
-        f"server 000000000001:8000 10.0.0.1:32001 weight 100 check inter 2000ms {CHECK} {TAKES_OVER}",
+        f"{SERVER} weight 100 check inter 2000ms {CHECK} {TAKES_OVER}",
     ]
 
 
@@ -67,20 +68,20 @@ def test_a_tcp_service_is_laid_out():
     [
         (
             {"weight": 7},
-            f"server 000000000001:8000 10.0.0.1:32001 weight 7 check inter 2000ms {CHECK} {TAKES_OVER}",
+            f"{SERVER} weight 7 check inter 2000ms {CHECK} {TAKES_OVER}",
         ),
         (
             {"state": "draining"},
-            f"server 000000000001:8000 10.0.0.1:32001 weight 0 check inter 2000ms {CHECK} {TAKES_OVER}",
+            f"{SERVER} weight 0 check inter 2000ms {CHECK} {TAKES_OVER}",
         ),
         (
             {"role": "stub"},
-            f"server 000000000001:8000 10.0.0.1:32001 weight 100 check inter 2000ms {CHECK} backup",
+            f"{SERVER} weight 100 check inter 2000ms {CHECK} backup",
         ),
-        ({"check": Check("none")}, "server 000000000001:8000 10.0.0.1:32001 weight 100"),
+        ({"check": Check("none")}, f"{SERVER} weight 100"),
         (
             {"check": Check(interval_ms=500)},
-            f"server 000000000001:8000 10.0.0.1:32001 weight 100 check inter 500ms {CHECK} {TAKES_OVER}",
+            f"{SERVER} weight 100 check inter 500ms {CHECK} {TAKES_OVER}",
         ),
         ({"check": Check(timeout_ms=300)}, "timeout check 300ms"),
         ({"check": Check("http", "/a?b=c&d=%20;e")}, "option httpchk"),

@@ -1,4 +1,4 @@
-"""build with what it knows of the build before: the same as from nothing, whatever changes in whatever order."""
+"""build with its memo of earlier builds gives the same as without, whatever changes when."""
 
 from dataclasses import replace
 from typing import Any
@@ -88,22 +88,22 @@ def _changed(before: Snapshot, changes: list[tuple[str, Any]]) -> Snapshot:
 @given(
     st.lists(STEPS, min_size=2, max_size=12), st.sampled_from(POLICIES), st.sampled_from(LISTENINGS)
 )
-def test_what_is_known_changes_nothing(steps: list[Any], policy: HostPolicy, listening: Listening):
-    known, now = BuildMemo(), _changed(EMPTY, FIRST)
+def test_the_memo_changes_nothing(steps: list[Any], policy: HostPolicy, listening: Listening):
+    memo, now = BuildMemo(), _changed(EMPTY, FIRST)
     for changes, other_policy, other_listening in steps:
         policy, listening = other_policy or policy, other_listening or listening
         now = _changed(now, changes)
-        assert build(now, policy, known, listening) == build(now, policy, BuildMemo(), listening)
+        assert build(now, policy, memo, listening) == build(now, policy, BuildMemo(), listening)
 
 
 @given(st.lists(CHANGES, max_size=12), CHANGES)
 def test_a_service_that_is_the_same_object_has_the_same_listeners(
     before: list[tuple[str, Any]], change: tuple[str, Any]
 ):
-    known, old = BuildMemo(), _changed(EMPTY, before)
-    then, disputed = build(old, POLICY, known)
+    memo, old = BuildMemo(), _changed(EMPTY, before)
+    then, disputed = build(old, POLICY, memo)
     new = _changed(old, [change])
-    after, disputed_now = build(new, POLICY, known)
+    after, disputed_now = build(new, POLICY, memo)
     assume(not disputed and not disputed_now)
 
     same = {name for name, service in new.services.items() if old.services.get(name) is service}
