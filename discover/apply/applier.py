@@ -143,7 +143,9 @@ class Applier:
         routes = expected.rendered.routes
         if routes is None:
             return
-        if map_entries(self._haproxy.ask(f"@1 show map {self._map_name(expected)}")) != routes:
+
+        answer = self._haproxy.ask(f"@1 show map {self._map_name(expected)}")
+        if map_entries(answer) != routes:
             raise Mismatch("the map of the door is another one")
 
     def _map_name(self, worker: Worker) -> str:
@@ -189,8 +191,12 @@ class Applier:
             expect_done(self._haproxy.ask(line))
 
     def _change_servers(self, proxy: str, changes: Sequence[ServerChange]) -> None:
-        rows = {change.name: self._row(change) for change in changes}
-        self._do(commands(changes, {name: row for name, row in rows.items() if row is not None}))
+        rows: dict[str, Row] = {}
+        for change in changes:
+            row = self._row(change)
+            if row is not None:
+                rows[change.name] = row
+        self._do(commands(changes, rows))
 
         states = states_of(self._haproxy.ask(f"@1 show servers state {proxy}"))
         verify(changes, states.get(proxy, {}))

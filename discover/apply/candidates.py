@@ -35,6 +35,10 @@ SEARCH_S = 20.0
 AGAIN_S = 30.0  # a refusal that is nobody's is not looked into again before
 
 
+Check = Callable[[Rendered], object]  # raises Rejected for a text that HAProxy refuses
+Listeners = Mapping[str, Listener]  # by name
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What a round wants HAProxy to run, and what it falls back on."""
@@ -43,7 +47,7 @@ class Wanted:
     snippets: Snippets
     running: ProxyConfig | None  # what it runs now
     proxies: Set[str]  # the names of all proxies that HAProxy runs
-    good: Mapping[str, Listener]  # the listeners that HAProxy accepted last
+    good: Listeners  # the listeners that HAProxy accepted last
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class _SearchTimedOut(Exception):
 class _CulpritSearch:
     """Asks HAProxy about halves of what changed, if it does not say what it refuses."""
 
-    def __init__(self, check: Callable[[Rendered], object]) -> None:
+    def __init__(self, check: Check) -> None:
         self._check = check
         self._until_s = -math.inf
         self._hopeless_s = -math.inf  # when a refusal was nobody's
@@ -92,9 +96,7 @@ class _CulpritSearch:
         """Whether this round may go on with it."""
         return time.monotonic() <= self._until_s
 
-    def culprit(
-        self, layout: Layout, services: ProxyConfig, good: Mapping[str, Listener]
-    ) -> str | None:
+    def culprit(self, layout: Layout, services: ProxyConfig, good: Listeners) -> str | None:
         """Return one changed listener that is refused whatever the others are, or None."""
         if time.monotonic() < self._hopeless_s + AGAIN_S:
             return None
@@ -129,7 +131,7 @@ class _CulpritSearch:
         return False
 
 
-def _with_good(services: ProxyConfig, good: Mapping[str, Listener], names: Set[str]) -> ProxyConfig:
+def _with_good(services: ProxyConfig, good: Listeners, names: Set[str]) -> ProxyConfig:
     """Return the services with some listeners in their last good form, or left out."""
     forms = (
         good.get(listener.name) if listener.name in names else listener
@@ -144,7 +146,7 @@ class Candidates:
     Used by the reconcile actor alone.
     """
 
-    def __init__(self, templates: Templates, check: Callable[[Rendered], object]) -> None:
+    def __init__(self, templates: Templates, check: Check) -> None:
         self.problems: dict[str, Problem] = {}  # of the last round, by what they are about
         self._templates = templates
         self._check = check

@@ -32,17 +32,22 @@ def listeners_of(text: str) -> tuple[Listener, ...]:
 
 
 def _listener(found: dict[str, Any]) -> Listener:
+    canary = found.get("canary")
     fields = {
         **found,
-        "binds": tuple(Bind(str(bind["host"]), int(bind["port"])) for bind in found["binds"]),
+        "binds": tuple(map(_bind, found["binds"])),
         "check": Check(**found["check"]),
         "servers": (),
-        "canary": Header(**found["canary"]) if found.get("canary") else None,
+        "canary": Header(**canary) if canary else None,
         "routes": tuple(map(str, found.get("routes", ()))),
         # Verbatim is safe here: this folder is as much the operator's as that of the snippets.
         "snippet": tuple(map(Verbatim, found.get("snippet", ()))),
     }
     return Listener(**fields)
+
+
+def _bind(found: dict[str, Any]) -> Bind:
+    return Bind(str(found["host"]), int(found["port"]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ class RuntimeUpdate:
     @property
     def why(self) -> str:
         """The changes in one line."""
-        return _in_one_line([str(change) for change in (*self.changes, *self.routes)])
+        return _in_one_line([*map(str, self.changes), *map(str, self.routes)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +150,9 @@ def _options_differ(before: Section, after: Section) -> bool:
 
     The runtime API changes its address and weight only.
     """
-    shared = before.servers.keys() & after.servers.keys()
-    return any(before.servers[name].words != after.servers[name].words for name in shared)
+    old = before.servers
+    new = after.servers
+    return any(old[name].words != new[name].words for name in old.keys() & new.keys())
 
 
 def _server_changes(

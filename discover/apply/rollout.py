@@ -59,7 +59,8 @@ class Rollout:
 
     def find_worker(self) -> None:
         """Find out what the worker runs; start HAProxy if it does not run. Raises Unavailable."""
-        self.running = self.running.with_worker(self._applier.worker(self.running.worker))
+        worker = self._applier.worker(self.running.worker)
+        self.running = self.running.with_worker(worker)
 
     def at_runtime(self, candidate: Candidate) -> Pending | None:
         """Do all that takes no reload; return what is left, None if that is nothing.

@@ -63,6 +63,7 @@ class Proxies:
 
 def proxies_of(heads: Set[str]) -> Proxies:
     """Return the proxies that sections with these heads are, whoever laid them out."""
-    names = frozenset(head.split(" ")[1] for head in heads if " " in head)
+    words = (head.split(" ") for head in heads if " " in head)
+    names = frozenset(name for _kind, name, *_options in words)
     services = filter(None, map(service_port_of, names))
     return Proxies(names, {port: service for service, port in services})

@@ -8,6 +8,7 @@ new address; the next reload leaves out the others.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from discover.apply.plan import RouteChange, ServerChange
 from discover.haproxy.replies import Mismatch, table_of
@@ -34,6 +35,7 @@ class Row:
 
 
 Rows = Mapping[str, Row]
+Commands = tuple[str, ...]
 
 
 def states_of(answer: str) -> Mapping[str, Rows]:
@@ -51,14 +53,13 @@ def states_of(answer: str) -> Mapping[str, Rows]:
     return proxies
 
 
-def commands(changes: Iterable[ServerChange], rows: Rows) -> tuple[str, ...]:
+def commands(changes: Iterable[ServerChange], rows: Rows) -> Commands:
     """Return the commands for changes of one proxy, which has the servers `rows` now."""
-    return tuple(
-        command for change in changes for command in _commands(change, rows.get(change.name))
-    )
+    each = (_commands(change, rows.get(change.name)) for change in changes)
+    return tuple(chain.from_iterable(each))
 
 
-def _commands(change: ServerChange, row: Row | None) -> tuple[str, ...]:
+def _commands(change: ServerChange, row: Row | None) -> Commands:
     path = f"{change.proxy}/{change.name}"
 
     if change.after is None:
@@ -70,7 +71,7 @@ def _commands(change: ServerChange, row: Row | None) -> tuple[str, ...]:
     return _move(path, change.after, row)
 
 
-def _add(path: str, wanted: ServerLine) -> tuple[str, ...]:
+def _add(path: str, wanted: ServerLine) -> Commands:
     if not _SAYABLE.fullmatch(wanted.words):
         raise Mismatch(f"{path}: options that cannot be said at runtime: {wanted.words!r:.80}")
 
@@ -81,7 +82,7 @@ def _add(path: str, wanted: ServerLine) -> tuple[str, ...]:
     return (add, *check, f"enable server {path}")
 
 
-def _move(path: str, wanted: ServerLine, row: Row) -> tuple[str, ...]:
+def _move(path: str, wanted: ServerLine, row: Row) -> Commands:
     """Give a server another address or weight.
 
     A new address goes through maintenance, which drops idle connections to the old one.
@@ -102,7 +103,7 @@ def _move(path: str, wanted: ServerLine, row: Row) -> tuple[str, ...]:
     return tuple(steps)
 
 
-def route_commands(changes: Iterable[RouteChange], file: str) -> tuple[str, ...]:
+def route_commands(changes: Iterable[RouteChange], file: str) -> Commands:
     """Return the commands for changes of a map."""
     return tuple(_route_command(change, file) for change in changes)
 

@@ -27,11 +27,13 @@ MANY = 50  # questions, which fit on one line
 Backends = Mapping[tuple[str, int], str]
 NOTHING: Backends = MappingProxyType({})
 Claims = Mapping[str, Claim]
+Keys = Mapping[tuple[str, str], str]  # of suspects, by proxy and server
 
 
 def questions(suspects: Suspects, claims: Claims, behind: Backends = NOTHING) -> Iterable[str]:
     """Return the questions: for each listener with a suspect, or for all if they are many."""
-    proxies = sorted({proxy for proxy, _server in _servers(suspects, claims, behind)})
+    servers = _keys(suspects, claims, behind)
+    proxies = sorted({proxy for proxy, _server in servers})
     if len(proxies) > MANY:
         return ["show servers state"]
     return [f"show servers state {proxy}" for proxy in proxies]
@@ -41,7 +43,7 @@ def results_of(
     answers: str, suspects: Suspects, claims: Claims, behind: Backends = NOTHING
 ) -> Mapping[str, CheckResult]:
     """Return what the answers say about each suspect that was found and checked."""
-    keys = _servers(suspects, claims, behind)
+    keys = _keys(suspects, claims, behind)
     results: dict[str, CheckResult] = {}
 
     for proxy, server, *states in rows_of(answers, *_COLUMNS):
@@ -53,8 +55,8 @@ def results_of(
     return results
 
 
-def _servers(suspects: Suspects, claims: Claims, behind: Backends) -> Mapping[tuple[str, str], str]:
-    """Return the suspects' keys by proxy and server."""
+def _keys(suspects: Suspects, claims: Claims, behind: Backends) -> Keys:
+    """Return the suspects' keys by the proxy and server that each is."""
     keys: dict[tuple[str, str], str] = {}
 
     for key, suspect in suspects.items():

@@ -56,7 +56,8 @@ class Looked:
             self._seen[listener.name] = seen
 
             if seen.stubs:
-                services[listener.service] = (*services.get(listener.service, ()), *seen.stubs)
+                others = services.get(listener.service, ())
+                services[listener.service] = (*others, *seen.stubs)
 
         return services
 

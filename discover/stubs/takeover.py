@@ -8,6 +8,7 @@ it is http now.
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 from discover.text.sections import Section
 
@@ -16,17 +17,21 @@ ASKED = 3  # sessions of each proxy, as one may have ended
 _SESSION = re.compile(r"^(0x[0-9a-f]+): .* be=(\S+) srv=(\S+) ", re.MULTILINE)
 _TCP = re.compile(r"^ +backend=(\S+) \(id=\S+ mode=tcp\)", re.MULTILINE)
 
+Sections = Mapping[str, Section]
 Held = Mapping[str, Sequence[str]]  # the ids of sessions, by proxy
+Commands = tuple[str, ...]
 
 
-def superseded(before: Mapping[str, Section], after: Mapping[str, Section]) -> tuple[str, ...]:
+def superseded(before: Sections, after: Sections) -> tuple[str, ...]:
     """Return stubs whose proxy has a first real server to call now, as `proxy/server`."""
-    taken_over = (
-        section
-        for head, section in after.items()
-        if before.get(head) is not section and _is_newly_taken_over(before.get(head), section)
-    )
-    return tuple(stub for section in taken_over for stub in _backups(section))
+    stubs: list[str] = []
+
+    for head, section in after.items():
+        earlier = before.get(head)
+        if earlier is not section and _is_newly_taken_over(earlier, section):
+            stubs += _backups(section)
+
+    return tuple(stubs)
 
 
 def _is_newly_taken_over(before: Section | None, after: Section) -> bool:
@@ -50,11 +55,12 @@ def old_workers(processes: str) -> tuple[str, ...]:
     HAProxy's management manual, section 9.4: `@!` and a pid; they stand below "# old workers".
     """
     old = processes.partition("# old workers")[2].partition("\n#")[0]
-    pids = (line.split()[0] for line in old.splitlines() if line.strip())
+    rows = (line.split() for line in old.splitlines())
+    pids = (words[0] for words in rows if words)
     return tuple(f"@!{pid} " for pid in pids if pid.isdigit())
 
 
-def shutdowns(servers: Iterable[str]) -> tuple[str, ...]:
+def shutdowns(servers: Iterable[str]) -> Commands:
     """Return the commands for the current worker."""
     return tuple(f"shutdown sessions server {server}" for server in servers)
 
@@ -71,15 +77,16 @@ def held_by(servers: Container[str], sessions: str) -> Held:
     return held
 
 
-def questions(held: Held) -> tuple[str, ...]:
+def questions(held: Held) -> Commands:
     """Return the questions that tell an old worker's modes, which need not be those of now.
 
     Only a session tells: `show stat` leaves out stopped proxies.
     """
-    return tuple(f"show sess {id_}" for ids in held.values() for id_ in ids[:ASKED])
+    some = (ids[:ASKED] for ids in held.values())
+    return tuple(f"show sess {id_}" for id_ in chain.from_iterable(some))
 
 
-def each_shutdown(held: Held, answers: str) -> tuple[str, ...]:
+def each_shutdown(held: Held, answers: str) -> Commands:
     """Return the commands for an old worker: they end tcp sessions.
 
     In http that could lose a request under way.
@@ -88,6 +95,5 @@ def each_shutdown(held: Held, answers: str) -> tuple[str, ...]:
     disabled." (3.0.11).
     """
     tcp = set(_TCP.findall(answers))
-    return tuple(
-        f"shutdown session {id_}" for proxy, ids in held.items() if proxy in tcp for id_ in ids
-    )
+    sessions = (ids for proxy, ids in held.items() if proxy in tcp)
+    return tuple(f"shutdown session {id_}" for id_ in chain.from_iterable(sessions))
