@@ -86,7 +86,7 @@ class StateFile(Generic[Value]):
         self._complaint = ""  # why the last save failed
 
     def load(self) -> Value | None:
-        """Return what an earlier life left; None if there is nothing, or (logged) nothing usable."""
+        """Return what an earlier life left; None if there is nothing, or (logged) no use for it."""
         try:
             return self._decode(self._content())
         except FileNotFoundError:
