@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -138,22 +139,22 @@ def site(
 ONCE = {"fits": 1, "renders": 1, "plans": 1}
 
 
-def test_nothing_new_costs_one_look(site):
+def test_nothing_new_costs_one_look(site: Site) -> None:
     assert site.round(instance(1)) == ""
     assert site.costs == ONCE
 
 
-def test_a_server_more_is_an_update_that_costs_one_of_each(site):
+def test_a_server_more_is_an_update_that_costs_one_of_each(site: Site) -> None:
     assert site.round(instance(1), instance(2)) == "update"
     assert site.costs == ONCE
 
 
-def test_a_new_service_is_a_reload_that_costs_one_of_each(site):
+def test_a_new_service_is_a_reload_that_costs_one_of_each(site: Site) -> None:
     assert site.round(instance(1), instance(2, "db", service_port=5432)) == "reload"
     assert site.costs == ONCE
 
 
-def test_an_edited_template_is_a_reload_that_costs_one_of_each_and_its_proof(site):
+def test_an_edited_template_is_a_reload_that_costs_one_of_each_and_its_proof(site: Site) -> None:
     text = site.template.read_text()
     site.template.write_text(text.replace("retries 3", "retries 4"))
 
@@ -161,14 +162,14 @@ def test_an_edited_template_is_a_reload_that_costs_one_of_each_and_its_proof(sit
     assert site.costs == ONCE | {"renders": 2}  # all kinds of listeners, once, and what runs
 
 
-def test_servers_that_change_with_a_new_service_are_updated_first(site):
+def test_servers_that_change_with_a_new_service_are_updated_first(site: Site) -> None:
     changed = instance(1, weight=7)
 
     assert site.round(changed, instance(2, "db", service_port=5432)) == "update, reload"
     assert site.costs == ONCE | {"renders": 2, "plans": 2}  # the text of now with the servers to be
 
 
-def test_a_reload_that_is_not_due_costs_one_of_each_in_each_round(site):
+def test_a_reload_that_is_not_due_costs_one_of_each_in_each_round(site: Site) -> None:
     more = instance(2, "db", service_port=5432)
     assert site.round(instance(1), more) == "reload"
 
@@ -180,7 +181,7 @@ def test_a_reload_that_is_not_due_costs_one_of_each_in_each_round(site):
 
 
 @pytest.mark.parametrize("site", [AT_DOOR], indirect=True, ids=["a door"])
-def test_a_reload_that_gives_a_service_its_own_backend_lays_out_both_forms(site):
+def test_a_reload_that_gives_a_service_its_own_backend_lays_out_both_forms(site: Any) -> None:
     named = web(2, "named", service_port=None)
     assert site.round(instance(1), named) == "update"
     assert site.costs == ONCE
@@ -189,14 +190,16 @@ def test_a_reload_that_gives_a_service_its_own_backend_lays_out_both_forms(site)
     assert site.costs == ONCE | {"renders": 2, "plans": 2}
 
 
-def test_a_change_that_fails_at_runtime_is_a_reload_that_costs_one_of_each(site):
+def test_a_change_that_fails_at_runtime_is_a_reload_that_costs_one_of_each(site: Site) -> None:
     site.applier.fails = True
 
     assert site.round(instance(1), instance(2)) == "reload"
     assert site.costs == ONCE
 
 
-def test_a_text_that_is_refused_for_nobody_in_particular_is_said_and_not_asked_about_again(site):
+def test_a_text_that_is_refused_for_nobody_in_particular_is_said_and_not_asked_about_again(
+    site: Site,
+) -> None:
     more = instance(2, "db", service_port=5432)
     site.applier.refused = "listen db:5432"
 

@@ -45,7 +45,7 @@ def test_no_file_is_nothing_and_no_line(tmp_path: Path, caplog: pytest.LogCaptur
     [
         (json.loads, "JSONDecodeError"),
         (rejecting, "is of another version"),
-        (lambda content: {}["missing"], "KeyError"),
+        (lambda content: dict[str, int]()["missing"], "KeyError"),
         (lambda content: content.nothing, "AttributeError"),
     ],
 )

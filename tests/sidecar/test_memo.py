@@ -32,10 +32,10 @@ class NotANumber:
     def __eq__(self, other: object) -> bool:
         return False
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]  # as Python itself sets it
 
 
-def test_the_same_input_gives_the_same_object():
+def test_the_same_input_gives_the_same_object() -> None:
     maker = Maker()
     memo = Memo(maker.one)
 
@@ -46,7 +46,7 @@ def test_the_same_input_gives_the_same_object():
     assert maker.made == [1000]
 
 
-def test_another_input_gives_another_value_and_only_the_last_is_kept():
+def test_another_input_gives_another_value_and_only_the_last_is_kept() -> None:
     maker = Maker()
     memo = Memo(maker.one)
 
@@ -54,7 +54,7 @@ def test_another_input_gives_another_value_and_only_the_last_is_kept():
     assert maker.made == [1, 2, 1]
 
 
-def test_none_is_an_input_and_a_value_like_any_other():
+def test_none_is_an_input_and_a_value_like_any_other() -> None:
     made: list[object] = []
     memo = Memo(made.append)
 
@@ -62,15 +62,16 @@ def test_none_is_an_input_and_a_value_like_any_other():
     assert made == [None]
 
 
-def test_an_object_that_is_the_same_is_not_looked_into():
-    one, by_name = Memo(lambda _: object()), MemoByName(lambda _name, _: object())
+def test_an_object_that_is_the_same_is_not_looked_into() -> None:
+    one = Memo[NotANumber, object](lambda _: object())
+    by_name = MemoByName[NotANumber, object](lambda _name, _: object())
     odd = NotANumber()
 
     assert one.get(odd) is one.get(odd)
     assert by_name.get({"a": odd}) is by_name.get({"a": odd})
 
 
-def test_a_value_that_cannot_be_made_leaves_the_last_one():
+def test_a_value_that_cannot_be_made_leaves_the_last_one() -> None:
     maker = Maker()
     memo = Memo(maker.one)
     first = memo.get(1)
@@ -81,7 +82,7 @@ def test_a_value_that_cannot_be_made_leaves_the_last_one():
     assert memo.get(1) is first
 
 
-def test_by_name_only_what_changed_is_made_anew():
+def test_by_name_only_what_changed_is_made_anew() -> None:
     maker = Maker()
     memo = MemoByName(maker.named)
 
@@ -93,7 +94,7 @@ def test_by_name_only_what_changed_is_made_anew():
     assert list(second.items()) == [("b", ("b", [3])), ("a", ("a", [1])), ("c", ("c", [4]))]
 
 
-def test_by_name_nothing_new_gives_the_same_mapping():
+def test_by_name_nothing_new_gives_the_same_mapping() -> None:
     memo = MemoByName(Maker().named)
 
     first = memo.get({"a": 1, "b": 2})
@@ -101,7 +102,7 @@ def test_by_name_nothing_new_gives_the_same_mapping():
     assert memo.get({"a": 1, "b": 2}) is first
 
 
-def test_by_name_a_name_that_was_away_is_made_anew():
+def test_by_name_a_name_that_was_away_is_made_anew() -> None:
     maker = Maker()
     memo = MemoByName(maker.named)
 
@@ -111,7 +112,7 @@ def test_by_name_a_name_that_was_away_is_made_anew():
     assert maker.made == [1, 1]
 
 
-def test_by_name_a_value_that_cannot_be_made_leaves_all_as_it_was():
+def test_by_name_a_value_that_cannot_be_made_leaves_all_as_it_was() -> None:
     memo = MemoByName(Maker().named)
     first = memo.get({"a": 1, "b": 2})
 
@@ -125,8 +126,8 @@ INPUTS = st.dictionaries(st.sampled_from("abcd"), st.integers(0, 2))
 
 
 @given(st.lists(INPUTS))
-def test_by_name_any_history_gives_what_no_memory_would(history: list[Mapping[str, int]]):
-    memo = MemoByName(lambda name, number: (name, number))
+def test_by_name_any_history_gives_what_no_memory_would(history: list[Mapping[str, int]]) -> None:
+    memo = MemoByName[int, tuple[str, int]](lambda name, number: (name, number))
 
     for inputs in history:
         found = memo.get(inputs)

@@ -85,14 +85,14 @@ def has(*names: str) -> Callable[[str], bool]:
     return lambda text: any(f"listen {name}\n" in text for name in names)
 
 
-def test_nobody_is_asked_about_while_all_is_well(applied):
+def test_nobody_is_asked_about_while_all_is_well(applied: Applied) -> None:
     assert applied.round() == {}
     assert applied.checks == 2  # the template's sample, and the text
     assert applied.round() == {}
     assert applied.checks == 0
 
 
-def test_several_whom_nobody_names_are_found_by_halves(applied):
+def test_several_whom_nobody_names_are_found_by_halves(applied: Applied) -> None:
     applied.bad = has("s3:3", "s17:17")
 
     assert applied.round() == {"s3:3": "QUARANTINED", "s17:17": "QUARANTINED"}
@@ -105,7 +105,7 @@ def test_several_whom_nobody_names_are_found_by_halves(applied):
     assert len(applied.round()) == 2  # what others do is no reason to try again
 
 
-def test_what_is_nobodys_fault_is_said_and_asked_about_once(applied):
+def test_what_is_nobodys_fault_is_said_and_asked_about_once(applied: Applied) -> None:
     assert applied.round() == {}
     applied.config = ProxyConfig(PROCESS, (replace(LISTENERS[0], mode="http"), *LISTENERS[1:]))
     applied.bad = lambda _text: True
@@ -116,7 +116,9 @@ def test_what_is_nobodys_fault_is_said_and_asked_about_once(applied):
     assert applied.checks == 2
 
 
-def test_an_edit_that_fails_for_a_service_that_runs_is_the_templates_fault(applied):
+def test_an_edit_that_fails_for_a_service_that_runs_is_the_templates_fault(
+    applied: Applied,
+) -> None:
     assert applied.round() == {}
     applied.bad = lambda text: "listen s3:3\n    nonsense" in text
 
@@ -127,7 +129,7 @@ def test_an_edit_that_fails_for_a_service_that_runs_is_the_templates_fault(appli
     assert len(applied.good) == 20
 
 
-def test_a_template_that_fails_for_all_is_at_fault_though_nobody_runs(applied):
+def test_a_template_that_fails_for_all_is_at_fault_though_nobody_runs(applied: Applied) -> None:
     failing = "{{ listener.mode }} {{ 1 // (listener.service == 'sample') }}"
     applied.template.write_text(TEMPLATE.replace("{{ listener.mode }}", failing))
 
@@ -135,7 +137,7 @@ def test_a_template_that_fails_for_all_is_at_fault_though_nobody_runs(applied):
     assert applied.good == {}
 
 
-def test_one_alone_that_the_template_cannot_lay_out_is_left_out(applied):
+def test_one_alone_that_the_template_cannot_lay_out_is_left_out(applied: Applied) -> None:
     broken = "{{ listener.mode }} {{ 1 // (0 if listener.service == 's3' else 1) }}"
     applied.template.write_text(TEMPLATE.replace("{{ listener.mode }}", broken))
 
@@ -143,7 +145,7 @@ def test_one_alone_that_the_template_cannot_lay_out_is_left_out(applied):
     assert len(applied.good) == 19
 
 
-def test_a_bad_snippet_of_one_that_runs_unknown_changes_nothing(applied):
+def test_a_bad_snippet_of_one_that_runs_unknown_changes_nothing(applied: Applied) -> None:
     bad = {"s3": snippet_of("s3.cfg", "listen other")}
     applied.proxies = frozenset({"s3:3"})
 
@@ -151,7 +153,7 @@ def test_a_bad_snippet_of_one_that_runs_unknown_changes_nothing(applied):
     assert applied.good == {}
 
 
-def test_a_bad_snippet_of_one_that_runs_keeps_it(applied):
+def test_a_bad_snippet_of_one_that_runs_keeps_it(applied: Applied) -> None:
     bad = {"s3": snippet_of("s3.cfg", "option a\nlisten other")}
     assert applied.round() == {}
 

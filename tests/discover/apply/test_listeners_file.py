@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.parts.configs import AT_DOOR, POLICY, PROCESS
 from tests.parts.records import snapshot, web
 
 
-def test_every_form_of_listener_comes_back_without_its_servers():
+def test_every_form_of_listener_comes_back_without_its_servers() -> None:
     listeners = sample(POLICY.process).listeners
 
     found = listeners_of(text_of(listeners))
@@ -26,7 +27,9 @@ def test_every_form_of_listener_comes_back_without_its_servers():
 
 
 @pytest.mark.parametrize("text", ["", "{", "7", "[7]", "[{}]", '[{"binds": []}]', "[" * 100_000])
-def test_what_is_no_list_of_listeners_is_as_good_as_none(tmp_path, text, caplog):
+def test_what_is_no_list_of_listeners_is_as_good_as_none(
+    tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(Rejected):
         listeners_of(text)
     (tmp_path / "listeners").write_text(text)
@@ -35,7 +38,7 @@ def test_what_is_no_list_of_listeners_is_as_good_as_none(tmp_path, text, caplog)
     assert "not known any more" in caplog.text
 
 
-def test_since_when_a_service_is_empty_is_known_over_a_restart(tmp_path):
+def test_since_when_a_service_is_empty_is_known_over_a_restart(tmp_path: Path) -> None:
     [listener] = build(snapshot(web()), AT_DOOR)[0].listeners
     began_s = time.monotonic()
     before = EmptyServices(ListenersFile(tmp_path / "listeners").save_empty)
@@ -55,11 +58,11 @@ def test_since_when_a_service_is_empty_is_known_over_a_restart(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "{", "7", "[7]", '[["a", 1, "x", 1, 1]]'])
-def test_what_was_empty_is_as_good_as_unknown(tmp_path, text):
+def test_what_was_empty_is_as_good_as_unknown(tmp_path: Path, text: str) -> None:
     (tmp_path / "listeners.empty").write_text(text)
 
     assert ListenersFile(tmp_path / "listeners").load_empty() == {}
 
 
-def test_no_file_is_no_listener(tmp_path):
+def test_no_file_is_no_listener(tmp_path: Path) -> None:
     assert ListenersFile(tmp_path / "listeners").load() == ()

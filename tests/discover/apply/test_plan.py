@@ -1,13 +1,18 @@
 """plan: what has to happen between two configurations, as data."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from catalog.record import Instance
 from discover.apply.plan import Noop, Reload, RuntimeUpdate, keeping_structure, plan
+from discover.model.config import HostPolicy
 from discover.model.empty_services import with_empty_services
 from discover.settings import TEMPLATE
 from discover.text.render import Layout, rendered_of
+from discover.text.sections import Section
 from tests.parts.configs import LAYOUT, POLICY, config_of
 from tests.parts.records import instance, snapshot
 
@@ -18,7 +23,9 @@ INHERITING = Layout(
 OTHER = Layout(TEMPLATE.read_text().replace("retries 3", "retries 4"), "t")
 
 
-def sections(*records, policy=POLICY, layout=LAYOUT):
+def sections(
+    *records: Instance, policy: HostPolicy = POLICY, layout: Layout = LAYOUT
+) -> Mapping[str, Section]:
     return layout.render(config_of(snapshot(*records), policy)).sections
 
 
@@ -26,17 +33,17 @@ BASE = sections(instance(1), instance(2))
 OTHER_STATS = replace(POLICY, process=replace(POLICY.process, stats=None))
 
 
-def test_the_same_needs_nothing():
+def test_the_same_needs_nothing() -> None:
     assert plan(BASE, sections(instance(1), instance(2))) == Noop()
 
 
-def test_a_comment_needs_nothing():
+def test_a_comment_needs_nothing() -> None:
     layout = Layout(TEMPLATE.read_text() + "# more\n", "t")
 
     assert plan(BASE, sections(instance(1), instance(2), layout=layout)) == Noop()
 
 
-def test_what_is_read_from_a_file_is_the_same():
+def test_what_is_read_from_a_file_is_the_same() -> None:
     text = LAYOUT.render(config_of(snapshot(instance(1), instance(2)))).text.replace(
         "0" * 12, "abcdef012345"
     )
@@ -54,7 +61,7 @@ def test_what_is_read_from_a_file_is_the_same():
         (sections(instance(1), instance(2, port=99)), "whoami:8000 ~000000000002:8000"),
     ],
 )
-def test_servers_alone_are_a_runtime_update(wanted, why):
+def test_servers_alone_are_a_runtime_update(wanted: Any, why: str) -> None:
     step = plan(BASE, wanted)
 
     assert isinstance(step, RuntimeUpdate)
@@ -82,11 +89,11 @@ def test_servers_alone_are_a_runtime_update(wanted, why):
         ),
     ],
 )
-def test_anything_else_is_a_reload_that_says_why(running, wanted, why):
+def test_anything_else_is_a_reload_that_says_why(running: Any, wanted: Any, why: str) -> None:
     assert plan(running, wanted) == Reload(why)
 
 
-def test_a_default_server_of_another_section_is_nobody_elses():
+def test_a_default_server_of_another_section_is_nobody_elses() -> None:
     own = Layout(
         TEMPLATE.read_text()
         + "\nbackend legacy\n    default-server inter 1s\n    server a 10.9.9.9:1\n",
@@ -100,7 +107,7 @@ def test_a_default_server_of_another_section_is_nobody_elses():
     assert step.why == "whoami:8000 +000000000002:8000"
 
 
-def test_many_reasons_are_cut_short():
+def test_many_reasons_are_cut_short() -> None:
     many = sections(*(instance(n, f"s{n}", service_port=9000 + n) for n in range(1, 9)))
 
     step = plan(sections(), many)
@@ -109,7 +116,7 @@ def test_many_reasons_are_cut_short():
     assert step.why.endswith("new listen s5:9005 and 3 more")
 
 
-def test_servers_change_before_the_structure_does():
+def test_servers_change_before_the_structure_does() -> None:
     """What takes no reload of a change that takes one: so that old workers still hear of it."""
     running = config_of(snapshot(instance(1), instance(2), instance(4, "db", service_port=5432)))
     wanted = config_of(
@@ -129,7 +136,7 @@ def test_servers_change_before_the_structure_does():
     )
 
 
-def test_a_service_that_loses_its_last_instance_keeps_its_listener():
+def test_a_service_that_loses_its_last_instance_keeps_its_listener() -> None:
     before = config_of(snapshot(instance(1), instance(2, "db", service_port=5432)))
     after = config_of(snapshot(instance(2, "db", service_port=5432)))
 
@@ -137,13 +144,12 @@ def test_a_service_that_loses_its_last_instance_keeps_its_listener():
         after, [listener for listener in before.listeners if listener.service == "whoami"]
     )
 
-    assert (
-        plan(LAYOUT.render(before).sections, LAYOUT.render(emptied).sections).why
-        == "whoami:8000 -000000000001:8000"
-    )
+    step = plan(LAYOUT.render(before).sections, LAYOUT.render(emptied).sections)
+    assert isinstance(step, RuntimeUpdate)
+    assert step.why == "whoami:8000 -000000000001:8000"
 
 
-def test_an_empty_service_gives_way_to_another_service_on_its_port():
+def test_an_empty_service_gives_way_to_another_service_on_its_port() -> None:
     before = config_of(snapshot(instance(1)))
     after = config_of(snapshot(instance(2, "other")))
 

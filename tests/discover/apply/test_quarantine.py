@@ -1,6 +1,7 @@
 """What is laid out for listeners that HAProxy refuses, and when they are tried again."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def config(*listeners: Listener) -> ProxyConfig:
     return ProxyConfig(PROCESS, listeners)
 
 
-def test_who_ran_stays_in_its_last_good_form_with_the_servers_of_now():
+def test_who_ran_stays_in_its_last_good_form_with_the_servers_of_now() -> None:
     it = Quarantine()
     it.laid_out(config(BAD, DB))
 
@@ -39,14 +40,14 @@ def test_who_ran_stays_in_its_last_good_form_with_the_servers_of_now():
     assert it.problems["web:80"].text == "web:80 stays as it was: why"
 
 
-def test_a_held_one_is_the_same_object_while_nothing_changes():
+def test_a_held_one_is_the_same_object_while_nothing_changes() -> None:
     it = Quarantine()
     it.hold(BAD, WEB, EXACT)
 
     assert it.laid_out(config(BAD)).listeners[0] is it.laid_out(config(BAD)).listeners[0]
 
 
-def test_who_never_ran_is_left_out():
+def test_who_never_ran_is_left_out() -> None:
     it = Quarantine()
 
     assert it.hold(BAD, None, EXACT)
@@ -56,7 +57,7 @@ def test_who_never_ran_is_left_out():
     assert not it.hold(BAD, None, EXACT)
 
 
-def test_whose_new_servers_are_refused_too_keeps_those_that_stay():
+def test_whose_new_servers_are_refused_too_keeps_those_that_stay() -> None:
     it = Quarantine()
     other = replace(WEB.servers[1], name="new")
     wanted = replace(BAD, servers=(replace(WEB.servers[0], draining=True), other))
@@ -68,7 +69,7 @@ def test_whose_new_servers_are_refused_too_keeps_those_that_stay():
     assert not it.hold(wanted, WEB, ANY)
 
 
-def test_who_runs_as_it_is_cannot_be_held():
+def test_who_runs_as_it_is_cannot_be_held() -> None:
     assert not Quarantine().hold(WEB, WEB, ANY)
 
 
@@ -89,7 +90,9 @@ def test_who_runs_as_it_is_cannot_be_held():
         (ANY, replace(BAD, servers=BAD.servers[:1]), True),
     ],
 )
-def test_it_is_tried_again_when_what_may_be_wrong_changes(blame, now, again):
+def test_it_is_tried_again_when_what_may_be_wrong_changes(
+    blame: Any, now: Any, again: bool
+) -> None:
     it = Quarantine()
     it.hold(BAD, WEB, blame)
 
@@ -99,7 +102,7 @@ def test_it_is_tried_again_when_what_may_be_wrong_changes(blame, now, again):
     assert bool(it.problems) == (not again)
 
 
-def test_who_is_gone_is_forgotten():
+def test_who_is_gone_is_forgotten() -> None:
     it = Quarantine()
     it.hold(BAD, WEB, EXACT)
 
@@ -108,7 +111,7 @@ def test_who_is_gone_is_forgotten():
 
 
 @pytest.mark.parametrize("bad", ["s0", "s1", "s63", "s99"])
-def test_a_culprit_is_found_by_halves(bad):
+def test_a_culprit_is_found_by_halves(bad: str) -> None:
     asked = []
 
     def refused(names: frozenset[str]) -> bool:

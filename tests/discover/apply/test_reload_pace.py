@@ -20,17 +20,17 @@ from discover.apply.reload_pace import (
 )
 
 
-def test_nothing_is_due_when_nothing_is_wanted():
+def test_nothing_is_due_when_nothing_is_wanted() -> None:
     assert Pace().due_s == math.inf
 
 
-def test_the_first_runs_at_once():
+def test_the_first_runs_at_once() -> None:
     pace = Pace()
     pace.wanted("new a", 100.0)
     assert pace.due_s == 100.0
 
 
-def test_those_that_follow_share_one_when_the_burst_is_over():
+def test_those_that_follow_share_one_when_the_burst_is_over() -> None:
     pace = Pace()
     pace.done(100.0)
     pace.wanted("new a", 100.1)
@@ -41,7 +41,7 @@ def test_those_that_follow_share_one_when_the_burst_is_over():
     assert pace.due_s == 101.04 + QUIET_S
 
 
-def test_an_endless_burst_is_waited_for_no_longer_than_that():
+def test_an_endless_burst_is_waited_for_no_longer_than_that() -> None:
     pace = Pace()
     pace.done(100.0)
     for step in range(1000):
@@ -49,7 +49,7 @@ def test_an_endless_burst_is_waited_for_no_longer_than_that():
     assert pace.due_s == 100.0 + SPACING_S + AT_MOST_S
 
 
-def test_the_same_change_seen_again_prolongs_nothing():
+def test_the_same_change_seen_again_prolongs_nothing() -> None:
     pace = Pace()
     pace.done(100.0)
     pace.wanted("new a", 100.5)
@@ -57,7 +57,7 @@ def test_the_same_change_seen_again_prolongs_nothing():
     assert pace.due_s == 100.0 + SPACING_S
 
 
-def test_one_that_is_wanted_no_more_is_not_due():
+def test_one_that_is_wanted_no_more_is_not_due() -> None:
     pace = Pace()
     pace.done(100.0)
     pace.wanted("new a", 100.5)
@@ -69,7 +69,7 @@ def test_one_that_is_wanted_no_more_is_not_due():
 
 
 @given(st.lists(st.floats(0, 3), min_size=1, max_size=200))
-def test_no_rate_of_changes_gets_more_than_the_budget(gaps: list[float]):
+def test_no_rate_of_changes_gets_more_than_the_budget(gaps: list[float]) -> None:
     pace, now_s, ran = Pace(), 1000.0, []
     for number, gap in enumerate(gaps):
         now_s += gap
@@ -85,7 +85,7 @@ def test_no_rate_of_changes_gets_more_than_the_budget(gaps: list[float]):
             assert last - first <= BURST + (ran[last] - ran[first]) / EVERY_S + 1e-6
 
 
-def test_a_refused_text_is_not_asked_about_again_at_once():
+def test_a_refused_text_is_not_asked_about_again_at_once() -> None:
     refused = RefusedText()
     refused.raise_again("text", 100.0)
 

@@ -1,5 +1,7 @@
 """The runtime API: what is said for each change, and which answers are taken for success."""
 
+from typing import Any
+
 import pytest
 
 from discover.apply.plan import ServerChange
@@ -17,7 +19,7 @@ ANSWER = (
 )
 
 
-def change(before, after, name="a:80"):
+def change(before: ServerLine | None, after: ServerLine | None, name: str = "a:80") -> ServerChange:
     return ServerChange("web:80", name, before, after)
 
 
@@ -72,17 +74,17 @@ def change(before, after, name="a:80"):
         (change(LINE, LINE), {"a:80": Row("10.0.0.1:80", 100, 0)}, ()),
     ],
 )
-def test_what_is_said(given, rows, expected):
+def test_what_is_said(given: Any, rows: dict[str, Row], expected: tuple[str, ...]) -> None:
     assert commands([given], rows) == expected
 
 
 @pytest.mark.parametrize("words", ["check;shutdown", "check\nquit", 'sni "x"', "a\\ b"])
-def test_words_that_would_end_a_command_are_never_said(words):
+def test_words_that_would_end_a_command_are_never_said(words: str) -> None:
     with pytest.raises(Mismatch):
         commands([change(None, ServerLine("10.0.0.1:80", 1, words))], {})
 
 
-def test_states_are_read():
+def test_states_are_read() -> None:
     assert states_of(ANSWER) == {
         "web:80": {"a:80": Row("10.0.0.1:80", 100, 0), "b:80": Row("[fd00::1]:81", 7, 1)},
         "db:5432": {"c:80": Row("10.0.0.1:82", 1, 0)},
@@ -92,7 +94,7 @@ def test_states_are_read():
 @pytest.mark.parametrize(
     "answer", ["", "Can't find backend.\n\n", "1\n# srv_name\nx\n", ANSWER.replace("100", "many")]
 )
-def test_an_answer_that_is_none_is_a_mismatch(answer):
+def test_an_answer_that_is_none_is_a_mismatch(answer: Any) -> None:
     with pytest.raises(Mismatch):
         states_of(answer)
 
@@ -109,7 +111,7 @@ def test_an_answer_that_is_none_is_a_mismatch(answer):
         (None, Row("10.0.0.1:80", 100, 0), False),
     ],
 )
-def test_verify(wanted, row, good):
+def test_verify(wanted: ServerLine | None, row: Row | None, good: bool) -> None:
     rows = {"a:80": row} if row else {}
     if good:
         verify([change(LINE, wanted)], rows)
@@ -118,7 +120,7 @@ def test_verify(wanted, row, good):
             verify([change(LINE, wanted)], rows)
 
 
-def test_sections_are_read_back():
+def test_sections_are_read_back() -> None:
     servers = "  server s1 10.0.0.1:80 check weight 5 backup\n  server s2 10.0.0.1:81\n"
     text = f"global\n  x 1\n# c\nlisten a\n  mode tcp\n{servers}"
 

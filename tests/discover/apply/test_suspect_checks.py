@@ -23,11 +23,11 @@ def row(number: int, numbers: str) -> str:
     return f"1 whoami:8000 1 {number:012x}:8000 127.0.0.1 {numbers} 0 0 0 - 1 - 0 0 - - 0\n"
 
 
-def test_each_listener_is_asked_for_once():
+def test_each_listener_is_asked_for_once() -> None:
     assert list(questions(SUSPECTS, {})) == ["show servers state whoami:8000"]
 
 
-def test_down_and_up():
+def test_down_and_up() -> None:
     answer = (
         HEAD
         + row(1, "0 0 1 1 2 8 2 0 6")
@@ -38,11 +38,11 @@ def test_down_and_up():
     assert results_of(answer, SUSPECTS, {}) == {FIRST: "failing", SECOND: "passing"}
 
 
-def test_without_a_check_nothing_vouches():
+def test_without_a_check_nothing_vouches() -> None:
     assert results_of(HEAD + row(1, "2 0 1 1 2 1 0 2 0"), SUSPECTS, {}) == {FIRST: "unchecked"}
 
 
-def test_what_proves_nothing():
+def test_what_proves_nothing() -> None:
     not_yet, once, at_rest = (
         row(1, numbers)
         for numbers in ("2 0 1 1 2 1 0 2 6", "2 0 1 1 2 8 2 3 6", "0 1 1 1 2 8 2 0 6")
@@ -60,7 +60,7 @@ def test_what_proves_nothing():
         assert results_of(answer, SUSPECTS, {}) == {}
 
 
-def test_without_a_port_of_its_own_it_is_behind_its_claim_or_its_host_name():
+def test_without_a_port_of_its_own_it_is_behind_its_claim_or_its_host_name() -> None:
     auto = {
         key: Suspect(record, "expired", 0.0)
         for key, record in snapshot(instance(1, service_port=None)).records.items()
@@ -73,7 +73,7 @@ def test_without_a_port_of_its_own_it_is_behind_its_claim_or_its_host_name():
     }
 
 
-def test_what_only_the_door_leads_to_is_asked_for_by_the_name_that_it_has_now():
+def test_what_only_the_door_leads_to_is_asked_for_by_the_name_that_it_has_now() -> None:
     behind = {("whoami", 8000): "seat-3"}
     answer = HEAD + row(1, "2 0 0 0 2 6 3 4 6").replace("whoami:8000", "seat-3")
 

@@ -3,7 +3,7 @@
 from discover.haproxy.batches import batches
 
 
-def test_lines_stay_below_what_haproxy_takes():
+def test_lines_stay_below_what_haproxy_takes() -> None:
     lines = list(batches(["set server web:80/a:80 state maint"] * 1000))
 
     assert sum(line.count("@1 set server") for line in lines) == 1000

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from catalog.entries import Listing
-from catalog.record import Check
+from catalog.record import Check, Instance
 from discover.model.build import BuildMemo, build
 from discover.model.config import Bind, HostPolicy
 from discover.model.ownership import OLDEST, Listening
@@ -19,7 +19,7 @@ def codes(given: Snapshot, policy: HostPolicy = POLICY) -> dict[str, str]:
     return {where: problem.code for where, problem in build(given, policy)[1].items()}
 
 
-def test_an_empty_catalog_leaves_the_stats_page():
+def test_an_empty_catalog_leaves_the_stats_page() -> None:
     config, problems = build(EMPTY, POLICY)
 
     assert config.listeners == ()
@@ -27,7 +27,7 @@ def test_an_empty_catalog_leaves_the_stats_page():
     assert problems == {}
 
 
-def test_two_instances_are_two_servers_of_one_listener():
+def test_two_instances_are_two_servers_of_one_listener() -> None:
     [listener] = config_of(snapshot(instance(2), instance(1))).listeners
 
     assert listener.name == "whoami:8000"
@@ -38,15 +38,15 @@ def test_two_instances_are_two_servers_of_one_listener():
     ]
 
 
-def test_the_order_of_records_does_not_matter():
+def test_the_order_of_records_does_not_matter() -> None:
     one, two, other = instance(1), instance(2), instance(3, "other", service_port=9000)
     forward, backward = snapshot(one, two, other), snapshot(one, two, other)
-    backward = replace(backward, services=dict(reversed(backward.services.items())))
+    backward = replace(backward, services=dict(reversed(list(backward.services.items()))))
 
     assert config_of(forward) == config_of(backward)
 
 
-def test_each_service_port_is_a_listener_of_its_own():
+def test_each_service_port_is_a_listener_of_its_own() -> None:
     given = snapshot(
         instance(1), instance(2, service_port=8001), instance(3, "other", service_port=9000)
     )
@@ -58,13 +58,13 @@ def test_each_service_port_is_a_listener_of_its_own():
     ]
 
 
-def test_an_ipv6_address_stands_in_brackets():
+def test_an_ipv6_address_stands_in_brackets() -> None:
     [listener] = config_of(snapshot(instance(1, address="fd00::1"))).listeners
 
     assert listener.servers[0].endpoint == "[fd00::1]:32001"
 
 
-def test_a_stub_is_backup_and_a_draining_instance_drains():
+def test_a_stub_is_backup_and_a_draining_instance_drains() -> None:
     given = snapshot(instance(1, role="stub"), instance(2, state="draining"), instance(3, weight=7))
 
     stub, draining, real = config_of(given).listeners[0].servers
@@ -74,7 +74,7 @@ def test_a_stub_is_backup_and_a_draining_instance_drains():
     assert real.weight == 7
 
 
-def test_the_oldest_real_instance_speaks_for_the_service():
+def test_the_oldest_real_instance_speaks_for_the_service() -> None:
     stub = instance(1, role="stub", mode="tcp", timeout_ms=1)
     old = instance(
         2, mode="http", balance="leastconn", timeout_ms=2, check=Check("http", "/health")
@@ -87,7 +87,7 @@ def test_the_oldest_real_instance_speaks_for_the_service():
     assert listener.check == Check("http", "/health")
 
 
-def test_a_mode_that_does_not_count_is_said_and_served():
+def test_a_mode_that_does_not_count_is_said_and_served() -> None:
     stub, real = instance(1, role="stub", mode="http"), instance(2)
     memo = BuildMemo()
 
@@ -115,7 +115,9 @@ def test_a_mode_that_does_not_count_is_said_and_served():
         ({"proto": "h2c", "retry": "all"}, "SERVICE_PROTO, SERVICE_RETRY"),
     ],
 )
-def test_what_only_http_has_is_said_to_have_no_effect_in_tcp(asked: dict[str, str], label: str):
+def test_what_only_http_has_is_said_to_have_no_effect_in_tcp(
+    asked: dict[str, str], label: str
+) -> None:
     config, problems = build(snapshot(instance(1, **asked), instance(2)), POLICY)
 
     [problem] = problems.values()
@@ -139,7 +141,7 @@ def test_what_only_http_has_is_said_to_have_no_effect_in_tcp(asked: dict[str, st
 )
 def test_what_only_an_http_check_looks_at_is_said_to_have_no_effect_on_another(
     check: Check, label: str
-):
+) -> None:
     [problem] = build(snapshot(instance(1, mode="http", check=check)), POLICY)[1].values()
 
     assert problem.code == "NO_EFFECT"
@@ -153,7 +155,7 @@ def test_what_only_an_http_check_looks_at_is_said_to_have_no_effect_on_another(
     )
 
 
-def test_all_that_has_no_effect_is_said_at_once():
+def test_all_that_has_no_effect_is_said_at_once() -> None:
     [problem] = build(
         snapshot(instance(1, sticky="cookie", check=Check("tcp", status="404"))), POLICY
     )[1].values()
@@ -178,14 +180,14 @@ def test_all_that_has_no_effect_is_said_at_once():
 )
 def test_what_has_no_effect_is_said_in_the_words_of_the_file_that_it_stands_in(
     asked: dict[str, Any], text: str
-):
+) -> None:
     from_file = snapshot_of(PREFIX, Listing(1, 100, (entry(instance(1, **asked), created=OLDEST),)))
 
     [problem] = build(from_file, POLICY)[1].values()
     assert problem.text.endswith(f"asks for {text}")
 
 
-def test_a_cookie_is_a_hash_and_only_for_http():
+def test_a_cookie_is_a_hash_and_only_for_http() -> None:
     http, tcp = (
         instance(1, mode="http", sticky="cookie"),
         instance(2, "db", sticky="cookie", service_port=5432),
@@ -198,7 +200,7 @@ def test_a_cookie_is_a_hash_and_only_for_http():
     assert (db.sticky, db.servers[0].cookie) == ("none", "")
 
 
-def test_a_service_port_belongs_to_the_service_that_named_it_first():
+def test_a_service_port_belongs_to_the_service_that_named_it_first() -> None:
     given = snapshot(instance(1, "first"), instance(2, "second"), instance(3, "first"))
 
     config, problems = build(given, POLICY)
@@ -211,7 +213,7 @@ def test_a_service_port_belongs_to_the_service_that_named_it_first():
     assert "belongs to first" in problem.text
 
 
-def test_an_address_belongs_to_the_newest_record():
+def test_an_address_belongs_to_the_newest_record() -> None:
     old, new = (
         instance(1, "old", service_port=7000),
         instance(2, "new", service_port=7001, port=32001),
@@ -223,7 +225,7 @@ def test_an_address_belongs_to_the_newest_record():
     assert [problem.code for problem in problems.values()] == ["ADDRESS_REUSED"]
 
 
-def test_haproxys_own_address_is_no_instance():
+def test_haproxys_own_address_is_no_instance() -> None:
     """A program on the host's network without its port seems to listen where HAProxy does."""
     loop = instance(1, address="127.0.0.1", port=9000, service_port=7000)
     given = snapshot(loop, instance(2, "other", service_port=9000))
@@ -235,7 +237,7 @@ def test_haproxys_own_address_is_no_instance():
     assert [problem.code for problem in problems.values()] == ["OWN_ADDRESS"]
 
 
-def test_a_service_keeps_the_port_it_has_while_it_rolls():
+def test_a_service_keeps_the_port_it_has_while_it_rolls() -> None:
     given = snapshot(instance(1, "squatter"), instance(2, "whoami"))
 
     assert [item.service for item in build(given, POLICY)[0].listeners] == ["squatter"]
@@ -247,7 +249,7 @@ def test_a_service_keeps_the_port_it_has_while_it_rolls():
     ] == ["squatter"]
 
 
-def test_of_one_container_under_two_hosts_the_newer_counts():
+def test_of_one_container_under_two_hosts_the_newer_counts() -> None:
     old, new = snapshot(instance(1)), snapshot(instance(1, port=99), host="h2")
     records = {
         **old.records,
@@ -260,7 +262,7 @@ def test_of_one_container_under_two_hosts_the_newer_counts():
     assert [problem.code for problem in problems.values()] == ["ADDRESS_REUSED"]
 
 
-def test_an_unusable_address_is_left_out_alone():
+def test_an_unusable_address_is_left_out_alone() -> None:
     taken = Bind("127.0.0.1", 8000)
     policy = replace(POLICY, unusable={taken: "another program on this host holds the port"})
 
@@ -273,7 +275,7 @@ def test_an_unusable_address_is_left_out_alone():
     assert "another program" in problem.text
 
 
-def test_a_listener_without_any_address_is_left_out():
+def test_a_listener_without_any_address_is_left_out() -> None:
     policy = replace(POLICY, unusable={Bind(host, 8000): "taken" for host in POLICY.hosts})
 
     config = config_of(snapshot(instance(1), instance(2, "other", service_port=9000)), policy)
@@ -281,7 +283,7 @@ def test_a_listener_without_any_address_is_left_out():
     assert [item.name for item in config.listeners] == ["other:9000"]
 
 
-def test_a_taken_stats_port_costs_only_the_stats_page():
+def test_a_taken_stats_port_costs_only_the_stats_page() -> None:
     policy = replace(POLICY, unusable={Bind("127.0.0.1", 1936): "taken"})
 
     config, problems = build(snapshot(instance(1)), policy)
@@ -298,7 +300,7 @@ def test_a_taken_stats_port_costs_only_the_stats_page():
         (instance(1, service_port=1936), "PORT_RESERVED"),
     ],
 )
-def test_what_cannot_be_listened_for_has_a_reason(record, code):
+def test_what_cannot_be_listened_for_has_a_reason(record: Instance, code: str) -> None:
     given = snapshot(record, instance(2, "other", service_port=9000))
 
     assert list(codes(given).values()) == [code]
@@ -314,7 +316,9 @@ def test_what_cannot_be_listened_for_has_a_reason(record, code):
         ("random", 4096, "random"),
     ],
 )
-def test_more_servers_than_roundrobin_can_have_are_balanced_by_leastconn(asked, servers, given):
+def test_more_servers_than_roundrobin_can_have_are_balanced_by_leastconn(
+    asked: str | None, servers: int, given: str
+) -> None:
     records = [
         instance(n, address=f"10.1.{n // 250}.{n % 250 + 1}", port=9000, balance=asked)
         for n in range(1, servers + 1)

@@ -88,7 +88,9 @@ def _changed(before: Snapshot, changes: list[tuple[str, Any]]) -> Snapshot:
 @given(
     st.lists(STEPS, min_size=2, max_size=12), st.sampled_from(POLICIES), st.sampled_from(LISTENINGS)
 )
-def test_the_memo_changes_nothing(steps: list[Any], policy: HostPolicy, listening: Listening):
+def test_the_memo_changes_nothing(
+    steps: list[Any], policy: HostPolicy, listening: Listening
+) -> None:
     memo, now = BuildMemo(), _changed(EMPTY, FIRST)
     for changes, other_policy, other_listening in steps:
         policy, listening = other_policy or policy, other_listening or listening
@@ -99,7 +101,7 @@ def test_the_memo_changes_nothing(steps: list[Any], policy: HostPolicy, listenin
 @given(st.lists(CHANGES, max_size=12), CHANGES)
 def test_a_service_that_is_the_same_object_has_the_same_listeners(
     before: list[tuple[str, Any]], change: tuple[str, Any]
-):
+) -> None:
     memo, old = BuildMemo(), _changed(EMPTY, before)
     then, disputed = build(old, POLICY, memo)
     new = _changed(old, [change])

@@ -32,14 +32,14 @@ from tests.parts.records import instance, snapshot
         (32_000, 1, 2000),
     ],
 )
-def test_it_grows_with_the_hosts_and_shrinks_late(before: int, hosts: int, after: int):
+def test_it_grows_with_the_hosts_and_shrinks_late(before: int, hosts: int, after: int) -> None:
     assert check_interval_ms(before, hosts) == after
 
 
 @given(st.lists(st.integers(0, 300), min_size=1))
 def test_no_instance_is_checked_more_than_ten_times_a_second_up_to_three_hundred_hosts(
     counts: list[int],
-):
+) -> None:
     interval = INTERVAL_MS
     for hosts in counts:
         interval = check_interval_ms(interval, hosts)
@@ -47,7 +47,7 @@ def test_no_instance_is_checked_more_than_ten_times_a_second_up_to_three_hundred
         assert hosts * 1000 / interval <= HOSTS_AT_INTERVAL * 1000 / INTERVAL_MS
 
 
-def test_a_host_that_comes_and_goes_changes_it_once():
+def test_a_host_that_comes_and_goes_changes_it_once() -> None:
     interval, seen = INTERVAL_MS, []
     for hosts in (20, 21, 20, 21, 20, 21):
         interval = check_interval_ms(interval, hosts)
@@ -55,7 +55,7 @@ def test_a_host_that_comes_and_goes_changes_it_once():
     assert seen == [2000, *[4000] * 5]
 
 
-def test_what_a_service_asks_for_stays():
+def test_what_a_service_asks_for_stays() -> None:
     slow = instance(2, "slow", service_port=9000, check=Check(interval_ms=7000))
     owners = {f"h{number}": Owner(number) for number in range(50)}
     config, _ = build(replace(snapshot(instance(1), slow), owners=owners), POLICY, BuildMemo())

@@ -1,10 +1,12 @@
 """The door: which name leads where, which service takes a spare backend, what a page says."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from catalog.record import Check
+from catalog.record import Check, Instance
 from discover.apply.plan import (
     RouteChange,
     RuntimeUpdate,
@@ -15,7 +17,7 @@ from discover.apply.plan import (
 from discover.apply.runtime import route_commands
 from discover.haproxy.replies import Mismatch
 from discover.model.build import build
-from discover.model.config import Bind, ProxyConfig
+from discover.model.config import Bind, Listener, ProxyConfig
 from discover.model.empty_services import with_empty_services
 from discover.model.http_routes import door_map, route_keys, url_of
 from discover.model.ownership import Listening
@@ -33,15 +35,15 @@ from tests.parts.configs import AT_DOOR, DOOR, LAYOUT, POLICY
 from tests.parts.records import instance, snapshot, web
 
 
-def built(*records) -> ProxyConfig:
+def built(*records: Instance) -> ProxyConfig:
     return build(snapshot(*records), AT_DOOR)[0]
 
 
-def routes(*records):
+def routes(*records: Instance) -> Mapping[str, str]:
     return door_map(built(*records))
 
 
-def codes(*records):
+def codes(*records: Instance) -> dict[str, str]:
     return {
         where.rpartition("/")[2]: problem.code
         for where, problem in build(snapshot(*records), AT_DOOR)[1].items()
@@ -59,11 +61,13 @@ def codes(*records):
         ((), ("/api",), ["shop.apps.test/api/"]),
     ],
 )
-def test_a_record_leads_from_its_hosts_and_paths(hosts, paths, keys):
+def test_a_record_leads_from_its_hosts_and_paths(
+    hosts: tuple[str, ...], paths: tuple[str, ...], keys: list[str]
+) -> None:
     assert list(route_keys(web(hosts=hosts, paths=paths), "apps.test")) == keys
 
 
-def test_a_service_is_known_by_its_name_unless_it_only_wants_paths_of_it():
+def test_a_service_is_known_by_its_name_unless_it_only_wants_paths_of_it() -> None:
     assert routes(web(hosts=("shop.example",))) == {
         "shop.example/": "shop:8000",
         "shop.apps.test/": "shop:8000",
@@ -71,13 +75,13 @@ def test_a_service_is_known_by_its_name_unless_it_only_wants_paths_of_it():
     assert routes(web(paths=("/api",))) == {"shop.apps.test/api/": "shop:8000"}
 
 
-def test_the_first_port_of_a_service_has_its_name():
+def test_the_first_port_of_a_service_has_its_name() -> None:
     first, second = web(1, service_port=9000), web(2, service_port=8000, hosts=("second.example",))
 
     assert routes(first, second) == {"shop.apps.test/": "shop:9000", "second.example/": "shop:8000"}
 
 
-def test_the_oldest_record_keeps_a_host():
+def test_the_oldest_record_keeps_a_host() -> None:
     old, new = (
         web(1, "old", hosts=("a.example",)),
         web(2, "new", hosts=("a.example", "b.example"), service_port=9000),
@@ -92,20 +96,20 @@ def test_the_oldest_record_keeps_a_host():
     assert codes(old, new) == {"": "HOST_CLAIMED"}
 
 
-def test_hosts_need_http():
+def test_hosts_need_http() -> None:
     assert codes(instance(1, "db", hosts=("db.example",))) == {
         "000000000001:8000 hosts": "HOSTS_NEED_HTTP"
     }
     assert routes(instance(1, "db", hosts=("db.example",))) == {}
 
 
-def test_without_a_door_nothing_is_said_of_hosts():
+def test_without_a_door_nothing_is_said_of_hosts() -> None:
     config, problems = build(snapshot(instance(1, "db", hosts=("db.example",))), POLICY)
 
     assert (problems, [listener.routes for listener in config.listeners]) == ({}, [()])
 
 
-def test_a_service_whose_port_is_anothers_is_reached_by_its_name():
+def test_a_service_whose_port_is_anothers_is_reached_by_its_name() -> None:
     config, problems = build(snapshot(web(1, "old"), web(2, "new")), AT_DOOR)
 
     assert [(listener.name, bool(listener.binds)) for listener in config.listeners] == [
@@ -117,7 +121,7 @@ def test_a_service_whose_port_is_anothers_is_reached_by_its_name():
     assert "it is reached at http://new.apps.test:8080/" in problem.text
 
 
-def test_who_is_reached_by_name_takes_no_port_of_a_service_that_is_only_empty():
+def test_who_is_reached_by_name_takes_no_port_of_a_service_that_is_only_empty() -> None:
     listening = Listening({8000: "gone"})
 
     [listener] = build(snapshot(web()), AT_DOOR, listening=listening)[0].listeners
@@ -135,7 +139,9 @@ def test_who_is_reached_by_name_takes_no_port_of_a_service_that_is_only_empty():
         (("--http-bind", "[::1]:80", "--domain", "off"), ("::1", 80), ""),
     ],
 )
-def test_settings(flags, bind, domain):
+def test_settings(
+    flags: tuple[str, ...], bind: tuple[int | None, ...] | tuple[int | str, ...] | None, domain: str
+) -> None:
     settings = settings_of(flags, {})
 
     assert (settings.http_bind, settings.domain) == (bind, domain)
@@ -150,12 +156,12 @@ def test_settings(flags, bind, domain):
         ("--http-bind", "1", "--domain", "a_b"),
     ],
 )
-def test_wrong_settings(flags):
+def test_wrong_settings(flags: tuple[str, ...]) -> None:
     with pytest.raises(WrongSettings):
         settings_of(flags, {})
 
 
-def test_the_doors_own_port_is_nobodys():
+def test_the_doors_own_port_is_nobodys() -> None:
     config, problems = build(snapshot(web(service_port=8080)), AT_DOOR)
 
     assert [listener.name for listener in config.listeners] == ["shop:8080:door"]
@@ -163,29 +169,31 @@ def test_the_doors_own_port_is_nobodys():
     assert config.binds == {Bind("127.0.0.1", 1936), Bind("127.0.0.1", 8080)}
 
 
-def test_a_door_that_cannot_be_opened_is_told():
+def test_a_door_that_cannot_be_opened_is_told() -> None:
     config, problems = build(snapshot(web()), replace(AT_DOOR, unusable={DOOR.binds[0]: "busy"}))
 
     assert (config.process.door, problems["HTTP_BIND on 127.0.0.1"].code) == (None, "PORT_IN_USE")
 
 
-def test_a_url_is_one_that_can_be_typed():
+def test_a_url_is_one_that_can_be_typed() -> None:
     assert url_of(DOOR, ("*.a.example/", "b.example/x/")) == "http://b.example:8080/x/"
     assert url_of(replace(DOOR, binds=(Bind("*", 80),)), ("b.example/",)) == "http://b.example/"
 
 
-def test_canaries_are_keys_of_a_backend_and_a_header():
+def test_canaries_are_keys_of_a_backend_and_a_header() -> None:
     config = with_spare_backends(built(web(1, canary="X-Canary=on")))
 
     assert door_map(config)["shop:8000?x-canary=on/"] == "shop:8000:canary"
+    assert config.process.door
+    assert config.process.door
     assert config.process.door.headers == ("x-canary",)
 
 
-def names(config: ProxyConfig):
+def names(config: ProxyConfig) -> dict[str, str]:
     return {listener.service: listener.name for listener in config.listeners if listener.service}
 
 
-def test_a_service_that_comes_takes_an_empty_backend_and_keeps_it():
+def test_a_service_that_comes_takes_an_empty_backend_and_keeps_it() -> None:
     running = with_spare_backends(built(web(1, "first")))
     assert sum(is_spare_backend(listener) for listener in running.listeners) == FEWEST
 
@@ -204,18 +212,18 @@ def test_a_service_that_comes_takes_an_empty_backend_and_keeps_it():
     assert keeping_structure(running, later) == later
 
 
-def test_what_did_not_change_in_a_seat_is_the_same_object():
+def test_what_did_not_change_in_a_seat_is_the_same_object() -> None:
     running = with_spare_backends(built(web(1, "first")))
     once = in_spare_backends(built(web(1, "first"), web(2, "second")), running)
     again = in_spare_backends(built(web(1, "first"), web(2, "second")), once)
 
-    def seat_of(config):
+    def seat_of(config: ProxyConfig) -> Listener:
         return next(listener for listener in config.listeners if listener.name == "seat-1")
 
     assert seat_of(once) is seat_of(again)
 
 
-def test_a_service_with_wishes_of_its_own_takes_none():
+def test_a_service_with_wishes_of_its_own_takes_none() -> None:
     running = with_spare_backends(built(web(1, "first")))
 
     assert names(
@@ -232,7 +240,7 @@ def test_a_service_with_wishes_of_its_own_takes_none():
         {"maxconn": 5},
     ],
 )
-def test_what_only_its_servers_have_is_no_wish(asked):
+def test_what_only_its_servers_have_is_no_wish(asked: dict[str, Any]) -> None:
     running = with_spare_backends(built(web(1, "first")))
     config = in_spare_backends(built(web(1, "first"), web(2, "second", **asked)), running)
 
@@ -249,7 +257,7 @@ def test_what_only_its_servers_have_is_no_wish(asked):
         {"check": Check(timeout_ms=500)},
     ],
 )
-def test_what_its_backend_has_is_one(asked):
+def test_what_its_backend_has_is_one(asked: dict[str, Any]) -> None:
     running = with_spare_backends(built(web(1, "first")))
 
     assert (
@@ -260,7 +268,7 @@ def test_what_its_backend_has_is_one(asked):
     )
 
 
-def test_a_service_that_comes_to_want_more_stays_until_the_reload():
+def test_a_service_that_comes_to_want_more_stays_until_the_reload() -> None:
     running = in_spare_backends(
         built(web(1, "first"), web(2, "second")), with_spare_backends(built(web(1, "first")))
     )
@@ -274,7 +282,7 @@ def test_a_service_that_comes_to_want_more_stays_until_the_reload():
     assert keeping_structure(running, changed) == running
 
 
-def test_there_are_more_empty_backends_where_there_are_more_services():
+def test_there_are_more_empty_backends_where_there_are_more_services() -> None:
     many = built(*(web(n, f"s{n}") for n in range(1, 201)))
 
     assert (
@@ -282,7 +290,7 @@ def test_there_are_more_empty_backends_where_there_are_more_services():
     )
 
 
-def test_an_empty_service_keeps_its_names_and_gives_up_those_that_another_has():
+def test_an_empty_service_keeps_its_names_and_gives_up_those_that_another_has() -> None:
     empty_services = built(web(1, "gone", hosts=("a.example",))).listeners
     config = with_empty_services(built(web(2, "here", hosts=("a.example",))), empty_services)
 
@@ -293,7 +301,7 @@ def test_an_empty_service_keeps_its_names_and_gives_up_those_that_another_has():
     }
 
 
-def test_changes_of_the_map_are_commands():
+def test_changes_of_the_map_are_commands() -> None:
     changes = route_changes({"a/": "x", "b/": "x", "c/": "x"}, {"a/": "x", "b/": "y", "d/": "x"})
 
     assert [str(change) for change in changes] == ["b/ to y", "-c/", "d/ to x"]
@@ -312,7 +320,7 @@ def test_changes_of_the_map_are_commands():
         ("a\tb", "a?b"),
     ],
 )
-def test_the_host_that_was_asked_for(header, host):
+def test_the_host_that_was_asked_for(header: str, host: str) -> None:
     assert host_of(header) == host
 
 
@@ -325,7 +333,7 @@ HOSTS = (
 )
 
 
-def test_what_is_near():
+def test_what_is_near() -> None:
     assert near_to("order.apps.test", HOSTS, lambda: True) == [
         "orders.apps.test",
         "my-orders.apps.test",
@@ -334,7 +342,7 @@ def test_what_is_near():
     assert near_to("order.apps.test", HOSTS, lambda: False) == []
 
 
-def test_a_page_shows_what_was_asked_for_as_text_only():
+def test_a_page_shows_what_was_asked_for_as_text_only() -> None:
     page = unknown("<b>.test", ":8080", ["<b>s.test/"], lambda: True)
 
     assert page.status == 404
@@ -342,7 +350,7 @@ def test_a_page_shows_what_was_asked_for_as_text_only():
     assert "&lt;b&gt;s.test:8080" in page.html()
 
 
-def test_who_runs_in_tcp_mode_is_told_apart_from_who_is_not_known():
+def test_who_runs_in_tcp_mode_is_told_apart_from_who_is_not_known() -> None:
     page = unknown(
         "whoami.apps.example", "", ["bill.apps.example/"], lambda: True, ["db", "whoami"]
     )
@@ -352,7 +360,7 @@ def test_who_runs_in_tcp_mode_is_told_apart_from_who_is_not_known():
     assert "SERVICE_MODE=http" in page.text()
 
 
-def test_a_path_that_nobody_has_names_those_that_are():
+def test_a_path_that_nobody_has_names_those_that_are() -> None:
     keys = ["a.example/api/", "*.example/v1/", "b.example/"]
 
     assert unknown("a.example", "", keys, lambda: True).text() == (
@@ -360,7 +368,7 @@ def test_a_path_that_nobody_has_names_those_that_are():
     )
 
 
-def test_an_empty_service_says_since_when_and_where_it_was():
+def test_an_empty_service_says_since_when_and_where_it_was() -> None:
     [listener] = built(web()).listeners
     gone = replace(listener, servers=())
 
@@ -377,7 +385,9 @@ def test_an_empty_service_says_since_when_and_where_it_was():
     assert "10.0.0.1 port 32001" in empty(listener, since=None, last=None).lines[0]
 
 
-def test_headers_of_canaries_stay_until_the_reload():
+def test_headers_of_canaries_stay_until_the_reload() -> None:
     running = with_spare_backends(built(web(1, canary="X-Canary=on")))
 
-    assert in_spare_backends(built(web(1)), running).process.door.headers == ("x-canary",)
+    door = in_spare_backends(built(web(1)), running).process.door
+    assert door
+    assert door.headers == ("x-canary",)

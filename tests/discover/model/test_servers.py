@@ -1,13 +1,14 @@
 """Which server gets which calls: stubs beside real instances, near before far ones, canaries."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.keys import identity
-from catalog.record import Check
+from catalog.record import Check, Instance, Locality, Sticky
 from discover.model.build import build
 from discover.model.config import Header, HostPolicy, Listener, Location, Server
 from discover.model.health_check import SERVING, grpc_request
@@ -19,13 +20,13 @@ from tests.parts.records import instance, snapshot
 HERE = Location(frozenset({"h1"}), "a")
 
 
-def record(number: int, host: str = "h1", **changes) -> Record:
+def record(number: int, host: str = "h1", **changes: Any) -> Record:
     it = instance(number, **changes)
     return Record(identity(host, it), it, created=number)
 
 
 def servers(
-    *group: Record, locality: str = "any", sticky: str = "none", location: Location = HERE
+    *group: Record, locality: Locality = "any", sticky: Sticky = "none", location: Location = HERE
 ) -> dict[int, Server]:
     found = servers_of(group, stub_policy(group), locality, sticky, location)
     return {int(server.name.partition(":")[0], 16): server for server in found}
@@ -43,13 +44,13 @@ def spares(found: dict[int, Server]) -> set[int]:
     ("policy", "spare"),
     [("supersede", {1}), ("fallback", {1}), ("pin", {2, 3}), ("share=10%", set())],
 )
-def test_who_waits_for_whom(policy, spare):
+def test_who_waits_for_whom(policy: str, spare: Any) -> None:
     stub, real, other = record(1, role="stub", stub_policy=policy), record(2), record(3)
 
     assert spares(servers(stub, real, other)) == spare
 
 
-def test_the_oldest_stub_says_how_stubs_stand_to_real_ones():
+def test_the_oldest_stub_says_how_stubs_stand_to_real_ones() -> None:
     old, new = (
         record(1, role="stub", stub_policy="pin"),
         record(2, role="stub", stub_policy="share=1%"),
@@ -64,7 +65,9 @@ def test_the_oldest_stub_says_how_stubs_stand_to_real_ones():
     real=st.lists(st.integers(1, 256), min_size=1, max_size=5),
     stubs=st.lists(st.integers(1, 256), min_size=1, max_size=3),
 )
-def test_stubs_get_the_share_they_are_given(percent, real, stubs):
+def test_stubs_get_the_share_they_are_given(
+    percent: int, real: list[int], stubs: list[int]
+) -> None:
     group = [record(n, weight=weight) for n, weight in enumerate(real, start=1)]
     policy = f"share={percent}%"
     group += [
@@ -80,7 +83,7 @@ def test_stubs_get_the_share_they_are_given(percent, real, stubs):
     assert max(found.values()) <= 256
 
 
-def test_a_share_is_of_what_can_be_called():
+def test_a_share_is_of_what_can_be_called() -> None:
     stub = record(1, role="stub", stub_policy="share=50%", weight=10)
 
     assert weights(servers(stub, record(2, weight=30, state="draining"))) == {1: 10, 2: 30}
@@ -99,7 +102,7 @@ def test_a_share_is_of_what_can_be_called():
         ("host", {2, 3}, {1: 100, 2: 100, 3: 1}),
     ],
 )
-def test_near_instances_come_first(locality, spare, weight):
+def test_near_instances_come_first(locality: Locality, spare: Any, weight: dict[int, int]) -> None:
     found = servers(
         record(1), record(2, "h2", zone="a"), record(3, "h3", zone="b"), locality=locality
     )
@@ -107,7 +110,7 @@ def test_near_instances_come_first(locality, spare, weight):
     assert (spares(found), weights(found)) == (spare, weight)
 
 
-def test_without_a_zone_nothing_is_in_the_same_one():
+def test_without_a_zone_nothing_is_in_the_same_one() -> None:
     found = servers(
         record(1, "h2"), record(2, "h3"), locality="zone", location=Location(frozenset({"h1"}), "")
     )
@@ -115,7 +118,7 @@ def test_without_a_zone_nothing_is_in_the_same_one():
     assert spares(found) == {1, 2}
 
 
-def test_far_instances_come_before_stubs():
+def test_far_instances_come_before_stubs() -> None:
     stub, far = record(1, role="stub"), record(2, "h2", zone="b")
 
     assert weights(servers(stub, far, locality="zone")) == {1: 0, 2: 100}
@@ -129,14 +132,14 @@ def test_far_instances_come_before_stubs():
     }
 
 
-def test_a_spare_has_no_cookie_that_would_keep_clients_when_the_others_are_back():
+def test_a_spare_has_no_cookie_that_would_keep_clients_when_the_others_are_back() -> None:
     found = servers(record(1, role="stub"), record(2), sticky="cookie")
 
     assert (found[1].cookie, len(found[2].cookie)) == ("", 12)
 
 
 @given(st.permutations(range(1, 9)), st.sampled_from(["h1", "h2", "h3"]))
-def test_the_order_is_the_hosts_own_and_always_the_same(numbers, host):
+def test_the_order_is_the_hosts_own_and_always_the_same(numbers: list[int], host: str) -> None:
     location = Location(frozenset({host}))
 
     assert list(servers(*map(record, numbers), location=location)) == list(
@@ -144,7 +147,7 @@ def test_the_order_is_the_hosts_own_and_always_the_same(numbers, host):
     )
 
 
-def test_hosts_begin_with_different_servers():
+def test_hosts_begin_with_different_servers() -> None:
     group = [record(n) for n in range(1, 9)]
 
     firsts = {
@@ -173,7 +176,7 @@ def test_hosts_begin_with_different_servers():
         ({"mode": "http", "canary": "X-Canary=on"}, "acl wants-canary req.hdr(X-Canary) -m str on"),
     ],
 )
-def test_what_a_service_asks_for_is_laid_out(changes, line):
+def test_what_a_service_asks_for_is_laid_out(changes: dict[str, Any], line: str) -> None:
     assert line in section(config_of(snapshot(instance(1, **changes))), "listen whoami:8000")
 
 
@@ -187,13 +190,15 @@ def test_what_a_service_asks_for_is_laid_out(changes, line):
         ({"maxconn": 5}, " maxconn 5"),
     ],
 )
-def test_what_an_instance_asks_for_is_said_of_its_server(changes, words):
+def test_what_an_instance_asks_for_is_said_of_its_server(
+    changes: dict[str, Any], words: str
+) -> None:
     assert section(config_of(snapshot(instance(1, **changes))), "listen whoami:8000")[-1].endswith(
         words
     )
 
 
-def test_a_canary_has_a_backend_of_its_own_beside_its_share():
+def test_a_canary_has_a_backend_of_its_own_beside_its_share() -> None:
     given = snapshot(
         instance(1, mode="http"), instance(2, mode="http", canary="X-Canary", weight=0)
     )
@@ -207,8 +212,8 @@ def test_a_canary_has_a_backend_of_its_own_beside_its_share():
     ]
 
 
-def test_a_stub_comes_and_goes_without_another_word_for_real_ones():
-    def listener(*records) -> Listener:
+def test_a_stub_comes_and_goes_without_another_word_for_real_ones() -> None:
+    def listener(*records: Instance) -> Listener:
         [found] = build(snapshot(*records), HostPolicy(PROCESS, POLICY.hosts, {}, location=HERE))[
             0
         ].listeners
@@ -217,7 +222,7 @@ def test_a_stub_comes_and_goes_without_another_word_for_real_ones():
     assert listener(instance(1)) == listener(instance(1), instance(2, role="stub"))
 
 
-def test_grpc_frames_are_what_the_rfc_says():
+def test_grpc_frames_are_what_the_rfc_says() -> None:
     sent = bytes.fromhex(grpc_request("a" * 200))
 
     assert sent.startswith(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0")

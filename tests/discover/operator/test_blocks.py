@@ -190,6 +190,7 @@ def test_an_edit_of_any_file_makes_another_template(folder: Path) -> None:
     (folder / "p.j2").write_text("    timeout connect 2s\n")
     first, _ = templates.candidates()
     assert isinstance(first, Layout)
+    assert isinstance(first, Layout)
     first.render(CONFIG)
     templates.accept(first)
 
@@ -213,12 +214,16 @@ def test_a_template_that_nobody_touched_for_a_while_is_not_read_again(
     (folder / "t.j2").write_text(TEMPLATE.read_text())
     first, _ = templates.candidates()
     assert isinstance(first, Layout)
+    assert isinstance(first, Layout)
     first.render(CONFIG)
     templates.accept(first)
     reads: list[Path] = []
-    monkeypatch.setattr(
-        "discover.operator.templates.read", lambda path: reads.append(path) or read(path)
-    )
+
+    def counted(path: Path) -> str | None:
+        reads.append(path)
+        return read(path)
+
+    monkeypatch.setattr("discover.operator.templates.read", counted)
 
     assert list(templates.candidates()) == list(templates.candidates()) == [first, first]
     assert len(reads) == 2, "it is too young: a second edit might leave the same time of change"
@@ -241,6 +246,7 @@ def test_a_later_life_has_all_files_of_the_last_good_template(folder: Path) -> N
     (folder / "p.j2").write_text("    timeout connect 2s\n")
     first, _ = templates.candidates()
     assert isinstance(first, Layout)
+    assert isinstance(first, Layout)
     text = first.render(CONFIG).text
     templates.accept(first)
     (folder / "p.j2").write_text("{{ nope }}")
@@ -249,6 +255,8 @@ def test_a_later_life_has_all_files_of_the_last_good_template(folder: Path) -> N
     assert isinstance(edited, Layout)
     assert isinstance(good, Layout)
 
+    assert isinstance(edited, Layout)
+    assert isinstance(good, Layout)
     with pytest.raises(Rejected, match=r"p\.j2 line 1"):
         edited.render(CONFIG)
     assert good.render(CONFIG).text == text

@@ -1,5 +1,8 @@
 """The snapshot to apply: whose word counts when, and what is held back at the start."""
 
+import time
+from typing import Literal
+
 import pytest
 
 from discover.snapshot import keeper as keepers
@@ -26,12 +29,13 @@ def remembered(etcd: FakeEtcd) -> State:
 
 
 def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    now = keepers.time.monotonic()
-    monkeypatch.setattr(keepers.time, "monotonic", lambda: now + seconds)
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + seconds)
 
 
-def leave(keeper: Keeper, etcd: FakeEtcd, how: str = "relist") -> None:
-    keeper.leave(Learned(*getattr(etcd, how)(), at_s=0.0))
+def leave(keeper: Keeper, etcd: FakeEtcd, how: Literal["step", "relist"] = "relist") -> None:
+    seen, departures = etcd.step() if how == "step" else etcd.relist()
+    keeper.leave(Learned(seen, departures, at_s=0.0))
 
 
 def test_nothing_is_known_until_etcd_speaks(etcd: FakeEtcd) -> None:
@@ -83,10 +87,18 @@ def test_emptied_by_evidence_is_applied_at_once(etcd: FakeEtcd) -> None:
     assert view.services == {}
 
 
-def test_steps_are_taken_in_order_and_a_herd_is_one(etcd: FakeEtcd) -> None:
-    keeper, taken = kept(had_file=False), []
+def test_steps_are_taken_in_order_and_a_herd_is_one(
+    etcd: FakeEtcd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = kept(had_file=False)
+    taken: list[Learned | Checked] = []
     take = keeper._take
-    keeper._take = lambda step: (taken.append(step), take(step))  # type: ignore[method-assign, func-returns-value]
+
+    def counted(step: Learned | Checked) -> None:
+        taken.append(step)
+        take(step)
+
+    monkeypatch.setattr(keeper, "_take", counted)
     leave(keeper, etcd)
     for number in range(2, 9):
         leave(keeper, etcd.put("h1", instance(number)), "step")
@@ -110,9 +122,9 @@ def test_suspects_are_told_and_explained_once(
         keeper.snapshot()
         suspects = keeper.explained()["suspects"]
         keeper.snapshot()
-        keeper.leave(Checked(dict.fromkeys(suspects, "failing"), keepers.time.monotonic()))
+        keeper.leave(Checked(dict.fromkeys(suspects, "failing"), time.monotonic()))
         keeper.snapshot()
-        keeper.leave(Checked({}, keepers.time.monotonic() + 601))
+        keeper.leave(Checked({}, time.monotonic() + 601))
         keeper.snapshot()
 
     said = [record.getMessage().partition(":")[0] for record in caplog.records]

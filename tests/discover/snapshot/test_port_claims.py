@@ -30,6 +30,7 @@ from tests.parts.records import PREFIX, instance
 TEN = PortRange(10000, 10009)
 AUTO = instance(1, "auto", service_port=None)
 ABSENT = "absent"
+NONE: Mapping[str, int] = {}
 NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
@@ -76,9 +77,13 @@ def test_the_name_alone_tells_the_number_while_it_is_free() -> None:
 @pytest.mark.parametrize("kind", ["claims", "avoid", "unusable"])
 def test_what_another_has_is_not_chosen(kind: str) -> None:
     others = [port for port in range(10000, 10010) if port != 10004]
-    held = {f"s{port}": port for port in others} if kind == "claims" else others
+    claims = {f"s{port}": port for port in others} if kind == "claims" else {}
+    avoid = others if kind == "avoid" else []
+    unusable = others if kind == "unusable" else []
 
-    assert chosen(portless=["web"], **{kind: held}) == {"web": 10004}
+    found = chosen(portless=["web"], claims=claims, avoid=avoid, unusable=unusable)
+
+    assert found == {"web": 10004}
 
 
 def test_a_range_that_is_too_small_gives_what_it_has() -> None:

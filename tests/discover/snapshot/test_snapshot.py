@@ -57,7 +57,8 @@ def test_a_claim_that_is_deleted_or_no_longer_readable_is_none(now: bytes | None
     key = key_of(PREFIX, PortKey("whoami"))
     before = snapshot_of(PREFIX, Listing(1, 5, (Entry(key, claim_of(10007), 3, 3, 0),)))
 
-    after = apply(PREFIX, before, Batch(6, (Event(key, now and Entry(key, now, 3, 6, 0), 6),)))
+    entry_now = Entry(key, now, 3, 6, 0) if now else None
+    after = apply(PREFIX, before, Batch(6, (Event(key, entry_now, 6),)))
 
     assert after.claims == {}
     assert list(after.refused) == ([key] if now else [])
@@ -76,7 +77,8 @@ def test_a_host_is_drained_while_its_mark_stands() -> None:
     key = key_of(PREFIX, DrainedKey("h1"))
     drained = snapshot_of(PREFIX, Listing(1, 5, (Entry(key, b"{}", 1, 1, 0),)))
 
-    assert (drained.drained, drained.same_as(EMPTY)) == ({"h1"}, False)
+    assert drained.drained == {"h1"}
+    assert not drained.same_as(EMPTY)
     assert not apply(PREFIX, drained, Batch(6, (Event(key, None, 6),))).drained
 
 

@@ -1,6 +1,7 @@
 """Who is called although etcd no longer names it: tables, and then anything in any order."""
 
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 from hypothesis import settings
@@ -286,13 +287,13 @@ class AnyOrder(RuleBasedStateMachine):
         self.missed_s: dict[str, float] = {}
         self.deleted: set[str] = set()
 
-    def learned(self, how: str) -> None:
+    def learned(self, how: Literal["step", "relist"]) -> None:
         self.lab.look(how)
         missing = {self.lab.key(h) for h in RECORDS} - self.lab.state.catalog.records.keys()
         self.missed_s = {k: self.missed_s.get(k, self.lab.now_s) for k in missing}
 
     @rule(host=hosts, how=st.sampled_from(["step", "relist"]))
-    def expires(self, host: str, how: str) -> None:
+    def expires(self, host: str, how: Literal["step", "relist"]) -> None:
         self.lab.etcd.expire(host)
         self.learned(how)
 
@@ -331,7 +332,9 @@ class AnyOrder(RuleBasedStateMachine):
         result=st.sampled_from(["passing", "failing"]),
         after_s=st.floats(0, 1000),
     )
-    def checks(self, hosts: set[str], result: str, after_s: float) -> None:
+    def checks(
+        self, hosts: set[str], result: Literal["passing", "failing"], after_s: float
+    ) -> None:
         before = self.lab.state
         self.lab.checked(*hosts, result=result, after_s=after_s)
         for name in before.suspects.keys() - self.lab.state.suspects.keys():

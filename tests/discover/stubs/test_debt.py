@@ -1,6 +1,7 @@
 """Which services are served by stubs, and how their calls are counted over reloads and changes."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ REAL = Server("real:80", "10.0.0.1:80", 100, draining=False, backup=False, cooki
 STUB = replace(REAL, name="stub:80", backup=True, stub=True)
 
 
-def config(*servers, name="a:80", service="a"):
+def config(*servers: Server, name: str = "a:80", service: str = "a") -> ProxyConfig:
     return ProxyConfig(PROCESS, (replace(LISTENER, name=name, service=service, servers=servers),))
 
 
@@ -39,11 +40,11 @@ TABLE = [
 @pytest.mark.parametrize(
     ("servers", "expected"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
 )
-def test_a_service_is_stubbed_while_nobody_else_is_called(servers, expected):
+def test_a_service_is_stubbed_while_nobody_else_is_called(servers: Any, expected: Any) -> None:
     assert Looked().stubbed(config(*servers)) == ({"a": ("a:80/stub:80",)} if expected else {})
 
 
-def test_two_ports_of_a_service_are_one_debt_and_the_same_listener_is_not_looked_at_again():
+def test_two_ports_of_a_service_are_one_debt_and_the_same_listener_is_not_looked_at_again() -> None:
     one, two = config(STUB).listeners[0], config(STUB, name="a:81").listeners[0]
     looked = Looked()
 
@@ -54,7 +55,7 @@ def test_two_ports_of_a_service_are_one_debt_and_the_same_listener_is_not_looked
     assert looked.stubbed(config(REAL)) == {}
 
 
-def test_the_time_stays_and_calls_of_another_time_do_not_count():
+def test_the_time_stays_and_calls_of_another_time_do_not_count() -> None:
     first = Debts().learn({"a": ("x",)}, 5.0).counted_from(Debts(), {}, {"x": 7})
     assert first.by_service["a"].since_s == 5.0
     assert first.by_service["a"].calls({"x": 9}) == 2
@@ -66,7 +67,7 @@ def test_the_time_stays_and_calls_of_another_time_do_not_count():
     assert other.by_service["b"].calls({"z": 1}) == 1
 
 
-def test_calls_are_carried_over_a_reload_and_a_haproxy_that_starts_anew():
+def test_calls_are_carried_over_a_reload_and_a_haproxy_that_starts_anew() -> None:
     debts = Debts({"a": Debt(5.0, ("x",), carried=-3)}).carrying({"x": 10})
 
     assert debts.by_service["a"].calls({"x": 0}) == 7
@@ -74,11 +75,11 @@ def test_calls_are_carried_over_a_reload_and_a_haproxy_that_starts_anew():
     assert Debt(5.0, ("x",), carried=-3).calls({"x": 1}) == 0
 
 
-def test_haproxy_is_asked_for_each_proxy_once():
+def test_haproxy_is_asked_for_each_proxy_once() -> None:
     assert questions(["b:1/x", "a:80/x", "a:80/y"]) == ("show stat a:80 4 -1", "show stat b:1 4 -1")
 
 
-def test_sessions_are_read_from_show_stat():
+def test_sessions_are_read_from_show_stat() -> None:
     answer = (
         "# pxname,svname,qcur,stot,bin,\na:80,stub:80,0,12,5,\na:80,BACKEND,0,,5,\n\n"
         "# pxname,svname,stot,\nb:1,x,3,\n"

@@ -1,9 +1,12 @@
 """Whose connections end when a real instance takes over from a stub, and which workers are told."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from discover.stubs.takeover import each_shutdown, held_by, old_workers, questions, superseded
-from discover.text.sections import sections_of
+from discover.text.sections import Section, sections_of
 from tests.parts.configs import config_of
 from tests.parts.records import instance, snapshot
 
@@ -12,7 +15,7 @@ REAL = "server real 10.0.0.2:80 weight {} check on-marked-up shutdown-backup-ses
 OTHER = "server other 10.0.0.3:80 weight 100 check on-marked-up shutdown-backup-sessions"
 
 
-def sections(*servers, name="a:80"):
+def sections(*servers: str, name: str = "a:80") -> Mapping[str, Section]:
     return sections_of("\n".join([f"listen {name}", "mode tcp", *servers]))
 
 
@@ -42,7 +45,9 @@ TABLE = [
 @pytest.mark.parametrize(
     ("before", "after", "ended"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
 )
-def test_connections_to_stubs_end_when_the_first_real_one_can_be_called(before, after, ended):
+def test_connections_to_stubs_end_when_the_first_real_one_can_be_called(
+    before: Any, after: Any, ended: Any
+) -> None:
     assert superseded(before, after) == ended
 
 
@@ -59,7 +64,7 @@ PROCESSES = """#<PID>          <type>          <reloads>       <uptime>        <
 """
 
 
-def test_old_workers_are_told_too():
+def test_old_workers_are_told_too() -> None:
     assert old_workers(PROCESSES) == ("@!84 ", "@!80 ")
     assert old_workers(PROCESSES.partition("# old")[0]) == ()
 
@@ -84,7 +89,7 @@ Session not found.
 """
 
 
-def test_only_connections_to_the_stub_end():
+def test_only_connections_to_the_stub_end() -> None:
     held = held_by(["a:80/stub"], SESSIONS)
 
     assert held == {"a:80": ["0x7fc9cc288c00"]}
@@ -92,7 +97,7 @@ def test_only_connections_to_the_stub_end():
     assert each_shutdown(held, MODES.format("tcp")) == ("shutdown session 0x7fc9cc288c00",)
 
 
-def test_what_an_old_worker_has_in_http_goes_on():
+def test_what_an_old_worker_has_in_http_goes_on() -> None:
     held = held_by(["a:80/stub"], SESSIONS)
 
     assert each_shutdown(held, MODES.format("http")) == ()
@@ -113,5 +118,5 @@ STUBBED, ONE = instance(1, role="stub", mode="http"), instance(2, mode="http")
     ],
     ids=["alone", "a real one", "it drains", "fallback", "far ones are backup too"],
 )
-def test_in_http_too_nobody_shall_stay_with_a_stub(records, left):
+def test_in_http_too_nobody_shall_stay_with_a_stub(records: list[Any], left: Any) -> None:
     assert config_of(snapshot(*records)).superseded == left

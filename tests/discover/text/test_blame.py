@@ -69,11 +69,13 @@ peers other
         ("no reason given", {}),
     ],
 )
-def test_a_complaint_is_about_whom_its_line_or_its_proxy_is_of(alert, found):
+def test_a_complaint_is_about_whom_its_line_or_its_proxy_is_of(
+    alert: str, found: dict[str, str]
+) -> None:
     assert {n: blame.why for n, blame in blamed([alert], FILE, TEXT, (BAD, DB)).items()} == found
 
 
-def test_several_complaints_are_about_several():
+def test_several_complaints_are_about_several() -> None:
     alerts = [f"parsing [{FILE}:{n}] : bad" for n in (5, 6, 10)]
 
     found = blamed(alerts, FILE, TEXT, (BAD, DB))

@@ -1,6 +1,7 @@
 """The template: the same configuration gives the same text; no value becomes another word."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,14 +25,14 @@ def lines(config: ProxyConfig) -> list[str]:
     return LAYOUT.render(config).text.splitlines()
 
 
-def test_the_same_configuration_gives_the_same_text():
+def test_the_same_configuration_gives_the_same_text() -> None:
     one = LAYOUT.render(config_of(snapshot(instance(1), instance(2))))
     two = LAYOUT.render(config_of(snapshot(instance(1), instance(2))))
 
     assert one == two
 
 
-def test_the_marker_is_in_the_text_and_is_never_the_one_that_is_shown():
+def test_the_marker_is_in_the_text_and_is_never_the_one_that_is_shown() -> None:
     rendered = LAYOUT.render(config_of(snapshot(instance(1))))
     first = next_marker(rendered.text, None)
     second = next_marker(rendered.text, first)
@@ -43,7 +44,7 @@ def test_the_marker_is_in_the_text_and_is_never_the_one_that_is_shown():
     assert {each.text for each in read} == {rendered.text}
 
 
-def test_a_tcp_service_is_laid_out():
+def test_a_tcp_service_is_laid_out() -> None:
     assert section(config_of(snapshot(instance(1))), "listen whoami:8000") == [
         "listen whoami:8000",
         "mode tcp",
@@ -98,11 +99,11 @@ def test_a_tcp_service_is_laid_out():
         ({"mode": "http", "sticky": "cookie"}, "cookie TANDEM insert indirect nocache"),
     ],
 )
-def test_what_an_instance_asks_for_is_laid_out(changes, line):
+def test_what_an_instance_asks_for_is_laid_out(changes: dict[str, Any], line: str) -> None:
     assert line in section(config_of(snapshot(instance(1, **changes))), "listen whoami:8000")
 
 
-def test_only_idempotent_requests_are_replayed_unless_the_service_says_so():
+def test_only_idempotent_requests_are_replayed_unless_the_service_says_so() -> None:
     by_default = section(config_of(snapshot(instance(1, mode="http"))), "listen whoami:8000")
     asked_for = section(
         config_of(snapshot(instance(1, mode="http", retry="all"))), "listen whoami:8000"
@@ -112,7 +113,7 @@ def test_only_idempotent_requests_are_replayed_unless_the_service_says_so():
     assert not any("disable-l7-retry" in line for line in asked_for)
 
 
-def test_without_a_stats_address_there_is_no_stats_page():
+def test_without_a_stats_address_there_is_no_stats_page() -> None:
     config = replace(config_of(snapshot(instance(1))), process=replace(POLICY.process, stats=None))
 
     assert "frontend stats" not in lines(config)
@@ -135,7 +136,7 @@ def test_without_a_stats_address_there_is_no_stats_page():
         ("global\n", "template t: the marker is missing"),
     ],
 )
-def test_a_bad_template_is_refused_in_one_line(template, message):
+def test_a_bad_template_is_refused_in_one_line(template: str, message: str) -> None:
     with pytest.raises(Rejected) as refused:
         Layout(template, "t").render(config_of(snapshot(instance(1))))
 
@@ -144,7 +145,7 @@ def test_a_bad_template_is_refused_in_one_line(template, message):
 
 
 @given(st.text(max_size=40))
-def test_no_value_can_begin_another_word_or_line(value):
+def test_no_value_can_begin_another_word_or_line(value: str) -> None:
     listener: Listener = replace(config_of(snapshot(instance(1))).listeners[0], name=value)
     config = ProxyConfig(POLICY.process, (listener,))
 
