@@ -176,7 +176,7 @@ class Reconcile:
         self._conclude(snapshot)
 
     def _has_better(self) -> bool:
-        """Whether HAProxy has something better than nothing, which is known of the catalog."""
+        """Whether an earlier life's file is better than nothing, as no catalog is known yet."""
         return self._applier.has_file() and self.running.config is None
 
     def _catch_up(self) -> None:

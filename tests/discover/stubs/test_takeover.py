@@ -70,17 +70,17 @@ def test_old_workers_are_told_too() -> None:
 
 
 SESSIONS = """\
-0x7fc9cc288c00: proto=tcpv4 src=127.0.0.1:45664 fe=a:80 be=a:80 srv=stub ts=00 epoch=0 age=3s calls=3
-0x7fc9cc288c01: proto=tcpv4 src=127.0.0.1:45665 fe=a:80 be=a:80 srv=other ts=00 epoch=0 age=3s calls=3
-0x7fc9cc288c02: proto=tcpv4 src=127.0.0.1:45666 fe=b:80 be=b:80 srv=stub ts=00 epoch=0 age=3s calls=3
-0x7fc9cc289400: proto=sockpair src=unix:2 fe=GLOBAL be=<NONE> srv=<none> ts=00 epoch=0 age=0s calls=1
+0x7fc9cc288c00: proto=tcpv4 src=127.0.0.1:45664 fe=a:80 be=a:80 srv=stub ts=00 epoch=0 age=3s
+0x7fc9cc288c01: proto=tcpv4 src=127.0.0.1:45665 fe=a:80 be=a:80 srv=other ts=00 epoch=0 age=3s
+0x7fc9cc288c02: proto=tcpv4 src=127.0.0.1:45666 fe=b:80 be=b:80 srv=stub ts=00 epoch=0 age=3s
+0x7fc9cc289400: proto=sockpair src=unix:2 fe=GLOBAL be=<NONE> srv=<none> ts=00 epoch=0 age=0s
 
 """
 
 
 MODES = """\
 0x7fc9cc288c00: [21/Nov/2026:19:09:17.729819] id=0 proto=tcpv4 source=127.0.0.1:45664
-  flags=0x4a, conn_retries=0, conn_exp=<NEVER> conn_et=0x000 srv_conn=0x563a308b0c50, pend_pos=(nil) waiting=0 epoch=0
+  flags=0x4a, conn_retries=0, conn_exp=<NEVER> conn_et=0x000 srv_conn=0x563a308b0c50, pend_pos=(nil)
   frontend=a:80 (id=2 mode=tcp), listener=? (id=1) addr=127.0.0.9:18080
   backend=a:80 (id=2 mode={}) addr=127.0.0.1:33030
   server=stub (id=1) addr=127.0.0.9:18090

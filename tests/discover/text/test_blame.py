@@ -58,7 +58,8 @@ peers other
         (
             "config : Proxy 'web:80': unable to find required use_backend: 'here'.",
             {
-                "web:80": "snippet web.cfg line 7: config : Proxy 'web:80': unable to find required use_backend: 'here'."
+                "web:80": "snippet web.cfg line 7: config : Proxy 'web:80': "
+                "unable to find required use_backend: 'here'."
             },
         ),
         (f"parsing [{FILE}:2] : bad", {}),
