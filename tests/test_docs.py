@@ -1,4 +1,6 @@
-"""The documents say what the code does: every setting, label and reason is in its table, and no other."""
+"""The documents say what the code does: every setting, label and reason is in its table, and no
+other.
+"""
 
 import re
 from pathlib import Path

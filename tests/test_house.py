@@ -27,7 +27,8 @@ ARROWS = {
     "lab": {"bench.load"},
 }
 # Inside the pair, room by room: who may import whom, besides itself. What stands at the root of
-# the package (settings, the loop, the wiring) may import every room; `reasons` may be imported by all.
+# the package (settings, the loop, the wiring) may import every room; `reasons` may be imported by
+# all.
 INNER_ARROWS = {
     "register": {
         "docker": set[str](),
@@ -123,7 +124,9 @@ class Module:
 
     @functools.cached_property
     def imports(self) -> tuple[tuple[str, int], ...]:
-        """Every imported name with its line: `from a.b import c` counts as a.b.c if that is a module, else a.b."""
+        """Every imported name with its line: `from a.b import c` counts as a.b.c if that is a
+        module, else a.b.
+        """
         found: list[tuple[str, int]] = []
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
@@ -163,7 +166,8 @@ def _within(name: str, allowed: set[str]) -> bool:
 def test_imports_follow_the_arrows(module: Module) -> None:
     allowed = ARROWS[module.room] | {module.room}
     wrong = [
-        f"{module.path}:{line}: {module.room} must not import {name}; it may import {', '.join(sorted(allowed))}"
+        f"{module.path}:{line}: {module.room} must not import {name}; it may import "
+        f"{', '.join(sorted(allowed))}"
         for name, line in module.imports
         if name.partition(".")[0] in {*ROOMS, "tests", "bench"} and not _within(name, allowed)
     ]
@@ -179,7 +183,8 @@ def test_inner_rooms_follow_their_arrows(module: Module) -> None:
 
     may = allowed | FOR_ALL | {room}
     wrong = [
-        f"{module.path}:{line}: {package}/{room} must not import {name}; it may import {sorted(may)}"
+        f"{module.path}:{line}: {package}/{room} must not import {name}; it may import "
+        f"{sorted(may)}"
         for name, line in module.imports
         if _inner(name)[0] == package and _inner(name)[1] not in may
     ]
@@ -215,7 +220,8 @@ def test_outside_libraries_have_one_door(module: Module) -> None:
         (room, library): allowed for room in ROOMS for library, allowed in DOORS.items()
     } | EFFECTS
     wrong = [
-        f"{module.path}:{line}: {name} is imported only in {', '.join(sorted(doors[key])) or 'nowhere here'}"
+        f"{module.path}:{line}: {name} is imported only in "
+        f"{', '.join(sorted(doors[key])) or 'nowhere here'}"
         for name, line in module.imports
         if (key := (module.room, name.partition(".")[0])) in doors
         and not _within(module.name, doors[key])
@@ -226,7 +232,8 @@ def test_outside_libraries_have_one_door(module: Module) -> None:
 @each_module
 def test_the_environment_is_an_argument(module: Module) -> None:
     wrong = [
-        f"{module.path}:{node.lineno}: os.{node.attr}: only {', '.join(sorted(READS_ENVIRONMENT))} may read it"
+        f"{module.path}:{node.lineno}: os.{node.attr}: only "
+        f"{', '.join(sorted(READS_ENVIRONMENT))} may read it"
         for node in ast.walk(module.tree)
         if isinstance(node, ast.Attribute)
         and node.attr in ("environ", "getenv")

@@ -1,6 +1,8 @@
-"""`make chaos SEED=1 ROUNDS=40`: break the fleet on purpose, a fault drawn from the catalogue each round, and judge.
+"""`make chaos SEED=1 ROUNDS=40`: break the fleet on purpose, a fault drawn from the catalogue each
+round, and judge.
 
-The seed decides which faults come, where and for how long. KEEP_GOING=1 goes on after a broken round; FROM=17 ROUNDS=17
+The seed decides which faults come, where and for how long. KEEP_GOING=1 goes on after a broken
+round; FROM=17 ROUNDS=17
 plays only that round again; ONLY=words,words draws only from the kinds whose name has any of them.
 """
 
@@ -27,7 +29,8 @@ from tests.parts.fleet.invariants import Witness
 
 FOLDER, RESULTS = Path(".run/chaos-fleet"), Path(".run/chaos")
 TWO_AT_ONCE = 0.2  # of the rounds
-# What needs a container started or ended on a host does not go with a host or an engine that cannot.
+# What needs a container started or ended on a host does not go with a host or an engine that
+# cannot.
 NOT_TOGETHER = {
     frozenset(("containers", "engine")),
     frozenset(("containers", "host")),
@@ -98,7 +101,9 @@ def _break(world: World, faults: list[Fault]) -> None:
 
 
 def run(seed: int, rounds: range, kinds: tuple[type[Fault], ...], keep_going: bool) -> list[Round]:
-    """Play all rounds; stop at the first that is broken unless told to go on, then with a new fleet if need be."""
+    """Play all rounds; stop at the first that is broken unless told to go on, then with a new fleet
+    if need be.
+    """
     played: list[Round] = []
     with contextlib.ExitStack() as stack:
         world = _new_world(stack)

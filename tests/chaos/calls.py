@@ -1,4 +1,7 @@
-"""Calls to services from every host all the while, and what became of them. A client dies with its host."""
+"""Calls to services from every host all the while, and what became of them.
+
+A client dies with its host.
+"""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +15,9 @@ from lab.host import Host
 if TYPE_CHECKING:
     from tests.chaos.world import Service
 
-RATE = 8.0  # calls a second of each client; two clients for each host and service: new connections, and a kept one
+# Calls a second of each client; two clients for each host and service: new connections, and a kept
+# one.
+RATE = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,9 @@ class Called:
     load: Load
 
     def lost(self) -> list[tuple[int, str]]:
-        """Return when each of the lost calls began, and how it was lost; the first hundred of each client."""
+        """Return when each of the lost calls began, and how it was lost; the first hundred of each
+        client.
+        """
         return [(began_ns, how) for began_ns, _, how in self.load.moments()]
 
     def wrong(self) -> dict[str, int]:

@@ -1,4 +1,7 @@
-"""All kinds of faults that chaos draws from. Read the docstring of each to learn what Tandem survives, and how."""
+"""All kinds of faults that chaos draws from.
+
+Read the docstring of each to learn what Tandem survives, and how.
+"""
 
 from tests.chaos import containers, engines, hosts, proxies, resources, sidecars, store
 from tests.chaos.fault import Fault

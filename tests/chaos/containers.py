@@ -1,4 +1,6 @@
-"""Faults of containers (rows 1 to 9, 42, 44): stopped, killed, paused, restarted, replaced, deployed."""
+"""Faults of containers (rows 1 to 9, 42, 44): stopped, killed, paused, restarted, replaced,
+deployed.
+"""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +27,10 @@ CRASHING = "python3 -IS /whoami.py & sleep 1; exit 1"
 
 @dataclass(frozen=True)
 class ContainerStopped(Fault):
-    """A container is stopped and ends at once. http callers see nothing; a tcp call under way is cut."""
+    """A container is stopped and ends at once.
+
+    http callers see nothing; a tcp call under way is cut.
+    """
 
     rows = (3,)
     group = "containers"
@@ -50,7 +55,9 @@ class ContainerKilled(Fault):
 
 
 def end_container(fault: ContainerStopped | ContainerKilled, world: World, verb: str) -> None:
-    """Stop or kill it, and measure from the engine's own events until no host calls it and its record is gone."""
+    """Stop or kill it, and measure from the engine's own events until no host calls it and its
+    record is gone.
+    """
     container, engine = world.container(fault.service, fault.host), world.host(fault.host).engine
     world.ended.add(container)
     world.excuse(modes=["tcp"], for_s=COMMAND_S)
@@ -66,7 +73,9 @@ def end_container(fault: ContainerStopped | ContainerKilled, world: World, verb:
 
 
 def event_s(engine: Engine, container: str, action: str, since_s: float) -> float:
-    """Return when, by the monotonic clock, the engine said that something happened; a busy one takes its time."""
+    """Return when, by the monotonic clock, the engine said that something happened; a busy one
+    takes its time.
+    """
     window = ("--since", f"{since_s:.6f}", "--until", f"{time.time():.6f}")
     which = (
         "--filter",
@@ -82,7 +91,10 @@ def event_s(engine: Engine, container: str, action: str, since_s: float) -> floa
 
 @dataclass(frozen=True)
 class ContainerOutOfMemory(Fault):
-    """The kernel kills a container that takes too much memory. Callers see no more of it than of a kill."""
+    """The kernel kills a container that takes too much memory.
+
+    Callers see no more of it than of a kill.
+    """
 
     rows = (4,)
     group = "containers"
@@ -110,7 +122,10 @@ class ContainerOutOfMemory(Fault):
 
 @dataclass(frozen=True)
 class ContainerPaused(Fault):
-    """A container accepts and never answers. New calls go elsewhere within a second; those it has wait for it."""
+    """A container accepts and never answers.
+
+    New calls go elsewhere within a second; those it has wait for it.
+    """
 
     rows = (5,)
     group = "containers"
@@ -120,7 +135,8 @@ class ContainerPaused(Fault):
 
     def strike(self, world: World) -> None:
         container = world.container(self.service, self.host)
-        # Whoever has to hear of it may be out of order at the same time: the other fault lasts ten seconds at most.
+        # Whoever has to hear of it may be out of order at the same time: the other fault lasts ten
+        # seconds at most.
         world.excuse(for_s=LATE_S if world.paired else GONE_S)
         world.host(self.host).engine.docker("pause", container)
         world.measure("no host calls it", GONE_S, lambda: not world.is_called(container))
@@ -132,7 +148,10 @@ class ContainerPaused(Fault):
 
 @dataclass(frozen=True)
 class ContainerRestarted(Fault):
-    """A container restarts and gets another host port. http callers see nothing; its record is never there twice."""
+    """A container restarts and gets another host port.
+
+    http callers see nothing; its record is never there twice.
+    """
 
     rows = (6,)
     group = "containers"
@@ -149,7 +168,10 @@ class ContainerRestarted(Fault):
 
 @dataclass(frozen=True)
 class PortReused(Fault):
-    """A container's host port goes to a container of another service. No caller of the first reaches the second."""
+    """A container's host port goes to a container of another service.
+
+    No caller of the first reaches the second.
+    """
 
     rows = (7,)
     group = "containers"
@@ -168,7 +190,10 @@ class PortReused(Fault):
 
 @dataclass(frozen=True)
 class PortClaimedTwice(Fault):
-    """A container of another service asks for a service port that is in use. It is refused; callers see nothing."""
+    """A container of another service asks for a service port that is in use.
+
+    It is refused; callers see nothing.
+    """
 
     rows = (42,)
     group = "containers"
@@ -186,7 +211,10 @@ class PortClaimedTwice(Fault):
 
 @dataclass(frozen=True)
 class CrashLoop(Fault):
-    """A container ends a second after each start and is started again. It is called seldom; etcd is not flooded."""
+    """A container ends a second after each start and is started again.
+
+    It is called seldom; etcd is not flooded.
+    """
 
     rows = (8,)
     group = "containers"
@@ -204,7 +232,10 @@ class CrashLoop(Fault):
 
 @dataclass(frozen=True)
 class HealthFlaps(Fault):
-    """A container's health changes every two seconds. It drains until it is well for a while; etcd is not flooded."""
+    """A container's health changes every two seconds.
+
+    It drains until it is well for a while; etcd is not flooded.
+    """
 
     rows = (9,)
     group = "containers"
@@ -238,7 +269,10 @@ class HealthFlaps(Fault):
 
 @dataclass(frozen=True)
 class LastInstanceStopped(Fault):
-    """A service loses its only instance. Its callers get 503 from the same port, and are never refused."""
+    """A service loses its only instance.
+
+    Its callers get 503 from the same port, and are never refused.
+    """
 
     rows = (44,)
     group = "containers"
@@ -258,7 +292,10 @@ class LastInstanceStopped(Fault):
 
 @dataclass(frozen=True)
 class Deploy(Fault):
-    """New containers of a service start on each host, and the old ones stop. http callers see nothing."""
+    """New containers of a service start on each host, and the old ones stop.
+
+    http callers see nothing.
+    """
 
     rows = (1, 3)
     group = "containers"

@@ -1,4 +1,6 @@
-"""Faults of Docker engines (rows 15, 16, 18): restarted with their containers or without, killed, silent."""
+"""Faults of Docker engines (rows 15, 16, 18): restarted with their containers or without, killed,
+silent.
+"""
 
 from dataclasses import dataclass
 
@@ -13,7 +15,10 @@ TOLD_S = 40.0  # asked at RESYNC, and silent for five seconds; row 18 would have
 
 @dataclass(frozen=True)
 class EngineRestarted(Fault):
-    """An engine restarts and keeps its containers (live-restore). Callers see nothing; nothing is deleted."""
+    """An engine restarts and keeps its containers (live-restore).
+
+    Callers see nothing; nothing is deleted.
+    """
 
     rows = (15,)
     group = "engine"
@@ -32,7 +37,10 @@ class EngineRestarted(Fault):
 
 @dataclass(frozen=True)
 class EngineEnded(Fault):
-    """An engine ends, and starts again without its containers. http callers go elsewhere; its records leave."""
+    """An engine ends, and starts again without its containers.
+
+    http callers go elsewhere; its records leave.
+    """
 
     rows = (16,)
     group = "engine"
@@ -55,7 +63,10 @@ class EngineEnded(Fault):
 
 @dataclass(frozen=True)
 class EngineHung(Fault):
-    """An engine accepts and never answers. Callers see nothing, nothing is deleted, and /readyz says so."""
+    """An engine accepts and never answers.
+
+    Callers see nothing, nothing is deleted, and /readyz says so.
+    """
 
     rows = (18,)
     group = "engine"

@@ -1,4 +1,6 @@
-"""What every fault has: a name in words, its rows, parameters drawn from the seed, a blow and a mending."""
+"""What every fault has: a name in words, its rows, parameters drawn from the seed, a blow and a
+mending.
+"""
 
 import random
 import re
@@ -12,7 +14,8 @@ if TYPE_CHECKING:
 HOSTS = ("h1", "h2", "h3")
 MEMBERS = ("e1", "e2", "e3")
 SERVICES = ("web", "db")  # web is http, db is tcp
-# A field of a fault is drawn by its name; nothing but the seed decides, so that a seed repeats a run.
+# A field of a fault is drawn by its name; nothing but the seed decides, so that a seed repeats a
+# run.
 DRAWS: dict[str, Callable[[random.Random, type["Fault"]], Any]] = {
     "host": lambda dice, _: dice.choice(HOSTS),
     "member": lambda dice, _: dice.choice(MEMBERS),
@@ -25,13 +28,17 @@ DRAWS: dict[str, Callable[[random.Random, type["Fault"]], Any]] = {
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong, with its parameters. The docstring of each kind says what callers see of it."""
+    """One thing that goes wrong, with its parameters.
+
+    The docstring of each kind says what callers see of it.
+    """
 
     rows: ClassVar[tuple[int, ...]]  # of the fault catalogue
     group: ClassVar[str]  # two faults at once are of different groups
     lasts_s: ClassVar[tuple[float, float]] = (2, 6)
     well_s: ClassVar[float] = 15.0  # after the mending, all must be right again within this
-    # whether etcd may lose records of containers that run: their lease ended, or somebody deleted them
+    # whether etcd may lose records of containers that run: their lease ended, or somebody deleted
+    # them
     loses_records: ClassVar[bool] = False
     new_store: ClassVar[bool] = False  # revisions begin anew
 
@@ -54,4 +61,6 @@ class Fault:
         raise NotImplementedError
 
     def heal(self, world: "World") -> None:
-        """Undo what `World.mend` does not: that one starts, continues and connects everybody again."""
+        """Undo what `World.mend` does not: that one starts, continues and connects everybody
+        again.
+        """

@@ -12,7 +12,10 @@ CUT_S = 1.5  # a tcp call that was under way, and the next one on a connection t
 
 @dataclass(frozen=True)
 class HostDied(Fault):
-    """A host loses power. http callers elsewhere see a pause of seconds at most; tcp calls to it under way are lost."""
+    """A host loses power.
+
+    http callers elsewhere see a pause of seconds at most; tcp calls to it under way are lost.
+    """
 
     rows = (61,)
     group = "host"
@@ -40,7 +43,10 @@ class HostDied(Fault):
 
 @dataclass(frozen=True)
 class HostCutFromStore(Fault):
-    """A host cannot reach etcd for longer than its lease. Its containers stay called, and it calls; nobody notices."""
+    """A host cannot reach etcd for longer than its lease.
+
+    Its containers stay called, and it calls; nobody notices.
+    """
 
     rows = (59,)
     group = "host"
@@ -56,7 +62,10 @@ class HostCutFromStore(Fault):
 
 @dataclass(frozen=True)
 class HostsCutApart(Fault):
-    """A host and the others cannot reach each other. http callers see a pause; each side uses what it reaches."""
+    """A host and the others cannot reach each other.
+
+    http callers see a pause; each side uses what it reaches.
+    """
 
     rows = (60,)
     group = "host"
@@ -73,7 +82,10 @@ class HostsCutApart(Fault):
 
 @dataclass(frozen=True)
 class CableFlaps(Fault):
-    """A host's cable is cut for a second, three times. http callers see a pause at most; nothing is deleted."""
+    """A host's cable is cut for a second, three times.
+
+    http callers see a pause at most; nothing is deleted.
+    """
 
     rows = (59, 60)
     group = "host"

@@ -85,7 +85,8 @@ class Judge:
                 else:
                     unexcused[how] += 1
             if unexcused:
-                yield f"calls of {called.service.name} from {called.host} were lost: {dict(unexcused)}"
+                whose = f"calls of {called.service.name} from {called.host}"
+                yield f"{whose} were lost: {dict(unexcused)}"
 
     def _history(self, seconds: float) -> Iterator[str]:
         """I5 and I6, from etcd's own memory."""
@@ -126,7 +127,9 @@ def _i1(seen: Sequence[Called], done: Round) -> Iterator[str]:
 
 
 def _i2(hosts: Sequence[Host]) -> Iterator[str]:
-    """The file passes HAProxy's own check, and its marker is the one that the running worker shows."""
+    """The file passes HAProxy's own check, and its marker is the one that the running worker
+    shows.
+    """
     for host in hosts:
         file = host.state_dir / "haproxy.cfg"
         try:

@@ -1,4 +1,6 @@
-"""Faults of HAProxy (rows 50, 53 to 55): killed, silent, without its socket, or with a port that is taken."""
+"""Faults of HAProxy (rows 50, 53 to 55): killed, silent, without its socket, or with a port that is
+taken.
+"""
 
 import os
 import signal
@@ -12,7 +14,10 @@ from tests.chaos.world import World
 
 BACK_S = 2.0
 MENDED_S = 15.0
-LISTENER = "import socket, threading; s = socket.create_server(('127.0.0.1', {port})); threading.Event().wait()"
+LISTENER = (
+    "import socket, threading; s = socket.create_server(('127.0.0.1', {port})); "
+    "threading.Event().wait()"
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,10 @@ class HaproxyKilled(Fault):
 
 @dataclass(frozen=True)
 class HaproxySilent(Fault):
-    """HAProxy hangs. Calls of its own host wait until docker-discover has noticed and started another one."""
+    """HAProxy hangs.
+
+    Calls of its own host wait until docker-discover has noticed and started another one.
+    """
 
     rows = (54,)
     group = "discover"
@@ -60,7 +68,10 @@ class HaproxySilent(Fault):
 
 @dataclass(frozen=True)
 class HaproxySocketGone(Fault):
-    """Somebody removes HAProxy's master socket. Containers still come and go; callers see nothing."""
+    """Somebody removes HAProxy's master socket.
+
+    Containers still come and go; callers see nothing.
+    """
 
     rows = (55,)
     group = "discover"
@@ -76,7 +87,10 @@ class HaproxySocketGone(Fault):
 
 @dataclass(frozen=True)
 class PortTaken(Fault):
-    """Another program of a host has the port of a new service. Only that service lacks there; no pause for others."""
+    """Another program of a host has the port of a new service.
+
+    Only that service lacks there; no pause for others.
+    """
 
     rows = (50,)
     group = "discover"

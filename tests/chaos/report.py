@@ -26,7 +26,10 @@ HEAD = (
 def line(done: Round, began_s: float) -> str:
     """Return a round's own line, and what it broke below it."""
     words = " + ".join(map(str, done.faults))
-    said = f"round {done.number:>3}  {began_s:7.1f} s  {'ok' if not done.broken else 'BROKEN':<6}  {words}"
+    said = (
+        f"round {done.number:>3}  {began_s:7.1f} s  "
+        f"{'ok' if not done.broken else 'BROKEN':<6}  {words}"
+    )
     return "\n".join([said, *(f"           {each}" for each in done.broken)])
 
 
@@ -49,7 +52,8 @@ def summary(rounds: Sequence[Round], seed: int) -> str:
     calls, lost = sum(done.calls for done in rounds), sum(done.lost for done in rounds)
     wrong = sum(done.wrong for done in rounds)
     return (
-        f"Seed {seed}: {len(rounds)} rounds, {faults} faults of {kinds} kinds, {calls} calls, {lost} lost as the "
+        f"Seed {seed}: {len(rounds)} rounds, {faults} faults of {kinds} kinds, {calls} calls, "
+        f"{lost} lost as the "
         f"catalogue allows, {wrong} replies from a wrong service, {len(broken)} rounds broken"
         + (f" ({', '.join(map(str, broken))})." if broken else ".")
     )

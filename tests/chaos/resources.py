@@ -58,7 +58,10 @@ class StoreSlow(Fault):
 
 @dataclass(frozen=True)
 class DescriptorsGone(Fault):
-    """The sidecars of a host can open no file and no connection while a container starts. Callers see nothing."""
+    """The sidecars of a host can open no file and no connection while a container starts.
+
+    Callers see nothing.
+    """
 
     rows = (63,)
     group = "registrar"

@@ -1,4 +1,6 @@
-"""Faults of the sidecars (rows 20 to 22, 49, 62): killed, silent, doubled, out of disk, given a wrong template."""
+"""Faults of the sidecars (rows 20 to 22, 49, 62): killed, silent, doubled, out of disk, given a
+wrong template.
+"""
 
 import contextlib
 from collections.abc import Iterator
@@ -16,7 +18,10 @@ SECOND_PORT = 9311
 
 @dataclass(frozen=True)
 class RegistrarKilled(Fault):
-    """docker-register is killed and starts again. Nobody sees anything: no record is deleted or written."""
+    """docker-register is killed and starts again.
+
+    Nobody sees anything: no record is deleted or written.
+    """
 
     rows = (20,)
     group = "registrar"
@@ -32,7 +37,10 @@ class RegistrarKilled(Fault):
 
 @dataclass(frozen=True)
 class RegistrarSilent(Fault):
-    """docker-register hangs for longer than its lease. Its containers stay called, as their checks pass."""
+    """docker-register hangs for longer than its lease.
+
+    Its containers stay called, as their checks pass.
+    """
 
     rows = (13, 14, 21)
     group = "registrar"
@@ -48,7 +56,10 @@ class RegistrarSilent(Fault):
 
 @dataclass(frozen=True)
 class RegistrarReplaced(Fault):
-    """A hanging registrar is replaced by a second one, and wakes up with its old view. None of its writes counts."""
+    """A hanging registrar is replaced by a second one, and wakes up with its old view.
+
+    None of its writes counts.
+    """
 
     rows = (21,)
     group = "registrar"
@@ -69,7 +80,10 @@ class RegistrarReplaced(Fault):
 
 @dataclass(frozen=True)
 class RegistrarDoubled(Fault):
-    """A second registrar runs under the same HOST_ID. It waits and says so; nobody sees anything."""
+    """A second registrar runs under the same HOST_ID.
+
+    It waits and says so; nobody sees anything.
+    """
 
     rows = (22,)
     group = "registrar"
@@ -115,7 +129,10 @@ class DiscoverKilled(Fault):
 
 @dataclass(frozen=True)
 class DiscoverSilent(Fault):
-    """docker-discover hangs. HAProxy goes on with what it has, and its checks; callers see nothing."""
+    """docker-discover hangs.
+
+    HAProxy goes on with what it has, and its checks; callers see nothing.
+    """
 
     rows = (49,)
     group = "discover"
@@ -130,7 +147,10 @@ class DiscoverSilent(Fault):
 
 @dataclass(frozen=True)
 class SidecarsRestarted(Fault):
-    """Both sidecars of every host restart, one host after the other. Callers see nothing; nothing is deleted."""
+    """Both sidecars of every host restart, one host after the other.
+
+    Callers see nothing; nothing is deleted.
+    """
 
     rows = (20, 49)
     group = "discover"
@@ -187,7 +207,10 @@ class TemplateEdited(Fault):
 
 @dataclass(frozen=True)
 class TemplateEditedAgain(Fault):
-    """Somebody edits the template ten times in a row. HAProxy reloads no more than its budget; callers see nothing."""
+    """Somebody edits the template ten times in a row.
+
+    HAProxy reloads no more than its budget; callers see nothing.
+    """
 
     rows = (46, 52)
     group = "discover"
@@ -207,7 +230,10 @@ class TemplateEditedAgain(Fault):
 
 @dataclass(frozen=True)
 class DiskFull(Fault):
-    """The disk of STATE_DIR is full while containers start. The old file stays whole; callers see nothing."""
+    """The disk of STATE_DIR is full while containers start.
+
+    The old file stays whole; callers see nothing.
+    """
 
     rows = (62,)
     group = "discover"

@@ -1,4 +1,6 @@
-"""Faults of etcd (rows 23 to 29, 35 to 40): members, quorum, everything lost, keys deleted, garbage written."""
+"""Faults of etcd (rows 23 to 29, 35 to 40): members, quorum, everything lost, keys deleted, garbage
+written.
+"""
 
 import json
 from dataclasses import dataclass
@@ -12,7 +14,8 @@ COMPARED_S = 60.0
 REPAIRED_S = 2.0
 NOTICED_S = 10.0  # at the next keepalive, a third of the lease
 GARBAGE = (
-    "not json", "", "[]", "null", '{"v":1}', '{"v":99,"service":"web"}', "[" * 5000, '{"v":1,"port":NaN}',
+    "not json", "", "[]", "null", '{"v":1}', '{"v":99,"service":"web"}', "[" * 5000,
+    '{"v":1,"port":NaN}',
     '{"v":1,"service":"a\\n  bind *:22","address":"10.0.0.1","port":80,"service_port":22}',
     '{"v":1,"service":"{{7*7}}","address":"10.0.0.1","port":"80;","service_port":8001}',
     "x" * 100_000,
@@ -39,7 +42,10 @@ class MemberKilled(Fault):
 
 @dataclass(frozen=True)
 class MemberSilent(Fault):
-    """One etcd member accepts and never answers. Nobody sees anything, and a new container is still found."""
+    """One etcd member accepts and never answers.
+
+    Nobody sees anything, and a new container is still found.
+    """
 
     rows = (24, 25)
     group = "store"
@@ -58,7 +64,10 @@ class MemberSilent(Fault):
 
 @dataclass(frozen=True)
 class MemberCutOff(Fault):
-    """One etcd member loses its cable, and takes connections with it that look alive. Nobody sees anything."""
+    """One etcd member loses its cable, and takes connections with it that look alive.
+
+    Nobody sees anything.
+    """
 
     rows = (24, 25)
     group = "store"
@@ -86,7 +95,10 @@ class LeaderKilled(Fault):
 
 @dataclass(frozen=True)
 class QuorumKilled(Fault):
-    """Two etcd members die, or all three. Callers see nothing; what changes meanwhile is known once etcd is back."""
+    """Two etcd members die, or all three.
+
+    Callers see nothing; what changes meanwhile is known once etcd is back.
+    """
 
     rows = (27,)
     group = "store"
@@ -121,7 +133,10 @@ class QuorumSilent(Fault):
 
 @dataclass(frozen=True)
 class StoreWiped(Fault):
-    """etcd loses everything and starts as another, empty cluster. Callers see nothing; each host writes anew."""
+    """etcd loses everything and starts as another, empty cluster.
+
+    Callers see nothing; each host writes anew.
+    """
 
     rows = (35,)
     group = "store"
@@ -152,7 +167,10 @@ class PrefixDeleted(Fault):
 
 @dataclass(frozen=True)
 class RecordDeleted(Fault):
-    """Somebody deletes the record of a container that runs. It is called no more, until its host compares (RESYNC)."""
+    """Somebody deletes the record of a container that runs.
+
+    It is called no more, until its host compares (RESYNC).
+    """
 
     rows = (23,)
     group = "store"
@@ -172,7 +190,10 @@ class RecordDeleted(Fault):
 
 @dataclass(frozen=True)
 class LeaseRevoked(Fault):
-    """Somebody revokes a host's lease. Its containers stay called, as their checks pass, until it writes anew."""
+    """Somebody revokes a host's lease.
+
+    Its containers stay called, as their checks pass, until it writes anew.
+    """
 
     rows = (23, 43)
     group = "store"
@@ -193,7 +214,10 @@ class LeaseRevoked(Fault):
 
 @dataclass(frozen=True)
 class GarbageWritten(Fault):
-    """Somebody writes records that are none: broken, hostile, of a version to come. Nobody sees anything."""
+    """Somebody writes records that are none: broken, hostile, of a version to come.
+
+    Nobody sees anything.
+    """
 
     rows = (37, 38, 40)
     group = "store"

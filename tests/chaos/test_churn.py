@@ -47,7 +47,8 @@ def test_ten_thousand_services_follow_twenty_changes_a_second(tmp_path: Path) ->
 
     p50, p99 = statistics.median(took), took[len(took) * 99 // 100]
     print(
-        f"{len(took)} changes applied: p50 {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms; {cores:.2f} of a core"
+        f"{len(took)} changes applied: p50 {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms; "
+        f"{cores:.2f} of a core"
     )
     assert len(took) == CHANGES
     assert p99 <= APPLIED_S

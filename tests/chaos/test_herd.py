@@ -37,7 +37,8 @@ def test_a_hundred_registrars_after_an_outage(tmp_path: Path) -> None:
         took_s = converged(herd)
 
         print(
-            f"wiped: converged after {took_s:.1f} s; {len(writes.puts)} transactions for all instances, "
+            f"wiped: converged after {took_s:.1f} s; {len(writes.puts)} transactions for all "
+            "instances, "
             f"at most {most_in_a_second(writes.puts)} in one second"
         )
         assert most_in_a_second(writes.puts) <= 100
@@ -53,10 +54,13 @@ def away(etcd: Etcd, writes: Writes) -> None:
 
 
 def converged(herd: Herd) -> float:
-    """Return how long it took from now until every host holds its lease and all of its instances stand."""
+    """Return how long it took from now until every host holds its lease and all of its instances
+    stand.
+    """
     back, busy_s = time.monotonic(), time.process_time()
     wait_for(lambda: herd.settled() == COUNT, 120, "all converged")
     took_s = time.monotonic() - back
-    # One process plays all hosts: one that was busy all the while tells more about this machine than about them.
+    # One process plays all hosts: one that was busy all the while tells more about this machine
+    # than about them.
     print(f"this process was busy for {time.process_time() - busy_s:.1f} s of {took_s:.1f} s")
     return took_s

@@ -1,4 +1,6 @@
-"""The fleet under chaos: services with instances on all hosts, and what the faults of a round are excused for."""
+"""The fleet under chaos: services with instances on all hosts, and what the faults of a round are
+excused for.
+"""
 
 import itertools
 import shutil
@@ -55,7 +57,9 @@ class Measure:
 
 
 class World:
-    """The fleet, what stands on it, and what one round has seen; `begin_round` forgets the last one."""
+    """The fleet, what stands on it, and what one round has seen; `begin_round` forgets the last
+    one.
+    """
 
     services = (WEB, DB)
 
@@ -67,7 +71,10 @@ class World:
         self.begin_round()
 
     def begin_round(self, *, paired: bool = False) -> None:
-        """Forget what was excused and measured. `paired`: two faults at once, so that no measure is one's own."""
+        """Forget what was excused and measured.
+
+        `paired`: two faults at once, so that no measure is one's own.
+        """
         self.paired = paired
         self.excuses: list[Excuse] = []
         self.ended: set[str] = set()  # containers that the fault touched: they may leave
@@ -173,7 +180,9 @@ class World:
     def excuse(
         self, *, modes: Iterable[str] = ("http", "tcp"), hosts: Iterable[str] = (), for_s: float
     ) -> None:
-        """Allow calls to be lost that are under way now or begin within so many seconds; from all hosts or some."""
+        """Allow calls to be lost that are under way now or begin within so many seconds; from all
+        hosts or some.
+        """
         now_ns = time.time_ns()
         hosts = tuple(hosts) or tuple(host.name for host in self.fleet.hosts)
         # a call that is under way began at most as long ago as callers wait
@@ -188,7 +197,9 @@ class World:
         condition: Callable[[], object],
         since: float | Callable[[], float] | None = None,
     ) -> None:
-        """Wait until something is so, and note how long it took since a moment: now, or one that is known only then."""
+        """Wait until something is so, and note how long it took since a moment: now, or one that is
+        known only then.
+        """
         began_s = time.monotonic()
         try:
             wait_for(condition, PAIRED_S if self.paired else MEASURE_S, what)
@@ -205,7 +216,9 @@ class World:
         let_pass(seconds)
 
     def watch_replies(self, service: Service) -> None:
-        """Call a side service from every host until the round ends; only replies of others count."""
+        """Call a side service from every host until the round ends; only replies of others
+        count.
+        """
         self.watched.append(Calls(self.fleet.hosts, [service]))
 
     # -- conditions
@@ -214,7 +227,10 @@ class World:
         return any(container[:12] in key for key in self.fleet.instances())
 
     def is_called(self, container: str, hosts: Iterable[Host] = ()) -> bool:
-        """Whether any of the hosts (default: all) would send new calls to a container. Raises OSError."""
+        """Whether any of the hosts (default: all) would send new calls to a container.
+
+        Raises OSError.
+        """
         servers = [
             server for host in hosts or self.fleet.hosts for server in host.servers().values()
         ]
@@ -253,7 +269,9 @@ class World:
         self.fleet.etcd.wait()
 
     def wait_well(self, within_s: float = FILL_S) -> float:
-        """Return after how many seconds all was right: both sidecars ready, I3, and every server up."""
+        """Return after how many seconds all was right: both sidecars ready, I3, and every server
+        up.
+        """
         began_s = time.monotonic()
         wait_for(self._is_well, within_s, "all is well")
         return time.monotonic() - began_s

@@ -1,4 +1,6 @@
-"""What most of these tests stand on: an etcd of their own, a session of containers, docker-discover as a process."""
+"""What most of these tests stand on: an etcd of their own, a session of containers, docker-discover
+as a process.
+"""
 
 import uuid
 from collections.abc import Iterator

@@ -230,7 +230,9 @@ def test_host_network_is_called_by_its_labelled_port(pair: Pair, service: Servic
 def test_a_port_that_the_host_holds_is_said_and_costs_nobody_else(
     pair: Pair, service: Service
 ) -> None:
-    """A program in the host's network that names no other port holds its own service port on every address."""
+    """A program in the host's network that names no other port holds its own service port on every
+    address.
+    """
     held = service.port + 700
     one = pair.engine.run(
         "tandem-whoami",
@@ -372,7 +374,9 @@ def test_a_crash_loop_costs_two_writes_in_ten_seconds_and_no_reload(
 
 
 def reloads_for(pair: Pair, service: Service) -> int:
-    """Return how often HAProxy was reloaded for a service; other tests on this engine have theirs."""
+    """Return how often HAProxy was reloaded for a service; other tests on this engine have
+    theirs.
+    """
     lines = pair.discover.logs().splitlines()
     return sum("reloaded" in line and f"{service.name}:" in line for line in lines)
 

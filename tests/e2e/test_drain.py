@@ -1,4 +1,6 @@
-"""A whole host is taken out under load: `docker-register --drain` in the image, and the signal; no call fails."""
+"""A whole host is taken out under load: `docker-register --drain` in the image, and the signal; no
+call fails.
+"""
 
 import json
 from functools import partial
@@ -16,7 +18,9 @@ ELSEWHERE = "elsewhere"  # another host, played by records under its own keys
 
 
 def put_elsewhere(pair: Pair, service: Service, one: Container) -> None:
-    """Announce a container that this host's registrar leaves alone as an instance of another host."""
+    """Announce a container that this host's registrar leaves alone as an instance of another
+    host.
+    """
     record = instance(
         1,
         service.name,

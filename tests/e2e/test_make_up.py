@@ -1,4 +1,6 @@
-"""The README's first command: it ends with two replies, can be run again, and its opposite leaves nothing."""
+"""The README's first command: it ends with two replies, can be run again, and its opposite leaves
+nothing.
+"""
 
 import re
 import subprocess

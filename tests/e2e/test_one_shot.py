@@ -1,4 +1,6 @@
-"""What ends by itself, as arguments of `docker run`: the container ends with it, and has its exit status."""
+"""What ends by itself, as arguments of `docker run`: the container ends with it, and has its exit
+status.
+"""
 
 import subprocess
 import uuid

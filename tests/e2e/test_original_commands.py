@@ -1,4 +1,6 @@
-"""The three commands of the pair of 2014, as they stand at the top of design.md, and any container beside them."""
+"""The three commands of the pair of 2014, as they stand at the top of design.md, and any container
+beside them.
+"""
 
 import subprocess
 from collections.abc import Iterator
@@ -13,7 +15,8 @@ COMMANDS = """
 docker run -d --name etcd -p 4001:4001 -p 7001:7001 tandem-etcd
 docker run -d --name docker-register -e HOST_IP=$HOST_IP -e ETCD_HOST=$ETCD_HOST \
     -v /var/run/docker.sock:/var/run/docker.sock -t docker-register
-docker run -d --net host --name docker-discover -e ETCD_HOST=$ETCD_HOST -p 127.0.0.1:1936:1936 -t docker-discover
+docker run -d --net host --name docker-discover -e ETCD_HOST=$ETCD_HOST \
+    -p 127.0.0.1:1936:1936 -t docker-discover
 """
 NAMES = ("etcd", "docker-register", "docker-discover", "tandem-original")
 

@@ -1,4 +1,6 @@
-"""Either sidecar, HAProxy or etcd ends in every way; callers notice nothing and nothing is removed."""
+"""Either sidecar, HAProxy or etcd ends in every way; callers notice nothing and nothing is
+removed.
+"""
 
 import contextlib
 import os
@@ -15,7 +17,9 @@ from tests.parts.wait import wait_for
 
 
 def revisions(pair: Pair, service: Service) -> str:
-    """Return the instance keys of a service with the revisions at which they were made and last changed."""
+    """Return the instance keys of a service with the revisions at which they were made and last
+    changed.
+    """
     found = pair.etcdctl("get", "--prefix", "/services/", "-w", "fields").splitlines()
     rows = [
         line for line in found if line.startswith(('"Key"', '"CreateRevision"', '"ModRevision"'))

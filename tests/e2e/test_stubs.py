@@ -1,4 +1,6 @@
-"""Stubs from the image, and the moment when a real instance takes over and gives back: real engine, real images."""
+"""Stubs from the image, and the moment when a real instance takes over and gives back: real engine,
+real images.
+"""
 
 import time
 from collections.abc import Iterator

@@ -1,6 +1,7 @@
 """docker-discover and HAProxy are replaced by new containers under load: no call fails.
 
-In a network namespace of its own, as the one of a host that was set up as the README says for upgrades.
+In a network namespace of its own, as the one of a host that was set up as the README says for
+upgrades.
 """
 
 import contextlib
@@ -17,7 +18,9 @@ from tests.parts.records import entry, instance
 from tests.parts.wait import wait_for
 
 HTTP, TCP = 8701, 8702
-RATE = 500  # calls a second of each of four clients that make a connection for each, and of two that keep theirs
+# Calls a second of each of four clients that make a connection for each, and of two that keep
+# theirs.
+RATE = 500
 REPLACED = 3
 SOCKETS = "/run/haproxy"  # what both containers of the split form share
 FAST = """
@@ -34,7 +37,9 @@ frontend it
 
 
 class Host:
-    """A host with etcd, one service that answers thousands of calls a second, and room for sidecars."""
+    """A host with etcd, one service that answers thousands of calls a second, and room for
+    sidecars.
+    """
 
     def __init__(self, engine: Engine, folder: Path) -> None:
         self._engine = engine
@@ -106,7 +111,8 @@ class Host:
                 load.end()
         connections = sum(load.done("close") / load.seconds for load in loads)
         print(
-            f"measured: {sum(load.done() for load in loads)} calls, {connections:.0f} new connections a second"
+            f"measured: {sum(load.done() for load in loads)} calls, {connections:.0f} new "
+            "connections a second"
         )
         assert [load.lost() for load in loads] == [{}, {}]
 

@@ -1,4 +1,6 @@
-"""docker-register is replaced by a new container, and records of other versions are about: nothing is deleted."""
+"""docker-register is replaced by a new container, and records of other versions are about: nothing
+is deleted.
+"""
 
 import itertools
 import subprocess

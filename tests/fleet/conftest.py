@@ -25,7 +25,10 @@ def standing() -> Iterator[Fleet]:
 
 @pytest.fixture
 def fleet(standing: Fleet, request: pytest.FixtureRequest) -> Iterator[Fleet]:
-    """The fleet, with everybody alive and connected and no container. pytest shows what it said if a test fails."""
+    """The fleet, with everybody alive and connected and no container.
+
+    pytest shows what it said if a test fails.
+    """
     standing.mend()
     before = {process.log_file: len(process.log) for process in standing.processes}
     standing.note(f"--- {request.node.name}")

@@ -1,4 +1,7 @@
-"""A host's engine that restarts or hangs, a registrar that is killed. The numbers are those of the fault catalogue."""
+"""A host's engine that restarts or hangs, a registrar that is killed.
+
+The numbers are those of the fault catalogue.
+"""
 
 import time
 from collections.abc import Callable
@@ -87,7 +90,8 @@ def test_an_engine_that_hangs_changes_nothing(
     assert not witness.left_without_cause()
 
 
-# Row 18. The catalogue proposes 10 s, but idle costs nothing (design.md, invariant 9): no poll is faster than RESYNC.
+# Row 18. The catalogue proposes 10 s, but idle costs nothing (design.md, invariant 9): no poll is
+# faster than RESYNC.
 def test_an_engine_that_hangs_is_told(fleet: Fleet) -> None:
     fleet.h1.engine.pause()
 

@@ -1,4 +1,6 @@
-"""A fleet of three hosts in good health: what starts on one is called from all, and what stops is called by none."""
+"""A fleet of three hosts in good health: what starts on one is called from all, and what stops is
+called by none.
+"""
 
 import pytest
 

@@ -14,7 +14,8 @@ GIVEN_UP_S = (
 )
 
 
-# Row 61. Seed 2, round 16: the request was acknowledged, so no timeout for what is not acknowledged ever ended it.
+# Row 61. Seed 2, round 16: the request was acknowledged, so no timeout for what is not acknowledged
+# ever ended it.
 def test_a_call_that_a_dying_host_has_and_never_answers_goes_elsewhere(
     fleet: Fleet, service: Service
 ) -> None:

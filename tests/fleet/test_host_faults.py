@@ -80,8 +80,10 @@ def test_hosts_that_cannot_reach_each_other_use_what_they_reach(
         settle(fleet)
         wait_for(lambda: len(service.answered_by(fleet.h3)) == 2, 20, "both are called again")
 
-    # A request that is sent in the very moment of the cut, on a connection that was just made, is neither answered nor
-    # refused, and TCP's keep-alive is silent while a packet is on its way (docs/faults.md). Nothing later is lost.
+    # A request that is sent in the very moment of the cut, on a connection that was just made, is
+    # neither answered nor
+    # refused, and TCP's keep-alive is silent while a packet is on its way (docs/faults.md). Nothing
+    # later is lost.
     lost = [moment for load in loads for moment in load.moments()]
     assert [moment for moment in lost if not cut_ns - MOMENT_NS < moment[0] < apart_ns] == [], (
         cut_ns,

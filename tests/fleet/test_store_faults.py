@@ -1,4 +1,7 @@
-"""etcd members that die or fall silent, and a store without a quorum. The numbers are those of the fault catalogue."""
+"""etcd members that die or fall silent, and a store without a quorum.
+
+The numbers are those of the fault catalogue.
+"""
 
 import os
 import time
@@ -19,7 +22,8 @@ LEADERS = 3
 
 each_end = pytest.mark.parametrize("end", [Member.kill, Member.pause], ids=["killed", "stopped"])
 End = Callable[[Member], None]
-# A dead member refuses: another one within 2 s, and a container that starts. Of a silent one nothing is heard: row 24.
+# A dead member refuses: another one within 2 s, and a container that starts. Of a silent one
+# nothing is heard: row 24.
 NOTICED_S: dict[End, float] = {Member.kill: 5.0, Member.pause: 15.0}
 
 
@@ -121,7 +125,8 @@ def test_without_a_quorum_nothing_changes(
     assert took_s <= BACK_S
     assert [load.lost() for load in loads] == [{}, {}, {}]
     assert [reloads(host) for host in fleet.hosts] == reloaded
-    # A leader that was stopped, not killed, finds all leases over as it wakes, and may end them before it hears that it
+    # A leader that was stopped, not killed, finds all leases over as it wakes, and may end them
+    # before it hears that it
     # leads no more: nothing that a registrar could do, and nothing that HAProxy shows.
     assert end is Member.pause or deleted(fleet.etcd.history(before)) == []
     assert not witness.left_without_cause()

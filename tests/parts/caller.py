@@ -1,4 +1,6 @@
-"""Callers: one that never stops, each GET on a connection of its own, and one that keeps its connection."""
+"""Callers: one that never stops, each GET on a connection of its own, and one that keeps its
+connection.
+"""
 
 import socket
 import threading

@@ -1,4 +1,6 @@
-"""An etcd that is only data: hosts with leases, their instances, and what a watch or a listing of them would say."""
+"""An etcd that is only data: hosts with leases, their instances, and what a watch or a listing of
+them would say.
+"""
 
 from dataclasses import dataclass, field
 
@@ -17,7 +19,9 @@ def key(host: str, record: Instance) -> str:
 
 @dataclass
 class FakeEtcd:
-    """Each call is one revision; `step` is what a watch shows since the last look, `relist` what a listing does."""
+    """Each call is one revision; `step` is what a watch shows since the last look, `relist` what a
+    listing does.
+    """
 
     revision: int = 1
     cluster: int = 1

@@ -1,4 +1,6 @@
-"""Containers for tests of the registrar: recorded ones, and invented ones with what does not matter filled in."""
+"""Containers for tests of the registrar: recorded ones, and invented ones with what does not matter
+filled in.
+"""
 
 import json
 from pathlib import Path

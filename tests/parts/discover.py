@@ -1,4 +1,6 @@
-"""docker-discover as a process of its own, with its HAProxy, on free ports; for tests of what it does."""
+"""docker-discover as a process of its own, with its HAProxy, on free ports; for tests of what it
+does.
+"""
 
 import json
 import os

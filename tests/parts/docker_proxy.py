@@ -1,4 +1,6 @@
-"""A proxy before Docker's socket, on loopback, that can be cut; and an engine that answers whatever a test wants."""
+"""A proxy before Docker's socket, on loopback, that can be cut; and an engine that answers whatever
+a test wants.
+"""
 
 import contextlib
 import socket

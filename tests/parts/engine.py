@@ -1,4 +1,5 @@
-"""Containers on this machine's engine for end-to-end tests, and a whole pair from the images on an address of its own.
+"""Containers on this machine's engine for end-to-end tests, and a whole pair from the images on an
+address of its own.
 
 with Engine() as engine, Pair(engine) as pair:
     one = engine.run("tandem-whoami", "-P", SERVICE_NAME="web")
@@ -85,7 +86,9 @@ class Container:
         return self.id[:12]
 
     def do(self, verb: str, *arguments: str) -> str:
-        """`docker VERB ARGUMENTS THIS`, such as do("stop", "-t", "1"); a verb that needs it comes first."""
+        """`docker VERB ARGUMENTS THIS`, such as do("stop", "-t", "1"); a verb that needs it comes
+        first.
+        """
         return docker(verb, *arguments, self.id)
 
     def exec(self, *command: str, check: bool = True) -> str:
@@ -112,13 +115,17 @@ class Container:
         return int(bindings[0]["HostPort"])
 
     def pids(self, word: str) -> list[int]:
-        """The processes in it whose command line has the word, as this machine numbers them; oldest first."""
+        """The processes in it whose command line has the word, as this machine numbers them; oldest
+        first.
+        """
         lines = docker("top", self.id, "-eo", "pid,args").splitlines()[1:]
         return sorted(int(line.split()[0]) for line in lines if word in line)
 
 
 class Engine:
-    """A session of containers: whatever it ran is gone when it is left, volumes and networks too."""
+    """A session of containers: whatever it ran is gone when it is left, volumes and networks
+    too.
+    """
 
     def __init__(self) -> None:
         self._name = uuid.uuid4().hex[:8]
@@ -177,11 +184,15 @@ class Engine:
 
 
 class Pair:
-    """etcd, docker-register and docker-discover from the images, on a loopback address that nobody else uses.
+    """etcd, docker-register and docker-discover from the images, on a loopback address that nobody
+    else uses.
 
-    So all ports are the usual ones: services on `pair.address`, statistics on 1936, health on 9301 and 9302.
-    `register` and `discover` are more settings for each; `split` gives HAProxy a container of its own. Only containers
-    that ask are published, so that other containers of this machine stay outside; REGISTER="published" changes that.
+    So all ports are the usual ones: services on `pair.address`, statistics on 1936, health on 9301
+    and 9302.
+    `register` and `discover` are more settings for each; `split` gives HAProxy a container of its
+    own. Only containers
+    that ask are published, so that other containers of this machine stay outside;
+    REGISTER="published" changes that.
     """
 
     tag = ""  # of the images, with its colon; none is Docker's :latest
@@ -244,7 +255,9 @@ class Pair:
         docker("rm", "-f", "-v", *ids)
 
     def run(self, image: str, *flags: str, command: tuple[str, ...] = (), **more: str) -> Container:
-        """Start one of the two; also a second one beside it, or a new one after the old one was removed."""
+        """Start one of the two; also a second one beside it, or a new one after the old one was
+        removed.
+        """
         settings = {"ETCD_HOST": f"{self.address}:2379", **self.settings[image], **more}
         return self.engine.run(
             f"{image}{self.tag}", "--net", "host", *flags, name="", command=command, **settings

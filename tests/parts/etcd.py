@@ -1,4 +1,5 @@
-"""A real etcd on free loopback ports, and what can happen to it: stop, kill, pause, wipe. For the tests of any folder.
+"""A real etcd on free loopback ports, and what can happen to it: stop, kill, pause, wipe. For the
+tests of any folder.
 
 with Etcd(tmp_path) as etcd:
     etcd.ctl("put", "/a", "1")
@@ -23,7 +24,10 @@ ROOT_LOGIN = ("--user=root:secret",)  # for etcdctl, once require_login() was ca
 
 
 class Etcd:
-    """One member. `flags` go to etcd as they are; `ctl_flags` to each etcdctl (certificates, a user)."""
+    """One member.
+
+    `flags` go to etcd as they are; `ctl_flags` to each etcdctl (certificates, a user).
+    """
 
     def __init__(
         self,
@@ -72,7 +76,9 @@ class Etcd:
         self.close()
 
     def close(self) -> None:
-        """End it and delete its data, as each member takes 123 MB of disk, however little it holds."""
+        """End it and delete its data, as each member takes 123 MB of disk, however little it
+        holds.
+        """
         self.kill()
         shutil.rmtree(self.folder / "etcd", ignore_errors=True)
 
@@ -210,7 +216,9 @@ def etcd_cluster(folder: Path, *, size: int = 3) -> Iterator[list[Etcd]]:
 
 
 def require_login(etcd: Etcd, user: str, right: str, prefix: str) -> None:
-    """Let etcd ask who is there: root, and this user, whose password is `pass`, with one right below a prefix."""
+    """Let etcd ask who is there: root, and this user, whose password is `pass`, with one right
+    below a prefix.
+    """
     etcd.ctl("user", "add", "root:secret")
     etcd.ctl("user", "grant-role", "root", "root")
 

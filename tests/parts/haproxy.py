@@ -32,13 +32,16 @@ exec haproxy "$@"
 
 
 def binary_of(kind: str, folder: Path) -> str:
-    """Return the program to run: the machine's haproxy, or a script that runs the image's in our folders."""
+    """Return the program to run: the machine's haproxy, or a script that runs the image's in our
+    folders.
+    """
     if kind == "machine":
         found = shutil.which("haproxy")
         assert found, "no haproxy on this machine: make test installs it"
         return found
     script = folder / "haproxy-of-the-image"
-    # The master answers SIGTERM; --init would not pass SIGUSR1. exec keeps the pid for the one who ends it.
+    # The master answers SIGTERM; --init would not pass SIGUSR1. exec keeps the pid for the one who
+    # ends it.
     script.write_text(
         "#!/bin/sh\n"
         f"exec docker run --rm --net host --user 0 --label {LABEL}={this_run()}.haproxy"
@@ -80,7 +83,8 @@ class RealHAProxy:
                         Path(line[0].decode()).name == "haproxy"
                         and str(self.config).encode() in line
                     ):
-                        # proc_pid_stat(5): field 22, counted from the third. Not by number: those begin anew some day.
+                        # proc_pid_stat(5): field 22, counted from the third. Not by number: those
+                        # begin anew some day.
                         started = int((entry / "stat").read_text().rpartition(")")[2].split()[19])
                         found.append((started, int(entry.name)))
         return [pid for _, pid in sorted(found)]
@@ -94,7 +98,8 @@ class RealHAProxy:
     def end(self) -> None:
         """End it, and return when it is gone; it is asked again and again.
 
-        HAProxy 2.6 loses a signal that comes while it reloads: of 150 masters that were told SIGTERM within
+        HAProxy 2.6 loses a signal that comes while it reloads: of 150 masters that were told
+        SIGTERM within
         60 ms of a SIGUSR2, one stayed with its worker until it was told once more.
         """
 

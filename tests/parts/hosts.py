@@ -1,4 +1,6 @@
-"""Hosts of a fleet as etcd sees them: an owner key and instances under one lease, which a test ends when it wants."""
+"""Hosts of a fleet as etcd sees them: an owner key and instances under one lease, which a test ends
+when it wants.
+"""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,6 @@
-"""One service of a pair from the images: its containers, what callers see of it, and calls without pause."""
+"""One service of a pair from the images: its containers, what callers see of it, and calls without
+pause.
+"""
 
 import itertools
 import threading
@@ -31,7 +33,9 @@ class Service:
         return container
 
     def call(self, port: int | None = None) -> str:
-        """Return the short id of the container that answers a call through HAProxy; raises OSError."""
+        """Return the short id of the container that answers a call through HAProxy; raises
+        OSError.
+        """
         reply = self.pair.get(port or self.port)
         assert reply.status == 200, reply
         return reply.text.split()[1]

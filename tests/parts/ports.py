@@ -1,11 +1,14 @@
-"""Ports for listeners of tests: none that the kernel gives to a connection, or the test beside this one takes."""
+"""Ports for listeners of tests: none that the kernel gives to a connection, or the test beside this
+one takes.
+"""
 
 import itertools
 import os
 import random
 import socket
 
-# Below net.ipv4.ip_local_port_range (32768 and up): a connection that goes out, or a server on port 0, would else take
+# Below net.ipv4.ip_local_port_range (32768 and up): a connection that goes out, or a server on port
+# 0, would else take
 # one between the moment it was found free and the moment it is listened on.
 _FIRST, _END, _WORKERS = 14_000, 32_000, 4
 

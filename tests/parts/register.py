@@ -21,7 +21,9 @@ PREFIX = "/services"
 
 
 class Register:
-    """One docker-register; only containers that ask are published, so that others of this machine stay outside."""
+    """One docker-register; only containers that ask are published, so that others of this machine
+    stay outside.
+    """
 
     def __init__(
         self, folder: Path, etcd: Etcd, host: str = "h1", *, wait: bool = True, **settings: str

@@ -15,7 +15,10 @@ VERSION = b'{"ApiVersion": "1.41", "MinAPIVersion": "1.12"}'
 
 @contextlib.contextmanager
 def scripted_engine(answers: Mapping[str, tuple[int, bytes]]) -> Iterator[str]:
-    """Answer each path, without its version, with a status and a body; /version is known. Gives the DOCKER_HOST."""
+    """Answer each path, without its version, with a status and a body; /version is known.
+
+    Gives the DOCKER_HOST.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

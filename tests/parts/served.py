@@ -1,4 +1,6 @@
-"""Containers on the real engine that serve a port, and the engine's own API without the docker command's time."""
+"""Containers on the real engine that serve a port, and the engine's own API without the docker
+command's time.
+"""
 
 import http.client
 import json

@@ -27,9 +27,11 @@ MB = 1024 * 1024
 
 
 class Web:
-    """An HTTP/1.1 server: says what it was asked, counts what it is sent, and sends events when it is told to.
+    """An HTTP/1.1 server: says what it was asked, counts what it is sent, and sends events when it
+    is told to.
 
-    The next event is sent when `next_event` is set: so a test knows whether the one before came through by then.
+    The next event is sent when `next_event` is set: so a test knows whether the one before came
+    through by then.
     """
 
     def __init__(self) -> None:
@@ -112,7 +114,9 @@ def websocket_server() -> Iterator[int]:
 
 @contextlib.contextmanager
 def grpc_server() -> Iterator[int]:
-    """Run a gRPC server, without generated code: Unary sends its bytes back, Stream each byte of them alone."""
+    """Run a gRPC server, without generated code: Unary sends its bytes back, Stream each byte of
+    them alone.
+    """
 
     def stream(request: bytes, context: object) -> Iterator[bytes]:
         return (bytes([byte]) for byte in request)
@@ -158,7 +162,10 @@ def redis_server() -> Iterator[int]:
 
 @contextlib.contextmanager
 def postgres_server() -> Iterator[int]:
-    """Run a new PostgreSQL, as its own user where we are root: it refuses root. Everybody on loopback may log in."""
+    """Run a new PostgreSQL, as its own user where we are root: it refuses root.
+
+    Everybody on loopback may log in.
+    """
     user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
     found = sorted(
         Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name)

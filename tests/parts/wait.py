@@ -1,4 +1,6 @@
-"""Wait for what has to become true, or look whether it stays true; the only place where a test sleeps."""
+"""Wait for what has to become true, or look whether it stays true; the only place where a test
+sleeps.
+"""
 
 import time
 from collections.abc import Callable
@@ -41,7 +43,8 @@ def assert_holds(condition: Callable[[], object], for_s: float, what: str) -> No
 
 
 def let_pass(seconds: float) -> None:
-    """Let time pass where time itself is the input: a pace, a delay of a fake, the spread of a race.
+    """Let time pass where time itself is the input: a pace, a delay of a fake, the spread of a
+    race.
 
     Never to wait for something: tests/test_house.py lists who may, and why.
     """

@@ -1,6 +1,9 @@
-"""When somebody wrote to etcd, seen by a process of its own: what is measured may keep its own process busy.
+"""When somebody wrote to etcd, seen by a process of its own: what is measured may keep its own
+process busy.
 
-python -m tests.parts.writes HOST:PORT KEY-PREFIX      prints "<monotonic seconds> put|delete" for each transaction
+    python -m tests.parts.writes HOST:PORT KEY-PREFIX
+
+prints "<monotonic seconds> put|delete" for each transaction.
 """
 
 import subprocess
@@ -16,7 +19,9 @@ from tests.parts.wait import let_pass, wait_for
 
 
 class Writes:
-    """All transactions below a prefix from now on, through every outage; of a wiped etcd those of the new one too."""
+    """All transactions below a prefix from now on, through every outage; of a wiped etcd those of
+    the new one too.
+    """
 
     def __init__(self, etcd: Etcd, prefix: str) -> None:
         self._words = [sys.executable, "-m", "tests.parts.writes", etcd.endpoint, prefix]

@@ -1,4 +1,6 @@
-"""The watch and its audit, on a real etcd: what was missed is found and put right, and an idle audit writes nothing."""
+"""The watch and its audit, on a real etcd: what was missed is found and put right, and an idle
+audit writes nothing.
+"""
 
 import contextlib
 import threading

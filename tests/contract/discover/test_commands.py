@@ -1,4 +1,6 @@
-"""docker-discover --check, --render and --diff: what a terminal or a CI is told, and that nothing is touched."""
+"""docker-discover --check, --render and --diff: what a terminal or a CI is told, and that nothing
+is touched.
+"""
 
 from pathlib import Path
 
@@ -49,9 +51,9 @@ def test_a_template_that_is_not_there_is_said() -> None:
     done = discover_command("--check", "--template", "/nowhere/haproxy.cfg.j2")
 
     assert done.returncode == 1
-    assert (
-        done.stderr
-        == "docker-discover: --check: template /nowhere/haproxy.cfg.j2: no such file; TEMPLATE names another\n"
+    assert done.stderr == (
+        "docker-discover: --check: template /nowhere/haproxy.cfg.j2: no such file; "
+        "TEMPLATE names another\n"
     )
 
 
@@ -108,12 +110,16 @@ def test_what_is_no_export_is_said(tmp_path: Path, text: str) -> None:
 
 def test_each_mistake_of_a_file_of_services_is_a_line(tmp_path: Path) -> None:
     (services := tmp_path / "services.yaml").write_text(
-        "services: {a: {port: 80, servers: [10.0.0.5]}, b: {port: 80, servers: [10.0.0.6, 10.0.0.7]}, c: {prot: 1}}"
+        "services: {a: {port: 80, servers: [10.0.0.5]}, b: {port: 80, servers: [10.0.0.6, "
+        "10.0.0.7]}, c: {prot: 1}}"
     )
 
     lines = discover_command("--check", "--services", str(services)).stderr.splitlines()
 
-    claimed = "b not listened for: service port 80 belongs to a, which claimed or named it first; port: names another"
+    claimed = (
+        "b not listened for: service port 80 belongs to a, which claimed or named it "
+        "first; port: names another"
+    )
     assert lines[0].startswith(
         "docker-discover: --check: services.yaml: c: servers: nothing, not a list"
     )
@@ -125,7 +131,10 @@ def test_a_file_of_services_is_told_and_rendered(tmp_path: Path) -> None:
     (services := tmp_path / "services.yaml").write_text(
         "services: {db: {port: 5432, servers: [10.0.0.5:5432, x]}}"
     )
-    told = f"{services.name}: db server 2: address: 'x' is a host name; servers are IP addresses, such as 10.0.0.5\n"
+    told = (
+        f"{services.name}: db server 2: address: 'x' is a host name; servers are IP "
+        "addresses, such as 10.0.0.5\n"
+    )
     state = ("--state-dir", str(tmp_path), "--services", str(services))
 
     checked, rendered = (

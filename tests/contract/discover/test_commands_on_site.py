@@ -1,4 +1,6 @@
-"""--check, --render and --diff with a site's own template and snippets: refused with the file and line they are in."""
+"""--check, --render and --diff with a site's own template and snippets: refused with the file and
+line they are in.
+"""
 
 import json
 from base64 import b64encode
@@ -80,5 +82,6 @@ def test_what_a_site_wrote_is_shown(site: Path) -> None:
         assert "    option nolinger\n" in done.stdout
     assert refused.returncode == 1
     assert refused.stderr.endswith(
-        "HAProxy refuses snippet web:8000.cfg line 1: unknown keyword 'nonsense' in 'listen' section\n"
+        "HAProxy refuses snippet web:8000.cfg line 1: unknown keyword 'nonsense' in 'listen' "
+        "section\n"
     )

@@ -117,7 +117,8 @@ def test_a_port_that_is_taken_while_haproxy_is_away_costs_only_its_own_service(
     with backend("one") as one, backend("two") as two:
         serve(etcd, discover, 1, one, port)
         serve(etcd, discover, 2, two, lost, "lost")
-        # A round without a new port: that of the reload, which keeps its ports reserved to its end, is over.
+        # A round without a new port: that of the reload, which keeps its ports reserved to its end,
+        # is over.
         publish(etcd, local(1, one, port, weight=7))
         discover.wait_said("~000000000001")
         os.kill(
@@ -286,7 +287,8 @@ def test_a_taken_port_costs_only_its_own_service(etcd: Etcd, discover: Discover)
 
         wait_for(lambda: get(other)[1] == "two", 10, "the others answer")
         discover.wait_said(
-            f"late not listened for on 127.0.0.1:{taken}: another program on this host holds the port"
+            f"late not listened for on 127.0.0.1:{taken}: another program on this host holds "
+            "the port"
         )
         assert get(free) == (200, "one")
         assert "Paused" not in discover.log
@@ -310,7 +312,9 @@ def test_the_oldest_service_keeps_its_port(etcd: Etcd, discover: Discover) -> No
 def test_an_unknown_worker_is_never_given_an_empty_configuration(
     etcd: Etcd, discover: Discover
 ) -> None:
-    """Killed between a runtime command and the file, restarted while etcd is away: what runs is all there is."""
+    """Killed between a runtime command and the file, restarted while etcd is away: what runs is all
+    there is.
+    """
     port = free_port()
     with backend("one") as one:
         serve(etcd, discover, 1, one, port)

@@ -1,4 +1,7 @@
-"""Ports that are claimed in etcd: one for each service, the same for all hosts, and for good. All parts are real."""
+"""Ports that are claimed in etcd: one for each service, the same for all hosts, and for good.
+
+All parts are real.
+"""
 
 import json
 import random

@@ -1,4 +1,6 @@
-"""A site's own lines on the real HAProxy: blocks and snippets apply live, and what HAProxy refuses stays alone."""
+"""A site's own lines on the real HAProxy: blocks and snippets apply live, and what HAProxy refuses
+stays alone.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""The snapshot on disk: what docker-discover does at its start without etcd, or with a file that is no good."""
+"""The snapshot on disk: what docker-discover does at its start without etcd, or with a file that is
+no good.
+"""
 
 import contextlib
 import os
@@ -89,7 +91,9 @@ def test_a_boot_with_etcd_down_serves_within_three_seconds(
 
 
 def interpreter_s() -> float:
-    """How long this machine takes now to import what docker-discover imports: no part of what is measured."""
+    """How long this machine takes now to import what docker-discover imports: no part of what is
+    measured.
+    """
     started_s = time.monotonic()
     subprocess.run([sys.executable, "-c", "import discover.__main__"], check=True)
     return time.monotonic() - started_s

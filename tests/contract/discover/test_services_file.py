@@ -1,4 +1,6 @@
-"""SERVICES: servers that no container is, served beside those of etcd by a real HAProxy, as the file says now."""
+"""SERVICES: servers that no container is, served beside those of etcd by a real HAProxy, as the
+file says now.
+"""
 
 import contextlib
 import json

@@ -1,4 +1,6 @@
-"""What docker-discover removes, and on which evidence: a real etcd, a real HAProxy, hosts that are leases."""
+"""What docker-discover removes, and on which evidence: a real etcd, a real HAProxy, hosts that are
+leases.
+"""
 
 import contextlib
 from typing import Any

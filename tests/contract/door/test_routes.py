@@ -1,4 +1,6 @@
-"""HTTP_BIND and DOMAIN: one port for all http services, with a real etcd before it and a real HAProxy behind it."""
+"""HTTP_BIND and DOMAIN: one port for all http services, with a real etcd before it and a real
+HAProxy behind it.
+"""
 
 from collections.abc import Iterator
 

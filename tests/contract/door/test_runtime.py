@@ -1,4 +1,6 @@
-"""HTTP_BIND while things change: what takes no reload, and that HAProxy and its files never disagree."""
+"""HTTP_BIND while things change: what takes no reload, and that HAProxy and its files never
+disagree.
+"""
 
 import contextlib
 import http.client
@@ -195,7 +197,8 @@ def test_what_comes_through(etcd: Etcd, discover: Door) -> None:
         }
         assert {discover.get("new.apps.test") for _ in range(4)} == {(200, "usual")}
 
-        # checks that all fail: one service is called all the same, as it would be at its own port, the other is not
+        # checks that all fail: one service is called all the same, as it would be at its own port,
+        # the other is not
         wait_for(lambda: discover.get("iller.apps.test")[0] == 503, 10, "its check fails")
         assert (
             f"None of its 1 instances can be called now: 127.0.0.1 port {iller}."
@@ -205,7 +208,8 @@ def test_what_comes_through(etcd: Etcd, discover: Door) -> None:
 
         with socket.create_connection(("127.0.0.1", discover.door), timeout=5) as client:
             client.sendall(
-                b"GET / HTTP/1.1\r\nHost: told.apps.test\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
+                b"GET / HTTP/1.1\r\nHost: told.apps.test\r\nConnection: Upgrade\r\nUpgrade: "
+                b"echo\r\n\r\n"
             )
             assert client.recv(1000).startswith(b"HTTP/1.1 101 ")
             for text in (b"hello", b"again"):

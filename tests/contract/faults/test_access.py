@@ -1,4 +1,6 @@
-"""Row 32: logins that run out, roles that are taken away, passwords that change; with both sidecars as processes."""
+"""Row 32: logins that run out, roles that are taken away, passwords that change; with both sidecars
+as processes.
+"""
 
 import re
 import time
@@ -42,7 +44,9 @@ def discover(tmp_path: Path, etcd: Etcd) -> Iterator[Discover]:
 
 
 def logins(etcd: Etcd) -> int:
-    """Return how many logins etcd has answered, by its own count: every try that is refused begins with one."""
+    """Return how many logins etcd has answered, by its own count: every try that is refused begins
+    with one.
+    """
     with urllib.request.urlopen(f"http://{etcd.endpoint}/metrics", timeout=5) as reply:
         text = reply.read().decode()
     found = re.findall(

@@ -1,4 +1,6 @@
-"""Row 33: the wall clock jumps an hour forward and back under docker-register; libfaketime is its clock."""
+"""Row 33: the wall clock jumps an hour forward and back under docker-register; libfaketime is its
+clock.
+"""
 
 from functools import partial
 from pathlib import Path

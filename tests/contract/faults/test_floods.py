@@ -62,12 +62,15 @@ def test_a_flood_of_bad_and_of_changing_records_is_cut_short(etcd: Etcd, tmp_pat
 
 
 def changed(one: Instance, service_port: int, weight: int) -> Instance:
-    # Without checks: nothing listens there, and what HAProxy itself says of that is not what is tested.
+    # Without checks: nothing listens there, and what HAProxy itself says of that is not what is
+    # tested.
     return replace(one, service_port=service_port, weight=weight, check=Check(kind="none"))
 
 
 def own_lines(discover: Discover) -> int:
-    """Return how many lines it has said, without what HAProxy writes into the same log: two for each server it adds."""
+    """Return how many lines it has said, without what HAProxy writes into the same log: two for
+    each server it adds.
+    """
     return len(re.findall(r"^\d{4}-\d\d-", discover.log, re.MULTILINE))
 
 

@@ -1,4 +1,6 @@
-"""Faults of HAProxy's program, of what it is given, and of the kernel's limits: rows 41, 47, 48 and 53."""
+"""Faults of HAProxy's program, of what it is given, and of the kernel's limits: rows 41, 47, 48 and
+53.
+"""
 
 import json
 import shutil
@@ -73,7 +75,8 @@ def test_a_check_that_fails_is_made_once_for_a_text(
         wait_for(lambda: answers(newer, "two"), 15, "the next text is taken")
 
     print(f"{tries} tries for three texts")
-    # with one more service, without the old instance, with the new one; and once whether it is any service's fault
+    # with one more service, without the old instance, with the new one; and once whether it is any
+    # service's fault
     assert tries <= 4
 
 
@@ -131,7 +134,9 @@ def test_a_missing_haproxy_is_told_and_found_again(
 def test_a_service_that_a_template_spoils_keeps_no_other_from_changing(
     etcd: Etcd, discover: Discover
 ) -> None:
-    """Row 41: it waits until the template or its own record is mended, all others go on, new ones too."""
+    """Row 41: it waits until the template or its own record is mended, all others go on, new ones
+    too.
+    """
     good, poison, new = free_ports(3)
     discover.template.write_text(
         TEMPLATE.read_text().replace(
@@ -163,7 +168,8 @@ def test_a_service_that_a_template_spoils_keeps_no_other_from_changing(
         wait_for(lambda: answers(poison, "two"), 15, "the template is mended")
 
     print(
-        f"another service's instance replaced after {took_s:.1f} s, a new service after {new_s:.1f} s"
+        f"another service's instance replaced after {took_s:.1f} s, a new service after "
+        f"{new_s:.1f} s"
     )
 
 

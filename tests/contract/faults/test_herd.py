@@ -33,7 +33,8 @@ def test_ten_registrars_after_an_outage_keep_their_leases_and_write_nothing(etcd
         took_s = time.monotonic() - back
 
         print(
-            f"converged after {took_s:.1f} s, {len(writes.puts)} puts, {len(writes.deletes)} deletes"
+            f"converged after {took_s:.1f} s, {len(writes.puts)} puts, {len(writes.deletes)} "
+            "deletes"
         )
         assert herd.leases() == leases
         assert (writes.puts, writes.deletes) == ([], [])
@@ -54,7 +55,8 @@ def test_ten_registrars_that_lost_everything_come_back_slowly_enough(etcd: Etcd)
         took_s = time.monotonic() - back
 
         print(
-            f"converged after {took_s:.1f} s, {len(writes.puts)} puts, at most {most_in_a_second(writes.puts)}/s"
+            f"converged after {took_s:.1f} s, {len(writes.puts)} puts, at most "
+            f"{most_in_a_second(writes.puts)}/s"
         )
         assert most_in_a_second(writes.puts) <= 2 * COUNT
         assert took_s <= 2 * TTL_S

@@ -1,4 +1,6 @@
-"""Faults of a host, each held to its measure: restarts, lost and cut events, engines that refuse, clones of a host."""
+"""Faults of a host, each held to its measure: restarts, lost and cut events, engines that refuse,
+clones of a host.
+"""
 
 import contextlib
 import signal
@@ -60,7 +62,8 @@ def test_twenty_restarts_never_give_two_keys(
 
     keys = {event.key for event in changes.events if "/restarts/" in event.key}
     print(
-        f"20 restarts: {len(keys)} key, {events.count('delete')} deletes; at most {max(most)} at a time"
+        f"20 restarts: {len(keys)} key, {events.count('delete')} deletes; at most {max(most)} "
+        "at a time"
     )
     assert len(keys) == 1
     assert max(most) == 1
@@ -126,7 +129,8 @@ def test_a_stream_that_is_cut_all_the_time_misses_nothing(
         {
             LIST: (
                 400,
-                b'{"message": "client version 1.41 is too new. Maximum supported API version is 1.24"}',
+                b'{"message": "client version 1.41 is too new. Maximum supported API version '
+                b'is 1.24"}',
             )
         },
         {LIST: (500, b"oops")},
@@ -164,7 +168,9 @@ def test_an_engine_that_refuses_is_asked_slowly_and_forgiven(
 def test_an_engine_that_is_away_keeps_nothing_out_of_etcd(
     etcd: Etcd, catalog: Catalog, tmp_path: Path
 ) -> None:
-    """Row 19, and the lease is lost meanwhile: what was last seen is published again, without a list."""
+    """Row 19, and the lease is lost meanwhile: what was last seen is published again, without a
+    list.
+    """
     answers = answers_of(3)
     with (
         scripted_engine(answers) as docker_host,
@@ -206,7 +212,9 @@ def test_only_another_list_confirms_a_mass_removal(
 def test_a_clone_of_a_host_id_waits_and_says_so(
     etcd: Etcd, catalog: Catalog, tmp_path: Path
 ) -> None:
-    """Row 22: another machine, which an engine of another id stands for, started from the same image."""
+    """Row 22: another machine, which an engine of another id stands for, started from the same
+    image.
+    """
     mine = answers_of(3) | {"/info": (200, b'{"ID": "E1", "Name": "a"}')}
     other = answers_of(5) | {"/info": (200, b'{"ID": "E2", "Name": "b"}')}
     with (
@@ -241,7 +249,8 @@ def test_twenty_kills_change_nothing(
                 register.end(signal.SIGKILL)
                 register.start()
             assert changes.of("stays-20", catalog) == []
-            # Other tests' containers on this engine come and go meanwhile; this host's other keys do not.
+            # Other tests' containers on this engine come and go meanwhile; this host's other keys
+            # do not.
             deleted = [event.key for event in changes.events if event.entry is None]
         assert [key for key in deleted if "/instances/" not in key or "/stays-20/" in key] == []
         assert register.explain()["lease"] == lease
@@ -251,7 +260,9 @@ def test_twenty_kills_change_nothing(
 def test_keys_deleted_behind_its_back_are_back_within_a_second(
     etcd: Etcd, catalog: Catalog, tmp_path: Path
 ) -> None:
-    """Row 23: all at once, with the defaults; tests/contract/register/test_own_watch.py has the other ways."""
+    """Row 23: all at once, with the defaults; tests/contract/register/test_own_watch.py has the
+    other ways.
+    """
     with (
         scripted_engine(answers_of(3)) as docker_host,
         Register(tmp_path, etcd, wait=False, DOCKER_HOST=docker_host, TTL="15"),

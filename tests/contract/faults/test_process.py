@@ -1,4 +1,6 @@
-"""The registrar's own process: threads that die or hang, signals, also as PID 1, and what the engine feels of it."""
+"""The registrar's own process: threads that die or hang, signals, also as PID 1, and what the
+engine feels of it.
+"""
 
 import os
 import signal
@@ -43,7 +45,9 @@ def replacing(method: Callable[..., object], result: str) -> str:
 
 
 def start(register: Register, fault: str, log: Path) -> subprocess.Popen[bytes]:
-    """Start a registrar with a fault built in: no outside means ends or hangs one thread of a process."""
+    """Start a registrar with a fault built in: no outside means ends or hangs one thread of a
+    process.
+    """
     with log.open("ab") as sink:
         return subprocess.Popen(
             [sys.executable, "-c", START.format(fault), *flags(register)], stderr=sink
@@ -96,12 +100,16 @@ def test_a_reader_that_hangs_ends_the_process(engine: Engine, etcd: Etcd, tmp_pa
 
 
 def test_a_round_may_take_longer_than_a_call(etcd: Etcd, tmp_path: Path) -> None:
-    """The limits are shrunk and the inspects stretched: 700 containers at 0.22 s each would take minutes."""
+    """The limits are shrunk and the inspects stretched: 700 containers at 0.22 s each would take
+    minutes.
+    """
     answers = answers_of(16)
     fault = (
-        "import time, register.__main__ as m, register.records.host_state as n, register.schedule as p;"
+        "import time, register.__main__ as m, register.records.host_state as n, "
+        "register.schedule as p;"
         "from register.docker.source import DockerSource as d;"
-        "m.TURNED_WITHIN_S, n.TURNED_WITHIN_S, p.TURN_S, p.INSPECT_ALL_S, real = 2, 4, 1, 1, d._inspect;"
+        "m.TURNED_WITHIN_S, n.TURNED_WITHIN_S, p.TURN_S, p.INSPECT_ALL_S, real = 2, 4, 1, 1, "
+        "d._inspect;"
         "d._inspect = lambda *a: (time.sleep(0.5), real(*a))"
     )
     with scripted_engine(answers) as docker_host:
@@ -184,7 +192,8 @@ def test_an_etcd_that_blocks_never_slows_the_engine(
         churn.join()
         assert register.get("/healthz")[0] == 200
     print(
-        f"100 creates: {sum(quiet):.0f} ms, {sum(blocked):.0f} ms with etcd blocked; 20 events a second in both"
+        f"100 creates: {sum(quiet):.0f} ms, {sum(blocked):.0f} ms with etcd blocked; 20 "
+        "events a second in both"
     )
     print(f"median {statistics.median(quiet):.1f} and {statistics.median(blocked):.1f} ms")
     assert sum(blocked) <= 2 * sum(quiet)

@@ -1,4 +1,6 @@
-"""Rows 9, 63 and 65: containers whose health flaps, no file descriptors left, and next to no CPU."""
+"""Rows 9, 63 and 65: containers whose health flaps, no file descriptors left, and next to no
+CPU.
+"""
 
 import os
 import resource

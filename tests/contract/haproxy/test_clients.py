@@ -1,4 +1,6 @@
-"""Real clients of real servers, each through docker-discover's HAProxy: what people run is not only our own GETs."""
+"""Real clients of real servers, each through docker-discover's HAProxy: what people run is not only
+our own GETs.
+"""
 
 import contextlib
 import http.client
@@ -52,7 +54,9 @@ class Site:
     file: Path
 
     def way(self, way: str, service: str) -> tuple[str, int]:
-        """Return the host that a caller names, and the port that it dials: the service's own, or the door."""
+        """Return the host that a caller names, and the port that it dials: the service's own, or
+        the door.
+        """
         if way == "door":
             return f"{service}.{DOMAIN}", self.door
         return f"127.0.0.1:{self.ports[service]}", self.ports[service]

@@ -144,7 +144,10 @@ def test_a_refused_text_changes_nothing_and_is_kept_to_be_read(site: Site) -> No
 
         with pytest.raises(
             Rejected,
-            match=r"HAProxy refuses the configuration: parsing .*haproxy.cfg.candidate:\d+. : balance only",
+            match=(
+                r"HAProxy refuses the configuration: parsing .*haproxy.cfg.candidate:\d+. : "
+                r"balance only"
+            ),
         ):
             site.applier.reload(good, bad)
 
@@ -492,7 +495,9 @@ class TestTrial:
 
 
 def test_haproxys_own_check_does_not_find_an_address_of_another_host(site: Site) -> None:
-    """The reason why addresses are tried before a reload: if this fails one day, the trial can go."""
+    """The reason why addresses are tried before a reload: if this fails one day, the trial
+    can go.
+    """
     policy = replace(site.policy, hosts=("127.0.0.1", "192.0.2.1"))
     candidate = site.haproxy.folder / "c.cfg"
     candidate.write_text(site.rendered(instance(1), policy=policy).text)

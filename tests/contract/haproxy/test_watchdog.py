@@ -1,4 +1,6 @@
-"""HAProxy hangs, dies or loses its socket: noticed and mended, with nobody's help, within a bound."""
+"""HAProxy hangs, dies or loses its socket: noticed and mended, with nobody's help, within a
+bound.
+"""
 
 import os
 import signal
@@ -37,8 +39,10 @@ class Watched:
         self.actor = guard.actor()
         self.thread = threading.Thread(target=self.actor.run, name="guard")
         haproxy.start(
-            f"global\n    description m1\n    stats socket {haproxy.admin} mode 600 level admin expose-fd listeners\n"
-            "defaults\n    mode http\n    timeout connect 1s\n    timeout client 5s\n    timeout server 5s\n"
+            f"global\n    description m1\n    stats socket {haproxy.admin} mode 600 level "
+            "admin expose-fd listeners\n"
+            "defaults\n    mode http\n    timeout connect 1s\n    timeout client 5s\n    "
+            "timeout server 5s\n"
             f"frontend it\n    bind 127.0.0.1:{self.port}\n    http-request return status 200\n"
         )
         wait_for(self.serves, 10, "it serves")

@@ -1,4 +1,6 @@
-"""The door to Docker on the real engine: lists, inspects, events; and on engines that answer nonsense."""
+"""The door to Docker on the real engine: lists, inspects, events; and on engines that answer
+nonsense.
+"""
 
 import gc
 import json

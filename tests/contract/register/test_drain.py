@@ -1,4 +1,6 @@
-"""Planned work: a host is taken out of service and comes back, by command and by signal, whatever ends in between."""
+"""Planned work: a host is taken out of service and comes back, by command and by signal, whatever
+ends in between.
+"""
 
 import signal
 import subprocess
@@ -20,7 +22,9 @@ MARK = f"{PREFIX}/v1/hosts/h1/drained"
 
 @pytest.fixture
 def register(etcd: Etcd, catalog: Catalog, tmp_path: Path) -> Iterator[Register]:
-    """A registrar with three instances; the engine is scripted, as which containers there are does not matter here."""
+    """A registrar with three instances; the engine is scripted, as which containers there are does
+    not matter here.
+    """
     answers = answers_of(3) | {"/info": (200, b'{"ID": "E1", "Name": "h1"}')}
     with (
         scripted_engine(answers) as docker_host,

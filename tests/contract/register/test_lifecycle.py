@@ -1,4 +1,6 @@
-"""docker-register with the real engine and a real etcd: what stands in the catalog after everything that happens."""
+"""docker-register with the real engine and a real etcd: what stands in the catalog after everything
+that happens.
+"""
 
 import signal
 import threading

@@ -1,4 +1,6 @@
-"""Keys of a host deleted or overwritten behind its registrar's back, with a real etcd: rows 23 and 36."""
+"""Keys of a host deleted or overwritten behind its registrar's back, with a real etcd: rows 23 and
+36.
+"""
 
 import contextlib
 import json
@@ -123,7 +125,8 @@ def test_a_deleted_prefix_of_ten_hosts_is_written_anew_within_two_seconds(etcd: 
             seconds = time.monotonic() - began
 
             print(
-                f"{keys.count(':80')} instances of ten hosts back after {seconds:.2f} s, {len(writes.puts)} puts"
+                f"{keys.count(':80')} instances of ten hosts back after {seconds:.2f} s, "
+                f"{len(writes.puts)} puts"
             )
             assert seconds <= 2
             assert len(writes.puts) <= 30  # the owner, and two transactions

@@ -144,7 +144,9 @@ def test_user_for_an_etcd_without_passwords(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an authority `ca`, its `server` and `client`, and a `stranger` that signed itself."""
+    """A folder with an authority `ca`, its `server` and `client`, and a `stranger` that signed
+    itself.
+    """
     folder = tmp_path_factory.mktemp("certificates")
     for name in ("ca", "stranger"):
         openssl(

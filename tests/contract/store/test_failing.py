@@ -158,7 +158,9 @@ def test_write_that_timed_out_never_undoes_a_later_one(etcd: Etcd, store: Store)
 
 
 def rewrite(store: Store, key: str) -> int:
-    """Write as the registrar does after an unknown outcome: look, write what fits, look again if it did not."""
+    """Write as the registrar does after an unknown outcome: look, write what fits, look again if it
+    did not.
+    """
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         try:

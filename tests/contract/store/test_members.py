@@ -13,7 +13,8 @@ from catalog.store import Put, Store
 from tests.parts.etcd import Etcd, etcd_cluster
 from tests.parts.store import Reader, wait_until
 
-FAIL_OVER_S = 15.0  # a deadline, an election (1-2 s with etcd's defaults) and a race, on a machine that is busy
+# A deadline, an election (1-2 s with etcd's defaults) and a race, on a machine that is busy.
+FAIL_OVER_S = 15.0
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,6 @@
-"""The store on a server that plays by a script: what an etcd says too rarely, or only in versions not at hand."""
+"""The store on a server that plays by a script: what an etcd says too rarely, or only in versions
+not at hand.
+"""
 
 import queue
 import threading
@@ -19,7 +21,9 @@ END = object()
 
 
 class Script:
-    """A server with one watch: `say` sends, `heard` holds what the client sent; `range` answers every Range."""
+    """A server with one watch: `say` sends, `heard` holds what the client sent; `range` answers
+    every Range.
+    """
 
     def __init__(self) -> None:
         self.say: queue.Queue[Any] = queue.Queue()

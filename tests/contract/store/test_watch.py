@@ -79,7 +79,8 @@ def test_key_that_is_not_utf8_is_watched_escaped(etcd: Etcd, store: Store) -> No
 
 def test_long_history_comes_complete(store: Store) -> None:
     before = store.list("").revision
-    # 6 MB in 1500 revisions: more than etcd puts in one response (1000 revisions) or in one fragment of it (1.5 MiB)
+    # 6 MB in 1500 revisions: more than etcd puts in one response (1000 revisions) or in one
+    # fragment of it (1.5 MiB)
     for number in range(1500):
         put(store, f"/p/{number:04}", bytes(4000))
 

@@ -1,4 +1,6 @@
-"""A real instance takes over from a stub also in a worker that a reload made old: real etcd, real HAProxy."""
+"""A real instance takes over from a stub also in a worker that a reload made old: real etcd, real
+HAProxy.
+"""
 
 from http.client import HTTPConnection, RemoteDisconnected
 

@@ -1,6 +1,8 @@
-"""What must be true of a fleet: invariants I3, I4, I5 and I7 of the fault catalogue, as checks for any test.
+"""What must be true of a fleet: invariants I3, I4, I5 and I7 of the fault catalogue, as checks for
+any test.
 
-I1 (replies only from the right service) is counted by each call of a load: its `lost` names a reply of another service.
+I1 (replies only from the right service) is counted by each call of a load: its `lost` names a reply
+of another service.
 """
 
 import contextlib
@@ -29,7 +31,9 @@ LOOK_S = 0.2
 
 
 def in_docker(fleet: Fleet) -> set[InstanceKey]:
-    """Return what should be published: each port of each container that runs on a host whose engine lives."""
+    """Return what should be published: each port of each container that runs on a host whose engine
+    lives.
+    """
     hosts = [host for host in fleet.hosts if host.engine.process.alive]
     return {key for host in hosts for key in _of_engine(host)}
 
@@ -58,7 +62,10 @@ def drift(fleet: Fleet) -> str:
 
 
 def settle(fleet: Fleet, within_s: float = SETTLED_S) -> None:
-    """Return when Docker, etcd and every HAProxy agree (I3). Raises LabError with the drift when they do not."""
+    """Return when Docker, etcd and every HAProxy agree (I3).
+
+    Raises LabError with the drift when they do not.
+    """
 
     def agree() -> bool:
         if seen := drift(fleet):
@@ -128,7 +135,9 @@ class Seen:
 
 
 class Witness:
-    """Looks at every host five times a second while it is open, from a thread of its own; times are monotonic."""
+    """Looks at every host five times a second while it is open, from a thread of its own; times are
+    monotonic.
+    """
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
@@ -163,7 +172,9 @@ class Witness:
         ]
 
     def left_without_cause(self, excused: Collection[str] = ()) -> list[str]:
-        """I7: return servers that went out of use though nobody stopped their container; `excused` are ids."""
+        """I7: return servers that went out of use though nobody stopped their container; `excused`
+        are ids.
+        """
         short = {container[:CONTAINER_SHORT] for container in excused}
         left = [(name, server) for name, seen in self.seen.items() for _, server in seen.left]
         return [

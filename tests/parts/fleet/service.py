@@ -38,7 +38,9 @@ class Service:
         return ids
 
     def answered_by(self, host: Host, calls: int = 8) -> set[str]:
-        """Return the short ids of who answers calls from a host; raises OSError, also for a status that is not 200."""
+        """Return the short ids of who answers calls from a host; raises OSError, also for a status
+        that is not 200.
+        """
         return {self.call(host) for _ in range(calls)}
 
     def call(self, host: Host) -> str:
