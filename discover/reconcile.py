@@ -4,7 +4,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, replace
 
 from catalog.errors import Rejected
@@ -15,10 +15,9 @@ from discover.apply.reload_pace import Pace
 from discover.apply.rollout import Pending, Rollout
 from discover.apply.running import Proxies, Running, proxies_of
 from discover.deadlines import Deadlines
-from discover.haproxy.ports import trial
-from discover.model.build import BuildMemo, build
-from discover.model.config import Bind, HostPolicy, Listener, ProxyConfig
-from discover.model.empty_services import Empty, EmptyServices, with_empty_services
+from discover.host_model import HostModel, Model
+from discover.model.config import HostPolicy, Listener
+from discover.model.empty_services import Empty, EmptyServices
 from discover.model.http_routes import missing_door
 from discover.model.ownership import Listening
 from discover.model.spare_backends import under_own_names, without_spares
@@ -56,15 +55,6 @@ class Sources:
     snippets: Callable[[], Snippets]
 
 
-@dataclass(frozen=True, slots=True)
-class _Model:
-    """The services with instances as listeners, what is refused, and unusable addresses."""
-
-    config: ProxyConfig
-    problems: Mapping[str, Problem]
-    unusable: Mapping[Bind, str]
-
-
 class Reconcile:
     """The actor that alone changes HAProxy and its files."""
 
@@ -84,9 +74,9 @@ class Reconcile:
         self._problems = problems
         self._health = health
         self._stop: threading.Event = applier.stop
-        self._built = BuildMemo()
         self._proxies = Memo(proxies_of)
         self._empty_services = EmptyServices(sources.listeners_file.save_empty)
+        self._host_model = HostModel(sources.policy, self._empty_services)
         self._candidates = Candidates(sources.templates, applier.check)
         self._rollout = Rollout(applier, stubs)
         self._deadlines = Deadlines()
@@ -212,7 +202,9 @@ class Reconcile:
         proxies = self._proxies.get(self.running.sections.keys())
         self._recall_earlier(proxies.names)
 
-        with self._modelled(joined, proxies) as model:
+        listening = Listening(proxies.holders, self.running.binds)
+        with self._host_model.of(joined, listening) as model:
+            self._deadlines.ports_tried(time.monotonic(), all_usable=not model.unusable)
             ran = self.running.config
             self._empty_services.update(
                 under_own_names(ran) if ran else None, model.config, time.monotonic()
@@ -236,34 +228,11 @@ class Reconcile:
             self._rollout.running = replace(self.running, earlier=still)
             self._empty_services.recall(still, time.monotonic(), file.load_empty())
 
-    @contextlib.contextmanager
-    def _modelled(self, snapshot: Snapshot, proxies: Proxies) -> Iterator[_Model]:
-        """Give the model of a snapshot; its new ports stay reserved inside `with`."""
-        policy = self._sources.policy()
-        # What HAProxy listens on already is not tried: a trial would only find HAProxy itself.
-        listening = Listening(proxies.holders, self.running.binds)
-        config, problems = build(snapshot, policy, self._built, listening)
-
-        empty = self._empty_services.listeners()
-        new = with_empty_services(config, empty).binds - listening.binds
-        draining = config.only_draining(new)
-        now_s = time.monotonic()
-
-        with trial(new - draining) as taken:
-            leaving = dict.fromkeys(draining, "its only instances are on their way out")
-            unusable = {**taken, **leaving}
-            self._deadlines.ports_tried(now_s, all_usable=not unusable)
-            if unusable:
-                policy = replace(policy, unusable=unusable)
-                config, problems = build(snapshot, policy, self._built, listening)
-
-            yield _Model(config, problems, unusable)
-
-    def _roll_out(self, model: _Model, proxies: Proxies) -> Mapping[str, Problem]:
+    def _roll_out(self, model: Model, proxies: Proxies) -> Mapping[str, Problem]:
         """Try candidates until HAProxy takes one; return what it refuses."""
         running = self.running
         wanted = Wanted(
-            services=self._services(model),
+            services=model.with_empty(self._empty_services),
             snippets=self._sources.snippets(),
             running=running.config,
             proxies=proxies.names,
@@ -281,18 +250,7 @@ class Reconcile:
 
         return self._candidates.problems
 
-    def _services(self, model: _Model) -> ProxyConfig:
-        """Return the model and the empty services, as far as those can be listened on."""
-        empty: list[Listener] = []
-
-        for listener in self._empty_services.listeners():
-            binds = tuple(bind for bind in listener.binds if bind not in model.unusable)
-            if binds or listener.routes:
-                empty.append(replace(listener, binds=binds))
-
-        return with_empty_services(model.config, empty)
-
-    def _try(self, candidate: Candidate, model: _Model) -> None:
+    def _try(self, candidate: Candidate, model: Model) -> None:
         """Make HAProxy run a candidate; what takes a reload waits until one is due.
 
         Raises Rejected.
@@ -307,10 +265,11 @@ class Reconcile:
         self._sources.templates.accept(candidate.layout)
         self._health.good("haproxy")
 
-    def _reload(self, pending: Pending, model: _Model) -> None:
+    def _reload(self, pending: Pending, model: Model) -> None:
         candidate = pending.candidate
         if self._empty_services.forget(time.monotonic()):
-            candidate = self._candidates.again(candidate, self._services(model))
+            services = model.with_empty(self._empty_services)
+            candidate = self._candidates.again(candidate, services)
 
         candidate = candidate.for_reload()
         self._rollout.reload(candidate, pending)

@@ -17,8 +17,7 @@ from catalog.errors import Rejected, Unavailable
 from discover.apply.plan import ServerChange, route_changes
 from discover.apply.running import Worker
 from discover.apply.runtime import (
-    MAINT,
-    Row,
+    RestingServers,
     commands,
     route_commands,
     states_of,
@@ -34,7 +33,6 @@ from discover.model.config import OPEN_MARKER
 from discover.stubs.disconnect import disconnect
 from discover.text.marker import marker_of, next_marker
 from discover.text.render import Rendered, rendered_of
-from discover.text.sections import ServerLine
 from sidecar.atomic_files import read, write
 from sidecar.status.metrics import Metrics
 
@@ -55,9 +53,7 @@ class Applier:
         self._config = config
         self._maps = MapFiles(config.parent)
         self._owed = OwedFiles()
-        # Servers that went at runtime and rest in maintenance, by proxy and name, until the next
-        # reload leaves them out.
-        self._resting: dict[tuple[str, str], ServerLine] = {}
+        self._resting = RestingServers()
         self._mismatched = ""  # the text that had other servers than the worker
         self._metrics = _Metrics(metrics)
 
@@ -191,33 +187,12 @@ class Applier:
             expect_done(self._haproxy.ask(line))
 
     def _change_servers(self, proxy: str, changes: Sequence[ServerChange]) -> None:
-        rows: dict[str, Row] = {}
-        for change in changes:
-            row = self._row(change)
-            if row is not None:
-                rows[change.name] = row
-        self._do(commands(changes, rows))
+        self._do(commands(changes, self._resting.rows(changes)))
 
         states = states_of(self._haproxy.ask(f"@1 show servers state {proxy}"))
         verify(changes, states.get(proxy, {}))
 
-        for change in changes:
-            if change.after is not None:
-                self._resting.pop((proxy, change.name), None)
-            elif change.before is not None:
-                self._resting[proxy, change.name] = change.before
-
-    def _row(self, change: ServerChange) -> Row | None:
-        """Return the server as the worker must have it; its answers show if it has not."""
-        if change.before is not None:
-            return Row(change.before.endpoint, change.before.weight, admin=0)
-
-        resting = self._resting.get((change.proxy, change.name))
-        if resting is None:
-            return None
-        if change.after is not None and change.after.words != resting.words:
-            raise Mismatch(f"{change}: a server of this name rests there with other options")
-        return Row(resting.endpoint, resting.weight, MAINT)
+        self._resting.note(changes)
 
     def reload(self, worker: Worker | None, wanted: Rendered) -> Worker:
         """Make HAProxy run a text.

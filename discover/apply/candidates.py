@@ -1,6 +1,4 @@
-"""Yield what HAProxy may be asked to run, best first.
-
-The best is the newest template, and in it every listener as wanted.
+"""Yield what HAProxy may be asked to run, best first: the newest template, and all as wanted.
 
 A candidate that HAProxy refuses is answered by the next: if single listeners are to blame, those
 are held alone (quarantine.py), else it is an older template's turn. HAProxy mostly names the lines
@@ -29,11 +27,8 @@ from sidecar.status.problems import Problem
 
 log = logging.getLogger(__name__)
 
-# for all questions of a round about who is refused: a check of 10,000 services takes a second or
-# two
-SEARCH_S = 20.0
+SEARCH_S = 20.0  # for all searches of a round: a check of 10,000 services takes a second or two
 AGAIN_S = 30.0  # a refusal that is nobody's is not looked into again before
-
 
 Check = Callable[[Rendered], object]  # raises Rejected for a text that HAProxy refuses
 Listeners = Mapping[str, Listener]  # by name

@@ -38,6 +38,53 @@ Rows = Mapping[str, Row]
 Commands = tuple[str, ...]
 
 
+class RestingServers:
+    """Servers that went at runtime and rest in maintenance, until a reload leaves them out."""
+
+    def __init__(self) -> None:
+        self._lines: dict[tuple[str, str], ServerLine] = {}  # by proxy and name
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def rows(self, changes: Iterable[ServerChange]) -> Rows:
+        """Return the servers as the worker must have them before these changes.
+
+        The worker's answers show if it has not. Raises Mismatch.
+        """
+        rows: dict[str, Row] = {}
+
+        for change in changes:
+            row = self._row(change)
+            if row is not None:
+                rows[change.name] = row
+
+        return rows
+
+    def note(self, changes: Iterable[ServerChange]) -> None:
+        """Note which servers rest after these changes of the worker."""
+        for change in changes:
+            if change.after is not None:
+                self._lines.pop((change.proxy, change.name), None)
+            elif change.before is not None:
+                self._lines[change.proxy, change.name] = change.before
+
+    def clear(self) -> None:
+        """Note that a reload left all of them out."""
+        self._lines.clear()
+
+    def _row(self, change: ServerChange) -> Row | None:
+        if change.before is not None:
+            return Row(change.before.endpoint, change.before.weight, admin=0)
+
+        line = self._lines.get((change.proxy, change.name))
+        if line is None:
+            return None
+        if change.after is not None and change.after.words != line.words:
+            raise Mismatch(f"{change}: a server of this name rests there with other options")
+        return Row(line.endpoint, line.weight, MAINT)
+
+
 def states_of(answer: str) -> Mapping[str, Rows]:
     """Return the servers of each proxy in the answer to `show servers state`. Raises Mismatch."""
     proxies: dict[str, dict[str, Row]] = {}

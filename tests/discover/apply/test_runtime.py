@@ -1,11 +1,12 @@
 """The runtime API: what is said for each change, and which answers are taken for success."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from discover.apply.plan import ServerChange
-from discover.apply.runtime import Row, commands, states_of, verify
+from discover.apply.runtime import MAINT, RestingServers, Row, commands, states_of, verify
 from discover.haproxy.replies import Mismatch
 from discover.text.sections import ServerLine, sections_of
 
@@ -118,6 +119,28 @@ def test_verify(wanted: ServerLine | None, row: Row | None, good: bool) -> None:
     else:
         with pytest.raises(Mismatch):
             verify([change(LINE, wanted)], rows)
+
+
+def test_a_server_that_went_rests_until_it_comes_again_or_a_reload_leaves_it_out() -> None:
+    resting = RestingServers()
+
+    resting.note([change(LINE, None)])
+    assert len(resting) == 1
+    assert resting.rows([change(None, LINE)]) == {"a:80": Row(LINE.endpoint, LINE.weight, MAINT)}
+    resting.note([change(None, LINE)])
+    assert len(resting) == 0
+
+    resting.note([change(LINE, None)])
+    resting.clear()
+    assert resting.rows([change(None, LINE)]) == {}
+
+
+def test_a_server_that_rests_with_other_options_cannot_be_used_again() -> None:
+    resting = RestingServers()
+    resting.note([change(LINE, None)])
+
+    with pytest.raises(Mismatch, match="other options"):
+        resting.rows([change(None, replace(LINE, words="check"))])
 
 
 def test_sections_are_read_back() -> None:
