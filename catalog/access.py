@@ -43,9 +43,7 @@ class Access:
         if (self.user is None) != (self.password is None):
             raise Rejected("ETCD_USER and ETCD_PASSWORD: only one is given, a login needs both")
         if len({member.tls for member in self.members}) > 1:
-            raise Rejected(
-                "ETCD_HOST: some addresses say https:// and some http://, one kind is needed"
-            )
+            raise Rejected("ETCD_HOST: https:// and http:// addresses are mixed, use only one kind")
 
     @property
     def tls(self) -> bool:
@@ -63,7 +61,7 @@ def parse_members(text: str) -> tuple[Member, ...]:
     parts = (part.strip() for part in text.split(","))
     members = tuple(_member(part) for part in parts if part)
     if not members:
-        raise Rejected(f"{text!r} names no host; right would be 10.0.0.5:2379")
+        raise Rejected(f"{text!r} has no host; write it like 10.0.0.5:2379")
 
     return members
 
@@ -73,7 +71,7 @@ def _member(text: str) -> Member:
     match = _HOST_PORT.fullmatch(rest.rstrip("/"))
     if (separator and scheme not in ("http", "https")) or not match:
         raise Rejected(
-            f"{text!r} is not host[:port]; an IPv6 address stands in brackets: [fd00::5]:2379"
+            f"{text!r} is not host[:port]; an IPv6 address needs brackets: [fd00::5]:2379"
         )
 
     host = match["host"].strip("[]")

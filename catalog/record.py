@@ -219,9 +219,7 @@ def decode(value: bytes) -> Instance:
     """Return the instance in a record. Unknown fields are ignored; raises Rejected."""
     document = _document(value)
     if document.get("v") != VERSION:
-        raise Rejected(
-            f"v: {document.get('v')!r:.40} is not a version that is known here ({VERSION})"
-        )
+        raise Rejected(f"v: {document.get('v')!r:.40} is an unknown version, expected {VERSION}")
 
     known = {name: document[name] for name in DEFAULTS.keys() & document.keys()}
     for name, value_of in _NOT_AS_IN_JSON.items():
@@ -252,7 +250,7 @@ def _document(value: bytes) -> dict[str, Any]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) != len(pairs):
-        raise ValueError("a name stands twice in one object")
+        raise ValueError("one object has the same name twice")
     return document
 
 
@@ -266,13 +264,13 @@ def _are_texts(values: Iterable[Any]) -> bool:
 
 def _texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not _are_texts(value):
-        raise Rejected(f"hosts, paths and tags: {value!r:.80} is not a list of texts")
+        raise Rejected(f"hosts, paths and tags: {value!r:.80} is not a list of strings")
     return tuple(value)
 
 
 def _attributes(value: Any) -> Mapping[str, str]:
     if not isinstance(value, dict) or not _are_texts(value.values()):
-        raise Rejected(f"attributes: {value!r:.80} is not an object of texts")
+        raise Rejected(f"attributes: {value!r:.80} is not an object of strings")
     return value
 
 

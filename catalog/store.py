@@ -132,7 +132,7 @@ class Store:
     def time_to_live(self, lease: int) -> Ttl | None:
         """Return how long a lease still lives; None: it is gone."""
         request = etcdrpc.LeaseTimeToLiveRequest(ID=lease)
-        what = f"ask for lease {lease:x}"
+        what = f"look up lease {lease:x}"
         answer = self._ask(what, lambda etcd: etcd.call(etcd.lease.LeaseTimeToLive, request))
 
         # rpc.proto, LeaseTimeToLiveResponse: -1 for a lease that does not exist

@@ -45,12 +45,12 @@ PRINTABLE = Text(rules.TEXT, "printable text of at most 255 characters")
 HOST = Text(rules.HOST_NAME, "a host name, or one with a leading *.", lower=True)
 CHECK_HOST = Text(rules.PLAIN_HOST_NAME, "a host name", lower=True, or_empty=True)
 CHECK_PATH = Text(rules.CHECK_PATH, "a path such as /health")
-PATH = Text(rules.PATH_PREFIX, "the beginning of a path, such as /api")
-HASH_HEADER = Text(rules.HEADER_NAME, "the name of a header", or_empty=True)
+PATH = Text(rules.PATH_PREFIX, "a path prefix such as /api")
+HASH_HEADER = Text(rules.HEADER_NAME, "a header name", or_empty=True)
 CANARY = Text(
     rules.HEADER_IS,
-    "the name of a header",
-    right_label="the name of a header, or name=value",
+    "a header name",
+    right_label="a header name, or name=value",
     or_empty=True,
 )
 STUB_POLICY = Text(
@@ -96,7 +96,7 @@ class BalanceMethod:
         if method.lower() == "hash" and rules.HEADER_NAME.fullmatch(header):
             return f"hash:{header}"
         if colon or method.lower() == "hash":
-            raise Rejected(f"{text!a:.80} is not hash:<header> with the name of a header")
+            raise Rejected(f"{text!a:.80} is not hash:<header> with a header name")
         return one_of((*self.words, "hash:<header>"), text)
 
     def from_file(self, value: object) -> str:
@@ -107,7 +107,7 @@ class BalanceMethod:
         return text
 
 
-_HASHED = Text(rules.HEADER_NAME, "hash:<header> with the name of a header")
+_HASHED = Text(rules.HEADER_NAME, "hash:<header> with a header name")
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ def shown(value: object) -> str:
 def text_of(value: object) -> str:
     """Return a value of the services file that must be text."""
     if not isinstance(value, str):
-        raise Rejected(f"{shown(value)} is not a text; quotes make it one")
+        raise Rejected(f"{shown(value)} is not a string; put it in quotes")
     return value
 
 

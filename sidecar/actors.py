@@ -110,7 +110,7 @@ def run_group(
     if ending.error is not None:
         raise ending.error
     if not signal_seen.is_set():
-        raise RuntimeError(f"{ending.by} ended without being asked to")
+        raise RuntimeError(f"{ending.by} ended unexpectedly")
 
 
 def _run(actor: Actor, ending: _Ending) -> None:

@@ -14,7 +14,7 @@ from sidecar.bucket import Bucket, Rate
 KINDS_MAX = 1000  # a library may put its details into the words
 AT_ONCE = 20  # lines of one kind: what a person still reads
 RATE = Rate(3.0, AT_ONCE)  # two kinds in one flood stay below ten lines a second
-LEFT_OUT = "; more lines like this are left out now, LOG_LEVEL=debug shows all"
+LEFT_OUT = "; more lines like this are suppressed, LOG_LEVEL=debug shows all"
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class Flood(logging.Filter):
 
         # Words of ours, without a %: the details go on filling the rest of the text.
         if left_out:
-            record.msg = f"{record.msg}; {left_out} lines like this were left out before"
+            record.msg = f"{record.msg}; {left_out} earlier lines like this were suppressed"
         elif is_last:
             record.msg = f"{record.msg}{LEFT_OUT}"
         return True

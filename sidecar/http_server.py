@@ -90,7 +90,7 @@ class HttpServer(ThreadingMixIn, TCPServer):
         """Log a mistake of ours, but not a client that did not wait for its answer."""
         if not isinstance(sys.exception(), (ConnectionError, TimeoutError)):
             caller = client_address or self.server_address
-            log.exception("a question of %s could not be answered", caller)
+            log.exception("cannot answer a request from %s", caller)
 
 
 def _family(place: tuple[str, int] | Path) -> socket.AddressFamily:

@@ -19,10 +19,7 @@ from sidecar.log import LEVELS
 
 MASKED = "***"
 COMMAND = "COMMAND"
-EPILOG = (
-    "Each flag can also be given as the environment variable that is named beside it; "
-    "the flag wins."
-)
+EPILOG = "Each flag can also be set by the environment variable shown beside it; the flag wins."
 NO_COMMANDS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -269,23 +266,27 @@ COMMON = (
         "ETCD_HOST",
         parse_members,
         "127.0.0.1:2379",
-        "host[:port] of etcd, several with commas, https:// allowed",
+        "host[:port] of etcd, several separated by commas, https:// allowed",
     ),
     Option(
         "ETCD_PREFIX",
         prefix,
         "/services",
-        "what all keys start with; tenants share one etcd by prefix",
+        "prefix of all keys; tenants with different prefixes can share one etcd",
     ),
-    Option("ETCD_CA_CERT", readable_file, None, "certificate authority of etcd: turns TLS on"),
+    Option("ETCD_CA_CERT", readable_file, None, "CA certificate of etcd; turns TLS on"),
     Option("ETCD_CERT", readable_file, None, "client certificate, with ETCD_KEY"),
     Option("ETCD_KEY", readable_file, None, "key of the client certificate"),
     Option("ETCD_USER", str, None, "user name, with ETCD_PASSWORD"),
     Option(
-        "ETCD_PASSWORD", str, None, "password; ETCD_PASSWORD_FILE names a file with it", secret=True
+        "ETCD_PASSWORD",
+        str,
+        None,
+        "password; ETCD_PASSWORD_FILE names a file that holds it",
+        secret=True,
     ),
     Option("LOG_LEVEL", one_of(*LEVELS), "info", "debug, info, warning or error"),
-    Option("LOG_FORMAT", one_of("text", "json"), "text", "text, or json for collectors"),
+    Option("LOG_FORMAT", one_of("text", "json"), "text", "text, or json for log collectors"),
 )
 
 

@@ -1,22 +1,22 @@
-"""docker-stub: answers a service's callers from canned examples, while the service itself is not
-there.
+"""docker-stub: answers calls to a service from canned examples while the service itself does not
+run.
 
-FOLDER (default /stub) has one file for each answer. Its name says what asks for it:
+FOLDER (default /stub) has one file for each answer. Its name selects the requests:
 
   orders.json               GET /orders, and /orders.json
-  orders/{id}.json          GET /orders/ and any one word
+  orders/{id}.json          GET /orders/ and one more path segment
   index.html                GET /
   POST/orders.201.json      POST /orders, with status 201
-  orders.503.json           GET /orders, if the caller asks for status 503
+  orders.503.json           GET /orders, if the request asks for status 503
   DELETE/orders/{id}.yaml   a YAML file describes its answer: status, headers, delay, body
 
-or it has an OpenAPI 3 file (.json, .yaml, .yml; FOLDER can also be that file), whose examples are
-given, or values made from its schemas; a file for the same path goes before it. Edits apply with
-the next request.
+An OpenAPI 3 file (.json, .yaml, .yml) in FOLDER, or as FOLDER itself, also gives answers: its
+examples, or else values made from its schemas. A file for the same path takes precedence. Edits
+apply to the next request.
 
-Callers may ask, in a header or in the query: X-Stub-Status: 503 or ?stub-status=503,
-X-Stub-Delay: 2s or ?stub-delay=2s, X-Stub-Example: name or ?stub-example=name. Each answer has the
-header X-Stub: the file it comes from. A path without an answer is 404, and lists what there is.
+A request can choose its answer by header or query: X-Stub-Status: 503 or ?stub-status=503,
+X-Stub-Delay: 2s or ?stub-delay=2s, X-Stub-Example: name or ?stub-example=name. The header X-Stub
+of each answer names its file. A path without an answer gets a 404 that lists the available answers.
 """
 
 import argparse
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         "--port",
         type=int,
         default=8000,
-        help="where it listens, on all addresses (8000)",
+        help="port to listen on, at all addresses (default: 8000)",
     )
     return parser
 

@@ -31,11 +31,7 @@ WRONG_KIND = (
 
 def reason_of(error: Exception) -> str:
     """Return in one line why something cannot be served."""
-    if isinstance(error, Invalid):
-        text = str(error)
-    else:
-        text = f"a value of a kind that does not belong there: {error}"
-
+    text = str(error) if isinstance(error, Invalid) else f"a value of the wrong type: {error}"
     return " ".join(text.split())
 
 
@@ -182,7 +178,7 @@ def status_of(value: object) -> int:
     """Return a status code; raises Invalid."""
     text = str(value)
     if not (text.isdigit() and 200 <= int(text) <= 599):
-        raise Invalid(f"{value!r} is no status; a number from 200 to 599 is")
+        raise Invalid(f"{value!r} is not a status; use a number from 200 to 599")
 
     return int(text)
 
@@ -196,4 +192,4 @@ def duration_s(value: object) -> float:
         if seconds <= LONGEST_S:
             return seconds
 
-    raise Invalid(f"{value!r} is no duration up to an hour; 500ms, 2s and 1m are")
+    raise Invalid(f"{value!r} is not a duration up to an hour, such as 500ms, 2s or 1m")

@@ -80,7 +80,7 @@ async def _respond(request: Request, answers: Sequence[Answer]) -> Response:
         status, answer = _chosen(request, answers)
         delay_s = _delay_s(request, answer)
     except Invalid as error:
-        return _own({"error": f"this stub does not understand: {error}"}, 400)
+        return _own({"error": f"bad request to this stub: {error}"}, 400)
 
     await asyncio.sleep(delay_s)
     if answer is None:

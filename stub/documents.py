@@ -36,9 +36,9 @@ def parse_json(content: bytes) -> object:
         return json.loads(content)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise Invalid(f"{place}: no JSON: {error.msg}") from error
+        raise Invalid(f"{place}: not JSON: {error.msg}") from error
     except (UnicodeDecodeError, RecursionError) as error:
-        raise Invalid(f"no JSON: {error}") from error
+        raise Invalid(f"not JSON: {error}") from error
 
 
 def parse_yaml(content: bytes) -> object:
@@ -48,7 +48,7 @@ def parse_yaml(content: bytes) -> object:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise Invalid(f"{place}no YAML: {error.problem or error.context}") from error
+        raise Invalid(f"{place}not YAML: {error.problem or error.context}") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         one_line = " ".join(str(error).split())
-        raise Invalid(f"no YAML: {one_line}") from error
+        raise Invalid(f"not YAML: {one_line}") from error

@@ -141,7 +141,7 @@ def _fields(description: object) -> Mapping[str, object]:
     else:
         seen = ", ".join(map(str, description)) or "nothing"
 
-    raise Invalid(f"{seen}: a YAML file describes an answer by {', '.join(KEYS)}")
+    raise Invalid(f"{seen}: the keys of a YAML answer are {', '.join(KEYS)}")
 
 
 @contextlib.contextmanager
@@ -169,7 +169,7 @@ def as_json(value: object) -> bytes:
 
 def _headers(value: object) -> Headers:
     if not isinstance(value, Mapping):
-        raise Invalid(f"{value!r:.40} is no mapping of names to values")
+        raise Invalid(f"{value!r:.40} is not a mapping of names to values")
 
     return tuple(header(str(name), text) for name, text in value.items())
 
@@ -179,9 +179,9 @@ def header(name: str, value: object) -> tuple[str, str]:
     text = str(value).strip()
     if not _HEADER.fullmatch(name) or not text.isprintable() or not text.isascii():
         right = "a name without spaces, and a value of printable ASCII"
-        raise Invalid(f"{name!r}: {text!r:.40} is no header: {right}")
+        raise Invalid(f"{name!r}: {text!r:.40} is not a header, which has {right}")
 
     if name.lower() in OF_THE_SERVER:
-        raise Invalid(f"{name!r} is the server's own affair; leave it out")
+        raise Invalid(f"{name!r} is set by the server; remove it")
 
     return name, text

@@ -69,7 +69,7 @@ class Answers:
         entries = [entry for parsed in in_order for entry in parsed.entries]
         problems = [line for parsed in in_order for line in parsed.problems]
         if not self._parsed:
-            advice = "mount a folder of answers, or an OpenAPI file, there: see --help"
+            advice = "mount a folder of answers or an OpenAPI file there: see --help"
             problems.append(f"{self._root}: no files; {advice}")
 
         for line in problems:
@@ -77,7 +77,7 @@ class Answers:
                 log.warning("%s", line)
 
         table = table_of(entries, problems)
-        log.info("%d answers of %d files", len(lines_of(table)), len(self._parsed))
+        log.info("%d answers in %d files", len(lines_of(table)), len(self._parsed))
         return table
 
     def _in_order(self) -> list[Parsed]:
@@ -99,7 +99,7 @@ class Answers:
 
 def _content(path: Path) -> bytes:
     if path.stat().st_size > MOST_BYTES:
-        raise Invalid(f"has more than {MOST_BYTES // 1_000_000} MB, which is the most")
+        raise Invalid(f"is larger than the limit of {MOST_BYTES // 1_000_000} MB")
 
     return path.read_bytes()
 

@@ -25,11 +25,11 @@ def entries_of(document: Document, source: str) -> tuple[list[Entry], list[str]]
     if not version.startswith("3."):
         key = "openapi" if "openapi" in document else "swagger"
         seen = version if key == "openapi" else document.get("swagger")
-        return [], [f"{source}: {key}: {seen!r} is not read; 3.0 and 3.1 are"]
+        return [], [f"{source}: {key}: {seen!r} is not supported; 3.0 and 3.1 are"]
 
     paths = document.get("paths")
     if not isinstance(paths, Mapping) or not paths:
-        return [], [f"{source}: paths: {paths!r:.40} where a mapping of paths belongs"]
+        return [], [f"{source}: paths: {paths!r:.40} is not a mapping of paths"]
 
     reader = _Reader(document, source)
     for template, item in paths.items():
@@ -124,14 +124,14 @@ class _Reader:
 
 def _path_item(document: Document, template: str, item: Any) -> Document:
     if not template.startswith("/"):
-        raise Invalid("is no path; one begins with /")
+        raise Invalid("is not a path; it must begin with /")
 
     return _mapping(resolve(document, item))
 
 
 def _mapping(value: Any) -> Document:
     if not isinstance(value, Mapping):
-        raise Invalid(f"{value!r:.40} where a mapping belongs")
+        raise Invalid(f"{value!r:.40} is not a mapping")
 
     return value
 
@@ -148,7 +148,7 @@ def _statuses(text: str) -> range:
         status = int(text)
         return range(status, status + 1)
 
-    raise Invalid("is no status; 200 to 599, 2XX to 5XX and default are")
+    raise Invalid("is not a status; use 200 to 599, 2XX to 5XX or default")
 
 
 def _base_path(document: Document) -> str:

@@ -48,7 +48,7 @@ def _followed(document: Document, value: Any) -> tuple[Any, References]:
     while isinstance(value, Mapping) and isinstance(value.get("$ref"), str):
         reference = value["$ref"]
         if len(followed) == MOST_REFS:
-            raise Invalid(f"$ref {reference!r} leads in a circle")
+            raise Invalid(f"$ref {reference!r} is circular")
 
         followed += (reference,)
         value = _at(document, reference)
@@ -57,14 +57,14 @@ def _followed(document: Document, value: Any) -> tuple[Any, References]:
 
 def _at(document: Document, reference: str) -> Any:
     if not reference.startswith("#/"):
-        right = "only #/… in the same file is read"
-        raise Invalid(f"$ref {reference!r} leads to another file; {right}")
+        right = "only #/… in the same file is supported"
+        raise Invalid(f"$ref {reference!r} points to another file; {right}")
 
     found: Any = document
     for word in reference[2:].split("/"):
         key = word.replace("~1", "/").replace("~0", "~")  # RFC 6901 section 4
         if not isinstance(found, Mapping) or key not in found:
-            raise Invalid(f"$ref {reference!r} leads nowhere: there is no {word!r}")
+            raise Invalid(f"$ref {reference!r} points to nothing: there is no {word!r}")
 
         found = found[key]
     return found
@@ -152,7 +152,7 @@ class _Sampler:
         if kind in _SIMPLE:
             return _SIMPLE[kind](schema)
 
-        raise Invalid(f"type {kind!r} is none of object, array, {', '.join(_SIMPLE)}")
+        raise Invalid(f"type {kind!r} is not one of object, array, {', '.join(_SIMPLE)}")
 
     def _first(self, options: Sequence[Any], position: _Position) -> Any:
         """Return the first value but null: 3.1 lists null where a value may be missing."""
@@ -183,7 +183,7 @@ class _Sampler:
     def _object(self, schema: Schema, position: _Position) -> dict[str, Any]:
         properties = schema.get("properties") or {}
         if not isinstance(properties, Mapping):
-            raise Invalid(f"properties: {properties!r:.40} is no mapping of names to schemas")
+            raise Invalid(f"properties: {properties!r:.40} is not a mapping of names to schemas")
 
         self._objects += 1
         required = schema.get("required") or ()

@@ -52,7 +52,7 @@ def _document(text: str) -> Any:
         return yaml.load(text, _Loader)  # noqa: S506  it is a SafeLoader
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise Rejected(f"no YAML: {line}{error.problem}") from error
+        raise Rejected(f"not YAML: {line}{error.problem}") from error
     except (
         yaml.YAMLError,
         # what yaml's readers of tagged scalars, such as !!bool or !!timestamp, happen to raise
@@ -62,7 +62,7 @@ def _document(text: str) -> Any:
         AttributeError,
         RecursionError,
     ) as error:
-        raise Rejected(f"no YAML: {error!r:.120}") from error
+        raise Rejected(f"not YAML: {error!r:.120}") from error
 
 
 def _seen(document: object) -> str:

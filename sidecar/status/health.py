@@ -55,7 +55,7 @@ class Health:
         now_s = time.monotonic()
         silent = {loop: now_s - at_s for loop, at_s in self.last_turned().items()}
         return {
-            loop: f"silent for {silent_s:.0f} s"
+            loop: f"no progress for {silent_s:.0f} s"
             for loop, silent_s in silent.items()
             if silent_s > self._stuck_after_s
         }

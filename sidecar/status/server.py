@@ -82,7 +82,7 @@ class _StatusServer:
 
         self._listening.server_close()
         self._listening = home
-        log.info("METRICS is free now: answering there")
+        log.info("METRICS is free again: answering there")
 
     def _at_home(self) -> HttpServer | None:
         """Return a server at the own address, or None while another process holds that."""
@@ -105,7 +105,7 @@ class _StatusServer:
         self._is_away = True
         self._note(where)
         log.warning(
-            "METRICS %s is held by another process: answering at %s until it leaves",
+            "METRICS %s is in use by another process: answering at %s until it is free",
             host_port(*self._address),
             where,
         )
@@ -136,7 +136,7 @@ def _responder(
             return _text(501, f"Unsupported method ({request.method!r})")
 
         answer = answers.get(request.path.partition("?")[0])
-        return answer() if answer else _text(404, f"here: {' '.join(answers)}")
+        return answer() if answer else _text(404, f"paths: {' '.join(answers)}")
 
     return respond
 

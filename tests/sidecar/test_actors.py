@@ -46,7 +46,7 @@ def test_an_error_stops_the_others_and_is_raised() -> None:
 def test_an_actor_that_just_ends_is_an_error_too() -> None:
     other = Waiting()
 
-    with pytest.raises(RuntimeError, match="short ended without being asked to"):
+    with pytest.raises(RuntimeError, match="short ended unexpectedly"):
         run_group([other.actor(), Actor("short", lambda: None, lambda: None)])
 
     assert other.ended.is_set()

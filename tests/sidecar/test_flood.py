@@ -30,9 +30,11 @@ def test_a_flood_is_cut_short_and_counted() -> None:
     assert len(out) == AT_ONCE
     assert out[0] == "published service=0"
     assert out[-1].startswith(
-        f"published service={AT_ONCE - 1}; more lines like this are left out now"
+        f"published service={AT_ONCE - 1}; more lines like this are suppressed"
     )
-    assert after[0] == f"published service=0; {1000 - AT_ONCE} lines like this were left out before"
+    assert (
+        after[0] == f"published service=0; {1000 - AT_ONCE} earlier lines like this were suppressed"
+    )
     assert after[-1] is None
 
 

@@ -80,7 +80,7 @@ def test_a_secret_file_that_cannot_be_read_is_a_mistake() -> None:
     [
         ({"ETCD_USER": "me"}, "only one is given, a login needs both"),
         ({"ETCD_CERT": __file__}, "only one is given, a client certificate needs both"),
-        ({"ETCD_HOST": "https://a,http://b"}, "some addresses say https://"),
+        ({"ETCD_HOST": "https://a,http://b"}, "https:// and http:// addresses are mixed"),
     ],
 )
 def test_settings_that_do_not_fit_together(environ: dict[str, str], message: str) -> None:

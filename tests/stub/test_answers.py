@@ -111,11 +111,11 @@ def test_durations(text: object, expected: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "-1", "2h", "nan", "1e3", "3601", None])
 def test_no_durations(text: object) -> None:
-    with pytest.raises(Invalid, match="is no duration"):
+    with pytest.raises(Invalid, match="is not a duration"):
         duration_s(text)
 
 
 @pytest.mark.parametrize("text", ["", "abc", "199", "600", "20O", "-200", None])
 def test_no_statuses(text: object) -> None:
-    with pytest.raises(Invalid, match="is no status"):
+    with pytest.raises(Invalid, match="is not a status"):
         status_of(text)

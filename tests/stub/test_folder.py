@@ -85,33 +85,33 @@ def test_a_described_text_is_text_and_no_body_is_none() -> None:
 
 
 BAD = [
-    ("a.json", b'{"a": 1,\n  "b" 2}', "line 2, column 7: no JSON: Expecting ':' delimiter"),
-    ("a.json", b"", "line 1, column 1: no JSON"),
-    ("a.json", b'"\xff"', "no JSON"),
-    ("a.yaml", b"status: [", "line 2, column 1: no YAML"),
-    ("a.yaml", b"", "None: a YAML file describes an answer by status, headers, delay, body"),
+    ("a.json", b'{"a": 1,\n  "b" 2}', "line 2, column 7: not JSON: Expecting ':' delimiter"),
+    ("a.json", b"", "line 1, column 1: not JSON"),
+    ("a.json", b'"\xff"', "not JSON"),
+    ("a.yaml", b"status: [", "line 2, column 1: not YAML"),
+    ("a.yaml", b"", "None: the keys of a YAML answer are status, headers, delay, body"),
     (
         "a.yaml",
         b"stauts: 200",
-        "stauts: a YAML file describes an answer by status, headers, delay, body",
+        "stauts: the keys of a YAML answer are status, headers, delay, body",
     ),
-    ("a.yaml", b"status: 99", "status: 99 is no status; a number from 200 to 599 is"),
-    ("a.yaml", b"status: ok", "status: 'ok' is no status"),
+    ("a.yaml", b"status: 99", "status: 99 is not a status; use a number from 200 to 599"),
+    ("a.yaml", b"status: ok", "status: 'ok' is not a status"),
     (
         "a.yaml",
         b"delay: 2 hours",
-        "delay: '2 hours' is no duration up to an hour; 500ms, 2s and 1m are",
+        "delay: '2 hours' is not a duration up to an hour, such as 500ms, 2s or 1m",
     ),
-    ("a.yaml", b"delay: 61m", "delay: '61m' is no duration"),
-    ("a.yaml", b"headers: [a]", "headers: ['a'] is no mapping"),
-    ("a.yaml", b'headers: {"a b": c}', "headers: 'a b': 'c' is no header"),
-    ("a.yaml", b'headers: {"a": "c\\nd: e"}', "headers: 'a': 'c\\nd: e' is no header"),
+    ("a.yaml", b"delay: 61m", "delay: '61m' is not a duration"),
+    ("a.yaml", b"headers: [a]", "headers: ['a'] is not a mapping"),
+    ("a.yaml", b'headers: {"a b": c}', "headers: 'a b': 'c' is not a header"),
+    ("a.yaml", b'headers: {"a": "c\\nd: e"}', "headers: 'a': 'c\\nd: e' is not a header"),
     (
         "a.yaml",
         b"headers: {Content-Length: 7}",
-        "headers: 'Content-Length' is the server's own affair",
+        "headers: 'Content-Length' is set by the server",
     ),
-    ("a.yaml", b"a: &x [*x]\nb: !!python/object:os.system {}", "no YAML"),
+    ("a.yaml", b"a: &x [*x]\nb: !!python/object:os.system {}", "not YAML"),
 ]
 
 

@@ -89,4 +89,4 @@ def test_a_file_that_is_too_large_is_said(tmp_path: Path, monkeypatch: pytest.Mo
     answers = Answers(tmp_path)
 
     assert bodies(answers) == {}
-    assert answers.table().problems == ("a.txt: has more than 0 MB, which is the most",)
+    assert answers.table().problems == ("a.txt: is larger than the limit of 0 MB",)

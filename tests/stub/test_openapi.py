@@ -86,32 +86,32 @@ def operation(responses: bytes) -> bytes:
 
 
 BAD = [
-    (b"swagger: '2.0'\npaths: {}", ["api.yaml: swagger: '2.0' is not read; 3.0 and 3.1 are"]),
-    (b"openapi: 4.0.0", ["api.yaml: openapi: '4.0.0' is not read; 3.0 and 3.1 are"]),
-    (b"openapi: 3.0.0", ["api.yaml: paths: None where a mapping of paths belongs"]),
-    (b"openapi: 3.0.0\npaths: {/a: 7}", ["api.yaml: paths./a: 7 where a mapping belongs"]),
-    (operation(b"[]"), ["api.yaml: paths./a.post.responses: [] where a mapping belongs"]),
+    (b"swagger: '2.0'\npaths: {}", ["api.yaml: swagger: '2.0' is not supported; 3.0 and 3.1 are"]),
+    (b"openapi: 4.0.0", ["api.yaml: openapi: '4.0.0' is not supported; 3.0 and 3.1 are"]),
+    (b"openapi: 3.0.0", ["api.yaml: paths: None is not a mapping of paths"]),
+    (b"openapi: 3.0.0\npaths: {/a: 7}", ["api.yaml: paths./a: 7 is not a mapping"]),
+    (operation(b"[]"), ["api.yaml: paths./a.post.responses: [] is not a mapping"]),
     (
         operation(b"{2000: {}}"),
         [
-            "api.yaml: paths./a.post.responses.2000: is no status; "
-            "200 to 599, 2XX to 5XX and default are"
+            "api.yaml: paths./a.post.responses.2000: is not a status; "
+            "use 200 to 599, 2XX to 5XX or default"
         ],
     ),
     (
         operation(b"{200: {$ref: '#/no'}}"),
-        ["api.yaml: paths./a.post.responses.200: $ref '#/no' leads nowhere: there is no 'no'"],
+        ["api.yaml: paths./a.post.responses.200: $ref '#/no' points to nothing: there is no 'no'"],
     ),
     (
         operation(b"{200: {content: {text/html: {schema: {type: strnig}}}}}"),
         [
-            "api.yaml: paths./a.post.responses.200: type 'strnig' is none of object, array, "
+            "api.yaml: paths./a.post.responses.200: type 'strnig' is not one of object, array, "
             "string, integer, number, boolean, null"
         ],
     ),
     (
         operation(b"{200: {content: 7}}"),
-        ["api.yaml: paths./a.post.responses.200: 7 where a mapping belongs"],
+        ["api.yaml: paths./a.post.responses.200: 7 is not a mapping"],
     ),
 ]
 

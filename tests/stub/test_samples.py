@@ -72,11 +72,11 @@ def test_a_value_fits_its_schema(schema: object, expected: object) -> None:
 
 
 BAD = [
-    ({"$ref": "#/schemas/No"}, "$ref '#/schemas/No' leads nowhere: there is no 'No'"),
-    ({"$ref": "other.yaml#/x"}, "$ref 'other.yaml#/x' leads to another file"),
-    ({"$ref": "#/schemas/Circle"}, "leads in a circle"),
-    ({"type": "strnig"}, "type 'strnig' is none of object, array, string"),
-    ({"type": "object", "properties": [1]}, "properties: [1] is no mapping"),
+    ({"$ref": "#/schemas/No"}, "$ref '#/schemas/No' points to nothing: there is no 'No'"),
+    ({"$ref": "other.yaml#/x"}, "$ref 'other.yaml#/x' points to another file"),
+    ({"$ref": "#/schemas/Circle"}, "is circular"),
+    ({"type": "strnig"}, "type 'strnig' is not one of object, array, string"),
+    ({"type": "object", "properties": [1]}, "properties: [1] is not a mapping"),
 ]
 
 

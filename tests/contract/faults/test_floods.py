@@ -57,7 +57,7 @@ def test_a_flood_of_bad_and_of_changing_records_is_cut_short(etcd: Etcd, tmp_pat
 
     print(f"{lines} lines in {took_s:.1f} s")
     assert lines <= LINES_A_SECOND * max(took_s, 10)
-    assert "more lines like this are left out now" in log
+    assert "more lines like this are suppressed" in log
     assert sum(problem["code"] == "BAD_RECORD" for problem in refused.values()) == MANY
 
 

@@ -177,7 +177,7 @@ def test_names_stay_whatever_else_changes_and_differ_between_services() -> None:
         (f"{{prot: 80, servers: {TWO}}}", "db", "role, servers, slow_start, "),
         (f"{{port: 0, servers: {TWO}}}", "db", "port: 0 is not a whole number from 1 to 65535"),
         (f"{{timeout: 5, servers: {TWO}}}", "db", "timeout: '5' is not a duration such as 500ms"),
-        (f"{{zone: 5, servers: {TWO}}}", "db", "zone: 5 is not a text; quotes make it one"),
+        (f"{{zone: 5, servers: {TWO}}}", "db", "zone: 5 is not a string; put it in quotes"),
         (f"{{check: /health, servers: {TWO}}}", "db", "check: '/health' is not {http: /health}"),
         (
             f"{{check: {{http: health}}, servers: {TWO}}}",
@@ -189,7 +189,7 @@ def test_names_stay_whatever_else_changes_and_differ_between_services() -> None:
             "db",
             "check: 'htpp' is no word of this place",
         ),
-        (f'{{canary: "a\\n b", servers: {TWO}}}', "db", "is not the name of a header"),
+        (f'{{canary: "a\\n b", servers: {TWO}}}', "db", "is not a header name"),
         (
             f"{{weight: 0x{'f' * 5000}, servers: {TWO}}}",
             "db",
@@ -198,7 +198,7 @@ def test_names_stay_whatever_else_changes_and_differ_between_services() -> None:
         (
             f"{{check: {{http: /, status: 0x{'f' * 5000}}}, servers: {TWO}}}",
             "db",
-            "status: a int is not a text",
+            "status: a int is not a string",
         ),
         ("&a [*a]", "db", "a list of 1 is not servers:"),
         ("{port: 80}", "db", "servers: nothing, not a list of addresses and ports"),
@@ -224,25 +224,25 @@ def test_a_bad_entry_is_one_line_and_leaves_the_rest(entry: str, where: str, tex
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("services: [a", "no YAML: line "),
+        ("services: [a", "not YAML: line "),
         (
             "services:\n  a: {servers: []}\n  a: {servers: []}\n",
-            "no YAML: line 3: 'a' stands there twice",
+            "not YAML: line 3: 'a' stands there twice",
         ),
-        ("services: {}\n--- \nservices: {}", "no YAML: line 2"),
+        ("services: {}\n--- \nservices: {}", "not YAML: line 2"),
         (
             "services: !!python/object/apply:os.system [id]",
-            "no YAML: line 1: could not determine a constructor",
+            "not YAML: line 1: could not determine a constructor",
         ),
         ("", "is empty; right would be `services:`"),
         ("db: {servers: []}", "names 'db'; right would be `services:`"),
         ("services:", "names 'services'; right would be"),
         ("version: 2\nservices: {}", "names 'version', 'services'"),
-        ("services: {a: " + "[" * 400, "no YAML: "),
-        ("a: 2026-13-45", "no YAML: "),
-        ("services: {a: !!bool x}", "no YAML: KeyError"),
-        ("services: {a: !!timestamp x}", "no YAML: "),
-        ("? [a]\n: b", "no YAML: line 1: found unhashable key"),
+        ("services: {a: " + "[" * 400, "not YAML: "),
+        ("a: 2026-13-45", "not YAML: "),
+        ("services: {a: !!bool x}", "not YAML: KeyError"),
+        ("services: {a: !!timestamp x}", "not YAML: "),
+        ("? [a]\n: b", "not YAML: line 1: found unhashable key"),
         ("x" * (4 * 1024 * 1024 + 1), "at most 4194304 are read"),
     ],
 )

@@ -182,14 +182,14 @@ def test_a_label_that_is_no_setting_never_keeps_a_container_out() -> None:
             "share=200%",
             "'share=200%' is not supersede, fallback, pin or share=N% with N from 0 to 100",
         ),
-        ("SERVICE_BALANCE", "hash", "'hash' is not hash:<header> with the name of a header"),
+        ("SERVICE_BALANCE", "hash", "'hash' is not hash:<header> with a header name"),
         (
             "SERVICE_BALANCE",
             "uri",
             "'uri' is not one of roundrobin, leastconn, random, source, hash:<header>",
         ),
-        ("SERVICE_PATH", "api", "'api' is not the beginning of a path, such as /api"),
-        ("SERVICE_CANARY", "a b", "'a b' is not the name of a header, or name=value"),
+        ("SERVICE_PATH", "api", "'api' is not a path prefix such as /api"),
+        ("SERVICE_CANARY", "a b", "'a b' is not a header name, or name=value"),
         ("SERVICE_CHECK_STATUS", "2xx", "'2xx' is not status codes such as 200 or 200-299,404"),
         (
             "SERVICE_CHECK_INTERVAL",

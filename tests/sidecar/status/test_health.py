@@ -25,7 +25,7 @@ def test_a_loop_that_stopped_turning_is_stuck() -> None:
     assert health.stuck() == {}
 
     health.turned("publisher")
-    assert health.stuck() == {"publisher": "silent for 0 s"}
+    assert health.stuck() == {"publisher": "no progress for 0 s"}
 
     health.rests("publisher")
     assert health.stuck() == {}

@@ -98,7 +98,7 @@ def test_a_client_that_does_not_wait_is_no_error_and_a_mistake_of_ours_is(
             assert client.recv(1) == b""
         wait_for(lambda: not answerers(), 5, "it has given up")
 
-    assert ["could not be answered" in message for message in caplog.messages] == [True]
+    assert ["cannot answer a request" in message for message in caplog.messages] == [True]
 
 
 def answerers() -> list[str]:
@@ -134,7 +134,7 @@ def test_it_answers_whether_the_process_works_and_why(
     assert ask(address, "/healthz?verbose") == (200, "ok\n")
     assert "tandem_lists_total 1.0" in ask(address, "/metrics")[1]
     assert ask(address, "/explain") == (200, '{\n  "refused": {}\n}\n')
-    assert ask(address, "/nowhere") == (404, "here: /metrics /healthz /readyz /explain\n")
+    assert ask(address, "/nowhere") == (404, "paths: /metrics /healthz /readyz /explain\n")
     assert ask(address, "/metrics", "POST")[0] == 501
 
     actor.interrupt()
