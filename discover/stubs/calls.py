@@ -13,7 +13,7 @@ from typing import Any
 from catalog.errors import Unavailable
 from discover.haproxy.batches import batches
 from discover.model.config import ProxyConfig
-from discover.stubs.debt import Debt, Debts, Looked, counts_of, questions, stubs_in
+from discover.stubs.debt import Debt, Debts, StubbedServices, counts_of, questions, stubs_in
 from sidecar.atomic_files import StateFile
 from sidecar.log import Details
 from sidecar.status.metrics import Metrics
@@ -36,7 +36,7 @@ class StubDebt:
         )
         self.debts = self._file.load() or Debts()
         self._ask = ask
-        self._looked = Looked()
+        self._stubbed = StubbedServices()
         # What HAProxy had counted for each stub when it served last, to begin from; None: not asked
         # in this life.
         self._settled: dict[str, int] | None = None
@@ -45,7 +45,7 @@ class StubDebt:
     def update(self, config: ProxyConfig) -> None:
         """Take what runs now."""
         before = self.debts
-        now = before.learn(self._looked.stubbed(config), time.time())
+        now = before.learn(self._stubbed.among(config), time.time())
 
         if self._settled is None:
             new = frozenset(stubs_in(config)) - before.stubs

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from discover.haproxy.replies import rows_of
 from discover.model.config import Listener, ProxyConfig, Server
+from sidecar.memo import MemoByName
 
 Stubs = tuple[str, ...]  # servers as HAProxy knows them, `proxy/server`
 Counts = Mapping[str, int]  # calls by stub
@@ -30,42 +31,30 @@ class Debt:
         return max(0, self.carried + _sum(self.stubs, counted))
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """A listener, and the stubs that serve it."""
-
-    listener: Listener
-    stubs: Stubs
-
-
-class Looked:
-    """The stubs of each listener; a listener that is the same object is not looked at again."""
+class StubbedServices:
+    """The services that only stubs serve. A listener that stays is not looked at again."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, _Seen] = {}
+        self._stubs = MemoByName(_serving_stubs)
 
-    def stubbed(self, config: ProxyConfig) -> Mapping[str, Stubs]:
-        """Return the services that only stubs serve, with those stubs."""
-        before, self._seen = self._seen, {}
+    def among(self, config: ProxyConfig) -> Mapping[str, Stubs]:
+        """Return the services of a configuration that only stubs serve, with those stubs."""
+        listeners = {listener.name: listener for listener in config.listeners}
+        stubs = self._stubs.get(listeners)
         services: dict[str, Stubs] = {}
 
-        for listener in config.listeners:
-            seen = before.get(listener.name)
-            if seen is None or seen.listener is not listener:
-                seen = _Seen(listener, _serving_stubs(listener))
-            self._seen[listener.name] = seen
-
-            if seen.stubs:
+        for name, listener in listeners.items():
+            if stubs[name]:
                 others = services.get(listener.service, ())
-                services[listener.service] = (*others, *seen.stubs)
+                services[listener.service] = (*others, *stubs[name])
 
         return services
 
 
-def _serving_stubs(listener: Listener) -> Stubs:
+def _serving_stubs(name: str, listener: Listener) -> Stubs:
     """Return the stubs of a listener if new calls go to no other server."""
     called = _called(listener.servers)
-    stubs = tuple(f"{listener.name}/{server.name}" for server in called if server.stub)
+    stubs = tuple(f"{name}/{server.name}" for server in called if server.stub)
     return stubs if len(stubs) == len(called) else ()
 
 

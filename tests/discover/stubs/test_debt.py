@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from discover.model.config import Process, ProxyConfig, Server
-from discover.stubs.debt import Debt, Debts, Looked, counts_of, questions
+from discover.stubs.debt import Debt, Debts, StubbedServices, counts_of, questions
 from discover.text.sample import sample
 
 PROCESS = Process(stats=None, admin_socket="/run/admin.sock", maxconn=1000, user=None, group=None)
@@ -41,18 +41,20 @@ TABLE = [
     ("servers", "expected"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
 )
 def test_a_service_is_stubbed_while_nobody_else_is_called(servers: Any, expected: Any) -> None:
-    assert Looked().stubbed(config(*servers)) == ({"a": ("a:80/stub:80",)} if expected else {})
+    assert StubbedServices().among(config(*servers)) == (
+        {"a": ("a:80/stub:80",)} if expected else {}
+    )
 
 
 def test_two_ports_of_a_service_are_one_debt_and_the_same_listener_is_not_looked_at_again() -> None:
     one, two = config(STUB).listeners[0], config(STUB, name="a:81").listeners[0]
-    looked = Looked()
+    services = StubbedServices()
 
     for _ in range(2):
-        assert looked.stubbed(ProxyConfig(PROCESS, (one, two))) == {
+        assert services.among(ProxyConfig(PROCESS, (one, two))) == {
             "a": ("a:80/stub:80", "a:81/stub:80")
         }
-    assert looked.stubbed(config(REAL)) == {}
+    assert services.among(config(REAL)) == {}
 
 
 def test_the_time_stays_and_calls_of_another_time_do_not_count() -> None:
