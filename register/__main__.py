@@ -54,7 +54,8 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
     }
     run_group(wired, on_signal=on_signal)
     logger.info(
-        "stopped; what is published stays for %s s, for the next life to adopt", settings.ttl_s
+        "stopped; published instances stay for %s s, so that the next start can adopt them",
+        settings.ttl_s,
     )
 
 

@@ -64,7 +64,7 @@ def run(settings: RegisterSettings, command: Command, surroundings: Surroundings
         store.close()
 
     if not done.is_set():
-        why = "not done in time; run it again, it goes on where it was"
+        why = "not finished in time; run it again, it continues where it stopped"
         sys.exit(f"docker-register: --{command}: {why}")
 
 
@@ -89,7 +89,7 @@ def _check_known(store: Store, prefix: str, host: str) -> None:
     if any(map(store.get, own)) or store.list(instances_root(prefix, host)).entries:
         return
 
-    seen = f"no registrar writes for HOST_ID {host} and nothing of it is published"
+    seen = f"HOST_ID {host} has no registrar and no published instances"
     raise Rejected(f"{seen}: nothing was drained")
 
 
@@ -109,7 +109,7 @@ def _engine(settings: RegisterSettings) -> Engine:
     try:
         return source.engine()
     except Unavailable as error:
-        log.warning("the engine does not say who it is: %s", error)
+        log.warning("cannot read the engine's name and id: %s", error)
         return Engine(None, None)
     finally:
         source.close()

@@ -40,14 +40,14 @@ class Report:
             "register_changes", "Records written or deleted in etcd.", "kind"
         )
         self._failures = metrics.counter(
-            "register_write_failures", "Transactions that failed or found a conflict."
+            "register_write_failures", "Failed or conflicting transactions."
         )
         self._published = metrics.gauge("register_published", "Instances in the catalog.", "state")
         self._refused = metrics.gauge(
             "register_refused", "Ports and containers not in the catalog.", "code"
         )
         self._last = metrics.gauge(
-            "register_last_success_seconds", "When it last went well, since 1970.", "what"
+            "register_last_success_seconds", "Unix time of the last success.", "what"
         )
 
     def turned(self) -> None:
@@ -152,7 +152,7 @@ def _log_change(
     key: str, before: Instance | None, now: Instance | None, reasons: Mapping[str, Problem]
 ) -> None:
     if before == now:
-        log.debug("put again under another lease %s", Details(key=key))
+        log.debug("republished under a new lease %s", Details(key=key))
         return
 
     instance = now or before

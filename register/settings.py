@@ -69,21 +69,21 @@ OPTIONS = (
         "DOCKER_HOST",
         _docker_host,
         "unix:///var/run/docker.sock",
-        "the engine; a proxy that allows only GET will do, "
-        "and TLS as docker does it (DOCKER_TLS_VERIFY)",
+        "the Docker engine; a GET-only proxy is enough, "
+        "and TLS works as for docker (DOCKER_TLS_VERIFY)",
     ),
     Option(
         "TTL",
         number(TTL_MIN_S, TTL_MAX_S, "seconds"),
         "15",
-        "seconds until a dead host's lease ends",
+        "seconds until a dead host's lease expires",
     ),
     Option(
         "REGISTER",
         one_of("published", "labelled"),
         "published",
         "published: every container that publishes a port; "
-        "labelled: only those that ask by a label",
+        "labelled: only those with a SERVICE_ label",
     ),
     Option(
         "RESYNC",
@@ -91,7 +91,7 @@ OPTIONS = (
         "30",
         "seconds between full comparisons with the engine and etcd",
     ),
-    Option("ZONE", _zone, None, "where this host is, written into each record"),
+    Option("ZONE", _zone, None, "this host's zone, written into each record"),
     Option(
         "METRICS",
         address_or_off,
@@ -102,17 +102,17 @@ OPTIONS = (
         "DRAIN_WAIT",
         number(0, 3600, "seconds"),
         "10",
-        "seconds that --drain leaves to connections that are open: "
-        "HAProxy's cannot be counted from here",
+        "seconds that --drain leaves for open connections to end; "
+        "docker-register cannot count HAProxy's",
     ),
     *COMMON,
 )
 COMMANDS = {
     "drain": (
-        "take this host out of service: its instances are draining, then gone, and stay so; "
+        "take this host out of service until --undrain: drain its instances, then remove them; "
         "then exit"
     ),
-    "undrain": "bring it back: its registrar publishes again within a third of TTL; then exit",
+    "undrain": "put it back into service: its registrar publishes again within TTL/3; then exit",
 }
 
 

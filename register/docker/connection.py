@@ -16,11 +16,11 @@ FAILURES = (OSError, ValueError, RuntimeError, docker.errors.DockerException)
 _DENIED = "permission denied: run as root or as a member of the socket's group (--group-add)"
 _HELP = {
     errno.ENOENT: (
-        "there is no such socket: mount it with -v /var/run/docker.sock:/var/run/docker.sock"
+        "the socket does not exist: mount it with -v /var/run/docker.sock:/var/run/docker.sock"
     ),
     errno.EACCES: _DENIED,
     errno.EPERM: _DENIED,
-    errno.ECONNREFUSED: "nobody listens there: is the Docker engine running?",
+    errno.ECONNREFUSED: "nothing listens there: is the Docker engine running?",
 }
 _T = TypeVar("_T")
 

@@ -83,7 +83,7 @@ def parse_time(text: str) -> int:
     """
     match = _TIME.fullmatch(text)
     if not match:
-        raise Rejected(f"inspect: {text!r:.80} is not a time of RFC 3339")
+        raise Rejected(f"inspect: {text!r:.80} is not an RFC 3339 time")
 
     *date, fraction, zone = match.groups()
     numbers = [int(part) for part in date]

@@ -132,7 +132,9 @@ class DockerSource:
     def engine(self) -> Engine:
         """Return which engine it is."""
         try:
-            document = self._connection.ask("ask who the engine is", lambda client: client.info())
+            document = self._connection.ask(
+                "read the engine's name and id", lambda client: client.info()
+            )
         except (NotAllowed, Gone):
             return Engine(None, None)
 

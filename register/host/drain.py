@@ -67,7 +67,7 @@ class Drain:
         try:
             self._run()
         except Conflict as error:
-            raise Unavailable(f"somebody else writes for this host: {error}") from error
+            raise Unavailable(f"another registrar writes for this host: {error}") from error
 
     def _run(self) -> None:
         host = self._settings.host

@@ -23,7 +23,7 @@ def mark_drained(store: Store, prefix: str, host: str, by: str) -> None:
     try:
         store.write([Put(key_of(prefix, DrainedKey(host)), value, expected=0)], lease=0)
     except Conflict:
-        log.debug("the host is marked already")
+        log.debug("the host is already marked as drained")
 
 
 def undrain(store: Store, prefix: str, host: str) -> None:
@@ -48,4 +48,4 @@ def why_drained(entry: Entry) -> str:
         since = str(document["since"])[:40]
     except (ValueError, RecursionError, LookupError, TypeError):
         since = "?"
-    return f"HOST_DRAINED: this host was taken out of service since {since}; {WAY_BACK}"
+    return f"HOST_DRAINED: this host is out of service since {since}; {WAY_BACK}"

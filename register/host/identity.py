@@ -107,7 +107,7 @@ def host_id(explicit: str | None, surroundings: Surroundings, engine: Engine) ->
 
     raise WrongSettings(
         [
-            "HOST_ID: this host's identity cannot be seen from here; set HOST_ID, "
+            "HOST_ID: cannot find out this host's identity; set HOST_ID, "
             "or mount it with -v /etc/machine-id:/etc/machine-id:ro"
         ]
     )

@@ -231,7 +231,7 @@ class LeaseKeeper:
                 fence=not_drained,
             )
             shown = Details(host=host, lease=f"{acquired.lease.id:x}", adopted=acquired.adopted)
-            log.info("claimed %s", shown)
+            log.info("acquired the host lease %s", shown)
 
             replaces_lost = lost or self._requests.owner_changed
             lease = replace(acquired.lease, replaces_lost=replaces_lost)
@@ -272,7 +272,7 @@ class LeaseKeeper:
         return None if is_ours else "overwritten"
 
     def _lost(self, lease: HostLease, loss: Loss) -> None:
-        log.warning("claim lost, claiming the host again %s", Details(lease=f"{lease.id:x}"))
+        log.warning("lost the host lease, acquiring it again %s", Details(lease=f"{lease.id:x}"))
         self._enter(Acquiring(lost=loss == "expired"))
 
         changed = self._requests.owner_changed

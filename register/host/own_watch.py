@@ -67,7 +67,10 @@ class OwnWatch:
             self._awake.wait()
 
         keep_running(
-            self._session, name="watch of the own keys", stop=self._etcd.ended, cap_s=self._cap_s
+            self._session,
+            name="watch of this host's keys",
+            stop=self._etcd.ended,
+            cap_s=self._cap_s,
         )
 
     def interrupt(self) -> None:
@@ -81,7 +84,9 @@ class OwnWatch:
                 while not self._etcd.ended.is_set() and (host := self._state.host):
                     self._follow(store, host.id)
             except Compacted:
-                log.info("etcd compacted its history past the watch of the own keys, watching anew")
+                log.info(
+                    "the watch of this host's keys fell behind etcd's compaction, restarting it"
+                )
 
     def _follow(self, store: Store, host: str) -> None:
         owner_key = key_of(self._prefix, OwnerKey(host))

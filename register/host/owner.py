@@ -47,12 +47,12 @@ def decode(value: bytes) -> HostOwner:
     try:
         document = json.loads(value)
         if document["v"] != VERSION:
-            raise Rejected(f"owner: version {document['v']!r:.20} is not known here")
+            raise Rejected(f"owner: version {document['v']!r:.20} is unknown")
 
         names = [field.name for field in fields(HostOwner)]
         return HostOwner(**{name: _typed(name, document[name]) for name in names})
     except (ValueError, RecursionError, LookupError, TypeError) as error:
-        raise Rejected(f"owner: not a record of this kind: {error!r:.80}") from error
+        raise Rejected(f"owner: not an owner record: {error!r:.80}") from error
 
 
 def _typed(name: str, value: object) -> Any:
@@ -65,13 +65,11 @@ OwnerStatus = Literal["over", "alive", "unknown", "elsewhere"]
 
 # What is logged while this registrar waits for another one.
 WAITING: Mapping[OwnerStatus, str] = {
-    "alive": "another registrar runs for this host, this one waits until it is gone",
+    "alive": "another registrar runs for this host, waiting until it stops",
     "unknown": (
-        "another registrar has this host and may be alive, this one waits until its lease ends"
+        "another registrar owns this host and may be alive, waiting until its lease expires"
     ),
-    "elsewhere": (
-        "another machine uses the same HOST_ID, this one waits: give each machine its own"
-    ),
+    "elsewhere": ("another machine uses the same HOST_ID, waiting: give each machine its own"),
 }
 
 
@@ -120,7 +118,7 @@ def found_owner(
     try:
         other = decode(value)
     except Rejected as error:
-        why = f"the owner key cannot be read, this one waits until its lease ends: {error}"
+        why = f"cannot read the owner key, waiting until its lease expires: {error}"
         return FoundOwner(is_over=False, why=why)
 
     status = status_of(other)

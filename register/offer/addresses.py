@@ -40,12 +40,12 @@ def why_none(container: Container, labels: Labels) -> Problem:
     """Return why a container without candidates offers nothing."""
     ignore = labels.general.get("IGNORE")
     if ignore is not None and ignore.value.lower() == "true":
-        return because("IGNORED", f"{container.name} is to be ignored")
+        return because("IGNORED", f"{container.name} is ignored by its label")
 
     labelled = labels.asks()
     if _is_inside(container, labels):
-        seen = f"{container.name} is reached without publishing and EXPOSEs no port"
-        text = f"{seen}; name it with the label SERVICE_<port>_NAME=<name>"
+        seen = f"{container.name} needs no published port, but EXPOSEs none"
+        text = f"{seen}; choose a port with the label SERVICE_<port>_NAME=<name>"
         return because("HOST_PORT_UNKNOWN", text, labelled=labelled)
 
     text = f"{container.name} publishes no port; {_how(container)}"
@@ -56,7 +56,7 @@ def _how(container: Container, port: str = "<port>") -> str:
     mode, _, other = container.network_mode.partition(":")
     if mode == "container":
         seen = f"it shares the network of container {other:.12}"
-        return f"{seen}: publish {port} there, and label that one"
+        return f"{seen}: publish {port} on that container and label it"
     return f"add -p {port} or -P to docker run, or the label SERVICE_NETWORK=<network>"
 
 
@@ -144,7 +144,7 @@ def _refusal(bindings: list[Binding], host_ip: str) -> tuple[Code, str]:
     at = ", ".join(binding.host_ip for binding in bindings)
     if any(binding.host_ip in EVERY for binding in bindings):
         seen = f"is published at {at} only and HOST_IP is {host_ip}"
-        return "WRONG_FAMILY", f"{seen}: publish it on both families"
+        return "WRONG_FAMILY", f"{seen}: publish it for IPv4 and IPv6"
     return "LOOPBACK_ONLY", f"is published at {at} only, which other hosts cannot reach"
 
 

@@ -129,7 +129,7 @@ def _read(
 
     where = f"port {port} of {container.name}"
     if port_labels.ignore:
-        return because("IGNORED", f"{where} is to be ignored")
+        return because("IGNORED", f"{where} is ignored by its label")
     labelled = labels.asks(port)
     if settings.register == "labelled" and not labelled:
         help_ = f"offer it with the label SERVICE_{port}_NAME=<name>"

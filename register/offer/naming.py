@@ -85,7 +85,7 @@ def _ambiguous(container: Container, general: LabelText, ports: Sequence[int]) -
     listed = ", ".join(str(port) for port in ports)
     return because(
         "AMBIGUOUS_PORT",
-        f"{container.name} offers ports {listed} and one {general.key}: "
+        f"{container.name} has ports {listed} and one {general.key}: "
         f"choose with the label SERVICE_{ports[0]}_NAME={general.value:.63}",
     )
 
@@ -93,8 +93,8 @@ def _ambiguous(container: Container, general: LabelText, ports: Sequence[int]) -
 def _not_chosen(container: Container, general: LabelText, port: int) -> Problem:
     return because(
         "NOT_CHOSEN",
-        f"port {port} of {container.name}: {general.key} went to another port; "
-        f"the label SERVICE_{port}_NAME=<name> would offer this one too",
+        f"port {port} of {container.name}: {general.key} names another port; "
+        f"the label SERVICE_{port}_NAME=<name> offers this one too",
     )
 
 
@@ -113,5 +113,5 @@ def _default_name(container: Container) -> str:
     image = container.image.partition("@")[0]
     base = image.rpartition("/")[2].partition(":")[0]
     if not base or image.startswith("sha256:") or _IMAGE_ID.fullmatch(image):
-        raise Rejected(f"its image is given by id only ({container.image:.19})")
+        raise Rejected(f"only its image's id is known ({container.image:.19})")
     return base

@@ -271,7 +271,7 @@ class Prober:
             shown = Details(
                 container=started.container[:12], port=started.port, announced=announced
             )
-            log.warning("port cannot be probed from here, publishing it without %s", shown)
+            log.warning("cannot probe the port from here, publishing it without a probe %s", shown)
         self.results = MappingProxyType({**self.results, started: result})
         self._on_result()
 

@@ -231,7 +231,7 @@ def _looping(container: Container) -> Problem:
 
 def _taken(container: Container, instance: Instance, holder: Container) -> tuple[str, Problem]:
     address = f"{instance.address} port {instance.port}"
-    text = f"{container.name} would be announced at {address}, where {holder.name} is"
+    text = f"{container.name} has the same address as {holder.name}, {address}"
     return f"{container.name}:{instance.container_port}", because("ADDRESS_TAKEN", text)
 
 

@@ -82,5 +82,5 @@ def instances_in(entries: Iterable[Entry]) -> Mapping[str, Instance]:
         try:
             instances[entry.key] = decode(entry.value)
         except Rejected as error:
-            log.debug("own record unreadable, it will be replaced key=%s why=%s", entry.key, error)
+            log.debug("own record unreadable, replacing it key=%s why=%s", entry.key, error)
     return MappingProxyType(instances)

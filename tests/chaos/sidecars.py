@@ -92,7 +92,7 @@ class RegistrarDoubled(Fault):
 
     def strike(self, world: World) -> None:
         with second_registrar(world.host(self.host)) as second:
-            world.measure("it says that it waits", 10, lambda: "this one waits" in second.log)
+            world.measure("it says that it waits", 10, lambda: "waiting until" in second.log)
             world.wait(self.seconds)
 
 

@@ -68,7 +68,9 @@ def test_a_login_that_ran_out_is_made_again_at_once(
 
     forget_logins(etcd)
     # For more than one keep-alive of the registrar.
-    assert_holds(lambda: "claim lost" not in register.log, GAP_S + 1, "the host is claimed")
+    assert_holds(
+        lambda: "lost the host lease" not in register.log, GAP_S + 1, "the host is claimed"
+    )
     wait_for(register.is_ready, 1, "docker-register is ready")
     assert discover.ready()
 

@@ -85,7 +85,7 @@ def test_a_reader_that_hangs_ends_the_process(engine: Engine, etcd: Etcd, tmp_pa
     register = Register(tmp_path, etcd, wait=False)
     process = start(register, fault, tmp_path / "log")
     try:
-        wait_for(lambda: "claimed" in (tmp_path / "log").read_text(), 20, "it runs")
+        wait_for(lambda: "acquired the host lease" in (tmp_path / "log").read_text(), 20, "it runs")
         began = time.monotonic()
         serve(
             engine, "hang"

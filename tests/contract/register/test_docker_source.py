@@ -296,7 +296,7 @@ def test_a_missing_socket_says_what_would_help(tmp_path: Path) -> None:
     with pytest.raises(Unavailable) as caught:
         source.containers(Hints(), everything=False)
 
-    assert f"unix://{tmp_path}/docker.sock: there is no such socket: mount it with" in str(
+    assert f"unix://{tmp_path}/docker.sock: the socket does not exist: mount it with" in str(
         caught.value
     )
     del caught

@@ -220,7 +220,7 @@ def test_a_second_registrar_of_one_host_waits_and_takes_over(
         serve(engine, service)
         wait_for(lambda: catalog.instance(service), 10, "published")
         wait_for(
-            lambda: "this one waits until it is gone" in second.log,
+            lambda: "waiting until it stops" in second.log,
             10,
             "the second says that it waits",
         )
@@ -246,7 +246,7 @@ def test_a_paused_registrar_that_lost_its_host_writes_nothing_stale(
             with Changes(catalog) as changes:
                 first.send(signal.SIGCONT)
                 wait_for(
-                    lambda: "this one waits until it is gone" in first.log,
+                    lambda: "waiting until it stops" in first.log,
                     15,
                     "the first has seen the other",
                 )

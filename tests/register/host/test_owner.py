@@ -85,7 +85,7 @@ def test_an_owner_that_lives_is_named() -> None:
 
     assert not found.is_over
     assert found.why == (
-        "another registrar runs for this host, this one waits until it is gone "
+        "another registrar runs for this host, waiting until it stops "
         "host=h1 hostname=h1 ip=10.0.0.1 since=2026-01-01T00:00:00Z"
     )
 
@@ -94,4 +94,4 @@ def test_an_owner_key_that_cannot_be_read_is_waited_for() -> None:
     found = found_owner(b"{}", "h1", lambda _other: "over")
 
     assert not found.is_over
-    assert "cannot be read" in found.why
+    assert "cannot read the owner key" in found.why

@@ -144,7 +144,7 @@ def test_an_ambiguous_port_says_the_line_to_add() -> None:
     )
 
     assert offer.reasons["web-1:80"].text == (
-        "web-1 offers ports 80, 81 and one SERVICE_NAME: choose with the label SERVICE_80_NAME=web"
+        "web-1 has ports 80, 81 and one SERVICE_NAME: choose with the label SERVICE_80_NAME=web"
     )
 
 

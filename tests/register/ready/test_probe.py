@@ -155,7 +155,7 @@ def test_what_cannot_be_seen_is_published_unprobed_after_a_while(
         assert running.decided.wait(10)
         assert time.monotonic() - began >= BLIND_S
         assert dict(running.prober.results) == {Started("a", 1, 80): "unprobed"}
-    assert "cannot be probed from here" in caplog.text
+    assert "cannot probe the port from here" in caplog.text
 
 
 def test_a_result_lives_as_long_as_its_target() -> None:
