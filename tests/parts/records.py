@@ -38,7 +38,7 @@ def local(
 ) -> Instance:
     """Return the record of an instance on loopback."""
     where = {"address": "127.0.0.1", "port": port, "service_port": service_port}
-    return instance(number, service, **where, **changes)
+    return instance(number, service, **(where | changes))
 
 
 def key(record: Instance, host: str = "h1") -> str:
