@@ -21,7 +21,12 @@ check: $(BIN)/.installed ## what every commit must pass: format, lint, types, ar
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/pytest -q tests/test_house.py
+	@$(BIN)/pytest -q tests/test_house.py tests/docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q -d .run/site
+
+docs: $(BIN)/.installed ## build the documentation as a site, into .run/site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q -d .run/site
+	@echo "open .run/site/index.html"
 
 images: $(BIN)/.installed ## build the images whose sources changed
 	@images/engine.sh up
@@ -49,4 +54,4 @@ $(BIN)/.bench: bench/requirements.lock $(BIN)/.installed
 	@$(BIN)/python -m pip --disable-pip-version-check -q install --require-hashes --only-binary :all: -r $<
 	@touch $@
 
-.PHONY: help up down test check images bench lab lab-down chaos clean
+.PHONY: help up down test check docs images bench lab lab-down chaos clean

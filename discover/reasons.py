@@ -24,56 +24,52 @@ Code = Literal[
     "QUARANTINED",
 ]
 
-# The same sentences are in docs/reasons.md, with what helps; a test compares them.
+# docs/reasons.md has the same sentences, with what to do; a test compares them.
 REASONS: Mapping[Code, str] = {
-    "BAD_RECORD": "What stands in etcd under an instance's key is no record.",
+    "BAD_RECORD": "The value of an instance's key in etcd is not a valid record.",
     "OUTSIDE_REFUSED": (
-        "An entry of the file that SERVICES names, or all of it, cannot be used; what was good "
-        "of it before stays."
+        "An entry of the services file, or all of it, is invalid; its last valid form stays in use."
     ),
     "NO_SERVICE_PORT": (
-        "The instance leaves its service port to be claimed; it is being claimed, or the "
-        "sentence says what is in the way."
+        "The service has no port yet: one is being assigned, or the message gives the obstacle."
     ),
     "ADDRESS_REUSED": (
-        "A newer record announces the same address and port, or the same container under "
-        "another host."
+        "A newer record announces the same address and port, or the same container under another "
+        "host."
     ),
     "OWN_ADDRESS": (
-        "The instance is announced where HAProxy itself listens: its program cannot have got "
-        "that port."
+        "HAProxy itself listens at the address of this instance, so its program cannot own that "
+        "port."
     ),
     "PORT_CLAIMED": "Another service claimed or named this service port first.",
     "PORT_RESERVED": "The service port is that of the stats page, or of HTTP_BIND.",
     "PORT_IN_USE": (
-        "The service port cannot be listened on, on this host; the sentence says why. Tried "
-        "again every 30 s."
+        "HAProxy cannot listen on the service port on this host; the message gives the reason. "
+        "Tried again every 30 s."
     ),
     "HOST_CLAIMED": "An older record of another service has this host name and path at HTTP_BIND.",
     "HOSTS_NEED_HTTP": "The record has host names or paths, but its service is in tcp mode.",
     "MODE_DIFFERS": (
-        "The record asks for another mode than its service has, that of the oldest real "
-        "instance, and is served in that one. Each change between them is a reload, and cuts "
-        "who is connected."
+        "The record asks for another mode than its service has; the oldest real instance decides. "
+        "Each change of mode is a reload and cuts open connections."
     ),
     "NO_EFFECT": (
-        "The instance asks for what only http has (a cookie, a canary, a header to hash, h2c, "
-        "what may be sent again), and is in tcp mode, or says what an http check is to expect "
-        "and has none; it is served without."
+        "A setting of the instance has no effect: it needs http mode, or an http check. The "
+        "instance is served without it."
     ),
-    "NO_DOOR": "HTTP_BIND is set, but the template in use lays out no port for it.",
+    "NO_DOOR": "HTTP_BIND is set, but the template in use has no port for it.",
     "TEMPLATE_REFUSED": (
-        "An edited template is none, or HAProxy refuses what it lays out; the last good one "
-        "goes on."
+        "An edited template is invalid, or HAProxy refuses its result; the last good template "
+        "stays in use."
     ),
     "CONFIGURATION_REFUSED": (
-        "HAProxy refuses what the good template laid out for what is in etcd now; the last good "
-        "configuration goes on."
+        "HAProxy refuses the result of the good template for the present records; the last good "
+        "configuration stays in use."
     ),
     "QUARANTINED": (
-        "HAProxy refuses what this service alone asks for, or its snippet cannot be used: it "
-        "stays as it was, or is left out if it never ran; all others go on. Tried again when "
-        "its own record, its snippet or the template changes, or docker-discover starts."
+        "HAProxy refuses this service's part, or its snippet is invalid. The service keeps its "
+        "last working form, or is left out if it never ran; all others go on. Tried again when "
+        "its record, snippet or template changes, or docker-discover starts."
     ),
 }
 assert set(REASONS) == set(get_args(Code))  # noqa: S101  both lists are in this file

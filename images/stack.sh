@@ -3,10 +3,10 @@
 # answered; `stack.sh down` removes the containers, network and volumes.
 . "$(dirname "$0")/lib.sh"
 PROJECT=tandem
-SERVICE=http://localhost:8000/
+SERVICE=http://localhost:8088/
 READY_S=60
 # address:port=program of all that the stack listens on
-LISTENS="127.0.0.1:2379=etcd 127.0.0.1:8000=whoami 127.0.0.1:1936=statistics
+LISTENS="127.0.0.1:2379=etcd 127.0.0.1:8088=whoami 127.0.0.1:1936=statistics
     127.0.0.1:9301=docker-register 127.0.0.1:9302=docker-discover"
 
 compose() {
@@ -83,9 +83,9 @@ Two containers of the service "whoami" (service, container, generation):
 $(sed 's/^/  /' "$RUN"/calling-*.log)
 
 Try next:
-  curl localhost:8000                                      either answers
+  curl localhost:8088                                      either answers
   docker stop tandem-whoami-1                              only the other one does
-  docker run -d -P --name tandem-whoami-3 -e SERVICE_NAME=whoami tandem-whoami
+  docker run -d -P --name tandem-whoami-3 -e SERVICE_NAME=whoami -e SERVICE_PORT=8088 tandem-whoami
                                                            one more answers
   docker exec tandem-discover explain                      what is listened for, and why the rest is not
   docker exec tandem-etcd etcdctl get --prefix /services/  what is published

@@ -55,23 +55,23 @@ REASONS: Mapping[Code, Reason] = {
         "The port is published on loopback only, and HOST_IP is not loopback.", "labelled"
     ),
     "WRONG_FAMILY": Reason(
-        "The port is published for IPv4 only and HOST_IP is IPv6, or the other way.", "always"
+        "The port is published for IPv4 only and HOST_IP is IPv6, or the other way round.", "always"
     ),
     "HOST_PORT_UNKNOWN": Reason(
-        "On the host's network, or SERVICE_NETWORK's, only EXPOSE or a label tells the port.",
+        "The container uses the host's network or SERVICE_NETWORK, and no EXPOSE or label names "
+        "its port.",
         "labelled",
     ),
     "NO_NETWORK": Reason("SERVICE_NETWORK names a network that the container is not on.", "always"),
     "AMBIGUOUS_PORT": Reason(
-        "One SERVICE_NAME and several ports, none of them chosen by a per-port label.", "always"
+        "The container has one SERVICE_NAME and several ports, and no per-port label chooses one.",
+        "always",
     ),
     "NOT_CHOSEN": Reason(
         "A per-port label gave SERVICE_NAME to another port of the container.", "never"
     ),
-    "BAD_LABEL": Reason("A label or variable has a value that cannot be used.", "always"),
-    "BAD_NAME": Reason(
-        "There is no usable service name: neither a given one nor one of the image.", "always"
-    ),
+    "BAD_LABEL": Reason("A label or variable has an invalid value.", "always"),
+    "BAD_NAME": Reason("Neither a label nor the image gives a valid service name.", "always"),
     "UNREADABLE": Reason("Docker's description of the container cannot be understood.", "always"),
     "STARTING": Reason("The container's own HEALTHCHECK has not succeeded yet.", "never"),
     "NOT_LISTENING": Reason("Nothing accepts connections on the port yet.", "never"),
@@ -79,9 +79,11 @@ REASONS: Mapping[Code, Reason] = {
         "Another container of this host is announced at the same address and port.", "always"
     ),
     "CRASH_LOOP": Reason(
-        "Crashed within ten seconds of its start: offered once it stays up for as long.", "always"
+        "The container crashed within ten seconds of its start; it is published once it stays up "
+        "that long.",
+        "always",
     ),
-    "HOST_DRAINED": Reason("The whole host was taken out of service by --drain.", "never"),
+    "HOST_DRAINED": Reason("--drain took the whole host out of service.", "never"),
 }
 assert set(REASONS) == set(get_args(Code))  # noqa: S101  both lists are in this file
 

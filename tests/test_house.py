@@ -1,4 +1,4 @@
-"""The architecture of DESIGN.md, kept by walking the imports of every module."""
+"""The architecture of CONTRIBUTING and docs/architecture.md, kept by walking the imports of every module."""
 
 import ast
 import functools
@@ -85,7 +85,7 @@ READS_ENVIRONMENT = {
     "catalog.etcd.library",
 }
 # Who reads the catalogue of faults without being one.
-OF_CHAOS = {"tests.test_faults": {"tests.chaos.catalogue"}}
+OF_CHAOS = {"tests.docs.test_faults": {"tests.chaos.catalogue"}}
 # What stands for an assertion in a test: functions whose names say that they make one.
 ASSERTING = re.compile(r"_?(assert|wait|expect|check)(_|$)|raises$|fail$")
 # Who may let time pass, and why; all others wait for what they need.

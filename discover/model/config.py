@@ -1,7 +1,7 @@
 """What HAProxy shall be, as plain data: listeners, their names, servers. No I/O, no decisions.
 
-The fields of Process, Listener and Server are what a template of your own may name (README, "Your
-own template"): they are a contract with its author.
+The fields of Process, Listener and Server are what a template of your own may name
+(docs/templates.md): they are a contract with its author.
 """
 
 from collections.abc import Mapping, Set

@@ -1,17 +1,16 @@
-"""The vocabulary: every setting has both spellings, a field of the record and a README row."""
+"""The vocabulary: every setting has both spellings, a field of the record and a row in docs/labels.md."""
 
 import re
 from dataclasses import fields
-from pathlib import Path
 
 import pytest
 
 from catalog.record import DEFAULTS, Check, Instance
 from catalog.vocabulary import LABELS, SETTINGS, Setting, record_fields
+from tests.parts.markdown import page
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-LABELS_SECTION = README.partition("## Labels")[2].partition("\n## ")[0]
-FILE_SECTION = README.partition("## Servers that are no containers")[2].partition("\n## ")[0]
+LABELS_PAGE = page("labels.md").text
+FILE_PAGE = page("services-file.md").text
 
 # What one of the two spellings has no place for.
 LABELS_ONLY = {"IGNORE", "NETWORK", "ADDRESS", "ON_ABSENCE"}
@@ -57,12 +56,12 @@ def test_a_setting_fills_a_field_of_the_record(setting: Setting) -> None:
 
 
 @each_setting
-def test_a_setting_has_a_row_in_the_readme(setting: Setting) -> None:
+def test_a_setting_has_a_row_in_its_page(setting: Setting) -> None:
     if not setting.label:
-        assert f"`{setting.word}" in FILE_SECTION
+        assert f"`{setting.word}" in FILE_PAGE
         return
 
-    first_cells = [row.split("|")[1] for row in re.findall(r"^\|.*", LABELS_SECTION, re.MULTILINE)]
+    first_cells = [row.split("|")[1] for row in re.findall(r"^\|.*", LABELS_PAGE, re.MULTILINE)]
     # A row may have two labels, the second of which lacks the beginning: `_CHECK_HOST`
     name = re.compile(rf"[_\]]{setting.label}`")
     assert any(name.search(cell) for cell in first_cells)

@@ -4,7 +4,6 @@ import subprocess
 import sys
 import textwrap
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import yaml
@@ -23,6 +22,7 @@ from discover.operator.services import (
 )
 from discover.operator.services_words import CHECK_WORDS, SERVICE_WORDS
 from discover.snapshot.snapshot import EMPTY
+from tests.parts.markdown import page
 from tests.parts.records import instance, snapshot
 
 TWO = "[10.0.0.5:80, 10.0.0.6:80]"
@@ -373,12 +373,11 @@ def test_without_a_file_nothing_of_it_is_loaded() -> None:
     assert ended.stdout == "set()\n"
 
 
-def test_the_example_in_the_readme_is_good() -> None:
-    readme = (Path(__file__).parents[3] / "README.md").read_text()
-    section = readme.partition("## Servers that are no")[2]
-    example = section[section.index("    services:") :].partition("\n\n")[0]
+def test_the_example_in_the_documents_is_good() -> None:
+    text = page("services-file.md").text
+    example = text[text.index("    services:") :].partition("\n\n")[0]
 
-    parsed = file_services("README.md", textwrap.dedent(example))
+    parsed = file_services("services-file.md", textwrap.dedent(example))
 
     assert not parsed.problems
     assert parsed.services.keys() == {"postgres", "orders"}
