@@ -86,7 +86,7 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
     _make_folders(settings)
     around = Around(settings, Trigger(), Metrics(), Health(stuck_after_s=STUCK_S))
     run_group(_actors(around))
-    logger.info("stopped as asked, HAProxy goes on serving")
+    logger.info("stopped as asked, HAProxy keeps serving")
 
 
 def _actors(around: Around) -> list[Actor]:
@@ -261,7 +261,9 @@ def _template_watch(around: Around) -> FileWatch:
 
 def _guard(around: Around) -> Guard:
     mended = around.metrics.counter(
-        "discover_haproxy_mends", "HAProxy found without an answer, and mended", "trouble"
+        "discover_haproxy_mends",
+        "Times HAProxy did not answer and was restarted or reloaded",
+        "trouble",
     )
     return Guard(
         around.settings.run_dir / "master.sock",
@@ -277,7 +279,7 @@ def _make_folders(settings: DiscoverSettings) -> None:
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         except OSError as error:
             raise WrongSettings(
-                [f"{name}: {folder} cannot be made: {error.strerror}; name another folder"]
+                [f"{name}: {folder} cannot be created: {error.strerror}; name another folder"]
             ) from error
 
         if not os.access(folder, os.W_OK):

@@ -220,7 +220,7 @@ def listing_of(text: str) -> Listing:
         return Listing(int(header.get("cluster_id", 0)), int(header["revision"]), entries)
     except MALFORMED as error:
         raise Rejected(
-            f"is not what `etcdctl get --prefix /services -w json` prints: {error!r:.80}"
+            f"is not the output of `etcdctl get --prefix /services -w json`: {error!r:.80}"
         ) from error
 
 

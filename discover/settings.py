@@ -24,15 +24,15 @@ from sidecar.options import (
 )
 
 PROGRAM = "docker-discover"
-ABOUT = "Watch etcd, lay out HAProxy's configuration, and apply it without a lost request."
+ABOUT = "Watch etcd, render HAProxy's configuration and apply it without losing a request."
 Command = Literal["check", "render", "diff"]
 COMMANDS = {
     "check": (
-        "try TEMPLATE with all that a service can ask for, let HAProxy read it, "
-        "say what is wrong; then exit"
+        "let HAProxy check TEMPLATE with every kind of service, SNIPPETS and SERVICES, "
+        "report what is wrong; then exit"
     ),
-    "render": "print the configuration for what etcd says now; then exit, nothing is touched",
-    "diff": "print how that differs from the one in STATE_DIR; then exit, nothing is touched",
+    "render": "print the configuration for the current catalog, change nothing; then exit",
+    "diff": "print how it differs from the one in STATE_DIR, change nothing; then exit",
 }
 TEMPLATE = Path(__file__).parent.parent / "templates" / "haproxy.cfg.j2"
 
@@ -46,10 +46,10 @@ def hosts(text: str) -> tuple[str, ...]:
     try:
         addresses = tuple(str(ipaddress.ip_address(part.strip("[]"))) for part in parts)
     except ValueError as error:
-        raise Rejected(f"{text!r} is not * or IP addresses with commas: {error}") from error
+        raise Rejected(f"{text!r} is not * or IP addresses separated by commas: {error}") from error
 
     if not addresses:
-        raise Rejected(f"{text!r} names no address; right would be 127.0.0.1")
+        raise Rejected(f"{text!r} has no address; write it like 127.0.0.1")
     return tuple(dict.fromkeys(addresses))
 
 
@@ -81,7 +81,7 @@ OPTIONS = (
         "BIND",
         hosts,
         None,
-        "where service ports listen; * for everywhere (default: 127.0.0.1 and docker0's address)",
+        "addresses of all service ports; * for every address (default: 127.0.0.1 and docker0's address)",
     ),
     Option(
         "STATS", address_or_off, "127.0.0.1:1936", "HAProxy's own stats page and metrics, or off"
@@ -90,7 +90,7 @@ OPTIONS = (
         "PORT_RANGE",
         port_range,
         "10000-10999",
-        "for services with SERVICE_PORT=auto: claimed once in etcd, for good",
+        "ports for SERVICE_PORT=auto; a service keeps the one that it claims in etcd",
     ),
     Option(
         "HTTP_BIND",
@@ -109,17 +109,19 @@ OPTIONS = (
         "SNIPPETS",
         Path,
         None,
-        "lines of your own for single services, in <service>.cfg "
-        "(default: snippets.d beside TEMPLATE)",
+        "your own lines for a service, in <service>.cfg (default: snippets.d beside TEMPLATE)",
     ),
     Option(
         "SERVICES",
         Path,
         None,
-        "a YAML file of services on servers that are no containers; an edit applies at once",
+        "a YAML file of services outside Docker; an edit applies at once",
     ),
     Option(
-        "STATE_DIR", Path, "/var/lib/tandem", "haproxy.cfg and what else has to survive a restart"
+        "STATE_DIR",
+        Path,
+        "/var/lib/tandem",
+        "folder of haproxy.cfg and all that must survive a restart",
     ),
     Option(
         "RUN_DIR", Path, "/run/tandem", "HAProxy's sockets: master.sock, admin.sock and pages.sock"
@@ -128,7 +130,7 @@ OPTIONS = (
         "ZONE",
         str,
         "",
-        "where this host stands: services with LOCALITY call instances of their zone first",
+        "this host's zone: services with LOCALITY call instances in it first",
     ),
     Option(
         "HOST_ID",
@@ -140,21 +142,21 @@ OPTIONS = (
         "METRICS",
         address_or_off,
         "127.0.0.1:9302",
-        "metrics, /healthz, /readyz and /explain, or off",
+        "ip:port of /metrics, /healthz, /readyz and /explain; or off",
     ),
-    Option("HAPROXY", str, "haproxy", "the program, by name or path"),
+    Option("HAPROXY", str, "haproxy", "HAProxy's program, by name or path"),
     Option(
         "HAPROXY_SUPERVISED",
         boolean,
         "false",
-        "true: somebody else starts HAProxy and starts it again",
+        "true: a supervisor starts and restarts HAProxy",
     ),
     Option(
         "CATALOG",
         readable_file,
         None,
         "for --render and --diff: "
-        "what `etcdctl get --prefix <ETCD_PREFIX> -w json` printed, instead of etcd",
+        "a file with the output of `etcdctl get --prefix <ETCD_PREFIX> -w json`, read instead of etcd",
     ),
     *COMMON,
 )
@@ -196,7 +198,7 @@ def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> DiscoverSett
     """
     values = values_of(OPTIONS, PROGRAM, ABOUT, argv, environ, COMMANDS)
     if values["DOMAIN"] and not values["HTTP_BIND"]:
-        raise WrongSettings(["DOMAIN: names services at HTTP_BIND, which is off; set HTTP_BIND=80"])
+        raise WrongSettings(["DOMAIN: needs HTTP_BIND, which is off; set HTTP_BIND=80"])
 
     return DiscoverSettings(
         access=access_of(values),

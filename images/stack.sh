@@ -61,8 +61,8 @@ replies() {
         fi
         if [ "$SECONDS" -ge "$deadline" ]; then
             compose logs --no-color --tail=15 register discover
-            say "no two containers of whoami answered; docker-discover says:"
-            compose logs --no-color discover | grep -o 'whoami not listened for.*' | tail -1
+            say "fewer than two whoami containers answered; docker-discover reports:"
+            compose logs --no-color discover | grep -o 'whoami has no listener.*' | tail -1
             return 1
         fi
         [ "${#seen[@]}" -ge 2 ] || sleep 0.1
@@ -87,7 +87,7 @@ Try next:
   docker stop tandem-whoami-1                              only the other one does
   docker run -d -P --name tandem-whoami-3 -e SERVICE_NAME=whoami -e SERVICE_PORT=8088 tandem-whoami
                                                            one more answers
-  docker exec tandem-discover explain                      what is listened for, and why the rest is not
+  docker exec tandem-discover explain                      listeners, and why the rest has none
   docker exec tandem-etcd etcdctl get --prefix /services/  what is published
   http://127.0.0.1:1936/                                   HAProxy's own page
   make down                                                remove it all

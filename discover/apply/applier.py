@@ -94,7 +94,7 @@ class Applier:
         except (Rejected, Unavailable) as error:
             # Perhaps a port of it was taken since. A new file, made for what is here now, is the
             # way out.
-            log.warning("the last configuration does not run: %s", error)
+            log.warning("cannot run the last configuration: %s", error)
         return None
 
     def _of_file(self, text: str) -> Worker:
@@ -113,7 +113,7 @@ class Applier:
             # It was started again from a file that the last changes could not be written to.
             return of_file
 
-        log.warning("HAProxy has other servers than its file: %s", why)
+        log.warning("HAProxy's servers differ from its file: %s", why)
         # One reload puts it right; what differs even then is a matter of spelling, and never will
         # be right.
         again = found.rendered.text == self._mismatched
@@ -142,7 +142,7 @@ class Applier:
 
         answer = self._haproxy.ask(f"@1 show map {self._map_name(expected)}")
         if map_entries(answer) != routes:
-            raise Mismatch("the map of the door is another one")
+            raise Mismatch("the door's map differs")
 
     def _map_name(self, worker: Worker) -> str:
         """Return the name of the door's map in the worker."""
@@ -278,6 +278,6 @@ class _Metrics:
         )
         self.seconds = metrics.histogram(
             "discover_reload_seconds",
-            "From the check to the new worker's answer",
+            "Time from the check to the new worker's answer",
             (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
         )

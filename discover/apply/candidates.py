@@ -107,7 +107,7 @@ class _CulpritSearch:
                 return culprit(sorted(changed), refused)
         except _SearchTimedOut:
             log.warning(
-                "not found out in %g s whom HAProxy refuses, among %d services",
+                "did not find within %g s which of %d services HAProxy refuses",
                 SEARCH_S,
                 len(changed),
             )

@@ -72,15 +72,15 @@ class ListenersFile:
             path,
             text_of,
             lambda content: listeners_of(content.decode()),
-            unknown="empty services of an earlier life are not known any more: %s: %s",
-            unkept="what is listened on is not kept for the next start",
+            unknown="lost the empty services of the last run: %s: %s",
+            unkept="cannot save the listeners for the next start",
         )
         self._empty_file = StateFile(
             path.with_name(path.name + ".empty"),
             _empty_text,
             _empty_of,
-            unknown="since when services are empty is not known any more: %s: %s",
-            unkept="since when services are empty is not kept for the next start",
+            unknown="lost how long services have been empty: %s: %s",
+            unkept="cannot save how long services have been empty",
         )
         self._saved_empty: _KeptByPort = {}
 

@@ -11,7 +11,7 @@ from discover.text.sections import Section, ServerLine
 Sections = Mapping[str, Section]
 Routes = Mapping[str, str]
 
-NOTHING_KNOWN = "nothing known is running"
+NOTHING_KNOWN = "the running configuration is unknown"
 NAMED_MAX = 5  # changes in one line of the log
 
 
@@ -96,7 +96,7 @@ def plan(running: Sections | None, wanted: Sections, routes: tuple[RouteChange, 
 
     if _inherit_defaults(changes, wanted, differing):
         return Reload(
-            "the template uses default-server, which servers added at runtime would not have"
+            "the template uses default-server, which does not apply to servers added at runtime"
         )
     return RuntimeUpdate(changes, routes)
 
@@ -128,7 +128,7 @@ def keeping_structure(running: ProxyConfig, wanted: ProxyConfig) -> ProxyConfig:
 
 def _structure_differs(running: Sections, wanted: Sections, differing: Iterable[str]) -> str:
     """Return what differs beyond the servers, in one line; empty if nothing does."""
-    why = [f"no more {_title(head)}" for head in running.keys() - wanted.keys()]
+    why = [f"removed {_title(head)}" for head in running.keys() - wanted.keys()]
 
     for head in differing:
         before = running.get(head)

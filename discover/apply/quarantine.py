@@ -96,7 +96,7 @@ class Quarantine:
         problems: dict[str, Problem] = {}
 
         for name, held in self._held.items():
-            state = "stays as it was" if held.good else "is left out"
+            state = "keeps its last good form" if held.good else "is left out"
             problems[name] = because("QUARANTINED", f"{name} {state}: {held.blame.why}")
 
         return problems

@@ -103,9 +103,7 @@ class Rollout:
             return
 
         with contextlib.suppress(Rejected):  # what runs now was accepted before: it goes on
-            worker = self._reloaded(
-                worker.rendered, "servers that rest in maintenance are swept out"
-            )
+            worker = self._reloaded(worker.rendered, "removing resting servers")
             self.running = replace(self.running, worker=worker)
 
     def _step_to(self, wanted: Rendered) -> Plan:
@@ -124,8 +122,8 @@ class Rollout:
             try:
                 worker = self._applier.update(worker, candidate.rendered, step.changes)
             except Mismatch as why:
-                log.warning("a change at runtime failed, reloading instead: %s", why)
-                return f"a change at runtime failed: {why}"
+                log.warning("a runtime update failed, reloading instead: %s", why)
+                return f"a runtime update failed: {why}"
             log.info("updated %s", Details(changes=step.why))
 
         self._runs(worker, candidate)

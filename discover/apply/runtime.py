@@ -120,7 +120,7 @@ def _commands(change: ServerChange, row: Row | None) -> Commands:
 
 def _add(path: str, wanted: ServerLine) -> Commands:
     if not _SAYABLE.fullmatch(wanted.words):
-        raise Mismatch(f"{path}: options that cannot be said at runtime: {wanted.words!r:.80}")
+        raise Mismatch(f"{path}: options that cannot be set at runtime: {wanted.words!r:.80}")
 
     add = f"add server {path} {wanted.endpoint} weight {wanted.weight} {wanted.words}".rstrip()
     is_checked = "check" in wanted.words.split()
@@ -157,7 +157,7 @@ def route_commands(changes: Iterable[RouteChange], file: str) -> Commands:
 
 def _route_command(change: RouteChange, file: str) -> str:
     if not _SAYABLE.fullmatch(f"{change.key}{change.after or ''}"):
-        raise Mismatch(f"{change}: cannot be said at runtime")
+        raise Mismatch(f"{change}: cannot be set at runtime")
 
     if change.after is None:
         return f"del map {file} {change.key}"

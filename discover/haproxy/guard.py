@@ -158,7 +158,7 @@ class Guard:
         if master:
             done = _MENDS[trouble](master)
         else:
-            done = "it runs in another container, which has to be started anew"
+            done = "it runs in another container, which must be restarted"
 
         why = "does not answer" if trouble == "hung" else f"lost its socket {self._path}"
         if self._told != trouble:
@@ -196,14 +196,14 @@ def _end(master: int) -> str:
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGKILL)
 
-    return "it is ended, and started anew"
+    return "killed it, so that it is restarted"
 
 
 def _wake(master: int) -> str:
     # A reload makes the socket anew, and costs no connection.
     with contextlib.suppress(OSError):
         os.kill(master, signal.SIGUSR2)
-    return "it is reloaded, which makes it anew"
+    return "reloaded it, which recreates the socket"
 
 
 _MENDS: dict[Trouble, Callable[[int], str]] = {"hung": _end, "no socket": _wake}

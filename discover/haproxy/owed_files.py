@@ -25,7 +25,7 @@ class OwedFiles:
         except Unwritten as error:
             if not self._owed:
                 log.warning(
-                    "servers are changed all the same, but a restart of HAProxy would not know: %s",
+                    "changed servers at runtime only, a restart of HAProxy would lose them: %s",
                     error,
                 )
             self._owed[path] = text
@@ -36,7 +36,7 @@ class OwedFiles:
         """Write what is owed. Raises Unwritten if that cannot be done yet."""
         for path, text in tuple(self._owed.items()):
             write(path, text)
-            log.info("%s is written again", path)
+            log.info("%s is up to date again", path)
             del self._owed[path]
 
     def forget(self) -> None:

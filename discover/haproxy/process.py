@@ -62,7 +62,7 @@ class HAProxy:
         """Let HAProxy read a file without running it. Raises Refusal."""
         done = self._run_check(candidate)
         if done.returncode < 0:
-            raise Unavailable(f"{self._binary} -c was ended by signal {-done.returncode}")
+            raise Unavailable(f"{self._binary} -c was killed by signal {-done.returncode}")
         if done.returncode == 0:
             return
 
@@ -146,11 +146,11 @@ class HAProxy:
 
         if seen == "nothing":
             raise Unavailable(
-                f"HAProxy does not run {self._paths.config}: its own lines in this log say why"
+                f"HAProxy does not run {self._paths.config}: its own log lines give the reason"
             )
         raise Rejected(
-            "HAProxy does not take the configuration over, its own lines in this log say why; "
-            f"{seen} goes on"
+            "HAProxy did not load the configuration, its own log lines give the reason; "
+            f"{seen} keeps running"
         )
 
     def answers(self) -> bool:

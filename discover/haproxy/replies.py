@@ -59,7 +59,7 @@ def map_entries(answer: str) -> Mapping[str, str]:
     for line in filter(None, answer.splitlines()):
         words = line.split(" ")
         if len(words) != 3 or words[1] in entries:
-            raise Mismatch(f"the map of the door has the line {line!r:.80}")
+            raise Mismatch(f"the door's map has the line {line!r:.80}")
 
         _address, key, value = words
         entries[key] = value

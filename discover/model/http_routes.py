@@ -93,7 +93,7 @@ def assigned_routes(requested: Mapping[str, RouteRequests], problems: Problems) 
 
     for loser in losers:
         key = loser.request.key
-        text = f"{loser.service} is not reached at {key}: {holders[key].service} named it first"
+        text = f"{loser.service} is not reachable at {key}: {holders[key].service} named it first"
         problems[f"{loser.service} at {key}"] = because("HOST_CLAIMED", text)
 
     return _by_service_port(holders)
@@ -144,9 +144,7 @@ def _needing_http(name: str, service: Service, http: Mapping[str, Record]) -> Pr
     for key, record in service.records.items():
         declared = (*record.instance.hosts, *record.instance.paths)
         if declared and key not in http:
-            text = (
-                f"{name} is not reached at {declared[0]}: it is in tcp mode; set SERVICE_MODE=http"
-            )
+            text = f"{name} is not reachable at {declared[0]}: it is in tcp mode; set SERVICE_MODE=http"
             problems[f"{key} hosts"] = because("HOSTS_NEED_HTTP", text)
 
     return problems
@@ -191,7 +189,7 @@ def missing_door(door: Door | None, routes: Mapping[str, str] | None) -> Mapping
 
     text = (
         "no http services at HTTP_BIND:"
-        " the template in use lacks the block `door` of the shipped one"
+        " the template in use has no block `door`, unlike the shipped one"
     )
     return {"HTTP_BIND": because("NO_DOOR", text)}
 

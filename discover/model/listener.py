@@ -65,9 +65,9 @@ def _differing(record: Record, first: Record) -> Problem | None:
         return None
 
     kind = "real one" if first.instance.role == "real" else "stub"
-    says = f"{record.key.service} {record.key.name} says {record.instance.mode}"
-    counts = f"but {first.instance.mode} counts, which the oldest {kind} says, {first.key.name}"
-    right = "set SERVICE_MODE to the same on all, http if that is what they speak"
+    says = f"{record.key.service} {record.key.name} has mode {record.instance.mode}"
+    counts = f"but the oldest {kind}, {first.key.name}, decides on {first.instance.mode}"
+    right = "give all of them the same SERVICE_MODE, http if they speak it"
     return because("MODE_DIFFERS", f"{says}, {counts}: {right}")
 
 

@@ -22,20 +22,19 @@ def without_effect(record: Record) -> Problem | None:
     if settings := _without_http(instance):
         right = "mode: http" if in_file else "SERVICE_MODE=http"
         asks.append(
-            f"{_names(settings, in_file)}, which only http has:"
-            f" set {right} if that is what it speaks"
+            f"{_names(settings, in_file)}, which needs http mode: set {right} if it speaks http"
         )
     if settings := _without_http_check(instance.check):
         right = "check: {http: <path>}" if in_file else "SERVICE_CHECK_HTTP=<path>"
         asks.append(
-            f"{_names(settings, in_file)}, which only an http check looks at:"
-            f" set {right} if it has a page for that"
+            f"{_names(settings, in_file)}, which needs an http check:"
+            f" set {right} if it has a page to check"
         )
 
     if not asks:
         return None
     name = f"{record.key.service} {instance.container_name or record.key.name}"
-    return because("NO_EFFECT", f"{name} asks for {'; and for '.join(asks)}")
+    return because("NO_EFFECT", f"{name} sets {'; and '.join(asks)}")
 
 
 def _without_http(instance: Instance) -> list[Setting]:

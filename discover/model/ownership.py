@@ -170,7 +170,7 @@ def _newest_per_name(name: str, service: Service, problems: Problems) -> Service
     for key, record in sorted(service.records.items(), key=_age):
         older = newest.get(record.key.name)
         if older is not None:
-            text = f"{name} {record.key.name} is announced by host {record.key.host} too"
+            text = f"{name} {record.key.name} is also announced by host {record.key.host}"
             problems[older.key] = because("ADDRESS_REUSED", f"hidden: {text}")
 
         newest[record.key.name] = _Keyed(key, record)

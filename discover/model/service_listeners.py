@@ -130,8 +130,8 @@ def _refuse_claimed(given: ServiceInput, port: PortInput, reached: str, problems
     for key, record in records_on(given.service, port.port).items():
         # What the operator wrote has the words of the services file, not labels.
         setting = "port:" if record.created == OLDEST else "SERVICE_PORT"
-        text = f"service port {port.port} belongs to {owner}; {setting} names another"
-        problem = because("PORT_CLAIMED", f"{given.name} not listened for: {text}")
+        text = f"service port {port.port} belongs to {owner}; choose another with {setting}"
+        problem = because("PORT_CLAIMED", f"{given.name} has no listener: {text}")
 
         # Most http services live behind the door, without a port of their own.
         problems[key] = replace(problem, quiet=bool(port.routes))
@@ -151,7 +151,7 @@ def _reserved(process: Process) -> Mapping[int, _Reserved]:
         ports[process.stats.port] = _Reserved("the stats page's", "STATS")
 
     for bind in process.door.binds if process.door else ():
-        ports[bind.port] = _Reserved("that of all http services", "HTTP_BIND")
+        ports[bind.port] = _Reserved("the port of all http services", "HTTP_BIND")
 
     return ports
 
@@ -160,11 +160,11 @@ def _refuse_reserved(
     name: str, port: int, reserved: _Reserved, reached: str, problems: Problems
 ) -> None:
     right = (
-        "set SERVICE_PORT (port: in the file of SERVICES),"
+        "set another SERVICE_PORT (port: in the services file),"
         f" or {reserved.setting} of docker-discover"
     )
     text = f"service port {port} is {reserved.purpose}; {right}{reached}"
-    problems[f"{name}:{port}"] = because("PORT_RESERVED", f"{name} not listened for: {text}")
+    problems[f"{name}:{port}"] = because("PORT_RESERVED", f"{name} has no listener: {text}")
 
 
 def _refuse_unusable(
@@ -173,5 +173,5 @@ def _refuse_unusable(
     for bind in wanted:
         why = port.unusable.get(bind)
         if why is not None:
-            text = f"{name} not listened for on {bind}: {why}{reached}"
+            text = f"{name} has no listener on {bind}: {why}{reached}"
             problems[f"{name}:{port.port} on {bind.host}"] = because("PORT_IN_USE", text)

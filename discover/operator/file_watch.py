@@ -110,7 +110,7 @@ class FileWatch:
             return self._started(Observer(), targets)
         except OSError as error:
             log.warning(
-                "%s is looked at every %g s, the kernel cannot watch it: %s",
+                "cannot watch the %s, checking it every %g s: %s",
                 self._what,
                 POLL_S,
                 error,

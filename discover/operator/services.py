@@ -83,7 +83,7 @@ def _service_in(where: str) -> str:
 
 
 def _staying(problem: Problem) -> Problem:
-    return replace(problem, text=f"{problem.text}; until then the service stays as it was")
+    return replace(problem, text=f"{problem.text}; until then the service keeps its last good form")
 
 
 class JoinedSnapshots:
@@ -143,7 +143,7 @@ class _Reading:
             try:
                 record = _record(_instance(str(name), shared.fields, server))
                 if records.setdefault(_key(record), record) is not record:
-                    refuse(f"{record.instance.container_name} stands there twice")
+                    refuse(f"{record.instance.container_name} is there twice")
             except Rejected as error:
                 self._refuse(name, f" server {number}", error)
 
@@ -172,7 +172,7 @@ class _Shared:
 
 def _shared(service: str, entry: object) -> _Shared:
     """Return what all servers of a service share."""
-    words = dict(mapping(entry, "servers: and its own words"))
+    words = dict(mapping(entry, "a mapping of servers: and settings"))
     servers = words.pop("servers", None)
     if not isinstance(servers, list):
         refuse(
@@ -206,7 +206,7 @@ def _instance(service: str, shared: Mapping[str, Any], server: object) -> Instan
     service_port = shared.get("service_port", port)
     port = service_port if port is None else port
     if port is None:
-        refuse(f"{shown(server)} names no port; right would be {ENDPOINT}")
+        refuse(f"{shown(server)} has no port; expected {ENDPOINT}")
 
     name = host_port(address, port)
     digits = hashlib.sha256(f"{service} {name}".encode()).hexdigest()

@@ -42,7 +42,7 @@ def parsed(path: Path) -> FileServices:
     """Return what a file says now. Raises Rejected, or Unavailable where it cannot be read."""
     text = read(path)
     if text is None:
-        raise Rejected("no such file; SERVICES names another, or none")
+        raise Rejected("no such file; set SERVICES to another one, or leave it empty")
     return file_services(path.name, text)
 
 
@@ -56,8 +56,8 @@ class ServicesFile:
             good,
             self._text_of,
             self._services_of,
-            unknown="the last good services are not known any more: %s: %s",
-            unkept="services are not kept for the next start",
+            unknown="lost the last good services: %s: %s",
+            unkept="cannot save the services for the next start",
         )
         self._joined = JoinedSnapshots()
         self._content = FileServices(self._last_good.load() or {})
@@ -106,7 +106,7 @@ class ServicesFile:
         try:
             content = with_last_good(parsed(self._path), before)
         except (Rejected, Unavailable) as error:
-            self._refuse(f"{self._path}: {error}; what it said last stays")
+            self._refuse(f"{self._path}: {error}; its last good content stays in use")
             return
 
         self._content = content

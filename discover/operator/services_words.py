@@ -53,7 +53,7 @@ def read(
     for name, value in given.items():
         if name not in words:
             known = ", ".join(sorted({*words, *others}))
-            refuse(f"{shown(name)} is no word of this place; there are {known}")
+            refuse(f"{shown(name)} is not a key here; the keys are {known}")
 
         word = words[name]
         try:
@@ -115,7 +115,7 @@ def port_of(value: object) -> int:
 def mapping(value: object, right: str) -> Mapping[Any, Any]:
     """Return what has names; `right` says what that would be."""
     if value is None:
-        refuse(f"nothing stands there; right would be {right}")
+        refuse(f"nothing is there; expected {right}")
     if not isinstance(value, dict):
         refuse(f"{shown(value)} is not {right}")
     return MappingProxyType(value)

@@ -26,7 +26,7 @@ class _Loader(_Safe):  # type: ignore[valid-type, misc]
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 raise yaml.MarkedYAMLError(
-                    problem=f"{key.value!r} stands there twice", problem_mark=key.start_mark
+                    problem=f"{key.value!r} is there twice", problem_mark=key.start_mark
                 )
             seen.add(str(key.value))
 
@@ -42,7 +42,7 @@ def entries_of(text: str) -> Mapping[Any, Any]:
     document = _document(text)
     services = document.get("services") if isinstance(document, dict) else None
     if not isinstance(services, dict) or len(document) > 1:
-        right = "right would be `services:` with a name for each, or `services: {}` for none"
+        right = "expected `services:` with a key for each service, or `services: {}` for none"
         raise Rejected(f"{_seen(document)}; {right}")
     return services
 
@@ -69,5 +69,5 @@ def _seen(document: object) -> str:
     if document is None:
         return "is empty"
     if isinstance(document, dict):
-        return f"names {', '.join(map(shown, document))}"
+        return f"has the keys {', '.join(map(shown, document))}"
     return f"is {shown(document)}"

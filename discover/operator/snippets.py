@@ -59,19 +59,19 @@ def _beyond(line: str) -> str:
     words = [word for word in line.split()[:3] if word not in ("no", "default")]
     first = words[0] if words else ""
     if not line.isprintable():
-        return "there is a character that cannot be printed"
+        return "it has an unprintable character"
     if first in SECTIONS:
         return (
             f"{first!r} would begin a new section; "
-            "one of your own belongs in the template's block `sections`"
+            "put your own sections into the template's block `sections`"
         )
     if first in _OURS:
         return f"{first!r}: addresses and servers come from the catalog"
     if first == "disabled":
-        return "'disabled': it would leave the service's port to anybody"
+        return "'disabled': it would leave the service's port to other programs"
     if set(first) & set("\"'\\$") or first.startswith("."):
-        return f"{first!r}: the first word has to be a plain keyword"
-    return "a line cannot go on in the next one" if line.endswith("\\") else ""
+        return f"{first!r}: the first word must be a plain keyword"
+    return "a line cannot continue on the next one" if line.endswith("\\") else ""
 
 
 @dataclass(frozen=True, slots=True)

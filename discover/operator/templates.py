@@ -26,7 +26,7 @@ def beside(path: Path, shipped: Path) -> FindTemplate:
             return _text(shipped)
         if "/" in name or name in ("", ".", ".."):
             raise Rejected(
-                f"{name!r} is no file's name: only files in the template's own folder can be used"
+                f"{name!r} is not a file name: only files in the template's own folder can be used"
             )
         return _text_in_folder(path, name)
 
@@ -40,7 +40,7 @@ def _text_in_folder(path: Path, name: str) -> str | None:
     for folder in folders:
         file = (folder / name).resolve()
         if file.exists() and not any(file.is_relative_to(allowed) for allowed in folders):
-            raise Rejected(f"{name!r} leads out of the template's folder, to {file}")
+            raise Rejected(f"{name!r} points outside the template's folder, to {file}")
         if file.is_file():
             return _text(file)
 
@@ -51,7 +51,7 @@ def layout_of(path: Path, shipped: Path) -> Layout:
     """Return the template in a file; `shipped` is the one that it may extend. Raises Rejected."""
     text = _text(path)
     if text is None:
-        raise Rejected(f"template {path}: no such file; TEMPLATE names another")
+        raise Rejected(f"template {path}: no such file; set TEMPLATE to another one")
     return Layout(text, path.name, beside(path, shipped))
 
 
@@ -106,8 +106,8 @@ class Templates:
             good,
             _text_of,
             _copy_of,
-            unknown="the last good template is not known any more: %s: %s",
-            unkept="the template is not kept for the next start",
+            unknown="lost the last good template: %s: %s",
+            unkept="cannot save the template for the next start",
         )
         self._good = self._good_file.load()
         self._used: Layout | None = None

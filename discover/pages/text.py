@@ -78,12 +78,14 @@ def unknown(
         hosts[name] = None
 
     if paths:
-        known = f"Known there are {', '.join(sorted(paths)[:NEAR])}."
-        return Page(404, f"No service has this path of {host}", (known,))
+        known = f"Its paths are {', '.join(sorted(paths)[:NEAR])}."
+        return Page(404, f"No service has this path on {host}", (known,))
 
     if service in tcp:
-        cause = "in tcp mode, which has no host names: it needs SERVICE_MODE=http."
-        return Page(404, f"No http service is known as {host}", (f"{service} runs, but {cause}",))
+        cause = "in tcp mode, which has no host names: set SERVICE_MODE=http."
+        return Page(
+            404, f"No http service has the host name {host}", (f"{service} runs, but {cause}",)
+        )
 
     return _unknown_host(host, near_to(host, hosts, has_time), port)
 
@@ -92,10 +94,10 @@ def _unknown_host(host: str, near: list[str], port: str) -> Page:
     source = "SERVICE_HOSTS of http services, and from their names under DOMAIN."
     lines = [f"Host names come from {source}"]
     if near:
-        lines.append("Near it are:")
+        lines.append("Similar names:")
 
     links = tuple(f"{name}{port}" for name in near)
-    return Page(404, f"No service is known as {host or 'nothing'}", tuple(lines), links)
+    return Page(404, f"No service has the host name {host or '(none)'}", tuple(lines), links)
 
 
 def near_to(host: str, hosts: Iterable[str], has_time: Callable[[], bool]) -> list[str]:
@@ -133,11 +135,11 @@ def empty(listener: Listener, *, since: str | None, last: Listener | None) -> Pa
     if listener.servers:
         return _none_callable(listener)
 
-    lines = ["There is none for longer than is known here."]
+    lines = ["It is not known since when."]
     if since:
-        lines = [f"There is none since {since}."]
+        lines = [f"It has had none since {since}."]
     if last and not last.servers:
-        lines = [f"There was none any more when docker-discover was started, {since}."]
+        lines = [f"It had none when docker-discover started, {since}."]
     elif last:
         server = last.servers[-1]
         container = server.name.partition(":")[0]
@@ -148,9 +150,9 @@ def empty(listener: Listener, *, since: str | None, last: Listener | None) -> Pa
 
 def _none_callable(listener: Listener) -> Page:
     shown = ", ".join(_where(server.endpoint) for server in listener.servers[:NEAR])
-    why = f"None of its {len(listener.servers)} instances can be called now: {shown}."
-    title = f"{listener.service} has no instance that can be called"
-    return Page(503, title, (why, "HAProxy's page says why."))
+    why = f"None of its {len(listener.servers)} instances is available: {shown}."
+    title = f"{listener.service} has no available instance"
+    return Page(503, title, (why, "HAProxy's stats page shows why."))
 
 
 def _where(endpoint: str) -> str:

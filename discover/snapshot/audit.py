@@ -89,7 +89,7 @@ class Audit:
 
         keys = sorted({written.key for written in wrong})
         log.error(
-            "what was watched is not what etcd has, listing anew %s",
+            "the watched catalog differs from etcd, listing again %s",
             Details(keys=len(keys), first=keys[0]),
         )
         self._resync()

@@ -75,7 +75,7 @@ class CatalogWatch:
                 while not self._etcd.ended.is_set():
                     self._follow(store)
             except Compacted:
-                log.info("etcd compacted its history past us, listing again")
+                log.info("the watch fell behind etcd's compaction, listing again")
 
     def listed(self) -> Snapshot | None:
         """Return the last form of the catalog, once etcd itself has said it."""
@@ -122,6 +122,6 @@ class CatalogWatch:
 
 def _log_rewound(before: Snapshot, after: Snapshot) -> None:
     log.warning(
-        "etcd is another cluster, or one of an earlier day %s",
+        "etcd is another cluster, or was restored from a backup %s",
         Details(revision=after.revision, before=before.revision, cluster=f"{after.cluster:x}"),
     )

@@ -149,16 +149,14 @@ class _CatalogMetrics:
 
     def __init__(self, metrics: Metrics, age_s: Callable[[], float]) -> None:
         self._suspects = metrics.gauge(
-            "discover_suspects", "Instances that are called although etcd names them no more"
+            "discover_suspects", "Instances that get calls although etcd no longer has them"
         )
         self._frozen = metrics.gauge(
-            "discover_frozen", "1 while removals are frozen, as a mass of hosts vanished"
+            "discover_frozen", "1 while removals are frozen because many hosts vanished at once"
         )
-        self._revision = metrics.gauge(
-            "discover_catalog_revision", "Revision of etcd that is applied"
-        )
+        self._revision = metrics.gauge("discover_catalog_revision", "Applied revision of etcd")
         age = metrics.gauge(
-            "discover_catalog_age_seconds", "Since etcd last said or confirmed something"
+            "discover_catalog_age_seconds", "Seconds since etcd last sent or confirmed the catalog"
         )
         age.set_function(age_s)
 
@@ -201,8 +199,7 @@ def _log_change(before: State, after: State) -> None:
     if new:
         reasons = sorted({suspect.reason for suspect in new})
         log.warning(
-            "not in etcd any more, and nobody said that they stopped: "
-            "called while their checks pass %s",
+            "gone from etcd without a reported stop: called while their checks pass %s",
             Details(instances=len(new), hosts=_hosts(new), why=",".join(reasons)),
         )
 
@@ -216,7 +213,7 @@ def _log_change(before: State, after: State) -> None:
     by_reason = sorted(after.dropped, key=after.dropped.__getitem__)
     for why, group in groupby(by_reason, after.dropped.__getitem__):
         keys = tuple(group)
-        log.info("no longer in doubt: %s %s", why, Details(instances=len(keys), first=keys[0]))
+        log.info("no longer suspect: %s %s", why, Details(instances=len(keys), first=keys[0]))
 
     if before.frozen and not after.frozen:
         log.info("removals are no longer frozen")

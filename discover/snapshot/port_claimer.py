@@ -85,8 +85,7 @@ def _unclaimed(
     """Return the services that lack a claim, and why; `unread` are claims that are no port."""
     without_number = dict.fromkeys(needed.portless - claims.keys(), "")
     unusable = {
-        name: f"what is claimed is no port: {unread[name]}"
-        for name in needed.services & unread.keys()
+        name: f"the claim is not a port: {unread[name]}" for name in needed.services & unread.keys()
     }
     return without_number | unusable
 
@@ -106,7 +105,7 @@ class ClaimProblems:
         reasons = list(why.values())
         for reason in sorted(set(reasons) - set(self.why.values())):
             log.warning(
-                "not all ports can be claimed %s",
+                "cannot claim all ports %s",
                 Details(services=reasons.count(reason), why=reason),
             )
         self.why = why

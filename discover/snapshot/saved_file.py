@@ -40,9 +40,9 @@ class SavedFile:
             path,
             self._encode,
             self._decode,
-            unknown="the last snapshot is ignored, asking etcd: %s %s",
-            unkept="the snapshot is not saved, the last one stays",
-            kept_again="the snapshot is saved again",
+            unknown="ignoring the saved snapshot, asking etcd: %s %s",
+            unkept="cannot save the snapshot, keeping the last one",
+            kept_again="saving the snapshot works again",
         )
 
     def load(self) -> Found | None:
@@ -60,7 +60,7 @@ class SavedFile:
             revision=saved.catalog.revision,
             age_s=round(age_s),
         )
-        log.info("found the last snapshot %s", details)
+        log.info("loaded the saved snapshot %s", details)
         return Found(saved, seen_s=now_s - age_s)
 
     def save(self, state: State) -> bool:

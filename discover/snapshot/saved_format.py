@@ -46,10 +46,10 @@ class Origin:
     def check(self, prefix: str, etcd: list[str]) -> None:
         """Raise Rejected if a file is of another catalog; one member more is no other etcd."""
         if prefix != self.prefix:
-            raise Rejected(f"is of the prefix {prefix!r:.80}, not {self.prefix!r:.80}")
+            raise Rejected(f"has the prefix {prefix!r:.80}, not {self.prefix!r:.80}")
         if set(etcd).isdisjoint(self.etcd):
             raise Rejected(
-                f"is of the etcd {','.join(etcd)!r:.80}, not {','.join(self.etcd)!r:.80}"
+                f"is from the etcd {','.join(etcd)!r:.80}, not {','.join(self.etcd)!r:.80}"
             )
 
 
@@ -149,7 +149,7 @@ def decode(content: bytes, origin: Origin, ahead_s: float) -> Saved:
 def _why_unsealed(seal: bytes) -> str:
     words = seal.split(b" ")
     if words[0] == MAGIC.encode() and words[1:2] != [str(VERSION).encode()]:
-        return f"is of another version: {seal[:40]!r}"
+        return f"has another version: {seal[:40]!r}"
     return "is damaged: length or checksum do not match"
 
 
@@ -193,12 +193,12 @@ class _Reading:
             case "suspect", [str(key), [*record_fields], *rest]:
                 self.suspects[key] = _suspect(self._record(key, record_fields), rest)
             case _:
-                raise Rejected(f"has a line that is not known: {kind!r:.40}")
+                raise Rejected(f"has an unknown line: {kind!r:.40}")
 
     def _service(self, text: str) -> str:
         key = parse_key(self.origin.prefix, text)
         if not isinstance(key, PortKey):
-            raise Rejected(f"has a claim that is none: {text!r:.120}")
+            raise Rejected(f"has an invalid claim: {text!r:.120}")
         return key.service
 
     def _record(self, text: str, fields: list[Any]) -> Record:
@@ -208,12 +208,12 @@ class _Reading:
                 instance = instance_of(value.encode())
                 if identity(key.host, instance) == key:
                     return Record(key, instance, created, leased)
-        raise Rejected(f"has a record that is none: {text!r:.120}")
+        raise Rejected(f"has an invalid record: {text!r:.120}")
 
     def saved(self, ahead_s: float) -> Saved:
         """Return what all lines have said."""
         if self.head is None:
-            raise Rejected("does not say what it is of")
+            raise Rejected("has no first line")
 
         host = self.head.host
         catalog = Snapshot(
@@ -251,7 +251,7 @@ def _suspect(record: Record, fields: list[Any]) -> Suspect:
     reason, since_s, frozen, failing_s, returned_s = fields
     times = (since_s, failing_s or 0.0, returned_s or 0.0)
     if reason not in get_args(Reason) or not all(isinstance(time_s, float) for time_s in times):
-        raise Rejected("has a suspect that is none")
+        raise Rejected("has an invalid suspect")
     return Suspect(record, reason, since_s, bool(frozen), failing_s, returned_s)
 
 

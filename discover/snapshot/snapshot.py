@@ -242,5 +242,5 @@ def _record(key: InstanceKey, entry: Entry) -> Record:
     instance = decode(entry.value)
     if identity(key.host, instance) != key:
         seen = f"{instance.service} {instance.container[:12]}:{instance.container_port}"
-        raise Rejected(f"record says {seen}, unlike its key")
+        raise Rejected(f"record names {seen}, unlike its key")
     return Record(key, instance, entry.create_revision, entry.lease != 0, entry.mod_revision)

@@ -118,7 +118,7 @@ def _by_own_key(key: str, suspect: Suspect, catalog: Snapshot) -> str | None:
     if suspect.reason == "unreadable":
         return None if key in catalog.refused else "its key is deleted"
     if suspect.record.instance.on_absence == "drop":
-        return "it asked to go with its host's lease"
+        return "its ON_ABSENCE is drop"
     return None
 
 
@@ -147,7 +147,7 @@ def expiry(suspect: Suspect, now_s: float) -> str | None:
         return None
     if suspect.returned_s is not None and now_s >= suspect.returned_s + RETURN_S:
         return "its host is back without it"
-    return "nobody has renewed it for too long"
+    return "it was not renewed in time"
 
 
 def may_go_unchecked(suspect: Suspect, now_s: float) -> bool:

@@ -31,8 +31,8 @@ class StubDebt:
             path,
             _text,
             _debts_of,
-            unknown="since when services are stubbed is not known any more: %s: %s",
-            unkept="since when services are stubbed is not kept for the next start",
+            unknown="lost how long services have been stubbed: %s: %s",
+            unkept="cannot save how long services have been stubbed",
         )
         self.debts = self._file.load() or Debts()
         self._ask = ask
@@ -116,9 +116,9 @@ def _say_changes(before: Debts, now: Debts, config: ProxyConfig) -> None:
     began = now.by_service.keys() - before.by_service.keys()
     ended = before.by_service.keys() - now.by_service.keys()
 
-    _say("served by stubs from now on", began)
+    _say("only stubs serve from now on", began)
     _say("real instances take over from stubs", ended & served)
-    _say("no stub serves any more, nor anybody else", ended - served)
+    _say("neither stubs nor real instances serve any more", ended - served)
 
 
 def _say(what: str, services: Set[str]) -> None:

@@ -165,7 +165,7 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         for block in tree.find_all(nodes.Block):
             if block.name not in known:
                 there_are = ", ".join(sorted(shipped))
-                text = f"no block {block.name!r} in {SHIPPED}; there are {there_are}"
+                text = f"no block {block.name!r} in {SHIPPED}; its blocks are {there_are}"
                 raise TemplateSyntaxError(text, block.lineno, name, filename)
 
 
@@ -206,7 +206,7 @@ def _checked(value: Any) -> Any:
 
     text = str(value)
     if not _SAFE_VALUE.fullmatch(text):
-        raise ValueError(f"{text!r:.80} has a character that no value may have")
+        raise ValueError(f"{text!r:.80} has a character that is not allowed in values")
 
     return text
 

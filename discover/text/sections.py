@@ -96,7 +96,7 @@ class _Body:
 
         name, server = _server(line)
         if name in self.servers:
-            raise Rejected(f"two servers of one section have one name: {line!r:.120}")
+            raise Rejected(f"two servers of one section have the same name: {line!r:.120}")
         self.servers[name] = server
 
 

@@ -245,7 +245,7 @@ def test_a_port_that_the_host_holds_is_said_and_costs_nobody_else(
     good = service.run()
 
     wait_for(
-        lambda: f"{service.name}-h not listened for" in pair.discover.logs(), 15, "discover says so"
+        lambda: f"{service.name}-h has no listener" in pair.discover.logs(), 15, "discover says so"
     )
     service.wait_answered_by(good)
     container_gone(one)

@@ -19,8 +19,8 @@ def state_file(path: Path, decode: Callable[[bytes], Any] = json.loads) -> State
         path,
         json.dumps,
         decode,
-        unknown="ages are not known any more: %s: %s",
-        unkept="ages are not kept",
+        unknown="lost the ages: %s: %s",
+        unkept="cannot save the ages",
         kept_again="ages are kept again",
     )
 
@@ -58,7 +58,7 @@ def test_what_cannot_be_read_is_unknown_and_logged_once(
     assert state_file(path, decode).load() is None
 
     [line] = [record.getMessage() for record in caplog.records]
-    assert line.startswith(f"ages are not known any more: {path}: ")
+    assert line.startswith(f"lost the ages: {path}: ")
     assert reason in line
 
 
@@ -84,7 +84,7 @@ def test_a_failed_save_keeps_the_old_file_and_is_logged_once(
     (tmp_path / "ages.new").rmdir()
     assert ages.save(2)
     messages = [record.getMessage().partition(":")[0] for record in caplog.records]
-    assert messages == ["ages are not kept", "ages are kept again"]
+    assert messages == ["cannot save the ages", "ages are kept again"]
 
 
 def test_its_age_is_since_it_was_written_or_touched(tmp_path: Path) -> None:

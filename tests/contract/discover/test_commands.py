@@ -53,7 +53,7 @@ def test_a_template_that_is_not_there_is_said() -> None:
     assert done.returncode == 1
     assert done.stderr == (
         "docker-discover: --check: template /nowhere/haproxy.cfg.j2: no such file; "
-        "TEMPLATE names another\n"
+        "set TEMPLATE to another one\n"
     )
 
 
@@ -104,7 +104,9 @@ def test_what_is_no_export_is_said(tmp_path: Path, text: str) -> None:
     done = discover_command("--render", "--catalog", str(export), "--state-dir", str(tmp_path))
 
     assert done.returncode == 1
-    assert done.stderr.startswith(f"docker-discover: --render: {export} is not what `etcdctl get")
+    assert done.stderr.startswith(
+        f"docker-discover: --render: {export} is not the output of `etcdctl get"
+    )
     assert done.stderr.count("\n") == 1
 
 
@@ -117,8 +119,8 @@ def test_each_mistake_of_a_file_of_services_is_a_line(tmp_path: Path) -> None:
     lines = discover_command("--check", "--services", str(services)).stderr.splitlines()
 
     claimed = (
-        "b not listened for: service port 80 belongs to a, which claimed or named it "
-        "first; port: names another"
+        "b has no listener: service port 80 belongs to a, which claimed or named it "
+        "first; choose another with port:"
     )
     assert lines[0].startswith(
         "docker-discover: --check: services.yaml: c: servers: nothing, not a list"
@@ -154,5 +156,5 @@ def test_a_file_of_services_is_told_and_rendered(tmp_path: Path) -> None:
     assert missing.returncode == 1
     assert (
         missing.stderr
-        == f"docker-discover: --render: {services}: no such file; SERVICES names another, or none\n"
+        == f"docker-discover: --render: {services}: no such file; set SERVICES to another one, or leave it empty\n"
     )

@@ -131,7 +131,7 @@ def test_a_port_that_is_taken_while_haproxy_is_away_costs_only_its_own_service(
             os.kill(discover.pid(), signal.SIGCONT)
 
             wait_for(lambda: get(port) == (200, "one"), 40, "the other service is back")
-            discover.wait_said(f"lost not listened for on 127.0.0.1:{lost}")
+            discover.wait_said(f"lost has no listener on 127.0.0.1:{lost}")
 
 
 def test_a_socket_that_went_while_nobody_looked_is_made_anew(
@@ -287,7 +287,7 @@ def test_a_taken_port_costs_only_its_own_service(etcd: Etcd, discover: Discover)
 
         wait_for(lambda: get(other)[1] == "two", 10, "the others answer")
         discover.wait_said(
-            f"late not listened for on 127.0.0.1:{taken}: another program on this host holds "
+            f"late has no listener on 127.0.0.1:{taken}: another program on this host holds "
             "the port"
         )
         assert get(free) == (200, "one")
@@ -324,7 +324,7 @@ def test_an_unknown_worker_is_never_given_an_empty_configuration(
 
         discover.start()
 
-        discover.wait_said("HAProxy has other servers than its file")
+        discover.wait_said("HAProxy's servers differ from its file")
         discover.wait_said("etcd unavailable")
         assert get(port) == (200, "one")
         etcd.start()
@@ -347,7 +347,7 @@ def test_a_file_that_cannot_run_any_more_is_replaced_by_one_that_can(
             discover.start()
 
             wait_for(lambda: get(port) == (200, "one"), 30, "the others serve")
-            discover.wait_said(f"lost not listened for on 127.0.0.1:{lost}")
+            discover.wait_said(f"lost has no listener on 127.0.0.1:{lost}")
 
 
 def test_a_port_that_was_never_ours_is_not_taken_when_its_service_leaves(
@@ -361,7 +361,7 @@ def test_a_port_that_was_never_ours_is_not_taken_when_its_service_leaves(
     ):
         taken = held.getsockname()[1]
         publish(etcd, local(1, one, taken, "late"))
-        discover.wait_said("late not listened for")
+        discover.wait_said("late has no listener")
 
         withdraw(etcd, local(1, one, taken, "late"))
         discover.wait_said("no longer refused")
@@ -561,7 +561,7 @@ def test_idle_costs_no_write_and_no_reload(etcd: Etcd, discover: Discover) -> No
         ),
         (
             ("--state-dir", "/proc/nowhere"),
-            "wrong setting: STATE_DIR: /proc/nowhere cannot be made",
+            "wrong setting: STATE_DIR: /proc/nowhere cannot be created",
         ),
         (("--no-such-flag",), "wrong setting: --no-such-flag: no such flag"),
     ],

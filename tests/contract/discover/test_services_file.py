@@ -116,7 +116,7 @@ def test_containers_and_outside_servers_are_one_service(site: Site) -> None:
         wait_for(lambda: answers(port) == {"container"}, 10, "a container takes over")
         wait_for(lambda: refused(discover), 10, "the file named the port first")
         [text] = refused(discover).values()
-        assert text.startswith("PORT_CLAIMED late not listened for")
+        assert text.startswith("PORT_CLAIMED late has no listener")
 
         withdraw(etcd, real, late)
         wait_for(lambda: answers(port) == {"legacy"}, 10, "the stub is back")
@@ -164,7 +164,9 @@ def test_a_file_that_was_spoilt_meanwhile_stays_as_it_was_and_needs_no_etcd(tmp_
         discover.start()
 
         wait_for(lambda: answers(port) == {"two"}, 15, "what the file said last")
-        discover.wait_said("no such file; SERVICES names another, or none; what it said last stays")
+        discover.wait_said(
+            "no such file; set SERVICES to another one, or leave it empty; its last good content stays in use"
+        )
 
 
 def test_a_port_can_be_claimed_for_an_outside_service(site: Site) -> None:

@@ -76,7 +76,10 @@ def test_pages_say_what_is_known(etcd: Etcd, discover: Door) -> None:
             "there is time to look for what is near",
         )
         status, text = discover.get("order.apps.test")
-        assert (status, text.splitlines()[0]) == (404, "No service is known as order.apps.test")
+        assert (status, text.splitlines()[0]) == (
+            404,
+            "No service has the host name order.apps.test",
+        )
         assert "bills" not in text
         live = (*discover.flags, "--etcd-host", etcd.endpoint)
         shown = [discover_command(command, *live) for command in ("--render", "--diff", "--check")]
@@ -91,7 +94,7 @@ def test_pages_say_what_is_known(etcd: Etcd, discover: Door) -> None:
         assert (
             status,
             "<script>" in text,
-            "<h1>No service is known as a&lt;script&gt;.test</h1>" in text,
+            "<h1>No service has the host name a&lt;script&gt;.test</h1>" in text,
         ) == (
             404,
             0,
@@ -100,14 +103,14 @@ def test_pages_say_what_is_known(etcd: Etcd, discover: Door) -> None:
         status, text = discover.get("bills.example", "/other")
         assert (status, text) == (
             404,
-            "No service has this path of bills.example\nKnown there are /api.\n",
+            "No service has this path on bills.example\nIts paths are /api.\n",
         )
 
         withdraw(etcd, one)
         wait_for(lambda: discover.get("orders.example")[0] == 503, 10, "it is empty")
         wait_for(lambda: "no instance now" in discover.get("orders.example")[1], 10, "that is said")
         status, text = discover.get("orders.example")
-        assert text.startswith("orders has no instance now\nThere is none since 20")
+        assert text.startswith("orders has no instance now\nIt has had none since 20")
         assert f"at 127.0.0.1 port {orders}, in container 000000000001." in text
         assert discover.get("order.apps.test", **{"X-Tandem-Backend": "orders:1"})[0] == 404
 
@@ -125,11 +128,11 @@ def test_without_docker_discover_there_are_plain_pages(etcd: Etcd, discover: Doo
 
         assert discover.get("orders.apps.test") == (
             503,
-            "The service behind orders.apps.test has no instance that can be called now.\n",
+            "The service behind orders.apps.test has no available instance now.\n",
         )
         assert discover.get("nothing.apps.test") == (
             404,
-            "No service is known as nothing.apps.test here.\n",
+            "No service has the host name nothing.apps.test.\n",
         )
         assert discover.get("other.apps.test") == (200, "other")
 

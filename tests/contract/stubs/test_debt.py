@@ -47,7 +47,7 @@ def test_the_debt_is_told_with_its_calls_over_reloads_and_restarts(
         for _ in range(5):
             get(port)
         assert stubs(discover)["orders"]["calls"] == base + 5
-        discover.wait_said("served by stubs from now on services=orders")
+        discover.wait_said("only stubs serve from now on services=orders")
 
         publish(etcd, replace(stub, service="other", service_port=other, port=other_port))
         wait_for(lambda: get(other) == (200, "other"), 10, "a reload has brought another one")
@@ -59,7 +59,7 @@ def test_the_debt_is_told_with_its_calls_over_reloads_and_restarts(
         assert (told["calls"], told["instances"]) == (base + 5, 1)
         assert metric(discover, "tandem_discover_stubbed_services") == 2
         assert metric(discover, "tandem_discover_stubbed_calls") >= base + 5
-        assert discover.log.count("served by stubs from now on services=orders") == 1
+        assert discover.log.count("only stubs serve from now on services=orders") == 1
 
         publish(etcd, real)
         wait_for(lambda: get(port) == (200, "real"), 10, "the real one answers")

@@ -35,7 +35,7 @@ def test_what_is_no_list_of_listeners_is_as_good_as_none(
     (tmp_path / "listeners").write_text(text)
 
     assert ListenersFile(tmp_path / "listeners").load() == ()
-    assert "not known any more" in caplog.text
+    assert "lost the empty services" in caplog.text
 
 
 def test_since_when_a_service_is_empty_is_known_over_a_restart(tmp_path: Path) -> None:

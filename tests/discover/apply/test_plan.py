@@ -71,21 +71,21 @@ def test_servers_alone_are_a_runtime_update(wanted: Any, why: str) -> None:
 @pytest.mark.parametrize(
     ("running", "wanted", "why"),
     [
-        (None, BASE, "nothing known is running"),
+        (None, BASE, "the running configuration is unknown"),
         (
             BASE,
             sections(instance(1), instance(2), instance(3, "db", service_port=5432)),
             "new listen db:5432",
         ),
-        (BASE, sections(), "no more listen whoami:8000"),
+        (BASE, sections(), "removed listen whoami:8000"),
         (BASE, sections(instance(1, mode="http"), instance(2)), "changed listen whoami:8000"),
         (BASE, sections(instance(1), instance(2, role="stub")), "changed listen whoami:8000"),
-        (BASE, sections(instance(1), instance(2), policy=OTHER_STATS), "no more frontend stats"),
+        (BASE, sections(instance(1), instance(2), policy=OTHER_STATS), "removed frontend stats"),
         (BASE, sections(instance(1), instance(2), layout=OTHER), "changed defaults"),
         (
             sections(instance(1), layout=INHERITING),
             sections(instance(1), instance(2), layout=INHERITING),
-            "the template uses default-server, which servers added at runtime would not have",
+            "the template uses default-server, which does not apply to servers added at runtime",
         ),
     ],
 )

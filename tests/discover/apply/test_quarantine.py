@@ -37,7 +37,7 @@ def test_who_ran_stays_in_its_last_good_form_with_the_servers_of_now() -> None:
     fewer = replace(BAD, servers=BAD.servers[:1])
     assert it.laid_out(config(fewer, DB)) == config(replace(WEB, servers=BAD.servers[:1]), DB)
     assert it.problems["web:80"].code == "QUARANTINED"
-    assert it.problems["web:80"].text == "web:80 stays as it was: why"
+    assert it.problems["web:80"].text == "web:80 keeps its last good form: why"
 
 
 def test_a_held_one_is_the_same_object_while_nothing_changes() -> None:

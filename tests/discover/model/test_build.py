@@ -97,8 +97,8 @@ def test_a_mode_that_does_not_count_is_said_and_served() -> None:
         assert where.endswith("/whoami/000000000001:8000")
         assert problem.code == "MODE_DIFFERS"
         assert problem.text.startswith(
-            "whoami 000000000001:8000 says http, but tcp counts,"
-            " which the oldest real one says, 000000000002:8000:"
+            "whoami 000000000001:8000 has mode http,"
+            " but the oldest real one, 000000000002:8000, decides on tcp:"
         )
         assert not problem.quiet
         assert len(config.listeners[0].servers) == 2
@@ -123,8 +123,8 @@ def test_what_only_http_has_is_said_to_have_no_effect_in_tcp(
     [problem] = problems.values()
     assert problem.code == "NO_EFFECT"
     assert problem.text == (
-        f"whoami whoami-1 asks for {label}, which only http has:"
-        " set SERVICE_MODE=http if that is what it speaks"
+        f"whoami whoami-1 sets {label}, which needs http mode:"
+        " set SERVICE_MODE=http if it speaks http"
     )
     assert len(config.listeners[0].servers) == 2
     assert codes(snapshot(instance(1, mode="http", **asked))) == {}
@@ -146,8 +146,8 @@ def test_what_only_an_http_check_looks_at_is_said_to_have_no_effect_on_another(
 
     assert problem.code == "NO_EFFECT"
     assert problem.text == (
-        f"whoami whoami-1 asks for {label}, which only an http check looks at: "
-        "set SERVICE_CHECK_HTTP=<path> if it has a page for that"
+        f"whoami whoami-1 sets {label}, which needs an http check: "
+        "set SERVICE_CHECK_HTTP=<path> if it has a page to check"
     )
     assert (
         codes(snapshot(instance(1, check=Check("http", "/up", status="404", host="a.example"))))
@@ -160,8 +160,8 @@ def test_all_that_has_no_effect_is_said_at_once() -> None:
         snapshot(instance(1, sticky="cookie", check=Check("tcp", status="404"))), POLICY
     )[1].values()
 
-    assert "; and for SERVICE_CHECK_STATUS, which only an http check looks at" in problem.text
-    assert problem.text.startswith("whoami whoami-1 asks for SERVICE_STICKY, which only http has: ")
+    assert "; and SERVICE_CHECK_STATUS, which needs an http check" in problem.text
+    assert problem.text.startswith("whoami whoami-1 sets SERVICE_STICKY, which needs http mode: ")
 
 
 @pytest.mark.parametrize(
@@ -169,12 +169,12 @@ def test_all_that_has_no_effect_is_said_at_once() -> None:
     [
         (
             {"sticky": "cookie"},
-            "sticky:, which only http has: set mode: http if that is what it speaks",
+            "sticky:, which needs http mode: set mode: http if it speaks http",
         ),
         (
             {"check": Check("none", status="404", host="a.example")},
-            "check.status:, check.host:, which only an http check looks at: "
-            "set check: {http: <path>} if it has a page for that",
+            "check.status:, check.host:, which needs an http check: "
+            "set check: {http: <path>} if it has a page to check",
         ),
     ],
 )
@@ -184,7 +184,7 @@ def test_what_has_no_effect_is_said_in_the_words_of_the_file_that_it_stands_in(
     from_file = snapshot_of(PREFIX, Listing(1, 100, (entry(instance(1, **asked), created=OLDEST),)))
 
     [problem] = build(from_file, POLICY)[1].values()
-    assert problem.text.endswith(f"asks for {text}")
+    assert problem.text.endswith(f"sets {text}")
 
 
 def test_a_cookie_is_a_hash_and_only_for_http() -> None:

@@ -364,7 +364,7 @@ def test_a_path_that_nobody_has_names_those_that_are() -> None:
     keys = ["a.example/api/", "*.example/v1/", "b.example/"]
 
     assert unknown("a.example", "", keys, lambda: True).text() == (
-        "No service has this path of a.example\nKnown there are /api, /v1.\n"
+        "No service has this path on a.example\nIts paths are /api, /v1.\n"
     )
 
 
@@ -373,15 +373,13 @@ def test_an_empty_service_says_since_when_and_where_it_was() -> None:
     gone = replace(listener, servers=())
 
     assert empty(gone, since="now", last=listener).lines == (
-        "There is none since now.",
+        "It has had none since now.",
         "The last one was at 10.0.0.1 port 32001, in container 000000000001.",
     )
     assert empty(gone, since="now", last=gone).lines == (
-        "There was none any more when docker-discover was started, now.",
+        "It had none when docker-discover started, now.",
     )
-    assert empty(gone, since=None, last=None).lines == (
-        "There is none for longer than is known here.",
-    )
+    assert empty(gone, since=None, last=None).lines == ("It is not known since when.",)
     assert "10.0.0.1 port 32001" in empty(listener, since=None, last=None).lines[0]
 
 

@@ -78,9 +78,9 @@ def test_a_block_sees_its_listener_and_values_stay_checked(folder: Path) -> None
     text = laid_out(folder, choose.replace("VALUE", "listener.name") + "{% endblock %}")
 
     assert text.count("# db:5432") == 1
-    with pytest.raises(Rejected, match="has a character that no value may have"):
+    with pytest.raises(Rejected, match="has a character that is not allowed in values"):
         laid_out(folder, choose.replace("VALUE", "'two words'") + "{% endblock %}")
-    with pytest.raises(Rejected, match="has a character that no value may have"):
+    with pytest.raises(Rejected, match="has a character that is not allowed in values"):
         laid_out(
             folder,
             choose.replace("VALUE", "super() ~ 'x'").replace("extra", "backend") + "{% endblock %}",
@@ -153,7 +153,7 @@ def test_files_beside_it_are_included_and_macros_are_imported(folder: Path) -> N
         ),
         (
             "{% block defaults %}{% include 'link' %}{% endblock %}",
-            "template haproxy.cfg.j2 line 2: 'link' leads out",
+            "template haproxy.cfg.j2 line 2: 'link' points outside",
         ),
         (
             "{% block defaults %}{% include 'sub' %}{% endblock %}",
@@ -279,7 +279,7 @@ def test_a_block_that_the_shipped_template_does_not_have_is_refused(folder: Path
 
     assert str(refused.value).startswith(
         "template haproxy.cfg.j2 line 2: no block 'defalts' in haproxy.cfg.j2; "
-        "there are defaults, door, global, "
+        "its blocks are defaults, door, global, "
     )
 
 

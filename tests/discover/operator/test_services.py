@@ -146,7 +146,7 @@ def test_names_stay_whatever_else_changes_and_differ_between_services() -> None:
             "db server 2",
             "port: 99999 is not a whole number from 1 to 65535",
         ),
-        ("{servers: [10.0.0.5:80, 10.0.0.5:80]}", "db server 2", "10.0.0.5:80 stands there twice"),
+        ("{servers: [10.0.0.5:80, 10.0.0.5:80]}", "db server 2", "10.0.0.5:80 is there twice"),
         ("{servers: ['2001:db8::5:80']}", "db server 1", "or [2001:db8::5]:5432"),
         ("{servers: ['[10.0.0.5']}", "db server 1", "is not an IP address"),
         (
@@ -154,7 +154,7 @@ def test_names_stay_whatever_else_changes_and_differ_between_services() -> None:
             "db server 1",
             "is not an address and a port, such as 10.0.0.5:5432",
         ),
-        ("{servers: [10.0.0.5]}", "db server 1", "names no port"),
+        ("{servers: [10.0.0.5]}", "db server 1", "has no port"),
         ("{servers: [0.0.0.0:80]}", "db server 1", "is not the address of one machine"),
         ("{servers: [80]}", "db server 1", "80 is not an address and a port"),
         ("{servers: [{port: 80}]}", "db server 1", "address: nothing is not an IP address"),
@@ -166,7 +166,7 @@ def test_names_stay_whatever_else_changes_and_differ_between_services() -> None:
         (
             "{servers: [{address: 10.0.0.5, port: 80, mode: http}]}",
             "db server 1",
-            "'mode' is no word of this place",
+            "'mode' is not a key here",
         ),
         (
             "{servers: [{address: 10.0.0.5, port: 80, weight: 257}]}",
@@ -187,7 +187,7 @@ def test_names_stay_whatever_else_changes_and_differ_between_services() -> None:
         (
             f"{{check: {{htpp: /}}, servers: {TWO}}}",
             "db",
-            "check: 'htpp' is no word of this place",
+            "check: 'htpp' is not a key here",
         ),
         (f'{{canary: "a\\n b", servers: {TWO}}}', "db", "is not a header name"),
         (
@@ -200,10 +200,10 @@ def test_names_stay_whatever_else_changes_and_differ_between_services() -> None:
             "db",
             "status: a int is not a string",
         ),
-        ("&a [*a]", "db", "a list of 1 is not servers:"),
+        ("&a [*a]", "db", "a list of 1 is not a mapping of servers:"),
         ("{port: 80}", "db", "servers: nothing, not a list of addresses and ports"),
-        ("[10.0.0.5:80]", "db", "a list of 1 is not servers:"),
-        ("", "db", "nothing stands there; right would be servers:"),
+        ("[10.0.0.5:80]", "db", "a list of 1 is not a mapping of servers:"),
+        ("", "db", "nothing is there; expected a mapping of servers:"),
     ],
 )
 def test_a_bad_entry_is_one_line_and_leaves_the_rest(entry: str, where: str, text: str) -> None:
@@ -227,17 +227,17 @@ def test_a_bad_entry_is_one_line_and_leaves_the_rest(entry: str, where: str, tex
         ("services: [a", "not YAML: line "),
         (
             "services:\n  a: {servers: []}\n  a: {servers: []}\n",
-            "not YAML: line 3: 'a' stands there twice",
+            "not YAML: line 3: 'a' is there twice",
         ),
         ("services: {}\n--- \nservices: {}", "not YAML: line 2"),
         (
             "services: !!python/object/apply:os.system [id]",
             "not YAML: line 1: could not determine a constructor",
         ),
-        ("", "is empty; right would be `services:`"),
-        ("db: {servers: []}", "names 'db'; right would be `services:`"),
-        ("services:", "names 'services'; right would be"),
-        ("version: 2\nservices: {}", "names 'version', 'services'"),
+        ("", "is empty; expected `services:`"),
+        ("db: {servers: []}", "has the keys 'db'; expected `services:`"),
+        ("services:", "has the keys 'services'; expected"),
+        ("version: 2\nservices: {}", "has the keys 'version', 'services'"),
         ("services: {a: " + "[" * 400, "not YAML: "),
         ("a: 2026-13-45", "not YAML: "),
         ("services: {a: !!bool x}", "not YAML: KeyError"),
@@ -258,7 +258,7 @@ def test_endless_aliases_give_a_short_message() -> None:
     lists = "".join(f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 9)}]\n" for n in range(1, 30))
     text = "services: {db: {servers: [1]}}\n"
 
-    with pytest.raises(Rejected, match=r"names .*right would be"):
+    with pytest.raises(Rejected, match=r"has the keys .*expected"):
         file_services("services.yaml", f"x0: &x0 [a]\n{lists}{text}")
 
 
@@ -278,8 +278,8 @@ def test_a_refused_service_stays_as_it_was() -> None:
     assert now.services["db"] is good.services["db"]
     assert now.services.keys() == {"db", "new"}
     of_db, of_new = texts(now)
-    assert of_db.endswith("; until then the service stays as it was")
-    assert not of_new.endswith("; until then the service stays as it was")
+    assert of_db.endswith("; until then the service keeps its last good form")
+    assert not of_new.endswith("; until then the service keeps its last good form")
 
 
 def test_what_did_not_change_is_the_same_object() -> None:

@@ -130,6 +130,6 @@ def test_suspects_are_told_and_explained_once(
     said = [record.getMessage().partition(":")[0] for record in caplog.records]
     assert said.count("removals are frozen") == 1
     assert said.count("removals are no longer frozen") == 1
-    assert said.count("no longer in doubt") == 1
+    assert said.count("no longer suspect") == 1
     assert {it["frozen"] for it in suspects.values()} == {True}
     assert keeper.explained() == {"suspects": {}, "frozen": False, "purged": [], "claims": {}}

@@ -314,7 +314,7 @@ def test_a_claim_keeps_its_port_from_a_newcomer_also_while_its_service_is_away(
     owner = "auto" if present else ABSENT
     assert listeners == ["auto:10001"]
     assert reasons["newcomer"][0].startswith(
-        "PORT_CLAIMED newcomer not listened for: service port 1000"
+        "PORT_CLAIMED newcomer has no listener: service port 1000"
     )
     assert f"belongs to {owner}, which claimed or named it first" in reasons["newcomer"][0]
 

@@ -116,7 +116,7 @@ def test_any_bytes_are_rejected(content: bytes) -> None:
 
 
 def test_another_prefix_and_another_version_are_rejected() -> None:
-    with pytest.raises(Rejected, match="of the prefix '/services', not '/other'"):
+    with pytest.raises(Rejected, match="has the prefix '/services', not '/other'"):
         decode(text_of(known()).encode(), Origin("me", "/other", HERE.etcd), AHEAD_S)
     with pytest.raises(Rejected, match="another version"):
         decode(text_of(known()).replace(f"{MAGIC} 1", f"{MAGIC} 2").encode(), HERE, AHEAD_S)
@@ -125,7 +125,7 @@ def test_another_prefix_and_another_version_are_rejected() -> None:
 def test_another_etcd_is_rejected_but_not_a_member_more_or_less() -> None:
     content = text_of(known()).encode()
 
-    with pytest.raises(Rejected, match="of the etcd 'e1:2379,e2:2379', not 'e3:2379'"):
+    with pytest.raises(Rejected, match="from the etcd 'e1:2379,e2:2379', not 'e3:2379'"):
         decode(content, Origin("me", PREFIX, ("e3:2379",)), AHEAD_S)
     assert decode(content, Origin("another", PREFIX, ("e2:2379", "e3:2379")), AHEAD_S).host == "me"
 
@@ -156,5 +156,5 @@ def test_a_sealed_line_that_is_none_is_rejected(line: object) -> None:
 
 
 def test_a_file_without_its_head_is_rejected() -> None:
-    with pytest.raises(Rejected, match="does not say what it is of"):
+    with pytest.raises(Rejected, match="has no first line"):
         decode(_seal(b"").encode(), HERE, AHEAD_S)

@@ -129,7 +129,7 @@ def test_without_a_stats_address_there_is_no_stats_page() -> None:
         (MARKER + "{{ process.user.upper() }}\n", "template t line 3: "),
         (
             MARKER + "{{ 'two words' }}\n",
-            "template t line 3: 'two words' has a character that no value may have",
+            "template t line 3: 'two words' has a character that is not allowed in values",
         ),
         (MARKER + "{{ ().__class__.__mro__ }}\n", "template t line 3: "),
         (MARKER + "{% include '/etc/passwd' %}\n", "template t line 3: "),
