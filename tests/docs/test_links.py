@@ -1,5 +1,6 @@
 """Every link in the documents leads somewhere, also behind its `#`."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,18 @@ def test_every_link_leads_to_a_file_and_a_heading(page: Page) -> None:
             lost.append(link)
 
     assert lost == []
+
+
+BUILT = {"images/wheels/"}
+ROOMS = "bench|catalog|discover|docs|images|lab|register|sidecar|stub|templates|tests"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_path_that_is_named_exists(page: Page) -> None:
+    named = re.findall(rf"`((?:{ROOMS})/[\w./-]*)(?:::\w+)?`", page.text)
+
+    missing = [path for path in named if not (ROOT / path).exists()]
+    assert [path for path in missing if path not in BUILT] == []
 
 
 def pages_behind(page: Page) -> set[Path]:
