@@ -249,4 +249,4 @@ def _lines(rendered: Rendered) -> list[str]:
         return lines
 
     routes = text_of(rendered.routes).splitlines()
-    return [*lines, "\n", "# the map of the door:\n", *(f"# {line}\n" for line in routes)]
+    return [*lines, "\n", "# the door's map:\n", *(f"# {line}\n" for line in routes)]

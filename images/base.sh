@@ -56,11 +56,11 @@ slim() {
 up() {
     docker image inspect "$BASE" >/dev/null 2>&1 && return
     # A failed pull does not stop the script: the image can still be built.
-    try_pull() { pull || echo "no registry in reach"; }
+    try_pull() { pull || echo "no registry reachable"; }
     step "pulling $BASE" try_pull
     docker image inspect "$BASE" >/dev/null 2>&1 && return
 
-    is_root || die "$BASE cannot be pulled, and building it takes root: sudo make images"
+    is_root || die "cannot pull $BASE, and building it requires root: sudo make images"
     need debootstrap=debootstrap
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || need debian-archive-keyring=debian-archive-keyring
     step "building $BASE from Debian's packages" bootstrap

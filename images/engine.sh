@@ -14,8 +14,8 @@ up() {
     [ -z "${DOCKER_HOST:-}" ] || die "no engine answers at DOCKER_HOST=$DOCKER_HOST"
     if ! is_root; then
         ! has systemctl ||
-            die "no engine answers; this may help: sudo systemctl start docker && sudo usermod -aG docker $(id -un)"
-        die "no engine answers, and starting one takes root: sudo make up"
+            die "no engine answers; try: sudo systemctl start docker && sudo usermod -aG docker $(id -un)"
+        die "no engine answers, and starting one requires root: sudo make up"
     fi
     need dockerd=docker.io iptables=iptables
     step "starting the Docker engine" start

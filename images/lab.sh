@@ -12,7 +12,7 @@ lab() {
 # prepared COMMAND...: install and build all that a fleet needs, then run the command.
 prepared() {
     local had_engine=no status=0
-    is_root || die "namespaces and engines take root: sudo make lab"
+    is_root || die "namespaces and engines require root: sudo make lab"
     need etcd=etcd-server etcdctl=etcd-client haproxy=haproxy ip=iproute2 iptables=iptables \
         curl=curl dockerd=docker.io
 

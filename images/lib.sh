@@ -32,7 +32,7 @@ step() {
     if [ "$status" != 0 ]; then
         printf ' failed\n'
         tail -n 40 "$log" >&2
-        die "$what: failed with status $status; all of it is in $log"
+        die "$what: failed with status $status; its full output is in $log"
     fi
     printf ' %4s s\n' "$((SECONDS - began))"
 }
@@ -45,8 +45,8 @@ need() {
     done
     [ "${#missing[@]}" = 0 ] && return
 
-    has apt-get || die "please install what these Debian packages hold: ${missing[*]}"
-    is_root || die "missing programs; this would install them: sudo apt-get install ${missing[*]}"
+    has apt-get || die "please install the equivalents of these Debian packages: ${missing[*]}"
+    is_root || die "programs are missing; install them with: sudo apt-get install ${missing[*]}"
     [ -n "$(find "$RUN/lists.read" -mmin -60 2>/dev/null)" ] ||
         step "reading the package lists" apt-get update
     touch "$RUN/lists.read"

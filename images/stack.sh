@@ -32,7 +32,7 @@ ports_are_free() {
     for pair in $LISTENS; do
         address=${pair%%=*}
         if (exec 3<>"/dev/tcp/${address%:*}/${address##*:}") 2>/dev/null; then
-            die "$address, which ${pair#*=} needs, is taken; this shows by whom: ss -ltnp 'sport = :${address##*:}'"
+            die "$address, which ${pair#*=} needs, is in use; find the program with: ss -ltnp 'sport = :${address##*:}'"
         fi
     done
 }
@@ -83,14 +83,14 @@ Two containers of the service "whoami" (service, container, generation):
 $(sed 's/^/  /' "$RUN"/calling-*.log)
 
 Try next:
-  curl localhost:8088                                      either answers
-  docker stop tandem-whoami-1                              only the other one does
+  curl localhost:8088                                      either one answers
+  docker stop tandem-whoami-1                              only the other one answers
   docker run -d -P --name tandem-whoami-3 -e SERVICE_NAME=whoami -e SERVICE_PORT=8088 tandem-whoami
-                                                           one more answers
+                                                           a third one answers
   docker exec tandem-discover explain                      listeners, and why the rest has none
   docker exec tandem-etcd etcdctl get --prefix /services/  what is published
-  http://127.0.0.1:1936/                                   HAProxy's own page
-  make down                                                remove it all
+  http://127.0.0.1:1936/                                   HAProxy's stats page
+  make down                                                remove everything
 END
 }
 

@@ -5,7 +5,7 @@ PYTHON=${PYTHON:-python3}
 
 need "$PYTHON=python3"
 "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-    die "$("$PYTHON" --version) is too old, 3.11 is needed; another one: make PYTHON=/path/to/python3.11 up"
+    die "$("$PYTHON" --version) is too old; Tandem needs 3.11 or later: make PYTHON=/path/to/python3.11 up"
 "$PYTHON" -c 'import ensurepip' 2>/dev/null || need venv=python3-venv
 
 install() {

@@ -16,7 +16,7 @@ FOLDER = Path(".run/lab")
 def main() -> int:
     """Do what the one argument says and return the exit status."""
     if os.geteuid() != 0:
-        return _failed("namespaces and engines take root: sudo make lab")
+        return _failed("namespaces and engines require root: sudo make lab")
 
     fleet = Fleet(FOLDER, say=_say)
     try:
@@ -75,14 +75,14 @@ Run a service on h1, and call it from h2:
   nsenter --net={at}/h2.net curl -s 127.0.0.1:8000
 Look:
   nsenter --net={at}/wire.net etcdctl --endpoints={member.endpoint} get --prefix /services/
-  nsenter --net={at}/h2.net curl -s 127.0.0.1:9302/explain  also 9301; HAProxy's own page is on 1936
+  nsenter --net={at}/h2.net curl -s 127.0.0.1:9302/explain  also 9301; HAProxy's stats page is on 1936
   less {at}/h2/discover.log                            and register.log, dockerd.log, ../e1/etcd.log
 Break something:
   kill -STOP $(cat {at}/e1/etcd.pid)                   an etcd member is silent, until kill -CONT
   kill -9 $(cat {at}/h1/register.pid)                  likewise discover.pid, dockerd.pid
   nsenter --net={at}/wire.net ip link set h1 down      h1's cable is cut, until ... up
-  .venv/bin/python -m lab mend                             all up again, and no container left
-End it:
+  .venv/bin/python -m lab mend                             all up again, without containers
+Remove it:
   make lab-down
 """
 

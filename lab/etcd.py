@@ -146,7 +146,7 @@ class Cluster:
             if member.process.alive and self._is_leader(member):
                 return member
 
-        raise LabError("no etcd member says that it leads")
+        raise LabError("no etcd member is the leader")
 
     def _is_leader(self, member: Member) -> bool:
         try:
@@ -234,7 +234,7 @@ class Cluster:
 
                 if event.key.startswith(prefix):
                     found.append(event)
-        raise LabError(f"the history since revision {since} ends before its end")
+        raise LabError(f"the history since revision {since} was cut off")
 
     def _events_from(self, revision: int) -> Generator[Event, None, None]:
         """Watch from a revision on, for HISTORY_S at most."""

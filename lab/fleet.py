@@ -102,9 +102,9 @@ class Fleet:
         self.lock()
         try:
             self.sweep()
-            self.step("laying the wire to 3 hosts and 3 etcd members", self.lay)
+            self.step("connecting 3 hosts and 3 etcd members", self.lay)
             self.step("starting etcd and the engines", self._start_ground)
-            self.step(f"putting {WHOAMI} into each engine", self._load)
+            self.step(f"loading {WHOAMI} into each engine", self._load)
             self.step("starting the pair on each host", self._start_pairs)
         except BaseException:
             self.down()
@@ -132,7 +132,7 @@ class Fleet:
             os.close(self._lock)
             self._lock = None
             raise LabError(
-                f"another process is at work on the fleet in {self.folder}: wait for it to end"
+                f"another process is using the fleet in {self.folder}: wait for it to end"
             ) from error
 
     def sweep(self) -> None:

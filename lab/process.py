@@ -54,7 +54,7 @@ def run(
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise LabError(f"{words}: no end within {timeout_s:g} s") from error
+        raise LabError(f"{words}: not finished within {timeout_s:g} s") from error
     except OSError as error:
         raise LabError(f"{command[0]}: {error.strerror}") from error
 

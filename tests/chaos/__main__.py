@@ -148,7 +148,7 @@ def main() -> int:
         kind for kind in CATALOGUE if any(words in kind.words() for words in only.split(","))
     )
     if os.geteuid() != 0 or not kinds:
-        print("tandem: chaos takes root, and ONLY has to match a fault's name", file=sys.stderr)
+        print("tandem: chaos requires root, and ONLY must match a fault's name", file=sys.stderr)
         return 2
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(2))  # the fleet is removed on the way out

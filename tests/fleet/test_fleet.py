@@ -63,7 +63,7 @@ def test_a_real_instance_takes_over_from_a_stub_on_every_host(
 
 
 def test_a_second_fleet_in_the_same_folder_is_refused(fleet: Fleet) -> None:
-    with pytest.raises(LabError, match="another process is at work on the fleet"), Fleet(FOLDER):
+    with pytest.raises(LabError, match="another process is using the fleet"), Fleet(FOLDER):
         pass
 
     assert fleet.stands()
