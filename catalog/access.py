@@ -48,8 +48,8 @@ class Access:
     @property
     def tls(self) -> bool:
         """Whether connections are encrypted: with a CA, a certificate, or an https:// address."""
-        # With a certificate but no CA, etcd3 falls back to plain text (research/etcd.md section 2,
-        # row 8). Here any sign of TLS is taken as a wish for it.
+        # With a certificate but no CA, etcd3 falls back to plain text (docs/research/etcd.md
+        # section 2, row 8). Here any sign of TLS is taken as a wish for it.
         if self.ca_cert is not None or self.cert is not None:
             return True
 

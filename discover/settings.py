@@ -81,7 +81,8 @@ OPTIONS = (
         "BIND",
         hosts,
         None,
-        "addresses of all service ports; * for every address (default: 127.0.0.1 and docker0's address)",
+        "addresses of all service ports; * for every address "
+        "(default: 127.0.0.1 and docker0's address)",
     ),
     Option(
         "STATS", address_or_off, "127.0.0.1:1936", "HAProxy's own stats page and metrics, or off"
@@ -156,7 +157,8 @@ OPTIONS = (
         readable_file,
         None,
         "for --render and --diff: "
-        "a file with the output of `etcdctl get --prefix <ETCD_PREFIX> -w json`, read instead of etcd",
+        "a file with the output of `etcdctl get --prefix <ETCD_PREFIX> -w json`, "
+        "read instead of etcd",
     ),
     *COMMON,
 )

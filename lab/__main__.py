@@ -75,7 +75,7 @@ Run a service on h1, and call it from h2:
   nsenter --net={at}/h2.net curl -s 127.0.0.1:8000
 Look:
   nsenter --net={at}/wire.net etcdctl --endpoints={member.endpoint} get --prefix /services/
-  nsenter --net={at}/h2.net curl -s 127.0.0.1:9302/explain  also 9301; HAProxy's stats page is on 1936
+  nsenter --net={at}/h2.net curl -s 127.0.0.1:9302/explain  also 9301; 1936: HAProxy's stats page
   less {at}/h2/discover.log                            and register.log, dockerd.log, ../e1/etcd.log
 Break something:
   kill -STOP $(cat {at}/e1/etcd.pid)                   an etcd member is silent, until kill -CONT

@@ -1,4 +1,4 @@
-"""The architecture of CONTRIBUTING and docs/architecture.md, kept by walking the imports of every module."""
+"""The architecture of CONTRIBUTING, held by walking the imports of every module."""
 
 import ast
 import functools

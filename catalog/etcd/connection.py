@@ -16,7 +16,7 @@ from catalog.etcd.library import etcd3, etcdrpc, grpc
 _HAS_LEADER = ("hasleader", "true")
 _HEALTH_KEY = b"health"  # the key that etcdctl's own health check asks for; it need not exist
 
-# Measured in research/etcd.md section 2, "Channel options that matter".
+# Measured in docs/research/etcd.md section 2, "Channel options that matter".
 _OPTIONS = (
     # etcd answers pings more often than every 5 s with GOAWAY.
     ("grpc.keepalive_time_ms", 10_000),
@@ -255,7 +255,7 @@ class Connector:
 
 
 class _Client(etcd3.Etcd3Client):  # type: ignore[misc]  # etcd3 has no type information
-    """etcd3's client without what fails in 0.12.0 (research/etcd.md section 2, rows 6 and 8).
+    """etcd3's client without what fails in 0.12.0 (docs/research/etcd.md section 2, rows 6 and 8).
 
     It gets no user: grpc refuses its call credentials over plain text, so Connection logs in and
     sends the token itself. It falls back to plain text without a CA: here `Access.tls` decides, and

@@ -4,7 +4,7 @@ import os
 import sys
 
 # Before grpc is imported. With grpc's fork handlers, 4 % of the children of a subprocess with user=
-# or preexec_fn crash while a call is open (research/etcd.md section 2); without them 0 of 800.
+# or preexec_fn crash while a call is open (docs/research/etcd.md section 2); without them 0 of 800.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 # grpc's own lines on stderr would stand between ours (one for each refused TLS handshake); every
 # failure reaches us as the status of a call.

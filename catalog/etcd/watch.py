@@ -1,7 +1,7 @@
 """The watch: what changes under a prefix, complete and in order, or an error. Never a silent end.
 
 It stands in for etcd3's own watcher. That one reports a lost connection once and drops its watches,
-swallows refusals, and never notices a silent member (research/etcd.md section 2, rows 1-4).
+swallows refusals, and never notices a silent member (docs/research/etcd.md section 2, rows 1-4).
 """
 
 import threading
@@ -126,7 +126,7 @@ class Watch:
             return None
 
         # etcd < 3.4.25 and < 3.5.8 may repeat events, or go back in time after a snapshot
-        # (research/etcd.md section 3).
+        # (docs/research/etcd.md section 3).
         events = tuple(
             _event(event) for event in self._pending if event.kv.mod_revision > self._revision
         )

@@ -1,8 +1,8 @@
 """Say changes of servers and routes in the words of HAProxy's runtime API. No I/O.
 
 A server that goes stays behind in maintenance: deleting one crashes HAProxy 2.6 and is not safe in
-3.0.11 (research/haproxy.md section 2.4). If its container starts again, the same server gets its
-new address; the next reload leaves out the others.
+3.0.11 (docs/research/haproxy.md section 2.4). If its container starts again, the same server gets
+its new address; the next reload leaves out the others.
 """
 
 import re

@@ -29,7 +29,7 @@ PROBE_S = 3.0  # between two questions: this is all that an idle docker-discover
 # for 100,000 servers; two such waits, the pause before them and the start after them stay below 15
 # s.
 ANSWER_S = 3.0
-# a master that executes itself anew refuses for up to 157 ms (research/haproxy.md section 1.3)
+# a master that executes itself anew refuses for up to 157 ms (docs/research/haproxy.md section 1.3)
 AGAIN_S = 0.3
 FACT = "haproxy answers"
 

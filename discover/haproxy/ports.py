@@ -39,7 +39,7 @@ def trial(binds: Iterable[Bind]) -> Iterator[Mapping[Bind, str]]:
 
     HAProxy itself must never find a conflict: a new worker that cannot bind pauses every listener
     of the old one for two seconds (HAProxy management manual, section 4; measured in
-    research/haproxy.md section 5.2).
+    docs/research/haproxy.md section 5.2).
     """
     with contextlib.ExitStack() as held:
         unusable: dict[Bind, str] = {}

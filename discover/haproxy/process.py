@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 
 CHECK_S = 30.0
 ANSWER_S = 5.0
-# The master's socket refuses for up to 157 ms while it executes itself anew (research/haproxy.md
-# section 1.3).
+# The master's socket refuses for up to 157 ms while it executes itself anew
+# (docs/research/haproxy.md section 1.3).
 RETRY_S = 0.02
 _ALERT = re.compile(r"\[ALERT\]\s*(?:\(\d+\))?[\s:]*(?:config : )?(?P<text>\S.*)")
 _DESCRIPTION = re.compile(r"^description: (?P<marker>\S+)\s*$", re.MULTILINE)
@@ -101,8 +101,8 @@ class HAProxy:
                 master.settimeout(answer_s)
                 master.connect(str(self._paths.master))
                 master.sendall(command.encode() + b"\n")
-                # The master keeps its side open until ours is closed (research/haproxy.md section
-                # 2.1).
+                # The master keeps its side open until ours is closed
+                # (docs/research/haproxy.md section 2.1).
                 master.shutdown(socket.SHUT_WR)
                 answer = b"".join(iter(lambda: master.recv(65536), b""))
         except OSError as error:

@@ -1,6 +1,6 @@
 """How often HAProxy checks each instance, and the bytes of a gRPC health check. No I/O."""
 
-# With 2 s a dead host is out after 3.2 s (research/haproxy.md section 3.2).
+# With 2 s a dead host is out after 3.2 s (docs/research/haproxy.md section 3.2).
 INTERVAL_MS = 2000
 INTERVAL_MAX_MS = 32_000
 

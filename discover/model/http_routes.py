@@ -144,7 +144,10 @@ def _needing_http(name: str, service: Service, http: Mapping[str, Record]) -> Pr
     for key, record in service.records.items():
         declared = (*record.instance.hosts, *record.instance.paths)
         if declared and key not in http:
-            text = f"{name} is not reachable at {declared[0]}: it is in tcp mode; set SERVICE_MODE=http"
+            text = (
+                f"{name} is not reachable at {declared[0]}: "
+                "it is in tcp mode; set SERVICE_MODE=http"
+            )
             problems[f"{key} hosts"] = because("HOSTS_NEED_HTTP", text)
 
     return problems

@@ -24,7 +24,7 @@ RECONNECT_S = 1.0
 # The loop has no rhythm of its own: only while it has an event in hand can it be stuck.
 LOOP = "events"
 # A reader that does not read makes the engine up to a hundred times slower for everybody
-# (research/reliability.md F7).
+# (docs/research/reliability.md F7).
 STUCK_S = 15.0
 
 

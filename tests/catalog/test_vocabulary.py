@@ -1,4 +1,4 @@
-"""The vocabulary: every setting has both spellings, a field of the record and a row in docs/labels.md."""
+"""The vocabulary: every setting has both spellings, a field and a row in docs/labels.md."""
 
 import re
 from dataclasses import fields

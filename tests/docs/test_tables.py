@@ -1,4 +1,4 @@
-"""The tables say what the code does: every setting, label, block, reason and metric, and no other."""
+"""The tables say what the code does: each setting, label, block, reason and metric is there."""
 
 import re
 

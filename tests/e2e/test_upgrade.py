@@ -1,7 +1,7 @@
 """docker-discover and HAProxy are replaced by new containers under load: no call fails.
 
-In a network namespace of its own, as the one of a host that was set up as the README says for
-upgrades.
+In a network namespace of its own, as the one of a host that was set up as docs/operations.md says
+for upgrades.
 """
 
 import contextlib

@@ -154,7 +154,5 @@ def test_a_file_of_services_is_told_and_rendered(tmp_path: Path) -> None:
     services.unlink()
     missing = discover_command("--render", "--catalog", str(catalog), *state)
     assert missing.returncode == 1
-    assert (
-        missing.stderr
-        == f"docker-discover: --render: {services}: no such file; set SERVICES to another one, or leave it empty\n"
-    )
+    help_text = "no such file; set SERVICES to another one, or leave it empty"
+    assert missing.stderr == f"docker-discover: --render: {services}: {help_text}\n"

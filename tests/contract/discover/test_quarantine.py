@@ -114,7 +114,8 @@ def test_a_bad_snippet_holds_its_service_alone(
         problem = refused(discover)[f"bad:{bad}"]
         assert problem["code"] == "QUARANTINED"
         assert problem["text"].startswith(
-            f"bad:{bad} keeps its last good form: snippet bad.cfg line 3: unknown keyword 'nonsense'"
+            f"bad:{bad} keeps its last good form: "
+            "snippet bad.cfg line 3: unknown keyword 'nonsense'"
         )
         checks = program.checks()
         publish(etcd, local(3, three, good, "good"))

@@ -165,7 +165,8 @@ def test_a_file_that_was_spoilt_meanwhile_stays_as_it_was_and_needs_no_etcd(tmp_
 
         wait_for(lambda: answers(port) == {"two"}, 15, "what the file said last")
         discover.wait_said(
-            "no such file; set SERVICES to another one, or leave it empty; its last good content stays in use"
+            "no such file; set SERVICES to another one, or leave it empty; "
+            "its last good content stays in use"
         )
 
 
