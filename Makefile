@@ -32,10 +32,10 @@ images: $(BIN)/.installed ## build the images whose sources changed
 	@images/engine.sh up
 	@images/build.sh up
 
-bench: images $(BIN)/.bench ## measure everything and write docs/bench.md (BENCH=--full: as often as issue 3 asks, hours)
+bench: images $(BIN)/.bench ## measure everything and write docs/bench.md (BENCH=--full: every repetition, takes hours)
 	@$(BIN)/python -m bench $(BENCH)
 
-lab: ## run three hosts and three etcd members here, to play with; again is safe
+lab: ## run three hosts and three etcd members here; safe to repeat
 	@images/lab.sh up
 
 lab-down: ## undo `make lab`, without a trace

@@ -55,7 +55,7 @@ class HostModel:
         draining = config.only_draining(new)
 
         with trial(new - draining) as taken:
-            leaving = dict.fromkeys(draining, "its only instances are on their way out")
+            leaving = dict.fromkeys(draining, "its only instances are draining")
             unusable = {**taken, **leaving}
             if unusable:
                 policy = replace(policy, unusable=unusable)

@@ -109,8 +109,7 @@ OPTIONS = (
 )
 COMMANDS = {
     "drain": (
-        "take this host out of service until --undrain: drain its instances, then remove them; "
-        "then exit"
+        "take this host out of service until --undrain: drain its instances, remove them, then exit"
     ),
     "undrain": "put it back into service: its registrar publishes again within TTL/3; then exit",
 }

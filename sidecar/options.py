@@ -157,7 +157,7 @@ def _parser(
         )
 
     for option in options:
-        default = f" (default: {option.default})" if option.default is not None else ""
+        default = f" (default: {option.default})" if option.default else ""
         parser.add_argument(
             option.flag,
             dest=option.name,

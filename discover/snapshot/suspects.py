@@ -31,7 +31,7 @@ UNCHECKED_S = 60.0
 CheckResult = Literal["passing", "failing", "unchecked"]
 Endpoints = frozenset[tuple[str, int]]
 
-UNCHECKED = "no check vouches for it"  # why a suspect is dropped
+UNCHECKED = "no health check covers it"  # why a suspect is dropped
 
 
 @dataclass(frozen=True, slots=True)
