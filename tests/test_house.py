@@ -98,7 +98,7 @@ LETS_TIME_PASS = {
     "tests.chaos.world": "lets a fault last",
     "tests.chaos.test_churn": "makes changes at a pace",
 }
-MOST_LINES_OF_A_FILE = 360  # to be 300 again once the rooms are brought to 100 columns
+MOST_LINES_OF_A_FILE = 320
 MOST_FILES_OF_A_ROOM = 12
 MOST_LINES_OF_A_FUNCTION = 60
 # Where this or that machine keeps things; nothing that is committed may depend on it.
