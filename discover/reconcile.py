@@ -149,7 +149,7 @@ class Reconcile:
             self._rollout.find_worker()
 
         snapshot = self._sources.snapshot()
-        if snapshot is None and self._has_better():
+        if snapshot is None and self._keeps_earlier_file():
             if self.running.worker is not None:
                 self._health.good("haproxy")
             return
@@ -165,8 +165,8 @@ class Reconcile:
 
         self._conclude(snapshot)
 
-    def _has_better(self) -> bool:
-        """Whether an earlier life's file is better than nothing, as no catalog is known yet."""
+    def _keeps_earlier_file(self) -> bool:
+        """Whether HAProxy goes on with an earlier life's file until the catalog is known."""
         return self._applier.has_file() and self.running.config is None
 
     def _catch_up(self) -> None:
@@ -184,11 +184,12 @@ class Reconcile:
             self._put_off("HAProxy's file cannot be written")
 
         if snapshot is None:
-            # HAProxy was started with nothing: the catalog does not have to wait for that reload.
+            # HAProxy was started with nothing. That reload does not count: the first one for the
+            # catalog runs at once.
             self._rollout.pace = Pace()
         elif not self._rollout.pace.is_wanted:
-            # Only now may another docker-discover leave for us: a reload that is due brings its
-            # listeners.
+            # Not before: an upgrade stops the old docker-discover once this one is ready, and
+            # listeners are still missing while a reload is due.
             self._health.good("catalog")
 
     def _put_off(self, why: str) -> None:
@@ -255,10 +256,10 @@ class Reconcile:
 
         Raises Rejected.
         """
-        pending = self._rollout.at_runtime(candidate)
+        pending = self._rollout.change_at_runtime(candidate)
         if pending is not None:
-            if not self._rollout.is_due(pending):
-                return
+            if not self._rollout.take_if_due(pending):
+                return  # accepted so far: its reload comes later
             self._reload(pending, model)
 
         self._rollout.pace.dropped()

@@ -84,7 +84,7 @@ def actors(settings: RegisterSettings) -> tuple[list[Actor], LeaseKeeper]:
         on_change=own_keys.note_change,
         wake=lambda: publish.fire(WATCHED),
         recheck_owner=keeper.recheck_owner,
-        cap_s=settings.ttl_s / 3,
+        cap_s=settings.longest_pause_s,
     )
     peers = Peers(events, prober, state, keeper.recheck_owner)
     publisher = Publisher(
@@ -126,7 +126,7 @@ def _publisher_settings(settings: RegisterSettings) -> PublisherSettings:
         settings.register,
         settings.zone,
         settings.resync_s,
-        retry_cap_s=settings.ttl_s / 3,
+        retry_cap_s=settings.longest_pause_s,
     )
 
 

@@ -56,7 +56,7 @@ def run(settings: RegisterSettings, command: Command, surroundings: Surroundings
     limit.daemon = True
     limit.start()
     try:
-        keep_running(once, name=f"--{command}", stop=stop, cap_s=settings.ttl_s / 3)
+        keep_running(once, name=f"--{command}", stop=stop, cap_s=settings.longest_pause_s)
     except Rejected as error:
         sys.exit(f"docker-register: --{command}: {error}")
     finally:

@@ -36,13 +36,13 @@ from sidecar.trigger import Trigger
 # A burst of events is one round; an event that comes alone waits for nothing.
 QUIET_S = 0.005
 AT_MOST_S = 0.05
-# Wake-ups that need no new list. `kill` and `die` are about a start that the last list shows, and
-# no list shows them at that moment; the events that always follow a death (stop, disconnect,
-# start) bring a list.
 WATCHED = "own keys"
-UNLISTED = frozenset({"probe", "lease", "kill", "die", WATCHED})
-# Somebody's changes in etcd are read, and so repaired, at most so often: whoever goes on changing
-# wins, at little cost.
+# Wake-ups that need no new list. `kill` and `die` concern a container that the last list has, and a
+# list made at that moment would not show them yet. The events that always follow a death (stop,
+# disconnect, start) bring a list.
+NEED_NO_LIST = frozenset({"probe", "lease", "kill", "die", WATCHED})
+# Changes that others make to our keys are read, and so repaired, at most so often: a program that
+# goes on changing them wins, at little cost.
 REREADS = Rate(1.0, 3)
 
 
@@ -88,11 +88,13 @@ class Publisher:
         self._settings = settings
         self._trigger = trigger
         self._report = report
-        self._state = peers.state
+        self._host_state = peers.state
         self._stop = threading.Event()
 
         self._schedule = Schedule(settings.resync_s)
-        self._writer = Writer(own_keys, self._state, self._schedule, report, peers.recheck_owner)
+        self._writer = Writer(
+            own_keys, self._host_state, self._schedule, report, peers.recheck_owner
+        )
         self._offers = Offers()
         self._rereads = Bucket(REREADS)
 
@@ -139,7 +141,7 @@ class Publisher:
             self._ended_s = time.monotonic()
 
     def _turned(self) -> None:
-        self._state.turned_s = time.monotonic()
+        self._host_state.turned_s = time.monotonic()
         self._report.turned()
 
     def _woken(self) -> frozenset[str]:
@@ -150,7 +152,7 @@ class Publisher:
         timeout_s = self._schedule.timeout_s(time.monotonic(), self._held.due_s)
         reasons = self._trigger.wait(timeout_s)
         in_burst = time.monotonic() - self._ended_s < AT_MOST_S
-        if set(reasons) - UNLISTED and in_burst:
+        if set(reasons) - NEED_NO_LIST and in_burst:
             reasons += self._trigger.settle(QUIET_S, AT_MOST_S)
         return frozenset(reasons)
 
@@ -161,7 +163,7 @@ class Publisher:
 
         held_due_s = self._held.due_s
         is_held_due = held_due_s is not None and now_s >= held_due_s
-        if is_resync or reasons - UNLISTED or is_held_due:
+        if is_resync or reasons - NEED_NO_LIST or is_held_due:
             self._list(now_s, is_resync=is_resync, is_silent=not reasons)
 
         self._is_complete = True
@@ -184,16 +186,16 @@ class Publisher:
             listed = self._containers(everything=everything)
         except Unavailable:
             # An engine that is away must not keep out of etcd what the lease still vouches for.
-            if now_s - self._state.listed_s <= LISTED_WITHIN_S:
+            if now_s - self._host_state.listed_s <= LISTED_WITHIN_S:
                 self._publish_listed()
             raise
 
         if is_silent and self._listed and _starts(listed) != _starts(self._listed):
             # Something changed and no event came: the stream may be dead.
             self._peers.events.reopen()
-        self._state.listed_s = time.monotonic()
+        self._host_state.listed_s = time.monotonic()
         self._listed = listed
-        self._histories = followed(self._histories, listed.containers, self._state.listed_s)
+        self._histories = followed(self._histories, listed.containers, self._host_state.listed_s)
         if is_resync:
             self._schedule.resynced(now_s, everything=everything)
 
@@ -209,7 +211,7 @@ class Publisher:
         return listed
 
     def _publish_listed(self) -> None:
-        if self._listed and (host := self._state.host):
+        if self._listed and (host := self._host_state.host):
             self._publish(self._listed, host, time.monotonic())
 
     def _publish(self, listed: ContainerList, host: Host, now_s: float) -> None:
@@ -219,7 +221,7 @@ class Publisher:
         offer_settings = OfferSettings(host.ip, settings.register, settings.zone)
         offers = self._offers.of(listed.containers, hints, offer_settings)
 
-        lease, drained = self._state.lease, self._state.drained
+        lease, drained = self._host_state.lease, self._host_state.drained
         entries = None
         if lease is not None:
             entries = self._own_keys.read(instances_root(settings.prefix, host.id))
@@ -237,7 +239,7 @@ class Publisher:
         if lease is not None and entries is not None:
             missing = missing_keys(entries, wanted.instances, listed, hints)
             # By the list's own time: only another list can confirm what one has shown.
-            self._held = held_removals(self._held, missing, len(entries), self._state.listed_s)
+            self._held = held_removals(self._held, missing, len(entries), self._host_state.listed_s)
             self._report.holding(self._held.keys)
             records = self._offers.records(wanted.instances)
             self._writer.write(lease, entries, records, self._held.keys, wanted)

@@ -8,6 +8,7 @@ from catalog.access import Access
 from catalog.errors import Rejected
 from catalog.keys import HOST_ID
 from catalog.rules import TEXT
+from register.host.acquire import KEEPALIVES_PER_TTL
 from register.offer.addresses import checked_host_ip
 from register.offer.instances import RegisterMode
 from register.records.host_state import Command
@@ -135,6 +136,11 @@ class RegisterSettings:
     log_format: str
     shown: Mapping[str, str]
     command: Command | None
+
+    @property
+    def longest_pause_s(self) -> float:
+        """The longest wait before etcd is tried again: the time between two keepalives."""
+        return self.ttl_s / KEEPALIVES_PER_TTL
 
 
 def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> RegisterSettings:

@@ -155,7 +155,10 @@ class Candidates:
         self._fitted: _Fitted
 
     def each(self, wanted: Wanted) -> Iterator[Candidate]:
-        """Yield what to try in a round, until one is `accepted`; the next one answers a refusal."""
+        """Yield what to try in a round, best first.
+
+        After each the caller calls `accepted` and stops, or `refused` and asks for the next.
+        """
         self._wanted = wanted
         self._search.begin_round()
         self._tried = {}
@@ -198,7 +201,7 @@ class Candidates:
 
             refusal = self._refusal
             if refusal is None:
-                return
+                return  # the caller did not say `refused`: there is nothing else to try
             if not self._holds_another(layout, refusal):
                 self._blame_as_a_whole(layout, refusal)
                 return
@@ -231,7 +234,7 @@ class Candidates:
         """
         quarantine = self._quarantines[layout]
         wanted, refused = self._inserted.into(self._wanted.services, self._wanted.snippets)
-        services = quarantine.laid_out(wanted)
+        quarantine.let_go(wanted)
 
         to_hold = [
             listener
@@ -243,7 +246,7 @@ class Candidates:
             if not self._hold(quarantine, listener, Blame(why, exact=True)):
                 raise Rejected(why)
 
-        return _Fitted(wanted, quarantine.laid_out(wanted) if to_hold else services)
+        return _Fitted(wanted, quarantine.laid_out(wanted))
 
     def _blame_as_a_whole(self, layout: Layout | Rejected, error: Rejected) -> None:
         """Note that an edited template is to blame, or what the one in use had to lay out."""

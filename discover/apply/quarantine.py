@@ -61,9 +61,21 @@ class Quarantine:
         # The same form for the same listener: only what changed is laid out anew.
         self._forms: dict[str, Memo[Listener, Listener | None]] = {}
 
+    def let_go(self, config: ProxyConfig) -> None:
+        """Let go of listeners that are gone, or shall be other than what was refused."""
+        if not self._held:
+            return
+
+        wanted = {listener.name: listener for listener in config.listeners}
+        self._held = {
+            name: held
+            for name, held in self._held.items()
+            if name in wanted and held.still_refused(wanted[name])
+        }
+        self._forms = {name: self._forms[name] for name in self._held}
+
     def laid_out(self, config: ProxyConfig) -> ProxyConfig:
         """Return the configuration with held listeners as they can be laid out."""
-        self._let_go(config)
         if not self._held:
             return config
 
@@ -100,19 +112,6 @@ class Quarantine:
             problems[name] = because("QUARANTINED", f"{name} {state}: {held.blame.why}")
 
         return problems
-
-    def _let_go(self, config: ProxyConfig) -> None:
-        """Let go of listeners that are gone, or shall be other than what was refused."""
-        if not self._held:
-            return
-
-        wanted = {listener.name: listener for listener in config.listeners}
-        self._held = {
-            name: held
-            for name, held in self._held.items()
-            if name in wanted and held.still_refused(wanted[name])
-        }
-        self._forms = {name: self._forms[name] for name in self._held}
 
     def _form(self, listener: Listener) -> Listener | None:
         forms = self._forms.get(listener.name)

@@ -62,7 +62,7 @@ class Rollout:
         worker = self._applier.worker(self.running.worker)
         self.running = self.running.with_worker(worker)
 
-    def at_runtime(self, candidate: Candidate) -> Pending | None:
+    def change_at_runtime(self, candidate: Candidate) -> Pending | None:
         """Do all that takes no reload; return what is left, None if that is nothing.
 
         Raises Rejected.
@@ -75,8 +75,8 @@ class Rollout:
         self._keep_up(candidate)
         return Pending(candidate, why, step)
 
-    def is_due(self, pending: Pending) -> bool:
-        """Whether a reload may run now; if so, it counts as done whatever becomes of it."""
+    def take_if_due(self, pending: Pending) -> bool:
+        """Return whether a reload may run now; if so, it counts as done whatever becomes of it."""
         now_s = time.monotonic()
         self.pace.wanted(pending.why, now_s)
         if now_s < self.pace.due_s:

@@ -39,14 +39,14 @@ from sidecar.status.health import Health
 
 log = logging.getLogger(__name__)
 
-# The longest wait before a lost host is acquired again is this part of the TTL: three writes of
-# each of a hundred hosts are then below a hundred a second, also if all hosts lost their leases at
-# the same moment, and every host is back within one TTL.
-LOST_PART = 5
+# A lost host is acquired again after a random wait of up to the TTL divided by this: three writes
+# of each of a hundred hosts are then below a hundred a second, also if all hosts lost their leases
+# at the same moment, and every host is back within one TTL.
+LOST_DIVISOR = 5
 FULL_S = 10.0  # an etcd without space grants no lease; it is asked at most so often
 
 # How a lease can be lost: it ended, or somebody deleted or overwrote the owner key.
-Loss = Literal["expired", "overwritten"]
+Loss = Literal["expired", "taken"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class LeaseKeeper:
     ) -> None:
         self.state: LeaseState = Acquiring()
         self._store = store
-        self._shared = shared
+        self._host_state = shared
         self._settings = settings
         self._identify = identify
         self._on_change = on_change
@@ -91,7 +91,7 @@ class LeaseKeeper:
         self._report = LeaseReport(health)
         self._stop = threading.Event()
         # Losses that are answered without a wait: a second one so soon would be a fight.
-        self._at_once = Bucket(Rate(1 / settings.ttl_s, 1))
+        self._instant_retries = Bucket(Rate(1 / settings.ttl_s, 1))
 
     def actor(self) -> Actor:
         """Return the actor that keeps the lease."""
@@ -132,7 +132,7 @@ class LeaseKeeper:
 
     def _session(self) -> None:
         self._registrar = registrar = self._registrar or self._identify()
-        self._shared.host = registrar.host
+        self._host_state.host = registrar.host
         self._report.identified()
 
         while not self._stop.is_set() and not isinstance(self.state, Holding):
@@ -150,10 +150,10 @@ class LeaseKeeper:
         """Be in this state, and let the other actors see the lease that may be written under."""
         self.state = state
         lease = state.lease if isinstance(state, Holding) and state.confirmed else None
-        if self._shared.lease == lease:
+        if self._host_state.lease == lease:
             return
 
-        self._shared.lease = lease
+        self._host_state.lease = lease
         if lease is not None:
             self._on_change()
 
@@ -208,14 +208,14 @@ class LeaseKeeper:
 
     def _stay_drained(self, why: str) -> None:
         self._report.not_owner(why)
-        if self._shared.drained != why:
-            self._shared.drained = why
+        if self._host_state.drained != why:
+            self._host_state.drained = why
             self._on_change()
         self._requests.wait(self._settings.every_s)
 
     def _acquire(self, entry: Entry | None, registrar: Registrar, *, lost: bool) -> None:
-        if self._shared.drained is not None:
-            self._shared.drained = None
+        if self._host_state.drained is not None:
+            self._host_state.drained = None
             log.info("this host is no longer drained")
 
         prefix, host = self._settings.prefix, registrar.host.id
@@ -248,7 +248,7 @@ class LeaseKeeper:
             return
         self._requests.answered("undrain")  # the host is in service already
 
-        doubt = self._shared.why_stale(time.monotonic())
+        doubt = self._host_state.why_stale(time.monotonic())
         if doubt is not None:
             self._enter(replace(state, doubt=doubt))
             self._report.doubts(doubt)
@@ -269,7 +269,7 @@ class LeaseKeeper:
         # is not.
         entry = self._store.get(lease.owner_key)
         is_ours = entry is not None and entry.mod_revision == lease.revision
-        return None if is_ours else "overwritten"
+        return None if is_ours else "taken"
 
     def _lost(self, lease: HostLease, loss: Loss) -> None:
         log.warning("lost the host lease, acquiring it again %s", Details(lease=f"{lease.id:x}"))
@@ -277,11 +277,12 @@ class LeaseKeeper:
 
         changed = self._requests.owner_changed
         now_s = time.monotonic()
-        # Somebody's change was seen while etcd was there: no outage, after which all hosts return.
-        if changed and not self._at_once.wait_s(now_s):
-            self._at_once.spend(now_s)
+        # An event showed the change, so etcd was there all the time, and not all hosts return
+        # together: no wait. Nor is there one after a loss without an event or an expiry.
+        if changed and not self._instant_retries.wait_s(now_s):
+            self._instant_retries.spend(now_s)
         elif changed or loss == "expired":
-            self._requests.wait(jitter(self._settings.ttl_s / LOST_PART))
+            self._requests.wait(jitter(self._settings.ttl_s / LOST_DIVISOR))
 
     def _confirmed(self, state: Holding) -> None:
         self._requests.owner_changed = False
@@ -293,7 +294,7 @@ class LeaseKeeper:
 
     def _leave_old_lease(self, state: Holding) -> None:
         """End the old lease once nothing stands under it any more, and keep it alive until then."""
-        if self._shared.published_under == state.lease:
+        if self._host_state.published_under == state.lease:
             self._store.revoke(state.old_lease)
             self._enter(replace(state, confirmed=True, doubt=None, old_lease=0))
         else:
