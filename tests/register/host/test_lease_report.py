@@ -1,5 +1,7 @@
 """What the lease keeper reports, and how often."""
 
+import logging
+
 import pytest
 
 from register.host.lease_report import LeaseReport
@@ -9,6 +11,7 @@ from sidecar.status.health import Health
 def test_a_warning_is_logged_once_until_the_lease_is_confirmed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.WARNING)
     report = LeaseReport(Health(stuck_after_s=60))
 
     report.not_owner("another registrar runs for this host")
