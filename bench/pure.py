@@ -11,7 +11,7 @@ from catalog.entries import Batch, Entry, Event, Listing
 from catalog.record import encode
 from discover.apply.plan import RuntimeUpdate, plan
 from discover.model.build import BuildMemo, build
-from discover.model.config import Bind, HostPolicy, Process
+from discover.model.proxy_config import Bind, HostPolicy, Process
 from discover.settings import TEMPLATE
 from discover.snapshot.snapshot import apply, snapshot_of
 from discover.text.render import Layout

@@ -18,7 +18,7 @@ from discover.explain import explained
 from discover.haproxy.guard import Guard
 from discover.haproxy.ports import trial
 from discover.haproxy.process import HAProxy
-from discover.model.config import Bind, HostPolicy, ProxyConfig
+from discover.model.proxy_config import Bind, HostPolicy, ProxyConfig
 from discover.operator.file_watch import FileWatch
 from discover.operator.snippets import SnippetFolder
 from discover.operator.templates import Templates
@@ -33,7 +33,7 @@ from discover.snapshot.saved_file import Found, SavedFile, SnapshotSaver
 from discover.snapshot.saved_format import Origin
 from discover.snapshot.snapshot import EMPTY, Snapshot
 from discover.snapshot.state import started
-from discover.stubs.calls import StubDebt
+from discover.stubs.debt_keeper import StubDebt
 from discover.this_host import pages_of, paths_of, policy_of
 from sidecar import log, program
 from sidecar.actors import Actor, run_group

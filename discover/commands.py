@@ -19,9 +19,9 @@ from discover.apply.running import Proxies, proxies_of
 from discover.haproxy.map_file import MapFiles, text_of
 from discover.haproxy.process import HAProxy, Refusal
 from discover.model.build import build
-from discover.model.config import OPEN_MARKER, Listener, ProxyConfig
 from discover.model.empty_services import with_empty_services
 from discover.model.ownership import Listening
+from discover.model.proxy_config import OPEN_MARKER, Listener, ProxyConfig
 from discover.model.spare_backends import with_spare_backends
 from discover.operator.snippets import Inserted, Snippet, SnippetFolder
 from discover.operator.templates import layout_of

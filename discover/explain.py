@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from discover.model.config import Listener, ProxyConfig
+from discover.model.proxy_config import Listener, ProxyConfig
 from discover.model.spare_backends import without_spares
 from discover.snapshot.keeper import Keeper
-from discover.stubs.calls import StubDebt
+from discover.stubs.debt_keeper import StubDebt
 from sidecar.status.problems import Problem
 
 

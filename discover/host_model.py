@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from discover.haproxy.ports import trial
 from discover.model.build import BuildMemo, build
-from discover.model.config import Bind, HostPolicy, Listener, ProxyConfig
 from discover.model.empty_services import EmptyServices, with_empty_services
 from discover.model.ownership import Listening
+from discover.model.proxy_config import Bind, HostPolicy, Listener, ProxyConfig
 from discover.snapshot.snapshot import Snapshot
 from sidecar.status.problems import Problem
 

@@ -16,15 +16,15 @@ from discover.apply.rollout import Pending, Rollout
 from discover.apply.running import Proxies, Running, proxies_of
 from discover.deadlines import Deadlines
 from discover.host_model import HostModel, Model
-from discover.model.config import HostPolicy, Listener
 from discover.model.empty_services import Empty, EmptyServices
 from discover.model.http_routes import missing_door
 from discover.model.ownership import Listening
+from discover.model.proxy_config import HostPolicy, Listener
 from discover.model.spare_backends import under_own_names, without_spares
 from discover.operator.snippets import Snippets
 from discover.operator.templates import Templates
 from discover.snapshot.snapshot import EMPTY, Snapshot
-from discover.stubs.calls import StubDebt
+from discover.stubs.debt_keeper import StubDebt
 from sidecar.actors import Actor
 from sidecar.atomic_files import Unwritten
 from sidecar.memo import Memo

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from discover.haproxy.ports import bridge_gateway
 from discover.haproxy.process import Paths
-from discover.model.config import Bind, Door, HostPolicy, Location, Process
+from discover.model.proxy_config import Bind, Door, HostPolicy, Location, Process
 from discover.settings import DiscoverSettings
 
 HAPROXY_USER = "haproxy"  # what Debian's package creates

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from catalog.store import Store
 from register import commands
-from register.docker.events import LOOP, STUCK_S, EventReader
+from register.docker.event_reader import LOOP, STUCK_S, EventReader
 from register.host.identity import read_surroundings
 from register.host.lease import LeaseKeeper, LeaseSettings
 from register.host.own_watch import OwnWatch

@@ -29,7 +29,7 @@ from discover.haproxy.map_file import MapFiles, text_of
 from discover.haproxy.owed_files import OwedFiles
 from discover.haproxy.process import HAProxy
 from discover.haproxy.replies import Mismatch, expect_done, map_entries
-from discover.model.config import OPEN_MARKER
+from discover.model.proxy_config import OPEN_MARKER
 from discover.stubs.disconnect import disconnect
 from discover.text.marker import marker_of, next_marker
 from discover.text.render import Rendered, rendered_of

@@ -10,7 +10,7 @@ from catalog.errors import Unavailable
 from discover.apply.suspect_checks import questions, results_of
 from discover.haproxy.batches import batches
 from discover.haproxy.process import HAProxy
-from discover.model.config import ProxyConfig
+from discover.model.proxy_config import ProxyConfig
 from discover.model.spare_backends import door_backends
 from discover.snapshot.keeper import Checked, Keeper
 from discover.snapshot.state import State, checked

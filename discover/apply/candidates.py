@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from catalog.errors import Rejected
 from discover.apply.quarantine import Quarantine, culprit
 from discover.haproxy.process import Refusal
-from discover.model.config import Listener, ProxyConfig
+from discover.model.proxy_config import Listener, ProxyConfig
 from discover.model.spare_backends import in_spare_backends, with_spare_backends
 from discover.operator.snippets import Inserted, Snippets
 from discover.operator.templates import Templates

@@ -12,8 +12,8 @@ from typing import Any
 
 from catalog.errors import Rejected
 from catalog.record import Check
-from discover.model.config import Bind, Header, Listener, Server, ServicePort, Verbatim
 from discover.model.empty_services import EmptyByPort, LastServer, LastServers
+from discover.model.proxy_config import Bind, Header, Listener, Server, ServicePort, Verbatim
 from sidecar.atomic_files import MALFORMED, StateFile
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from discover.model.config import Listener, ProxyConfig
+from discover.model.proxy_config import Listener, ProxyConfig
 from discover.model.spare_backends import reload_shape
 from discover.text.render import Rendered
 from discover.text.sections import Section, ServerLine

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
-from discover.model.config import Listener, ProxyConfig, Server
+from discover.model.proxy_config import Listener, ProxyConfig, Server
 from discover.reasons import because
 from discover.text.blame import Blame
 from sidecar.memo import Memo

@@ -24,7 +24,7 @@ from discover.apply.plan import (
 from discover.apply.reload_pace import Pace, RefusedText
 from discover.apply.running import Running, Worker
 from discover.haproxy.replies import Mismatch
-from discover.stubs.calls import StubDebt
+from discover.stubs.debt_keeper import StubDebt
 from discover.text.render import Rendered
 from sidecar.log import Details
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 
-from discover.model.config import Bind, Listener, ProxyConfig, service_port_of
+from discover.model.proxy_config import Bind, Listener, ProxyConfig, service_port_of
 from discover.model.spare_backends import under_own_names
 from discover.text.render import Layout, Rendered
 from discover.text.sections import Section

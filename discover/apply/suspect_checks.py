@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from discover.haproxy.replies import rows_of
-from discover.model.config import NO_PORT, listener_name
+from discover.model.proxy_config import NO_PORT, listener_name
 from discover.snapshot.snapshot import Claim
 from discover.snapshot.suspects import CheckResult, Suspects
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
-from discover.haproxy.proc import children, first_of, is_runnable
+from discover.haproxy.other_processes import children, first_of, is_runnable
 from sidecar.actors import Actor
 from sidecar.log import Details
 from sidecar.status.health import Health

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from discover.model.config import MAP_NAME
+from discover.model.proxy_config import MAP_NAME
 from sidecar.atomic_files import read, write
 
 Routes = Mapping[str, str]

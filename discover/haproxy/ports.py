@@ -10,7 +10,7 @@ import socket
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 
-from discover.model.config import Bind
+from discover.model.proxy_config import Bind
 
 BRIDGE = "docker0"
 _SIOCGIFADDR = 0x8915  # netdevice(7): the IPv4 address of an interface

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from types import MappingProxyType
 
-from discover.model.config import NO_PORT, Bind, Door, HostPolicy, Process, ProxyConfig
 from discover.model.health_check import INTERVAL_MS, check_interval_ms
 from discover.model.http_routes import RouteRequests, Routes, assigned_routes, route_requests
 from discover.model.ownership import NOTHING, Listening, Ownership, Problems, Services
+from discover.model.proxy_config import NO_PORT, Bind, Door, HostPolicy, Process, ProxyConfig
 from discover.model.service_listeners import (
     HostRules,
     PortInput,

@@ -11,7 +11,13 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from types import MappingProxyType
 
-from discover.model.config import Listener, ProxyConfig, Server, ServicePort, door_listener_name
+from discover.model.proxy_config import (
+    Listener,
+    ProxyConfig,
+    Server,
+    ServicePort,
+    door_listener_name,
+)
 
 FORGET_S = 600.0  # longer than a deployment takes; nothing is reloaded only to forget
 

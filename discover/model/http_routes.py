@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from catalog.record import Instance
-from discover.model.config import NO_PORT, Door, ProxyConfig, ServicePort
 from discover.model.ownership import Problems
+from discover.model.proxy_config import NO_PORT, Door, ProxyConfig, ServicePort
 from discover.reasons import because
 from discover.snapshot.snapshot import Record, Service
 from sidecar.status.problems import Problem

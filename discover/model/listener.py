@@ -3,7 +3,10 @@
 from collections.abc import Iterable, Mapping
 
 from catalog.record import Balance, Sticky
-from discover.model.config import (
+from discover.model.health_check import grpc_request
+from discover.model.no_effect import without_effect
+from discover.model.ownership import Problems
+from discover.model.proxy_config import (
     NO_PORT,
     Bind,
     Header,
@@ -12,9 +15,6 @@ from discover.model.config import (
     door_listener_name,
     listener_name,
 )
-from discover.model.health_check import grpc_request
-from discover.model.no_effect import without_effect
-from discover.model.ownership import Problems
 from discover.model.servers import servers_of, stub_policy
 from discover.reasons import because
 from discover.snapshot.snapshot import Record, Service

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
-from discover.model.config import Bind
+from discover.model.proxy_config import Bind
 from discover.reasons import because
 from discover.snapshot.snapshot import Claim, Record, Service
 from sidecar.status.problems import Problem

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from catalog.host_port import host_port
 from catalog.record import Locality, Sticky
 from catalog.rules import WEIGHT_MAX
-from discover.model.config import Location, Server
+from discover.model.proxy_config import Location, Server
 from discover.snapshot.snapshot import Record
 
 # The usual weight is 100: a far instance with this one gets calls only when nearer ones fail.

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from discover.model.config import NO_PORT, Bind, Door, Listener, Location, Process
 from discover.model.http_routes import url_of
 from discover.model.listener import group_of, listener_of, odd_in, records_on
 from discover.model.ownership import OLDEST, Problems
+from discover.model.proxy_config import NO_PORT, Bind, Door, Listener, Location, Process
 from discover.reasons import because
 from discover.snapshot.snapshot import Service
 

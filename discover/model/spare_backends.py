@@ -11,8 +11,8 @@ from dataclasses import fields, replace
 from operator import attrgetter
 
 from catalog.record import Check
-from discover.model.config import Listener, ProxyConfig, ServicePort, door_listener_name
 from discover.model.health_check import INTERVAL_MS
+from discover.model.proxy_config import Listener, ProxyConfig, ServicePort, door_listener_name
 
 FEWEST = 32
 

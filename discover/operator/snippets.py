@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from catalog.errors import Unavailable
-from discover.model.config import Listener, ProxyConfig, Verbatim, listener_name
+from discover.model.proxy_config import Listener, ProxyConfig, Verbatim, listener_name
 from discover.text.sections import SECTIONS
 from sidecar.atomic_files import read
 from sidecar.memo import MemoByName

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from discover.model.config import Listener, ProxyConfig
 from discover.model.empty_services import Empty
 from discover.model.http_routes import door_port_suffix
+from discover.model.proxy_config import Listener, ProxyConfig
 from discover.pages.text import HTML, Page, empty, host_of, unknown
 from sidecar.actors import Actor
 from sidecar.bucket import Bucket, Rate

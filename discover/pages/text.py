@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from catalog.host_port import split_host_port
-from discover.model.config import Listener
+from discover.model.proxy_config import Listener
 
 NEAR = 5  # similar names that are shown
 LIKE = 0.6  # what difflib calls a close match

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from discover.haproxy.replies import rows_of
-from discover.model.config import Listener, ProxyConfig, Server
+from discover.model.proxy_config import Listener, ProxyConfig, Server
 from sidecar.memo import MemoByName
 
 Stubs = tuple[str, ...]  # servers as HAProxy knows them, `proxy/server`

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from discover.model.config import Listener
+from discover.model.proxy_config import Listener
 from discover.text.sections import SECTIONS
 
 _PLACE = re.compile(r"[\[( ](?P<file>/[^\[\]() ]+):(?P<line>\d+)[\])]")

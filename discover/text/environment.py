@@ -20,7 +20,7 @@ from jinja2 import (
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from catalog.errors import Rejected
-from discover.model.config import Verbatim
+from discover.model.proxy_config import Verbatim
 
 # Any template may extend the one that comes with docker-discover by this name.
 SHIPPED = "haproxy.cfg.j2"

@@ -6,7 +6,7 @@ A template lays out an open marker. A text gets its own marker only when it is w
 import hashlib
 import re
 
-from discover.model.config import MAP_NAME, OPEN_MARKER
+from discover.model.proxy_config import MAP_NAME, OPEN_MARKER
 
 MARKER_DIGITS = len(OPEN_MARKER)
 OPEN_MAP_NAME = MAP_NAME.format(OPEN_MARKER)

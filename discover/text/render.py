@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from catalog.errors import Rejected
-from discover.model.config import OPEN_MARKER, Listener, Process, ProxyConfig
 from discover.model.http_routes import door_map
+from discover.model.proxy_config import OPEN_MARKER, Listener, Process, ProxyConfig
 from discover.text.environment import FindTemplate, LayoutRefused, Template, no_other_template
 from discover.text.marker import OPEN_MAP_NAME, filled, has_open_marker, map_filled, opened
 from discover.text.sample import sample

@@ -6,7 +6,8 @@ from itertools import product
 from typing import get_args
 
 from catalog.record import Balance, Check, Mode, Retry, Sticky
-from discover.model.config import (
+from discover.model.health_check import INTERVAL_MS, grpc_request
+from discover.model.proxy_config import (
     Bind,
     Door,
     Header,
@@ -17,7 +18,6 @@ from discover.model.config import (
     Verbatim,
     door_listener_name,
 )
-from discover.model.health_check import INTERVAL_MS, grpc_request
 from discover.model.spare_backends import spare_backend
 
 _SERVERS = (

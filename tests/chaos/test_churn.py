@@ -9,7 +9,7 @@ from bench.rig.usage import cpu_s
 from catalog.entries import Delete, Put
 from catalog.record import Check, Instance, encode
 from catalog.store import Store
-from discover.model.config import listener_name
+from discover.model.proxy_config import listener_name
 from tests.parts.discover import Discover
 from tests.parts.etcd import Etcd
 from tests.parts.records import instance, key

@@ -18,12 +18,12 @@ from discover.apply.listeners_file import ListenersFile
 from discover.apply.plan import ServerChange
 from discover.apply.running import Worker
 from discover.haproxy.replies import Mismatch
-from discover.model.config import HostPolicy
+from discover.model.proxy_config import HostPolicy
 from discover.operator.templates import Templates
 from discover.reconcile import Reconcile, Sources
 from discover.settings import TEMPLATE
 from discover.snapshot.snapshot import Snapshot
-from discover.stubs.calls import StubDebt
+from discover.stubs.debt_keeper import StubDebt
 from discover.text.render import Layout, Rendered
 from sidecar.status.health import Health
 from sidecar.status.metrics import Metrics

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from discover.model.build import build
-from discover.model.config import Bind, Door, HostPolicy, Process, ProxyConfig
+from discover.model.proxy_config import Bind, Door, HostPolicy, Process, ProxyConfig
 from discover.settings import TEMPLATE
 from discover.snapshot.snapshot import Snapshot
 from discover.text.render import Layout

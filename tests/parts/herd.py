@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from catalog.store import Store
-from register.docker.events import EventReader
+from register.docker.event_reader import EventReader
 from register.docker.hints import Hints
 from register.docker.parse import parse_inspect
 from register.docker.source import ContainerList, DockerSource

@@ -20,7 +20,7 @@ from catalog.port_claim import encode
 from catalog.record import Instance
 from catalog.store import CHANGES_MAX, Put, Store
 from discover.haproxy.ports import trial
-from discover.model.config import Bind
+from discover.model.proxy_config import Bind
 from discover.snapshot.port_claimer import claim
 from discover.snapshot.port_claims import PortRange, Wanted, choose
 from discover.snapshot.snapshot import Snapshot, snapshot_of

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from register.docker.events import EventReader
+from register.docker.event_reader import EventReader
 from register.docker.hints import Hints
 from register.host.lease import LeaseKeeper
 from register.publisher import Publisher

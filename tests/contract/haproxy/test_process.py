@@ -20,7 +20,7 @@ from discover.apply.plan import RuntimeUpdate, plan
 from discover.apply.running import Worker
 from discover.haproxy.ports import bridge_gateway, trial
 from discover.haproxy.replies import Mismatch
-from discover.model.config import Bind, HostPolicy, Process
+from discover.model.proxy_config import Bind, HostPolicy, Process
 from discover.settings import TEMPLATE
 from discover.text.marker import marker_of
 from discover.text.render import Layout, Rendered, rendered_of

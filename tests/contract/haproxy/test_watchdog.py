@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from discover.haproxy.guard import FACT, Guard
-from discover.haproxy.proc import children, is_runnable
+from discover.haproxy.other_processes import children, is_runnable
 from sidecar.status.health import Health
 from sidecar.status.metrics import Metrics
 from tests.parts.haproxy import KINDS, RealHAProxy, get, running

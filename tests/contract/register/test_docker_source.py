@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import Unavailable
+from register.docker.event_reader import EventReader
 from register.docker.event_stream import EventStream
-from register.docker.events import EventReader
 from register.docker.hints import DockerEvent, Hints
 from register.docker.source import ContainerList, DockerSource
 from sidecar.status.health import Health

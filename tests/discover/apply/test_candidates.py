@@ -9,7 +9,7 @@ import pytest
 from catalog.errors import Rejected
 from discover.apply.candidates import Candidate, Candidates, Wanted
 from discover.haproxy.process import Refusal
-from discover.model.config import Listener, ProxyConfig
+from discover.model.proxy_config import Listener, ProxyConfig
 from discover.operator.snippets import Snippets, snippet_of
 from discover.operator.templates import Templates
 from discover.text.render import Rendered

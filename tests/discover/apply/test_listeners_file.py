@@ -9,8 +9,8 @@ import pytest
 from catalog.errors import Rejected
 from discover.apply.listeners_file import ListenersFile, listeners_of, text_of
 from discover.model.build import build
-from discover.model.config import ProxyConfig
 from discover.model.empty_services import EmptyServices
+from discover.model.proxy_config import ProxyConfig
 from discover.text.sample import sample
 from tests.parts.configs import AT_DOOR, POLICY, PROCESS
 from tests.parts.records import snapshot, web

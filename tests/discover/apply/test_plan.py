@@ -8,8 +8,8 @@ import pytest
 
 from catalog.record import Instance
 from discover.apply.plan import Noop, Reload, RuntimeUpdate, keeping_structure, plan
-from discover.model.config import HostPolicy
 from discover.model.empty_services import with_empty_services
+from discover.model.proxy_config import HostPolicy
 from discover.settings import TEMPLATE
 from discover.text.render import Layout, rendered_of
 from discover.text.sections import Section

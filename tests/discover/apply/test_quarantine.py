@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from discover.apply.quarantine import Quarantine, culprit
-from discover.model.config import Listener, ProxyConfig, Verbatim
+from discover.model.proxy_config import Listener, ProxyConfig, Verbatim
 from discover.text.blame import Blame
 from tests.parts.configs import PROCESS, config_of
 from tests.parts.records import instance, snapshot

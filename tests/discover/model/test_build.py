@@ -8,8 +8,8 @@ import pytest
 from catalog.entries import Listing
 from catalog.record import Check, Instance
 from discover.model.build import BuildMemo, build
-from discover.model.config import Bind, HostPolicy
 from discover.model.ownership import OLDEST, Listening
+from discover.model.proxy_config import Bind, HostPolicy
 from discover.snapshot.snapshot import EMPTY, Service, Snapshot, snapshot_of
 from tests.parts.configs import POLICY, config_of
 from tests.parts.records import PREFIX, entry, instance, snapshot

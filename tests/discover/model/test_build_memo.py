@@ -10,8 +10,8 @@ from catalog.entries import Batch, Event
 from catalog.keys import PortKey, key_of
 from catalog.port_claim import encode
 from discover.model.build import BuildMemo, build
-from discover.model.config import Bind, Door, HostPolicy
 from discover.model.ownership import Listening
+from discover.model.proxy_config import Bind, Door, HostPolicy
 from discover.snapshot.snapshot import EMPTY, Snapshot, apply
 from tests.parts.configs import POLICY, PROCESS
 from tests.parts.records import PREFIX, entry, instance

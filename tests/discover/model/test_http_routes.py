@@ -17,10 +17,10 @@ from discover.apply.plan import (
 from discover.apply.runtime import route_commands
 from discover.haproxy.replies import Mismatch
 from discover.model.build import build
-from discover.model.config import Bind, Listener, ProxyConfig
 from discover.model.empty_services import with_empty_services
 from discover.model.http_routes import door_map, route_keys, url_of
 from discover.model.ownership import Listening
+from discover.model.proxy_config import Bind, Listener, ProxyConfig
 from discover.model.spare_backends import (
     FEWEST,
     in_spare_backends,

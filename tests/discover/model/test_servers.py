@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from catalog.keys import identity
 from catalog.record import Check, Instance, Locality, Sticky
 from discover.model.build import build
-from discover.model.config import Header, HostPolicy, Listener, Location, Server
 from discover.model.health_check import SERVING, grpc_request
+from discover.model.proxy_config import Header, HostPolicy, Listener, Location, Server
 from discover.model.servers import servers_of, stub_policy
 from discover.snapshot.snapshot import Record
 from tests.parts.configs import POLICY, PROCESS, config_of, section

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from discover.model.config import Verbatim, door_listener_name
+from discover.model.proxy_config import Verbatim, door_listener_name
 from discover.operator.snippets import Inserted, SnippetFolder, Snippets, snippet_of
 from discover.settings import TEMPLATE
 from discover.text.render import Layout

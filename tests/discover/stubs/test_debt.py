@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from discover.model.config import Process, ProxyConfig, Server
+from discover.model.proxy_config import Process, ProxyConfig, Server
 from discover.stubs.debt import Debt, Debts, StubbedServices, counts_of, questions
 from discover.text.sample import sample
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from discover.model.config import Verbatim
+from discover.model.proxy_config import Verbatim
 from discover.text.blame import blamed
 from tests.parts.configs import config_of
 from tests.parts.records import instance, snapshot

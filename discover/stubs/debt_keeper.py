@@ -12,7 +12,7 @@ from typing import Any
 
 from catalog.errors import Unavailable
 from discover.haproxy.batches import batches
-from discover.model.config import ProxyConfig
+from discover.model.proxy_config import ProxyConfig
 from discover.stubs.debt import Debt, Debts, StubbedServices, counts_of, questions, stubs_in
 from sidecar.atomic_files import StateFile
 from sidecar.log import Details
