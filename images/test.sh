@@ -21,6 +21,6 @@ need etcd=etcd-server etcdctl=etcd-client haproxy=haproxy ip=iproute2 iptables=i
     redis-server=redis-server redis-cli=redis-tools pg_ctlcluster=postgresql
 make --no-print-directory images
 
-# Three at a time: tests wait more than they compute. Those that share the engine, or the fleet, run
+# Two at a time: tests wait more than they compute. Those that share the engine, or the fleet, run
 # one after the other (tests/conftest.py).
-setpriv --pdeathsig KILL .venv/bin/pytest -n 3 --durations=10 "$@"
+setpriv --pdeathsig KILL .venv/bin/pytest -n 2 --durations=10 "$@"
