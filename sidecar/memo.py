@@ -69,11 +69,15 @@ class MemoByName(Generic[Input, Value]):
 
     def _with_other_names(self, inputs: Mapping[str, Input]) -> Mapping[str, Value]:
         before: Mapping[str, object] = self._inputs
-        values: dict[str, Value] = {}
+        # One object is the rule, so only the others are compared.
+        others = [
+            name for name, given in inputs.items() if before.get(name, _NEVER_MADE) is not given
+        ]
+        made = {
+            name: self._make(name, inputs[name])
+            for name in others
+            if before.get(name, _NEVER_MADE) != inputs[name]
+        }
 
-        for name, given in inputs.items():
-            last = before.get(name, _NEVER_MADE)
-            is_same = last is given or last == given
-            values[name] = self._values[name] if is_same else self._make(name, given)
-
-        return values
+        values = {**self._values, **made}
+        return {name: values[name] for name in inputs}

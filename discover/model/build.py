@@ -113,7 +113,6 @@ class BuildMemo:
         self._requests = Memo(_requests_within)
         self._inputs = Memo(_inputs_from)
         self._listeners = Memo(_listeners_by)
-        self._order = Memo(_sorted)
 
     def interval_ms(self, hosts: int) -> int:
         """Return the time between health checks that this many hosts make."""
@@ -128,11 +127,7 @@ class BuildMemo:
         """Return what each service gives, in the order of their names."""
         inputs = self._inputs.get(shared).get(services)
         found = self._listeners.get(shared.rules).get(inputs)
-        return [found[name] for name in self._order.get(tuple(found))]
-
-
-def _sorted(names: tuple[str, ...]) -> list[str]:
-    return sorted(names)
+        return [found[name] for name in sorted(found)]
 
 
 def _requests_within(domain: str) -> MemoByName[Service, RouteRequests]:
