@@ -22,6 +22,7 @@ from catalog.text_types import (
     CONTAINER,
     HASH_HEADER,
     HOST,
+    ORIGIN,
     PATH,
     PRINTABLE,
     SERVICE,
@@ -128,6 +129,8 @@ class Instance:
     # a header, or header=value: calls with it go here, besides those that the weight brings
     canary: Annotated[str, CANARY] = ""
     locality: Annotated[Locality, Choice(get_args(Locality))] = "any"
+    # by what the service got its default name (catalog/origin.py); empty if it was given one
+    origin: Annotated[str, ORIGIN] = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "address", address_of(self.address))

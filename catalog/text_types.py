@@ -24,7 +24,7 @@ class Text:
     or_empty: bool = False
 
     def check(self, name: str, value: Any) -> None:
-        if self.or_empty and not value:
+        if self.or_empty and value == "":
             return
         if not isinstance(value, str) or not self.pattern.fullmatch(value):
             raise Rejected(f"{name}: {value!r:.80} is not {self.right}")
@@ -53,6 +53,7 @@ CANARY = Text(
     right_label="a header name, or name=value",
     or_empty=True,
 )
+ORIGIN = Text(rules.ORIGIN, "printable ASCII of at most 128 characters", or_empty=True)
 STUB_POLICY = Text(
     rules.STUB_POLICY,
     "supersede, fallback, pin or share=N%",

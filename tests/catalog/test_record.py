@@ -93,6 +93,7 @@ instances = st.builds(
     maxconn=st.none() | st.integers(1, rules.CONNECTIONS_MAX),
     canary=st.just("") | st.from_regex(rules.HEADER_IS, fullmatch=True),
     locality=choice(record.Locality),
+    origin=st.just("") | st.from_regex(rules.ORIGIN, fullmatch=True),
     tags=st.lists(texts, max_size=4).map(tuple),
     attributes=st.dictionaries(texts, texts, max_size=4),
 )
@@ -215,6 +216,7 @@ WRONG: dict[str, list[Any]] = {
     "hash_header": ["X Y", "X:", "X\n", 1, "x" * 65],
     "canary": ["X Y", "X=", "=y", "X=a b", "X=a\n", 1],
     "locality": ["rack", "", None],
+    "origin": ["a\n", "é", "x" * 129, "\x7f", 1, None],
     "slow_start_ms": [0, -1, "5", True, 10**12],
     "maxconn": [0, -1, "5", True, 10**12],
     "timeout_ms": [0, -5, "5s", 10**12],

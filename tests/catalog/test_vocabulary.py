@@ -25,6 +25,7 @@ NO_SETTING = {
     "container_name",
     "image",
     "attributes",
+    "origin",  # says where a default name comes from
     "check",  # settings fill its fields
     "hash_header",  # a form of balance fills it
 }
