@@ -7,14 +7,29 @@ not hold. `from_label` reads the text of a label, `from_file` a value of the ser
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Protocol
 
 from catalog.errors import Rejected
 from catalog.rules import DURATION_MS_MAX
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
-_DURATION = re.compile(r"(?P<count>[0-9]{1,9})(?P<unit>ms|s|m|h)")
-_UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
+# As Go's time.ParseDuration reads them, without a sign; bounds keep the arithmetic small.
+_DURATION_PART = re.compile(
+    r"(?P<count>[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})(?P<unit>ns|us|µs|μs|ms|s|m|h)"
+)
+_DURATION = re.compile(rf"(?:{re.sub(r'[?]P<[a-z]+>', '?:', _DURATION_PART.pattern)}){{1,8}}")
+_UNIT_NS = {
+    "ns": 1,
+    "us": 1000,
+    "µs": 1000,
+    "μs": 1000,  # the two micro signs of Unicode
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "m": 60_000_000_000,
+    "h": 3_600_000_000_000,
+}
+_NS_OF_MS = 1_000_000
 
 
 class ValueType(Protocol):
@@ -111,7 +126,7 @@ class ServicePort:
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """Milliseconds, written as `500ms` or `2s`."""
+    """Milliseconds, written as Go writes durations: `500ms`, `1.5s`, `1m30s`."""
 
     low_ms: int
 
@@ -119,10 +134,11 @@ class Duration:
         Whole(self.low_ms, DURATION_MS_MAX).check(name, value)
 
     def from_label(self, text: str) -> int:
-        match = _DURATION.fullmatch(text)
         value_ms = 0
-        if match:
-            value_ms = int(match["count"]) * _UNIT_MS[match["unit"]]
+        if _DURATION.fullmatch(text):
+            parts = _DURATION_PART.finditer(text)
+            total_ns = sum(Fraction(_number(m["count"])) * _UNIT_NS[m["unit"]] for m in parts)
+            value_ms = int(total_ns / _NS_OF_MS)
 
         if not self.low_ms <= value_ms <= DURATION_MS_MAX:
             right = f"a duration such as 500ms, 2s or 1m, from {self.low_ms}ms to 24h"
@@ -132,6 +148,11 @@ class Duration:
     def from_file(self, value: object) -> int:
         text = value if isinstance(value, str) else shown(value)
         return self.from_label(text)
+
+
+def _number(digits: str) -> str:
+    """Return `1.` and `.5`, which Go takes, as Python's fractions take them."""
+    return f"0{digits}0" if "." in digits else digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,17 +181,25 @@ class Flag:
             raise Rejected(f"{name}: {value!r:.80} is not true or false")
 
     def from_label(self, text: str) -> bool:
-        word = text.strip().lower()
-        if word in ("true", "1", "yes", "on"):
-            return True
-        if word in ("false", "0", "no", "off"):
-            return False
-        raise Rejected(f"{text!r} is neither true nor false")
+        found = _truth_of(text)
+        if found is None:
+            raise Rejected(f"{text!r:.80} is neither true nor false")
+        return found
 
     def from_file(self, value: object) -> bool:
         if not isinstance(value, bool):
             raise Rejected(f"{shown(value)} is not true or false")
         return value
+
+
+def _truth_of(text: str) -> bool | None:
+    """Return what a word says, in any spelling of Go's, YAML's and Python's; None if neither."""
+    word = text.strip().lower()
+    if word in ("true", "t", "1", "yes", "y", "on"):
+        return True
+    if word in ("false", "f", "0", "no", "n", "off"):
+        return False
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +231,12 @@ class Switch(Choice):
     """`on` or `off`, which YAML 1.1 reads as true and false."""
 
     words: tuple[str, ...] = ("on", "off")
+
+    def from_label(self, text: str) -> str:
+        found = _truth_of(text)
+        if found is None:
+            return one_of(self.words, text)
+        return "on" if found else "off"
 
     def from_file(self, value: object) -> str:
         if isinstance(value, bool):
