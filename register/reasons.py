@@ -12,6 +12,7 @@ Code = Literal[
     "NOT_LABELLED",
     "NO_PUBLISHED_PORT",
     "UDP_PORT",
+    "SCTP_PORT",
     "LOOPBACK_ONLY",
     "WRONG_FAMILY",
     "HOST_PORT_UNKNOWN",
@@ -51,6 +52,7 @@ REASONS: Mapping[Code, Reason] = {
         "The port is not published, so no other host can reach it.", "labelled"
     ),
     "UDP_PORT": Reason("The port is UDP; only TCP is balanced.", "labelled"),
+    "SCTP_PORT": Reason("The port is SCTP; only TCP is balanced.", "labelled"),
     "LOOPBACK_ONLY": Reason(
         "The port is published on loopback only, and HOST_IP is not loopback.", "labelled"
     ),

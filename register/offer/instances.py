@@ -10,7 +10,7 @@ from register.docker.container import Container, Port
 from register.offer.addresses import Endpoint, candidates, endpoint, why_none
 from register.offer.labels import Labels, PortLabels, labels_of, read
 from register.offer.naming import names_of
-from register.reasons import because
+from register.reasons import Code, because
 from sidecar.status.problems import Problem
 
 RegisterMode = Literal["published", "labelled"]
@@ -63,7 +63,7 @@ def instances_of(container: Container, settings: OfferSettings, *, stopping: boo
     outcomes = _outcomes(container, settings, labels, numbers, state)
 
     instances = [outcome for outcome in outcomes.values() if isinstance(outcome, Instance)]
-    reasons = _udp_reasons(container, labels, ports)
+    reasons = _not_tcp(container, labels, ports)
     for number, outcome in outcomes.items():
         if isinstance(outcome, Problem):
             reasons[f"{container.name}:{number}"] = outcome
@@ -79,13 +79,14 @@ def _why_nothing(container: Container, labels: Labels, ports: tuple[Port, ...]) 
     return None if ports else why_none(container, labels)
 
 
-def _udp_reasons(container: Container, labels: Labels, ports: Iterable[Port]) -> dict[str, Problem]:
+def _not_tcp(container: Container, labels: Labels, ports: Iterable[Port]) -> dict[str, Problem]:
     reasons: dict[str, Problem] = {}
     for port in ports:
         if port.protocol != "tcp":
-            text = f"port {port.number}/udp of {container.name} is not TCP"
+            code: Code = "UDP_PORT" if port.protocol == "udp" else "SCTP_PORT"
+            text = f"port {port} of {container.name} is not TCP"
             labelled = port.number in labels.by_port
-            reasons[f"{container.name}:{port}"] = because("UDP_PORT", text, labelled=labelled)
+            reasons[f"{container.name}:{port}"] = because(code, text, labelled=labelled)
     return reasons
 
 

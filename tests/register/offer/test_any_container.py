@@ -48,12 +48,12 @@ KEYS = (
     | st.text(max_size=12)
 )
 GIVEN = st.dictionaries(KEYS, VALUES, max_size=6)
-EXPOSED = st.lists(st.builds(Port, PORTS, st.sampled_from(["tcp", "udp"])), max_size=3)
+EXPOSED = st.lists(st.builds(Port, PORTS, st.sampled_from(["tcp", "udp", "sctp"])), max_size=3)
 HOST_IPS = st.sampled_from(["", "0.0.0.0", "::", "127.0.0.1", "192.0.2.7", "fd00::7"])
 BINDINGS = st.lists(
     st.builds(
         Binding,
-        st.builds(Port, PORTS, st.sampled_from(["tcp", "udp"])),
+        st.builds(Port, PORTS, st.sampled_from(["tcp", "udp", "sctp"])),
         HOST_IPS,
         st.integers(1, 65535),
     ),

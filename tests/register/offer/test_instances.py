@@ -184,9 +184,13 @@ def test_the_name_that_an_image_gives(image: str, expected: str | None) -> None:
             {
                 "labels": {"SERVICE_NETWORK": "front"},
                 "networks": (Network("front", "", "fd05::2"),),
-                "exposed": (Port(8000), Port(53, "udp")),
+                "exposed": (Port(8000), Port(53, "udp"), Port(8000, "sctp")),
             },
-            {"whoami": "fd05::2 8000", "web-1:53/udp": "UDP_PORT"},
+            {
+                "whoami": "fd05::2 8000",
+                "web-1:53/udp": "UDP_PORT",
+                "web-1:8000/sctp": "SCTP_PORT",
+            },
         ),
         ({"labels": {"SERVICE_ADDRESS": "203.0.113.7"}}, {"whoami": "203.0.113.7 38000"}),
         ({"labels": {"SERVICE_ADDRESS": "host.example"}}, {"web-1:8000": "BAD_LABEL"}),
@@ -198,6 +202,15 @@ def test_the_name_that_an_image_gives(image: str, expected: str | None) -> None:
 )
 def test_modes_and_states(changes: dict[str, Any], expected: dict[str, str]) -> None:
     assert offered(**changes) == expected
+
+
+@pytest.mark.parametrize("protocol", ["udp", "sctp"])
+def test_a_port_that_is_not_tcp_is_called_what_it_is(protocol: str) -> None:
+    one = container(bindings=(Binding(Port(3868, protocol), "0.0.0.0", 33868),))
+
+    problem = instances_of(one, SETTINGS).reasons[f"web-1:3868/{protocol}"]
+
+    assert problem.text == f"port 3868/{protocol} of web-1 is not TCP"
 
 
 def test_no_network_lists_those_it_is_on() -> None:
