@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from ipaddress import IPv4Address, IPv6Address
 
 from catalog.errors import Rejected
 
@@ -50,4 +51,9 @@ def address_of(value: object) -> str:
 
     if address.is_unspecified or address.is_multicast or "%" in str(address):
         raise Rejected(f"address: {value!r:.80} is not the address of one machine")
-    return str(address)
+    return str(unmapped(address))
+
+
+def unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Return an IPv4 address that is written as an IPv6 one (RFC 4291, 2.5.5.2) as what it is."""
+    return getattr(address, "ipv4_mapped", None) or address

@@ -218,7 +218,7 @@ class Publisher:
         """Decide what etcd shall hold, and write what differs if the host's lease is held."""
         settings, hints = self._settings, self._peers.events.hints
         keys = InstanceKeys(settings.prefix, host.id)
-        offer_settings = OfferSettings(host.ip, settings.register, settings.zone)
+        offer_settings = OfferSettings(host.ip, settings.register, settings.zone, listed.bridges)
         offers = self._offers.of(listed.containers, hints, offer_settings)
 
         lease, drained = self._host_state.lease, self._host_state.drained

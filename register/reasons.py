@@ -14,6 +14,7 @@ Code = Literal[
     "UDP_PORT",
     "SCTP_PORT",
     "LOOPBACK_ONLY",
+    "BRIDGE_ONLY",
     "WRONG_FAMILY",
     "HOST_PORT_UNKNOWN",
     "NO_NETWORK",
@@ -55,6 +56,11 @@ REASONS: Mapping[Code, Reason] = {
     "SCTP_PORT": Reason("The port is SCTP; only TCP is balanced.", "labelled"),
     "LOOPBACK_ONLY": Reason(
         "The port is published on loopback only, and HOST_IP is not loopback.", "labelled"
+    ),
+    "BRIDGE_ONLY": Reason(
+        "The port is published only at the address that this host has on a Docker network, where "
+        "other hosts cannot reach it.",
+        "always",
     ),
     "WRONG_FAMILY": Reason(
         "The port is published for IPv4 only and HOST_IP is IPv6, or the other way round.", "always"

@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 from types import MappingProxyType
 from typing import Literal
 
@@ -70,6 +71,10 @@ class Container:
     def addresses(self) -> tuple[str, ...]:
         """Its own addresses on all its networks."""
         return tuple(ip for network in self.networks for ip in network.addresses)
+
+
+# The subnets of the engine's bridges, at which only this host is reached; None: not told.
+Bridges = tuple[IPv4Network | IPv6Network, ...] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 import re
 import signal
 from calendar import timegm
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -12,6 +14,7 @@ from catalog.rules import CONTAINER_ID
 from register.docker.container import (
     STOP_SIGNAL,
     Binding,
+    Bridges,
     Container,
     HealthStatus,
     Neighbour,
@@ -41,6 +44,23 @@ def parse_row(document: object) -> Neighbour:
 
     name = _shown(names[0].lstrip("/")) if names else ""
     return Neighbour(name or row.text("Id")[:12], addresses)
+
+
+def parse_bridges(document: object) -> Bridges:
+    """Return the subnets of all bridges in the reply to GET /networks; odd ones are left out."""
+    found: list[IPv4Network | IPv6Network] = []
+    for row in document if isinstance(document, list) else []:
+        with suppress(Rejected):
+            part = _Part("networks", row)
+            if part.text("Driver") == "bridge":
+                found += _subnets(part.part("IPAM").items("Config"))
+    return tuple(sorted(found, key=str))
+
+
+def _subnets(items: list[Any]) -> Iterator[IPv4Network | IPv6Network]:
+    for item in items:
+        with suppress(Rejected, ValueError):
+            yield ip_network(_Part("networks", item).text("Subnet"), strict=False)
 
 
 def parse_inspect(document: object) -> Container:
@@ -191,7 +211,12 @@ def _bindings(ports: _Part) -> tuple[Binding, ...]:
 
 def _binding(port: Port, item: object) -> Binding:
     part = _Part(f"inspect: binding of {port}", item)
-    return Binding(port, part.text("HostIp"), _port(part.text("HostPort")).number)
+    host_ip = part.text("HostIp")
+    with suppress(ValueError):
+        if host_ip:
+            ip_address(host_ip)
+        return Binding(port, host_ip, _port(part.text("HostPort")).number)
+    raise Rejected(f"inspect: binding of {port}: HostIp {host_ip!r:.80} is not an IP address")
 
 
 def _env(items: list[Any]) -> dict[str, str]:

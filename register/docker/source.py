@@ -1,23 +1,26 @@
 """The only door to Docker: lists, inspects, events. Only GETs, each with a deadline; no retry.
 
 The questions are few, so that a proxy before the socket can refuse all others: /version,
-/containers/json, /containers/<id>/json, /events, and /info (which it may refuse as well).
+/containers/json, /containers/<id>/json, /events; and /info and /networks, which it may refuse.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from catalog.errors import Rejected, Unavailable
 from register.docker.connection import Connection, Gone, NotAllowed
-from register.docker.container import Container, Neighbour
+from register.docker.container import Bridges, Container, Neighbour
 from register.docker.event_stream import EventStream, open_events
 from register.docker.hints import Hints, has_ended
-from register.docker.parse import parse_inspect, parse_row
+from register.docker.parse import parse_bridges, parse_inspect, parse_row
 from register.reasons import because
 from sidecar.status.problems import Problem
+
+# What says nothing about a network: every address, or the loopback that Docker writes.
+NOT_SPECIFIC = frozenset({"", "0.0.0.0", "::", "127.0.0.1", "::1"})  # noqa: S104
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class ContainerList:
 
     containers: tuple[Container, ...]
     refused: Mapping[str, Problem]
+    bridges: Bridges = ()  # looked up only where a port is published at one address
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,8 @@ class DockerSource:
     def __init__(self, docker_host: str, environ: Mapping[str, str]) -> None:
         self._connection = Connection(docker_host, environ)
         self._inspected: dict[str, _Inspected] = {}
+        self._bridges: Bridges = ()
+        self._looked_up: frozenset[str] = frozenset()  # what the bridges were last asked for
 
     def containers(
         self, hints: Hints, *, everything: bool, turned: Callable[[], None] = lambda: None
@@ -76,7 +82,23 @@ class DockerSource:
 
         containers = [known.container for known in self._inspected.values()]
         containers.sort(key=lambda container: (container.name, container.id))
-        return ContainerList(tuple(containers), refused)
+        self._look_up_bridges(containers, everything=everything)
+        return ContainerList(tuple(containers), refused, self._bridges)
+
+    def _look_up_bridges(self, containers: Iterable[Container], *, everything: bool) -> None:
+        """Ask for the engine's bridges if a port is published at an address that is new."""
+        bindings = (binding for container in containers for binding in container.bindings)
+        addresses = frozenset(binding.host_ip for binding in bindings) - NOT_SPECIFIC
+        if addresses <= self._looked_up and not (everything and addresses):
+            return
+
+        try:
+            document = self._connection.ask("list networks", lambda client: client.networks())
+        except (NotAllowed, Gone):
+            self._bridges = None
+        else:
+            self._bridges = parse_bridges(document)
+        self._looked_up = addresses
 
     def _is_changed(self, id_: str, form: _Form, hints: Hints) -> bool:
         known = self._inspected.get(id_)

@@ -6,8 +6,8 @@ from typing import Literal
 
 from catalog.errors import Rejected
 from catalog.record import Instance, State
-from register.docker.container import Container, Port
-from register.offer.addresses import Endpoint, candidates, endpoint, why_none
+from register.docker.container import Bridges, Container, Port
+from register.offer.addresses import Endpoint, HostAddresses, candidates, endpoint, why_none
 from register.offer.labels import Labels, PortLabels, labels_of, read
 from register.offer.naming import names_of
 from register.reasons import Code, because
@@ -23,6 +23,7 @@ class OfferSettings:
     host_ip: str
     register: RegisterMode = "published"
     zone: str = ""
+    bridges: Bridges = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,8 @@ def _read(
         help_ = f"offer it with the label SERVICE_{port}_NAME=<name>"
         return because("NOT_LABELLED", f"{where}: REGISTER=labelled; {help_}")
 
-    found = endpoint(container, port_labels, port, settings.host_ip, labelled=labelled)
+    host = HostAddresses(settings.host_ip, settings.bridges)
+    found = endpoint(container, port_labels, port, host, labelled=labelled)
     return found if isinstance(found, Problem) else _ReadPort(port_labels, found)
 
 

@@ -7,11 +7,13 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
 
 from catalog.errors import Unavailable
+from register.docker.container import Bridges
 from register.docker.event_reader import EventReader
 from register.docker.event_stream import EventStream
 from register.docker.hints import DockerEvent, Hints
@@ -19,7 +21,8 @@ from register.docker.source import ContainerList, DockerSource
 from sidecar.status.health import Health
 from tests.parts.docker_proxy import docker_proxy
 from tests.parts.engine import Container, Engine, docker
-from tests.parts.scripted_engine import scripted_engine
+from tests.parts.scripted_engine import answers_with, scripted_engine
+from tests.parts.scripted_engine import inspected as inspected_by_number
 from tests.parts.wait import wait_for
 
 IMAGE = "debian:trixie-slim"
@@ -278,6 +281,43 @@ def test_a_container_that_vanishes_between_list_and_inspect_is_none() -> None:
 
         assert source.containers(Hints(), everything=False) == ContainerList((), {})
         source.close()
+
+
+NETWORKS = b'[{"Driver": "bridge", "IPAM": {"Config": [{"Subnet": "172.17.0.0/16"}]}}]'
+
+
+@pytest.mark.parametrize(
+    ("host_ip", "answer", "bridges"),
+    [
+        ("0.0.0.0", (200, NETWORKS), ()),  # nobody asked
+        ("172.17.0.1", (200, NETWORKS), (ip_network("172.17.0.0/16"),)),
+        ("172.17.0.1", (403, b"forbidden"), None),
+    ],
+)
+def test_the_bridges_are_looked_up_for_a_port_at_one_address(
+    host_ip: str, answer: tuple[int, bytes], bridges: Bridges
+) -> None:
+    one = inspected_by_number(1)
+    one["NetworkSettings"] = {"Ports": {"80/tcp": [{"HostIp": host_ip, "HostPort": "8080"}]}}
+    answers = answers_with([one]) | {"/networks": answer}
+    with scripted_engine(answers) as docker_host:
+        source = DockerSource(docker_host, {})
+
+        first = source.containers(Hints(), everything=False).bridges
+        answers["/networks"] = (500, b"asked again")
+        again = source.containers(Hints(), everything=False).bridges
+
+        assert (first, again) == (bridges, bridges)
+        source.close()
+
+
+def test_an_address_on_a_bridge_is_known_as_such(engine: Engine, source: DockerSource) -> None:
+    gateway = docker("network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Gateway}}")
+    run(engine, "-p", f"{gateway}::8000")
+
+    bridges = source.containers(Hints(), everything=False).bridges or ()
+
+    assert any(ip_address(gateway) in subnet for subnet in bridges)
 
 
 def test_an_engine_that_refuses_to_say_who_it_is_works() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from catalog.errors import Rejected
 from register.docker.container import Binding, Container, Network, Port
-from register.docker.parse import parse_inspect, parse_signal, parse_time
+from register.docker.parse import parse_bridges, parse_inspect, parse_signal, parse_time
 from tests.parts.containers import INSPECT, recorded, recorded_container
 
 NAMES = sorted(path.stem for path in INSPECT.glob("*.json"))
@@ -119,6 +119,23 @@ def test_any_json_is_read_or_rejected(part: str, value: object) -> None:
         assert str(rejected)
     else:
         assert isinstance(container, Container)
+
+
+def test_the_subnets_of_bridges_are_read_and_odd_ones_left_out() -> None:
+    document = [
+        {"Driver": "bridge", "IPAM": {"Config": [{"Subnet": "172.17.0.0/16"}, {}, {"Subnet": 7}]}},
+        {"Driver": "bridge", "IPAM": {"Config": [{"Subnet": "fd77::1/64"}, None]}},
+        {"Driver": "macvlan", "IPAM": {"Config": [{"Subnet": "192.0.2.0/24"}]}},
+        {"Driver": "bridge", "IPAM": None},
+        {"Driver": ["bridge"]},
+        "bridge",
+    ]
+
+    assert [str(subnet) for subnet in parse_bridges(document) or ()] == [
+        "172.17.0.0/16",
+        "fd77::/64",
+    ]
+    assert parse_bridges("odd") == ()
 
 
 @pytest.mark.parametrize(

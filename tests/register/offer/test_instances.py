@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from register.docker.container import Binding, Network, Port
+from register.docker.container import Network, Port
 from register.offer.instances import OfferSettings, instances_of
 from tests.parts.containers import container, published, recorded_container
 
@@ -58,35 +58,6 @@ def test_recorded_containers(name: str, expected: object) -> None:
         assert {
             i.service: (i.address, i.port, i.service_port, i.state) for i in offer.instances
         } == expected
-
-
-@pytest.mark.parametrize(
-    ("bindings", "host_ip", "expected"),
-    [
-        ([("0.0.0.0", 1), ("::", 2)], "10.0.0.1", ("10.0.0.1", 1)),
-        ([("0.0.0.0", 1), ("::", 2)], "fd00::1", ("fd00::1", 2)),
-        ([("", 1)], "fd00::1", ("fd00::1", 1)),
-        ([("0.0.0.0", 1)], "fd00::1", "WRONG_FAMILY"),
-        ([("192.0.2.9", 1)], "10.0.0.1", ("192.0.2.9", 1)),
-        ([("127.0.0.1", 1)], "10.0.0.1", "LOOPBACK_ONLY"),
-        ([("::1", 1)], "10.0.0.1", "LOOPBACK_ONLY"),
-        ([("127.0.0.1", 1)], "127.0.0.1", ("127.0.0.1", 1)),
-        ([("127.0.0.1", 1), ("192.0.2.9", 2)], "10.0.0.1", ("192.0.2.9", 2)),
-        ([("fd00::9", 1), ("192.0.2.9", 2)], "10.0.0.1", ("192.0.2.9", 2)),
-        ([("0.0.0.0", 1), ("192.0.2.9", 2)], "10.0.0.1", ("10.0.0.1", 1)),
-    ],
-)
-def test_which_published_address_is_announced(
-    bindings: list[tuple[str, int]], host_ip: str, expected: tuple[str, int] | str
-) -> None:
-    made = tuple(Binding(Port(8000), address, port) for address, port in bindings)
-
-    offer = instances_of(container(bindings=made), OfferSettings(host_ip))
-
-    if isinstance(expected, str):
-        assert offer.reasons["web-1:8000"].code == expected
-    else:
-        assert [(i.address, i.port) for i in offer.instances] == [expected]
 
 
 @pytest.mark.parametrize(
