@@ -127,6 +127,7 @@ def _publisher_settings(settings: RegisterSettings) -> PublisherSettings:
         settings.zone,
         settings.resync_s,
         retry_cap_s=settings.longest_pause_s,
+        compose_names=settings.compose_names,
     )
 
 

@@ -10,6 +10,7 @@ from catalog.keys import instances_root
 from register.docker.event_reader import EventReader
 from register.docker.source import ContainerList, DockerSource
 from register.offer.instances import OfferSettings, RegisterMode
+from register.offer.naming import ComposeNames
 from register.offer.offers import Offers
 from register.ready.crash_loop import History, followed
 from register.ready.probe import Prober
@@ -55,6 +56,7 @@ class PublisherSettings:
     zone: str
     resync_s: float
     retry_cap_s: float
+    compose_names: ComposeNames = "service"
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +220,9 @@ class Publisher:
         """Decide what etcd shall hold, and write what differs if the host's lease is held."""
         settings, hints = self._settings, self._peers.events.hints
         keys = InstanceKeys(settings.prefix, host.id)
-        offer_settings = OfferSettings(host.ip, settings.register, settings.zone, listed.bridges)
+        offer_settings = OfferSettings(
+            host.ip, settings.register, settings.zone, listed.bridges, settings.compose_names
+        )
         offers = self._offers.of(listed.containers, hints, offer_settings)
 
         lease, drained = self._host_state.lease, self._host_state.drained

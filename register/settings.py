@@ -11,6 +11,7 @@ from catalog.rules import TEXT
 from register.host.acquire import KEEPALIVES_PER_TTL
 from register.offer.addresses import checked_host_ip
 from register.offer.instances import RegisterMode
+from register.offer.naming import ComposeNames
 from register.records.host_state import Command
 from sidecar.options import (
     COMMAND,
@@ -87,6 +88,13 @@ OPTIONS = (
         "labelled: only those with a SERVICE_ label",
     ),
     Option(
+        "COMPOSE_NAMES",
+        one_of("service", "project"),
+        "service",
+        "what a compose service without a name is called: service, as in db; "
+        "project: <project>-<service>, as in shop-db",
+    ),
+    Option(
         "RESYNC",
         number(1, 3600, "seconds"),
         "30",
@@ -128,6 +136,7 @@ class RegisterSettings:
     docker_environ: Mapping[str, str]
     ttl_s: int
     register: RegisterMode
+    compose_names: ComposeNames
     resync_s: int
     drain_wait_s: int
     zone: str
@@ -155,6 +164,7 @@ def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> RegisterSett
         docker_environ={name: environ[name] for name in DOCKER_TLS if name in environ},
         ttl_s=values["TTL"],
         register=values["REGISTER"],
+        compose_names=values["COMPOSE_NAMES"],
         resync_s=values["RESYNC"],
         drain_wait_s=values["DRAIN_WAIT"],
         zone=values["ZONE"] or "",

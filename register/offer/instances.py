@@ -9,7 +9,7 @@ from catalog.record import Instance, State
 from register.docker.container import Bridges, Container, Port
 from register.offer.addresses import Endpoint, HostAddresses, candidates, endpoint, why_none
 from register.offer.labels import Labels, PortLabels, labels_of, read
-from register.offer.naming import names_of
+from register.offer.naming import ComposeNames, Name, names_of
 from register.reasons import Code, because
 from sidecar.status.problems import Problem
 
@@ -24,6 +24,7 @@ class OfferSettings:
     register: RegisterMode = "published"
     zone: str = ""
     bridges: Bridges = ()
+    compose_names: ComposeNames = "service"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +103,14 @@ def _outcomes(
     read_ports = {port: _read(container, settings, labels, port) for port in ports}
     # A port with a bad label counts too: else mending the label would rename the other services.
     named = [port for port, found in read_ports.items() if _takes_part(found)]
-    names = names_of(container, labels, named)
+    names = names_of(container, labels, named, settings.compose_names)
 
     outcomes: dict[int, Instance | Problem] = {}
     for port, found in read_ports.items():
         name = names.get(port)
         if isinstance(found, Problem):
             outcomes[port] = found
-        elif isinstance(name, str):
+        elif isinstance(name, Name):
             outcomes[port] = _instance(container, settings, port, state, found, name)
         else:
             nameless = f"port {port} of {container.name} has no name"
@@ -148,11 +149,13 @@ def _instance(
     port: int,
     state: State,
     found: _ReadPort,
-    name: str,
+    name: Name,
 ) -> Instance | Problem:
+    # a stub stands in for whatever has its name
+    is_stub = found.labels.fields.get("role") == "stub"
     try:
         return Instance(
-            service=name,
+            service=name.service,
             address=found.endpoint.address,
             port=found.endpoint.port,
             container=container.id,
@@ -161,6 +164,7 @@ def _instance(
             container_name=container.name,
             image=container.image,
             zone=settings.zone,
+            origin="" if is_stub else name.origin,
             **{"service_port": port, **found.labels.fields},
         )
     except Rejected as error:

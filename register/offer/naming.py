@@ -2,27 +2,43 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
 
 from catalog.errors import Rejected
+from catalog.origin import of_compose, of_image, of_swarm
 from catalog.rules import SERVICE_NAME
 from register.docker.container import Container
 from register.offer.labels import Labels, LabelText
 from register.reasons import because
 from sidecar.status.problems import Problem
 
+COMPOSE_PROJECT = "com.docker.compose.project"
 COMPOSE_SERVICE = "com.docker.compose.service"
+SWARM_SERVICE = "com.docker.swarm.service.name"
+# What a compose service is called without a label: `db`, or `shop-db` for the one of project shop.
+ComposeNames = Literal["service", "project"]
 _MAPPED = str.maketrans("_./", "---")
 _IMAGE_ID = re.compile(r"[0-9a-f]{12}|[0-9a-f]{64}")
 
 
+class Name(NamedTuple):
+    """A service; and by what it got its default name, which is empty if a label gave the name."""
+
+    service: str
+    origin: str = ""
+
+
 def names_of(
-    container: Container, labels: Labels, ports: Sequence[int]
-) -> Mapping[int, str | Problem]:
+    container: Container,
+    labels: Labels,
+    ports: Sequence[int],
+    compose_names: ComposeNames = "service",
+) -> Mapping[int, Name | Problem]:
     """Return each port's service, or why it has none.
 
     `ports` are all that could be offered, in order.
     """
-    names: dict[int, str | Problem] = {}
+    names: dict[int, Name | Problem] = {}
     for port in ports:
         if text := labels.specific(port).get("NAME"):
             names[port] = _given(container, text)
@@ -33,16 +49,18 @@ def names_of(
 
     general = labels.general.get("NAME")
     if general is None:
-        return names | _derived(container, unnamed)
+        return names | _derived(container, unnamed, compose_names)
     return names | _shared(container, labels, general, unnamed, set(names.values()))
 
 
-def _derived(container: Container, unnamed: Sequence[int]) -> dict[int, str | Problem]:
+def _derived(
+    container: Container, unnamed: Sequence[int], compose_names: ComposeNames
+) -> dict[int, Name | Problem]:
     try:
-        name = _default_name(container)
+        base, origin = _default_name(container, compose_names)
         if len(unnamed) <= 1:
-            return dict.fromkeys(unnamed, service_name(name))
-        return {port: service_name(f"{name}-{port}") for port in unnamed}
+            return dict.fromkeys(unnamed, Name(service_name(base), origin))
+        return {port: Name(service_name(f"{base}-{port}"), origin) for port in unnamed}
     except Rejected as error:
         text = f"{container.name} has no usable name: {error}; add the label SERVICE_NAME=<name>"
         return dict.fromkeys(unnamed, because("BAD_NAME", text))
@@ -53,8 +71,8 @@ def _shared(
     labels: Labels,
     general: LabelText,
     unnamed: Sequence[int],
-    taken: set[str | Problem],
-) -> dict[int, str | Problem]:
+    taken: set[Name | Problem],
+) -> dict[int, Name | Problem]:
     """Give the one SERVICE_NAME to the one port it can mean.
 
     Two ports of a container are never one service.
@@ -65,7 +83,7 @@ def _shared(
         chosen = [port for port in unnamed if labels.specific(port)]
 
     if name in taken or len(chosen) == 1:
-        names: dict[int, str | Problem] = {
+        names: dict[int, Name | Problem] = {
             port: _not_chosen(container, general, port) for port in unnamed
         }
         if name not in taken:
@@ -74,9 +92,9 @@ def _shared(
     return dict.fromkeys(unnamed, _ambiguous(container, general, chosen or unnamed))
 
 
-def _given(container: Container, text: LabelText) -> str | Problem:
+def _given(container: Container, text: LabelText) -> Name | Problem:
     try:
-        return service_name(text.value)
+        return Name(service_name(text.value))
     except Rejected as error:
         return because("BAD_NAME", f"{text.key} of {container.name}: {error}")
 
@@ -106,12 +124,37 @@ def service_name(text: str) -> str:
     return name
 
 
-def _default_name(container: Container) -> str:
+def _default_name(container: Container, compose_names: ComposeNames) -> Name:
+    """Return the name before it is mapped, and its origin. Raises Rejected."""
     if service := container.labels.get(COMPOSE_SERVICE):
-        return service
+        project = container.labels.get(COMPOSE_PROJECT, "")
+        in_full = compose_names == "project" and project
+        name = f"{project}-{service}" if in_full else service
+        return Name(name, of_compose(project or "?", service))
 
+    if service := container.labels.get(SWARM_SERVICE):
+        return Name(service, of_swarm(service))
+
+    repository = _repository(container)
+    return Name(repository.rpartition("/")[2], of_image(repository))
+
+
+def _repository(container: Container) -> str:
+    """Return the image's name without registry, tag and digest. Raises Rejected for an id."""
     image = container.image.partition("@")[0]
-    base = image.rpartition("/")[2].partition(":")[0]
+    *folders, last = image.split("/")
+    base = last.partition(":")[0]
     if not base or image.startswith("sha256:") or _IMAGE_ID.fullmatch(image):
         raise Rejected(f"only its image's id is known ({container.image:.19})")
-    return base
+
+    if folders and _is_registry(folders[0]):
+        del folders[0]
+    # Docker Hub's own images are also called by their full name, as in library/nginx
+    if folders == ["library"]:
+        del folders[0]
+    return "/".join([*folders, base])
+
+
+def _is_registry(text: str) -> bool:
+    """Whether the first part of an image's name is a host, by the rule of docker pull."""
+    return "." in text or ":" in text or text == "localhost"

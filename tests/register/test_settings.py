@@ -13,6 +13,7 @@ def test_the_defaults_are_the_contracts() -> None:
 
     assert settings.ttl_s == 15
     assert settings.register == "published"
+    assert settings.compose_names == "service"
     assert settings.resync_s == 30
     assert settings.zone == ""
     assert settings.docker_host == "unix:///var/run/docker.sock"
@@ -35,6 +36,7 @@ def test_a_flag_beats_a_variable() -> None:
         ("DOCKER_HOST", "/var/run/docker.sock"),
         ("TTL", "4"),
         ("REGISTER", "all"),
+        ("COMPOSE_NAMES", "container"),
         ("RESYNC", "0"),
         ("ZONE", "a\nb"),
         ("METRICS", "9301"),
