@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from register.docker.container import Network, Port
+from register.docker.container import Binding, Network, Port
 from register.offer.instances import OfferSettings, instances_of
 from tests.parts.containers import container, published, recorded_container
 
