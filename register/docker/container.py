@@ -53,6 +53,7 @@ class Container:
     id: str
     name: str
     image: str
+    image_is_id: bool = False  # it was started by its image's id, or by the beginning of it
     started_ns: int  # since 1970 by the engine's clock, as its events count
     running: bool = True
     paused: bool = False

@@ -27,6 +27,7 @@ _T = TypeVar("_T")
 SHOWN = 255  # characters of a name that are kept, as many as a record takes
 SIGRTMIN, SIGRTMAX = 34, 64  # as glibc and Docker count them (github.com/moby/sys signal_linux.go)
 _NUMBER = re.compile(r"[1-9][0-9]{0,4}")
+_HEX = re.compile(r"[0-9a-f]+")
 _TIME = re.compile(  # RFC 3339, nanoseconds
     r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)"
 )
@@ -80,6 +81,7 @@ def parse_inspect(document: object) -> Container:
         id=identity,
         name=_shown(root.text("Name").lstrip("/")) or identity[:12],
         image=_shown(config.text("Image")),
+        image_is_id=_is_image_id(config.text("Image"), root.text("Image")),
         started_ns=parse_time(state.text("StartedAt")),
         running=state.flag("Running"),
         paused=state.flag("Paused"),
@@ -176,6 +178,18 @@ class _Part:
 def _shown(text: str) -> str:
     """Return text that a record takes: a hostile name must not make its container unreadable."""
     return "".join(c if c.isprintable() else "?" for c in text)[:SHOWN]
+
+
+def _is_image_id(image: str, image_id: str) -> bool:
+    """Whether what a container was started from is an id, as far as it alone shows.
+
+    Names may look like one: so the digits are compared with those of the image's id.
+    """
+    if not _HEX.fullmatch(image.removeprefix("sha256:")):
+        return False
+    digits = image_id.removeprefix("sha256:")
+    # a repository's name cannot be 64 such digits
+    return image.startswith("sha256:") or len(image) == 64 or digits.startswith(image)
 
 
 def _health(status: str) -> HealthStatus | None:

@@ -7,7 +7,7 @@ The questions are few, so that a proxy before the socket can refuse all others: 
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from catalog.errors import Rejected, Unavailable
@@ -21,6 +21,9 @@ from sidecar.status.problems import Problem
 
 # What says nothing about a network: every address, or the loopback that Docker writes.
 NOT_SPECIFIC = frozenset({"", "0.0.0.0", "::", "127.0.0.1", "::1"})  # noqa: S104
+
+# No name has so many digits of its own image's id by chance; and docker images shows 12.
+_TOO_MANY_TO_MATCH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class DockerSource:
         for id_, row in rows.items():
             form = _Form(_summary(row), hints.of(id_).changes)
             if everything or self._is_changed(id_, form, hints):
-                self._inspect(id_, form, refused)
+                self._inspect(row, form, refused)
                 turned()
 
         containers = [known.container for known in self._inspected.values()]
@@ -122,7 +125,8 @@ class DockerSource:
             raise Unavailable(f"{what} at {self._connection.where}: {seen}")
         return rows
 
-    def _inspect(self, id_: str, form: _Form, refused: dict[str, Problem]) -> None:
+    def _inspect(self, row: Mapping[str, Any], form: _Form, refused: dict[str, Problem]) -> None:
+        id_ = _text(row, "Id")
         try:
             document = self._document(id_)
         except Gone:
@@ -130,10 +134,35 @@ class DockerSource:
             return
 
         try:
-            self._inspected[id_] = _Inspected(form, parse_inspect(document))
+            container = parse_inspect(document)
         except Rejected as error:
             # Its last form that was understood, if there is one, stays.
             refused[id_[:12]] = because("UNREADABLE", f"container {id_[:12]}: {error}")
+            return
+
+        if container.image_is_id and self._is_name(
+            container.image, str(document.get("Image")), row
+        ):
+            container = replace(container, image_is_id=False)
+        self._inspected[id_] = _Inspected(form, container)
+
+    def _is_name(self, image: str, image_id: str, row: Mapping[str, Any]) -> bool:
+        """Whether a text is an image's name although the image's id begins with it, as `cafe` may.
+
+        The list shows the id for an image that lost its name since; else the image has it as a tag.
+        """
+        if len(image) >= _TOO_MANY_TO_MATCH:
+            return False
+        if row.get("Image") != image:
+            return True
+
+        try:
+            found = self._connection.ask(
+                "inspect an image", lambda client: client.inspect_image(image_id)
+            )
+        except (NotAllowed, Gone):
+            return False
+        return isinstance(found, dict) and f"{image}:latest" in (found.get("RepoTags") or ())
 
     def _document(self, id_: str) -> Any:
         return self._connection.ask(

@@ -1,6 +1,5 @@
 """Which service each port of a container is. No I/O."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
@@ -18,7 +17,6 @@ SWARM_SERVICE = "com.docker.swarm.service.name"
 # What a compose service is called without a label: `db`, or `shop-db` for the one of project shop.
 ComposeNames = Literal["service", "project"]
 _MAPPED = str.maketrans("_./", "---")
-_IMAGE_ID = re.compile(r"[0-9a-f]{12}|[0-9a-f]{64}")
 
 
 class Name(NamedTuple):
@@ -62,8 +60,13 @@ def _derived(
             return dict.fromkeys(unnamed, Name(service_name(base), origin))
         return {port: Name(service_name(f"{base}-{port}"), origin) for port in unnamed}
     except Rejected as error:
-        text = f"{container.name} has no usable name: {error}; add the label SERVICE_NAME=<name>"
-        return dict.fromkeys(unnamed, because("BAD_NAME", text))
+        seen = f"{container.name} has no usable name: {error}"
+        if len(unnamed) <= 1:
+            text = f"{seen}; add the label SERVICE_NAME=<name>"
+            return dict.fromkeys(unnamed, because("BAD_NAME", text))
+
+        texts = {port: f"{seen}; add the label SERVICE_{port}_NAME=<name>" for port in unnamed}
+        return {port: because("BAD_NAME", text) for port, text in texts.items()}
 
 
 def _shared(
@@ -144,8 +147,10 @@ def _repository(container: Container) -> str:
     image = container.image.partition("@")[0]
     *folders, last = image.split("/")
     base = last.partition(":")[0]
-    if not base or image.startswith("sha256:") or _IMAGE_ID.fullmatch(image):
-        raise Rejected(f"only its image's id is known ({container.image:.19})")
+    if container.image_is_id:
+        raise Rejected(f"it was started by its image's id ({container.image:.19})")
+    if not base:
+        raise Rejected("its image has no name")
 
     if folders and _is_registry(folders[0]):
         del folders[0]

@@ -65,6 +65,40 @@ def test_missing_parts_read_as_empty() -> None:
     assert not container.running
 
 
+IMAGE_ID = "cafe" + "0123456789ab" * 5
+
+
+@pytest.mark.parametrize(
+    ("image", "image_id", "expected"),
+    [
+        ("nginx", "sha256:" + IMAGE_ID, False),
+        ("cafe:1", "sha256:" + IMAGE_ID, False),
+        ("team/cafe", "sha256:" + IMAGE_ID, False),
+        ("team/app@sha256:" + IMAGE_ID, "sha256:" + IMAGE_ID, False),
+        # names that only look like an id
+        ("feed", "sha256:" + IMAGE_ID, False),
+        ("deadbeef1234", "sha256:" + IMAGE_ID, False),
+        ("cafe0123", "sha256:" + IMAGE_ID, True),
+        ("cafe", "sha256:" + IMAGE_ID, True),
+        ("cafe0123", IMAGE_ID, True),  # as podman writes ids
+        (IMAGE_ID, "sha256:" + IMAGE_ID, True),
+        ("sha256:cafe", "sha256:" + IMAGE_ID, True),
+        # a manifest's digest instead of the image's
+        ("sha256:" + "9" * 64, "sha256:" + IMAGE_ID, True),
+        ("9" * 64, "sha256:" + IMAGE_ID, True),
+        ("cafe", "", False),
+        ("", "", False),
+    ],
+)
+def test_an_image_that_was_named_by_its_id(image: str, image_id: str, expected: bool) -> None:
+    document = recorded("bridge_published") | {"Image": image_id}
+    document["Config"] |= {"Image": image}
+
+    container = parse_inspect(document)
+
+    assert (container.image, container.image_is_id) == (image, expected)
+
+
 def test_a_hostile_name_is_made_printable() -> None:
     document = recorded("bridge_published") | {"Name": "/web\n\x1b[2J" + "x" * 500}
 

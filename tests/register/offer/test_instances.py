@@ -126,8 +126,7 @@ def test_an_ambiguous_port_says_the_line_to_add() -> None:
         ("nginx:1.27", "nginx"),
         ("registry.example:5000/team/my_app:1", "my-app"),
         ("team/app@sha256:" + "a" * 64, "app"),
-        ("sha256:" + "a" * 64, None),
-        ("56a4636f6ac5", None),
+        ("56a4636f6ac5", "56a4636f6ac5"),
         ("", None),
     ],
 )

@@ -91,3 +91,26 @@ def test_a_recorded_compose_container() -> None:
 
     assert [each.service for each in offer.instances] == ["front"]
     assert [each.origin[:16] for each in offer.instances] == ["compose project "]
+
+
+def test_no_service_is_named_by_an_images_id() -> None:
+    one = container(image="3f2a1b", image_is_id=True)
+
+    offer = instances_of(one, OfferSettings("10.0.0.1"))
+
+    assert offer.instances == ()
+    assert {where: problem.text for where, problem in offer.reasons.items()} == {
+        "web-1:8000": "web-1 has no usable name: it was started by its image's id (3f2a1b); "
+        "add the label SERVICE_NAME=<name>"
+    }
+    assert named(image="3f2a1b", image_is_id=True, labels={"SERVICE_NAME": "db"}) == {"db": ""}
+    assert list(named(image="3f2a1b", image_is_id=True, labels=SHOP)) == ["auth-api"]
+
+
+def test_each_of_several_ports_without_a_name_says_the_label_to_add() -> None:
+    one = container(image="3f2a1b", image_is_id=True, bindings=published(80, 81))
+
+    reasons = instances_of(one, OfferSettings("10.0.0.1")).reasons
+
+    assert "add the label SERVICE_80_NAME=<name>" in reasons["web-1:80"].text
+    assert "add the label SERVICE_81_NAME=<name>" in reasons["web-1:81"].text
