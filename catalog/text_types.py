@@ -122,9 +122,12 @@ class Texts:
         for item in value:
             self.item.check(name, item)
 
+    def items(self, text: str) -> tuple[str, ...]:
+        """Return the items in a label's text, not yet read."""
+        return tuple(item for item in _BETWEEN_ITEMS.split(text) if item)
+
     def from_label(self, text: str) -> tuple[str, ...]:
-        items = _BETWEEN_ITEMS.split(text.strip(", "))
-        return _each_once(self.item.from_label(item) for item in items)
+        return _each_once(self.item.from_label(item) for item in self.items(text))
 
     def from_file(self, value: object) -> tuple[str, ...]:
         items = value if isinstance(value, list) else text_of(value).split(",")
@@ -142,10 +145,10 @@ class Tags(Texts):
         for tag in value:
             self.item.check("tags and attributes", tag)
 
-    def from_label(self, text: str) -> tuple[str, ...]:
+    def items(self, text: str) -> tuple[str, ...]:
         parts = _COMMA_NOT_ESCAPED.split(text)
         tags = (part.replace("\\,", ",").strip() for part in parts)
-        return _each_once(tag for tag in tags if tag)
+        return tuple(tag for tag in tags if tag)
 
 
 def _each_once(texts: Iterable[str]) -> tuple[str, ...]:

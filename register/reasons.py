@@ -21,6 +21,9 @@ Code = Literal[
     "AMBIGUOUS_PORT",
     "NOT_CHOSEN",
     "BAD_LABEL",
+    "PARTLY_APPLIED",
+    "LOOKS_SECRET",
+    "NOT_READ",
     "BAD_NAME",
     "UNREADABLE",
     "STARTING",
@@ -79,6 +82,18 @@ REASONS: Mapping[Code, Reason] = {
         "A per-port label gave SERVICE_NAME to another port of the container.", "never"
     ),
     "BAD_LABEL": Reason("A label or variable has an invalid value.", "always"),
+    "PARTLY_APPLIED": Reason(
+        "Part of a label is left out: it is no plain host name or path, or more than a record "
+        "holds. The rest applies.",
+        "always",
+    ),
+    "LOOKS_SECRET": Reason(
+        "A free label is not kept as an attribute, because its name or value looks secret.",
+        "never",
+    ),
+    "NOT_READ": Reason(
+        "A label or variable of another program asks for what Tandem does not do.", "always"
+    ),
     "BAD_NAME": Reason("Neither a label nor the image gives a valid service name.", "always"),
     "UNREADABLE": Reason("Docker's description of the container cannot be understood.", "always"),
     "STARTING": Reason("The container's own HEALTHCHECK has not succeeded yet.", "never"),

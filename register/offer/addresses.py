@@ -54,8 +54,7 @@ def _is_inside(container: Container, labels: Labels) -> bool:
 
 def why_none(container: Container, labels: Labels) -> Problem:
     """Return why a container without candidates offers nothing."""
-    ignore = labels.general.get("IGNORE")
-    if ignore is not None and ignore.value.lower() == "true":
+    if labels.ignored:
         return because("IGNORED", f"{container.name} is ignored by its label")
 
     labelled = labels.asks()

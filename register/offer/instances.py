@@ -1,15 +1,16 @@
 """Decide which instances a container offers, and why not the others. No I/O, no clock."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from catalog.errors import Rejected
 from catalog.record import Instance, State
 from register.docker.container import Bridges, Container, Port
 from register.offer.addresses import Endpoint, HostAddresses, candidates, endpoint, why_none
-from register.offer.labels import Labels, PortLabels, labels_of, read
+from register.offer.labels import Labels, PortLabels, labels_of, read, read_place
 from register.offer.naming import ComposeNames, Name, names_of
+from register.offer.record_size import LISTS, fitted
 from register.reasons import Code, because
 from sidecar.status.problems import Problem
 
@@ -31,7 +32,8 @@ class OfferSettings:
 class Offer:
     """The instances of one container, sorted by port, and the reason for everything else.
 
-    A reason goes with the container's `name`, or with `name:port`.
+    A reason goes with the container's `name`, or with `name:port`. One that goes with `name label`
+    refuses no port: it says what of the labels has no effect.
     """
 
     container: Container
@@ -40,9 +42,11 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class _ReadPort:
-    """A port with good labels, and where it is dialled."""
+class _NamedPort:
+    """A port that has a name: what its labels say, and where it is dialled."""
 
+    number: int
+    name: Name
     labels: PortLabels
     endpoint: Endpoint
 
@@ -62,14 +66,19 @@ def instances_of(container: Container, settings: OfferSettings, *, stopping: boo
     is_leaving = stopping or container.paused or container.health == "unhealthy"
     state: State = "draining" if is_leaving else "ready"
     numbers = [port.number for port in ports if port.protocol == "tcp"]
-    outcomes = _outcomes(container, settings, labels, numbers, state)
+    outcomes, notes = _outcomes(container, settings, labels, numbers, state)
 
     instances = [outcome for outcome in outcomes.values() if isinstance(outcome, Instance)]
-    reasons = _not_tcp(container, labels, ports)
+    reasons = _by_place(container.name, notes) | _not_tcp(container, labels, ports)
     for number, outcome in outcomes.items():
         if isinstance(outcome, Problem):
             reasons[f"{container.name}:{number}"] = outcome
     return Offer(container, tuple(instances), reasons)
+
+
+def _by_place(container: str, notes: Mapping[str, Problem]) -> dict[str, Problem]:
+    """Return notes by what they are about, for people: the container, and its label."""
+    return {f"{container} {ascii(label)[1:-1]:.80}": note for label, note in notes.items()}
 
 
 def _why_nothing(container: Container, labels: Labels, ports: tuple[Port, ...]) -> Problem | None:
@@ -98,35 +107,41 @@ def _outcomes(
     labels: Labels,
     ports: Iterable[int],
     state: State,
-) -> Mapping[int, Instance | Problem]:
-    """Return for each TCP port its instance, or why there is none."""
-    read_ports = {port: _read(container, settings, labels, port) for port in ports}
+) -> tuple[Mapping[int, Instance | Problem], dict[str, Problem]]:
+    """Return for each TCP port its instance, or why there is none; and notes about labels."""
+    places = {port: _place(container, settings, labels, port) for port in ports}
     # A port with a bad label counts too: else mending the label would rename the other services.
-    named = [port for port, found in read_ports.items() if _takes_part(found)]
+    named = [port for port, place in places.items() if _takes_part(place)]
     names = names_of(container, labels, named, settings.compose_names)
+    has_name = any(isinstance(name, Name) for name in names.values())
+    notes = dict(labels.notes) if has_name else {}
 
     outcomes: dict[int, Instance | Problem] = {}
-    for port, found in read_ports.items():
+    for port, place in places.items():
         name = names.get(port)
-        if isinstance(found, Problem):
-            outcomes[port] = found
-        elif isinstance(name, Name):
-            outcomes[port] = _instance(container, settings, port, state, found, name)
+        if isinstance(name, Name) and _takes_part(place):
+            found = _named_port(labels, port, name, place)
+            outcomes[port] = _instance(container, settings, state, found, notes)
+        elif isinstance(place, Problem):
+            outcomes[port] = place
+        elif isinstance(name, Problem):
+            outcomes[port] = name
         else:
             nameless = f"port {port} of {container.name} has no name"
-            outcomes[port] = name or because("NOT_CHOSEN", nameless)
-    return outcomes
+            outcomes[port] = because("NOT_CHOSEN", nameless)
+    return outcomes, notes
 
 
-def _takes_part(found: _ReadPort | Problem) -> bool:
-    return not isinstance(found, Problem) or found.code == "BAD_LABEL"
+def _takes_part(place: Endpoint | Problem) -> bool:
+    return not isinstance(place, Problem) or place.code == "BAD_LABEL"
 
 
-def _read(
+def _place(
     container: Container, settings: OfferSettings, labels: Labels, port: int
-) -> _ReadPort | Problem:
+) -> Endpoint | Problem:
+    """Return where a port is dialled, or why it is not offered, whatever its name."""
     try:
-        port_labels = read(labels, port)
+        port_labels = read_place(labels, port)
     except Rejected as error:
         return because("BAD_LABEL", str(error))
 
@@ -140,32 +155,58 @@ def _read(
 
     host = HostAddresses(settings.host_ip, settings.bridges)
     found = endpoint(container, port_labels, port, host, labelled=labelled)
-    return found if isinstance(found, Problem) else _ReadPort(port_labels, found)
+    if isinstance(found, Problem) and port == labels.web_port:
+        return replace(found, text=f"{found.text} (VIRTUAL_PORT names it)")
+    return found
+
+
+def _named_port(
+    labels: Labels, port: int, name: Name, place: Endpoint | Problem
+) -> _NamedPort | Problem:
+    """Return a port with its labels, or all that is wrong with them at once."""
+    try:
+        port_labels = read(labels, port)
+    except Rejected as error:
+        return because("BAD_LABEL", str(error))
+    return place if isinstance(place, Problem) else _NamedPort(port, name, port_labels, place)
 
 
 def _instance(
     container: Container,
     settings: OfferSettings,
-    port: int,
     state: State,
-    found: _ReadPort,
-    name: Name,
+    found: _NamedPort | Problem,
+    notes: dict[str, Problem],
 ) -> Instance | Problem:
+    """Return a port's instance, and add to `notes` what of its labels is left out."""
+    if isinstance(found, Problem):
+        return found
+
+    fields = {"service_port": found.number, **found.labels.fields}
+    lists = {name: fields.pop(name) for name in LISTS & fields.keys()}
+    where = f"port {found.number} of {container.name}"
     # a stub stands in for whatever has its name
-    is_stub = found.labels.fields.get("role") == "stub"
+    is_stub = fields.get("role") == "stub"
     try:
-        return Instance(
-            service=name.service,
+        bare = Instance(
+            service=found.name.service,
             address=found.endpoint.address,
             port=found.endpoint.port,
             container=container.id,
-            container_port=port,
+            container_port=found.number,
             state=state,
             container_name=container.name,
             image=container.image,
             zone=settings.zone,
-            origin="" if is_stub else name.origin,
-            **{"service_port": port, **found.labels.fields},
+            origin="" if is_stub else found.name.origin,
+            **fields,
         )
     except Rejected as error:
-        return because("BAD_LABEL", f"port {port} of {container.name}: {error}")
+        return because("BAD_LABEL", f"{where}: {error}")
+
+    whole = fitted(bare, lists)
+    notes |= found.labels.notes
+    if whole.left_out:
+        text = f"{where} has more labels than a record holds; left out: {whole.left_out}"
+        notes[f"port {found.number}"] = because("PARTLY_APPLIED", text)
+    return whole.instance

@@ -63,7 +63,6 @@ def record(labels: dict[str, str], env: dict[str, str] | None = None, port: int 
         ("PANIC", "off", "panic", "off"),
         ("ON_ABSENCE", "drop", "on_absence", "drop"),
         ("TAGS", r"a,b\,c, d,,a", "tags", ("a", "b,c", "d")),
-        ("REGION", "eu-1", "attributes", {"region": "eu-1"}),
     ],
 )
 def test_each_label_container_wide_and_for_one_port(
@@ -140,29 +139,158 @@ def test_what_an_http_check_expects_is_published_with_any_check() -> None:
     assert record(labels).check == Check("tcp", status="200-299,404", host="up.example")
 
 
-def test_what_looks_secret_is_no_attribute() -> None:
-    env = {
-        "SERVICE_DB_PASSWORD": "x",
-        "SERVICE_API_TOKEN": "x",
-        "SERVICE_API_KEY": "x",
+@pytest.mark.parametrize(
+    ("labels", "env", "kept"),
+    [
+        ({"SERVICE_REGION": "eu-1"}, {}, {"region": "eu-1"}),
+        ({"SERVICE_8000_REGION": "eu-1"}, {}, {"region": "eu-1"}),
+        ({}, {"SERVICE_REGION": "eu-1"}, {}),
+        ({}, {"SERVICE_8000_REGION": "eu-1"}, {}),
+        ({"SERVICE_REGION": "eu-1"}, {"SERVICE_REGION": "us-1"}, {"region": "eu-1"}),
+        ({}, {"SERVICE_HEX_32_JWT": "0f", "SERVICE_REALBASE64_64_X": "eA=="}, {}),
+        ({"SERVICE_HEX_32_JWT": "0f", "SERVICE_REALBASE64_64_X": "eA=="}, {}, {}),
+        ({"SERVICE_NOTE": '"quoted"'}, {}, {"note": '"quoted"'}),
+    ],
+)
+def test_free_attributes_come_from_labels_only(
+    labels: dict[str, str], env: dict[str, str], kept: dict[str, str]
+) -> None:
+    assert record(labels, env).attributes == kept
+
+
+def test_a_variable_of_another_name_is_not_ours_at_all() -> None:
+    env = {"SERVICE_9000_FOO": "x", "SERVICE_NAME_WEB": "x", "SERVICE_PORT_9000_TCP": "tcp://x"}
+
+    labels = labels_of(container(env=env))
+
+    assert labels.ports == ()
+    assert labels.general == {}
+    assert not labels.asks(8000)
+
+
+def test_what_looks_secret_is_no_attribute_and_is_not_shown() -> None:
+    labels = {
+        "SERVICE_DB_PASSWORD": "hunter1",
+        "SERVICE_API_TOKEN": "hunter2",
+        "SERVICE_API_KEY": "hunter3",
+        "SERVICE_8000_SIGNED": "eyJhbGciOiJub25l.eyJodW50ZXI0IjoxfQ.x",
+        "SERVICE_DB_URL": "postgres://app:hunter4@db/x",
+        "SERVICE_LOGIN": "?user=a&password=hunter5",
+        "SERVICE_TAGS": "a,postgres://app:hunter6@db/x",
+        "SERVICE_ADDRESS": "https://app:hunter7@db",
+        "SERVICE_CHECK_HTTP": "https://app:hunter8@db/up",
+        "VIRTUAL_PORT": "https://app:hunter9@db",
         "SERVICE_KEYSPACE": "k",
     }
-    env["SERVICE_DB_URL"] = "postgres://app:hunter2@db/x"
+    good = {key: labels[key] for key in labels.keys() - {"SERVICE_ADDRESS", "SERVICE_CHECK_HTTP"}}
 
-    assert record({}, env).attributes == {"keyspace": "k"}
+    offers = [
+        instances_of(container(labels=each), OfferSettings("10.0.0.1")) for each in (labels, good)
+    ]
+
+    assert offers[0].reasons["web-1:8000"].code == "BAD_LABEL"
+    assert offers[1].instances[0].attributes == {"keyspace": "k"}
+    assert offers[1].instances[0].tags == ("a",)
+    codes = {where: problem.code for where, problem in offers[1].reasons.items()}
+    assert codes == {
+        "web-1 secrets": "LOOKS_SECRET",
+        "web-1 SERVICE_TAGS": "PARTLY_APPLIED",
+        "web-1 VIRTUAL_PORT": "NOT_READ",
+    }
+    for problem in (*offers[0].reasons.values(), *offers[1].reasons.values()):
+        assert "hunter" not in problem.text
 
 
 def test_a_label_that_is_no_setting_never_keeps_a_container_out() -> None:
-    env = {
+    labels = {
         "SERVICE_ACCOUNT_JSON": '{"a":\n"-----BEGIN PRIVATE KEY"}',
         "SERVICE_REGION": "eu\n",
         "SERVICE_LONG": "x" * 300,
     }
-    env |= {f"SERVICE_A{number:03}": "x" for number in range(100)}
+    labels |= {f"SERVICE_A{number:03}": "x" for number in range(100)}
 
-    attributes = record({}, env).attributes
+    offer = instances_of(container(labels=labels), OfferSettings("10.0.0.1"))
 
-    assert list(attributes) == [f"a{number:03}" for number in range(64)]
+    assert list(offer.instances[0].attributes) == [f"a{number:03}" for number in range(64)]
+    assert offer.reasons["web-1 attributes"].code == "PARTLY_APPLIED"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kept", "left_out"),
+    [
+        ("VIRTUAL_HOST", "a.example,~^b\\.example$", ("a.example",), "'~^b\\\\.example$'"),
+        ("VIRTUAL_HOST", "a.example,_", ("a.example",), "'_'"),
+        ("VIRTUAL_HOST", "my_app.example, b.example,", ("b.example",), "'my_app.example'"),
+        ("VIRTUAL_HOST", "a.example,b.*", ("a.example",), "'b.*'"),
+        ("VIRTUAL_HOST", "_", (), "'_'"),
+        ("SERVICE_HOSTS", "a b/c", ("a",), "'b/c'"),
+        ("SERVICE_8000_HOSTS", "a,-,+", ("a",), "'-' is not a host name, or one with a leading *."),
+    ],
+)
+def test_a_host_name_that_is_not_ours_to_route_costs_itself_alone(
+    name: str, text: str, kept: tuple[str, ...], left_out: str
+) -> None:
+    offer = instances_of(container(labels={name: text}), OfferSettings("10.0.0.1"))
+
+    assert offer.instances[0].hosts == kept
+    assert offer.instances[0].mode == "http"
+    assert offer.reasons[f"web-1 {name}"].code == "PARTLY_APPLIED"
+    assert f"{name} of web-1: left out: {left_out}" in offer.reasons[f"web-1 {name}"].text
+
+
+def test_a_host_name_whose_paths_cannot_be_used_gets_no_other_calls() -> None:
+    found = port_labels({"VIRTUAL_HOST": "a.example", "VIRTUAL_PATH": "~^/(a|b)/"})
+
+    assert not found.fields.get("hosts")
+    assert not found.fields["paths"]
+    assert {"VIRTUAL_HOST", "VIRTUAL_PATH"} == found.notes.keys()
+    assert record({"SERVICE_HOSTS": "a", "SERVICE_PATH": "/a,b"}).paths == ("/a",)
+
+
+@pytest.mark.parametrize("count", [14, 64, 200])
+def test_many_plain_names_are_kept_as_far_as_a_record_has_room(count: int) -> None:
+    names = [f"name-number-{number:03}.shop.example.com" for number in range(count)]
+    labels = {"VIRTUAL_HOST": ",".join(names), "SERVICE_TAGS": ",".join(names)}
+
+    found = port_labels(labels)
+
+    assert found.fields["hosts"] == tuple(names[:64])
+    assert found.fields["tags"] == tuple(names[:64])
+    assert bool(found.notes) == (count > 64)
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "field", "value"),
+    [
+        ("SERVICE_WEIGHT", ' "5" ', "weight", 5),
+        ("SERVICE_WEIGHT ", " '5'", "weight", 5),
+        ("SERVICE_MODE", "http ", "mode", "http"),
+        ("SERVICE_CHECK_INTERVAL", '"1m30s"', "check", Check(interval_ms=90_000)),
+        ("VIRTUAL_HOST", '"a.example, b.example,"', "hosts", ("a.example", "b.example")),
+        ("VIRTUAL_HOST", "a.example,\n  b.example\n", "hosts", ("a.example", "b.example")),
+        ("SERVICE_TAGS", "'a, b,'", "tags", ("a", "b")),
+        ("SERVICE_TAGS", '"a","b"', "tags", ('"a"', '"b"')),
+        ("SERVICE_CHECK_TCP", "False", "check", Check("none")),
+        ("SERVICE_WEIGHT", '""', "weight", 100),
+        ("SERVICE_WEIGHT", " ", "weight", 100),
+    ],
+)
+def test_what_compose_and_shells_leave_around_a_value_is_no_part_of_it(
+    key: str, text: str, field: str, value: object
+) -> None:
+    assert getattr(record({key: text}), field) == value
+    assert getattr(record({}, {key: text}), field) == value
+
+
+@pytest.mark.parametrize("text", ["true", "True", "1", "yes", '"true"', "TRUE "])
+def test_all_that_means_true_ignores(text: str) -> None:
+    unpublished = container(bindings=(), labels={"SERVICE_IGNORE": text})
+    one = container(labels={"SERVICE_IGNORE": text})
+
+    found = [instances_of(each, OfferSettings("10.0.0.1")).reasons for each in (one, unpublished)]
+
+    assert found[0]["web-1:8000"].code == "IGNORED"
+    assert found[1]["web-1"].code == "IGNORED"
 
 
 @pytest.mark.parametrize(
@@ -174,8 +302,6 @@ def test_a_label_that_is_no_setting_never_keeps_a_container_out() -> None:
         ("SERVICE_PORT", "0", "'0' is not a whole number from 1 to 65535, or auto"),
         ("SERVICE_MODE", "udp", "'udp' is not one of tcp, http"),
         ("SERVICE_IGNORE", "maybe", "'maybe' is neither true nor false"),
-        ("SERVICE_HOSTS", "a b/c", "'b/c' is not a host name, or one with a leading *."),
-        ("VIRTUAL_HOST", "~^x", "'~^x' is not a host name, or one with a leading *."),
         ("SERVICE_CHECK_HTTP", "health", "'health' is not a path such as /health"),
         (
             "SERVICE_STUB_POLICY",
@@ -188,7 +314,6 @@ def test_a_label_that_is_no_setting_never_keeps_a_container_out() -> None:
             "uri",
             "'uri' is not one of roundrobin, leastconn, random, source, hash:<header>",
         ),
-        ("SERVICE_PATH", "api", "'api' is not a path prefix such as /api"),
         ("SERVICE_CANARY", "a b", "'a b' is not a header name, or name=value"),
         ("SERVICE_CHECK_STATUS", "2xx", "'2xx' is not status codes such as 200 or 200-299,404"),
         (
