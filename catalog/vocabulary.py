@@ -30,6 +30,7 @@ class Setting:
     own_type: ValueType | None = None  # for what the field's type of value cannot read
     http_only: str = ""  # the field that has no effect in tcp mode
     checks: tuple[Literal["http", "grpc"], ...] = ()  # the kinds that heed it; empty: all kinds
+    for_one_port: bool = False  # it can be true of only one of a container's ports
 
     @property
     def type(self) -> ValueType:
@@ -42,18 +43,18 @@ SETTINGS = (
     Setting("IGNORE", "", "ignore", "offer", own_type=Flag()),
     Setting("NETWORK", "", "network", "offer", own_type=PRINTABLE),
     Setting("ADDRESS", "", "address", "offer", own_type=PRINTABLE),
-    Setting("PORT", "port", "service_port", "service"),
-    Setting("MODE", "mode", "mode", "service"),
-    Setting("HOSTS", "hosts", "hosts", "service"),
-    Setting("PATH", "path", "paths", "service"),
+    Setting("PORT", "port", "service_port", "service", for_one_port=True),
+    Setting("MODE", "mode", "mode", "service", for_one_port=True),
+    Setting("HOSTS", "hosts", "hosts", "service", for_one_port=True),
+    Setting("PATH", "path", "paths", "service", for_one_port=True),
     Setting("ROLE", "role", "role", "instance"),
     Setting("STUB_POLICY", "stub_policy", "stub_policy", "instance"),
     Setting("WEIGHT", "weight", "weight", "instance"),
     Setting("", "zone", "zone", "instance"),
     Setting("", "state", "state", "instance"),
-    Setting("CHECK_HTTP", "check.http", "check.path", "service"),
+    Setting("CHECK_HTTP", "check.http", "check.path", "service", for_one_port=True),
     Setting("CHECK_TCP", "check.tcp", "check.kind", "service", own_type=Flag()),
-    Setting("CHECK_GRPC", "check.grpc", "check.grpc", "service"),
+    Setting("CHECK_GRPC", "check.grpc", "check.grpc", "service", for_one_port=True),
     Setting("CHECK_STATUS", "check.status", "check.status", "service", checks=("http",)),
     Setting("CHECK_HOST", "check.host", "check.host", "service", checks=("http", "grpc")),
     Setting("CHECK_INTERVAL", "check.interval", "check.interval_ms", "service"),
@@ -62,7 +63,7 @@ SETTINGS = (
     Setting("STICKY", "sticky", "sticky", "service", http_only="sticky"),
     Setting("BALANCE", "balance", "balance", "service", http_only="hash_header"),
     Setting("CANARY", "canary", "canary", "instance", http_only="canary"),
-    Setting("PROTO", "proto", "proto", "service", http_only="proto"),
+    Setting("PROTO", "proto", "proto", "service", http_only="proto", for_one_port=True),
     Setting("RETRY", "retry", "retry", "service", http_only="retry"),
     Setting("TIMEOUT", "timeout", "timeout_ms", "service"),
     Setting("LOCALITY", "locality", "locality", "service"),

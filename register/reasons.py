@@ -21,6 +21,7 @@ Code = Literal[
     "AMBIGUOUS_PORT",
     "NOT_CHOSEN",
     "BAD_LABEL",
+    "AMBIGUOUS_LABEL",
     "PARTLY_APPLIED",
     "LOOKS_SECRET",
     "NOT_READ",
@@ -82,6 +83,11 @@ REASONS: Mapping[Code, Reason] = {
         "A per-port label gave SERVICE_NAME to another port of the container.", "never"
     ),
     "BAD_LABEL": Reason("A label or variable has an invalid value.", "always"),
+    "AMBIGUOUS_LABEL": Reason(
+        "A label without a port can be true of one port only, and the container offers several: it "
+        "is not applied. The ports are published without it.",
+        "always",
+    ),
     "PARTLY_APPLIED": Reason(
         "Part of a label is left out: it is no plain host name or path, or more than a record "
         "holds. The rest applies.",

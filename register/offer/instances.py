@@ -10,6 +10,7 @@ from register.docker.container import Bridges, Container, Port
 from register.offer.addresses import Endpoint, HostAddresses, candidates, endpoint, why_none
 from register.offer.labels import Labels, PortLabels, labels_of, read, read_place
 from register.offer.naming import ComposeNames, Name, names_of
+from register.offer.one_port import bound
 from register.offer.record_size import LISTS, fitted
 from register.reasons import Code, because
 from sidecar.status.problems import Problem
@@ -113,14 +114,15 @@ def _outcomes(
     # A port with a bad label counts too: else mending the label would rename the other services.
     named = [port for port, place in places.items() if _takes_part(place)]
     names = names_of(container, labels, named, settings.compose_names)
-    has_name = any(isinstance(name, Name) for name in names.values())
-    notes = dict(labels.notes) if has_name else {}
+    chosen = [port for port in named if isinstance(names[port], Name)]
+    own_labels = bound(labels, chosen)
+    notes = dict(own_labels.notes) if chosen else {}
 
     outcomes: dict[int, Instance | Problem] = {}
     for port, place in places.items():
         name = names.get(port)
         if isinstance(name, Name) and _takes_part(place):
-            found = _named_port(labels, port, name, place)
+            found = _named_port(own_labels, port, name, place)
             outcomes[port] = _instance(container, settings, state, found, notes)
         elif isinstance(place, Problem):
             outcomes[port] = place

@@ -1,0 +1,150 @@
+"""Give each general label to the ports that it can be true of. No I/O.
+
+SERVICE_X means all ports that a container offers, and most settings can be true of all. A host
+name, a service port, or what only http has, cannot: then the one port gets it that it fits, or
+none, and that is said with the label to add. All ports are offered in any case.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from catalog.errors import Rejected
+from catalog.vocabulary import LABELS, Setting
+from register.offer.labels import CHECK_CHOICE, Labels, LabelText
+from register.reasons import because
+from sidecar.status.problems import Problem
+
+# By one of these among its own labels a port says that it speaks http.
+_OF_HTTP = frozenset({"HOSTS", "PATH", "CHECK_HTTP", "PROTO", "CANARY", "STICKY"})
+# nginx-proxy's port for a container that has several
+_NGINX_PORT = 80
+# Values that are true of any port: `auto` gives each a number of its own.
+_TRUE_OF_ALL = ("tcp", "h1", False, None)
+_NAMED = 3  # ports of which a message names the label
+
+
+def bound(labels: Labels, ports: Sequence[int]) -> Labels:
+    """Return labels in which each general one holds for those of these ports that it is about."""
+    if len(ports) < 2:
+        return labels
+
+    binding = _Binding(labels, ports)
+    for name, text in labels.general.items():
+        if name in LABELS and _is_for_one(LABELS[name], text):
+            binding.bind(name, text)
+
+    for name, text in labels.general.items():
+        if name in LABELS:
+            binding.leave_to_those_that_heed(LABELS[name], text)
+    return binding.result()
+
+
+def _is_for_one(setting: Setting, text: LabelText) -> bool:
+    if not setting.for_one_port:
+        return False
+    try:
+        return setting.type.from_label(text.value.strip()) not in _TRUE_OF_ALL
+    except Rejected:
+        return True
+
+
+class _Binding:
+    """The labels of a container with several ports, while general ones are bound to some."""
+
+    def __init__(self, labels: Labels, ports: Sequence[int]) -> None:
+        self._labels = labels
+        self._ports = tuple(ports)
+        self._web = _web_ports(labels, ports)
+        self._general = dict(labels.general)
+        self._by_port = {port: dict(labels.specific(port)) for port in ports}
+        self._notes = dict(labels.notes)
+
+    def bind(self, name: str, text: LabelText) -> None:
+        """Give a label to the port that it fits; say so if there are several."""
+        del self._general[name]
+        rivals = CHECK_CHOICE if name in CHECK_CHOICE else {name}
+        free = [port for port in self._ports if not rivals & self._labels.specific(port).keys()]
+
+        fitting = [port for port in free if port in self._web]
+        if name == "PORT":
+            fitting = _with_number(free, text)
+
+        elif not self._web:
+            fitting = free
+
+        # Ports that say each for itself that they speak http all do.
+        is_true_of_all = name == "MODE" and self._web_is_said()
+        if self._is_one(name, fitting) or is_true_of_all:
+            for port in fitting:
+                self._by_port[port][name] = text
+        elif fitting:
+            self._notes[text.key] = _ambiguous(self._labels.container, name, text, fitting)
+
+    def _is_one(self, name: str, fitting: Sequence[int]) -> bool:
+        return len(fitting) == 1 and (name == "PORT" or bool(self._web))
+
+    def _web_is_said(self) -> bool:
+        return bool(self._web) and all(_speaks_http(self._labels, port) for port in self._web)
+
+    def leave_to_those_that_heed(self, setting: Setting, text: LabelText) -> None:
+        """Take a label that only some ports can heed from the others."""
+        heeding = [port for port in self._ports if self._heeds(port, setting, text)]
+        if setting.label not in self._general or not heeding:
+            return
+
+        del self._general[setting.label]
+        for port in heeding:
+            self._by_port[port].setdefault(setting.label, text)
+
+    def _heeds(self, port: int, setting: Setting, text: LabelText) -> bool:
+        own = self._by_port[port]
+        if setting.checks:
+            return "CHECK_HTTP" in own or ("grpc" in setting.checks and "CHECK_GRPC" in own)
+        if setting.http_only and (setting.label != "BALANCE" or ":" in text.value):
+            mode = own.get("MODE") or self._general.get("MODE")
+            is_http = mode is not None and mode.value.lower() == "http"
+            return is_http or (mode is None and bool({"HOSTS", "PATH"} & own.keys()))
+        return True
+
+    def result(self) -> Labels:
+        """Return the labels as they are bound."""
+        by_port = {**self._labels.by_port, **self._by_port}
+        return replace(self._labels, general=self._general, by_port=by_port, notes=self._notes)
+
+
+def _web_ports(labels: Labels, ports: Sequence[int]) -> tuple[int, ...]:
+    """Return the ports that may speak http: those that are said to, else all that might."""
+    if labels.web_port in ports:
+        return tuple(port for port in ports if port == labels.web_port)
+
+    said = tuple(port for port in ports if _speaks_http(labels, port))
+    if said:
+        return said
+
+    hosts = labels.general.get("HOSTS")
+    if hosts is not None and hosts.key == "VIRTUAL_HOST" and _NGINX_PORT in ports:
+        return (_NGINX_PORT,)
+    return tuple(port for port in ports if "MODE" not in labels.specific(port))
+
+
+def _speaks_http(labels: Labels, port: int) -> bool:
+    own = labels.specific(port)
+    if "MODE" in own:
+        return own["MODE"].value.strip().lower() == "http"
+    return bool(_OF_HTTP & own.keys())
+
+
+def _with_number(free: Sequence[int], text: LabelText) -> list[int]:
+    """Return which of these ports a service port can be meant for: its own number, if it is one."""
+    own = [port for port in free if text.value.strip() == str(port)]
+    return own if own and len(free) > 1 else list(free)
+
+
+def _ambiguous(container: str, name: str, text: LabelText, ports: Sequence[int]) -> Problem:
+    listed = ", ".join(str(port) for port in ports)
+    choices = " or ".join(f"SERVICE_{port}_{name}" for port in ports[:_NAMED])
+    if text.key.startswith("VIRTUAL_"):
+        choices = f"VIRTUAL_PORT, {choices}"
+
+    seen = f"{text.key} of {container} can be true of one port only, and might mean {listed}"
+    return because("AMBIGUOUS_LABEL", f"{seen}: add the label {choices}")
