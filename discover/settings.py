@@ -82,10 +82,13 @@ OPTIONS = (
         hosts,
         None,
         "addresses of all service ports; * for every address "
-        "(default: 127.0.0.1 and docker0's address)",
+        "(default: 127.0.0.1, ::1 and docker0's addresses)",
     ),
     Option(
-        "STATS", address_or_off, "127.0.0.1:1936", "HAProxy's own stats page and metrics, or off"
+        "STATS",
+        address_or_off,
+        "127.0.0.1:1936",
+        "HAProxy's own stats page and metrics, at 127.0.0.1 also on ::1; or off",
     ),
     Option(
         "PORT_RANGE",

@@ -9,11 +9,13 @@ import resource
 from dataclasses import replace
 from pathlib import Path
 
-from discover.haproxy.ports import bridge_gateway
+from discover.haproxy.ports import bridge_gateway, bridge_gateway6, has_address
 from discover.haproxy.process import Paths
 from discover.model.proxy_config import Bind, Door, HostPolicy, Location, Process
 from discover.settings import DiscoverSettings
 
+LOOPBACK = "127.0.0.1"
+LOOPBACK6 = "::1"
 HAPROXY_USER = "haproxy"  # what Debian's package creates
 MACHINE_ID = Path("/etc/machine-id")  # machine-id(5)
 MAXCONN = 10_000
@@ -33,6 +35,7 @@ def policy_of(settings: DiscoverSettings) -> HostPolicy:
     user, group = _user()
     process = Process(
         stats=Bind(*settings.stats) if settings.stats else None,
+        stats_ipv6=_stats6(settings.stats),
         admin_socket=str(settings.run_dir / "admin.sock"),
         maxconn=_maxconn(),
         user=user,
@@ -58,9 +61,21 @@ def pages_of(settings: DiscoverSettings) -> Path:
 
 
 def _default_hosts() -> tuple[str, ...]:
-    """Return loopback, for programs on this host, and the bridge's gateway, for containers."""
-    gateway = bridge_gateway()
-    return ("127.0.0.1", gateway) if gateway else ("127.0.0.1",)
+    """Return loopback, for programs on this host, and the bridge's gateway, for containers.
+
+    Both of IPv6 too, where they are: `localhost` is ::1 first for many programs.
+    """
+    loopback6 = LOOPBACK6 if has_address(LOOPBACK6) else None
+    found = (LOOPBACK, loopback6, bridge_gateway(), bridge_gateway6() if loopback6 else None)
+    return tuple(filter(None, found))
+
+
+def _stats6(stats: tuple[str, int] | None) -> Bind | None:
+    """Return where the stats page is at ::1, if it is at 127.0.0.1."""
+    if stats is None or stats[0] != LOOPBACK or not has_address(LOOPBACK6):
+        return None
+
+    return Bind(LOOPBACK6, stats[1])
 
 
 def _location(settings: DiscoverSettings) -> Location:

@@ -6,13 +6,17 @@ Sockets only, and none stays open longer than its user says.
 import contextlib
 import errno
 import fcntl
+import ipaddress
 import socket
 import struct
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from discover.model.proxy_config import Bind
 
 BRIDGE = "docker0"
+ADDRESSES6 = Path("/proc/net/if_inet6")
+GLOBAL = 0  # the scope of an address there: linux/ipv6.h, IPV6_ADDR_ANY
 _SIOCGIFADDR = 0x8915  # netdevice(7): the IPv4 address of an interface
 _WHY = {
     errno.EADDRINUSE: "another program on this host holds the port",
@@ -31,6 +35,35 @@ def bridge_gateway(interface: str = BRIDGE) -> str | None:
             return None
 
     return socket.inet_ntoa(answer[20:24])
+
+
+def has_address(address: str) -> bool:
+    """Return whether this host has an address that can be listened on now."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as any_socket:
+            any_socket.bind((address, 0))
+    except OSError:  # no such address, or no IPv6 at all
+        return False
+
+    return True
+
+
+def bridge_gateway6(interface: str = BRIDGE, addresses: Path = ADDRESSES6) -> str | None:
+    """Return the bridge's first global IPv6 address that can be listened on, or None."""
+    try:
+        rows = [line.split() for line in addresses.read_text().splitlines()]
+    except OSError:  # no IPv6
+        return None
+
+    # proc_net_if_inet6: address, index, length of the prefix, scope, flags, interface
+    for digits, _index, _length, scope, _flags, name in rows:
+        if name == interface and int(scope, 16) == GLOBAL:
+            address = str(ipaddress.IPv6Address(int(digits, 16)))
+            # An address without a carrier is tentative, and cannot be bound.
+            return address if has_address(address) else None
+
+    return None
 
 
 @contextlib.contextmanager

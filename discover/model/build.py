@@ -177,7 +177,10 @@ def _usable_process(policy: HostPolicy, problems: Problems) -> Process:
     if process.stats and process.stats in unusable:
         text = f"no stats page on {process.stats}: {unusable[process.stats]}"
         problems["stats"] = because("PORT_IN_USE", text)
-        process = replace(process, stats=None)
+        process = replace(process, stats=None, stats_ipv6=None)
+    elif process.stats_ipv6 in unusable:
+        # The page is there, at 127.0.0.1: that is worth no word.
+        process = replace(process, stats_ipv6=None)
 
     if process.door:
         process = replace(process, door=_usable_door(process.door, unusable, problems))

@@ -170,6 +170,13 @@ class Process:
     user: str | None
     group: str | None
     door: Door | None = None
+    # The same page at ::1.
+    stats_ipv6: Bind | None = None
+
+    @property
+    def stats_binds(self) -> tuple[Bind, ...]:
+        """Every address of the stats page."""
+        return tuple(filter(None, (self.stats, self.stats_ipv6)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +190,7 @@ class ProxyConfig:
     def binds(self) -> frozenset[Bind]:
         """Every address that is listened on."""
         found: set[Bind] = set()
-        if self.process.stats:
-            found.add(self.process.stats)
-
+        found.update(self.process.stats_binds)
         if self.process.door:
             found.update(self.process.door.binds)
 

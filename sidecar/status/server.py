@@ -22,6 +22,8 @@ from sidecar.status.metrics import Metrics
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.5  # how often it is seen whether its own address is free
+AGAIN_S = 5.0  # the same of ::1, where nobody waits for it
+END_S = 2.0  # until an answer at ::1 that is under way is given up
 WHERE_FILE = Path("/run/tandem/metrics")  # the images' `ask` reads there where to ask
 
 
@@ -54,6 +56,7 @@ class _StatusServer:
         self._respond = respond
         self._where_file = where_file
         self._is_away = False
+        self._beside = _AtIpv6Loopback(address, self._server)
         try:
             self._listening = self._at_home() or self._elsewhere()
         except OSError as error:
@@ -62,6 +65,7 @@ class _StatusServer:
 
     def run(self) -> None:
         """Answer until `end`."""
+        self._beside.start()
         while not self._ending.is_set():
             self._listening.timeout = LOOK_S if self._is_away else None
             self._listening.handle_request()
@@ -69,6 +73,7 @@ class _StatusServer:
                 self._move_home()
 
         self._listening.server_close()
+        self._beside.end()
 
     def end(self) -> None:
         """Make `run` return, from any thread."""
@@ -118,6 +123,49 @@ class _StatusServer:
         # Outside an image there is no such folder, and nobody who would ask.
         with contextlib.suppress(OSError):
             self._where_file.write_text(f"{where}\n")
+
+
+class _AtIpv6Loopback:
+    """Answers at ::1 as well what answers at 127.0.0.1: `localhost` is both.
+
+    Where there is no ::1, or another process holds the port there, it says nothing and tries again.
+    """
+
+    def __init__(
+        self, address: tuple[str, int], server: Callable[[tuple[str, int]], HttpServer]
+    ) -> None:
+        host, self._port = address
+        self._server = server
+        self._ending = threading.Event()
+        self._listening: HttpServer | None = None
+        self._thread = None
+        if host == "127.0.0.1":
+            self._thread = threading.Thread(target=self._run, name="health6", daemon=True)
+
+    def start(self) -> None:
+        """Answer until `end`, in a thread of its own."""
+        if self._thread:
+            self._thread.start()
+
+    def end(self) -> None:
+        """Answer no more."""
+        self._ending.set()
+        if self._listening:
+            self._listening.end()
+        if self._thread:
+            self._thread.join(END_S)
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            try:
+                self._listening = self._server(("::1", self._port))
+            except OSError:
+                self._ending.wait(AGAIN_S)
+                continue
+
+            while not self._ending.is_set():
+                self._listening.handle_request()
+            self._listening.server_close()
 
 
 def _responder(

@@ -140,3 +140,20 @@ def test_it_answers_whether_the_process_works_and_why(
     actor.interrupt()
     thread.join(5)
     assert not thread.is_alive()
+
+
+def test_what_answers_at_127_0_0_1_answers_at_ipv6_loopback_too(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    with answering(("127.0.0.1", port), lambda: "here", tmp_path / "metrics"):
+        wait_for(lambda: asked(f"[::1]:{port}") == '"here"', 3, "it answers at ::1")
+        assert asked(f"127.0.0.1:{port}") == '"here"'
+
+
+def test_a_program_that_holds_the_port_at_ipv6_loopback_is_left_alone(tmp_path: Path) -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as other:
+        port = other.getsockname()[1]
+        with answering(("127.0.0.1", port), lambda: "here", tmp_path / "metrics"):
+            assert asked(f"127.0.0.1:{port}") == '"here"'
