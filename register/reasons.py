@@ -20,6 +20,8 @@ Code = Literal[
     "NO_NETWORK",
     "AMBIGUOUS_PORT",
     "NOT_CHOSEN",
+    "POD_INFRA",
+    "POD_PORT",
     "BAD_LABEL",
     "AMBIGUOUS_LABEL",
     "PARTLY_APPLIED",
@@ -81,6 +83,11 @@ REASONS: Mapping[Code, Reason] = {
     ),
     "NOT_CHOSEN": Reason(
         "A per-port label gave SERVICE_NAME to another port of the container.", "never"
+    ),
+    "POD_INFRA": Reason("The container only holds the network of its pod.", "never"),
+    "POD_PORT": Reason(
+        "The port is that of a pod of several containers, and no label of this one names it.",
+        "labelled",
     ),
     "BAD_LABEL": Reason("A label or variable has an invalid value.", "always"),
     "AMBIGUOUS_LABEL": Reason(

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from catalog.errors import Unavailable
-from register.docker.library import docker, kwargs_from_env
+from register.docker.library import DEFAULT_DOCKER_API_VERSION, docker, kwargs_from_env
+from register.docker.podman import is_podman
 
 DEADLINE_S = 4.0  # for each answer; less than the time a sidecar has to end in
 # What requests, urllib3 and docker-py raise for a transport that failed or a reply that is no JSON.
@@ -44,13 +45,15 @@ _BY_STATUS: Mapping[int, type[Unavailable]] = {
 class Connection:
     """A client of one engine, made at the first question and again after each failure.
 
-    Use it from one thread.
+    `is_podman` is known from the first client on. Use it from one thread.
     """
 
     def __init__(self, docker_host: str, environ: Mapping[str, str]) -> None:
         # As docker itself does: DOCKER_TLS_VERIFY and DOCKER_CERT_PATH turn TLS on.
         self._environ = {**environ, "DOCKER_HOST": docker_host}
         self.where = docker_host
+        self.is_podman = False
+        self._version: str | None = None
         self._client: Any = None
 
     def ask(self, what: str, question: Callable[[Any], _T]) -> _T:
@@ -63,14 +66,28 @@ class Connection:
     def new_client(self) -> Any:
         """Return a client of its own, for a stream that another thread reads."""
         with self.translated("reach the engine", None):
-            # docker 7: the constructor asks for the engine's version, which is the first GET.
-            arguments = kwargs_from_env(environment=self._environ)
-            client = docker.APIClient(**arguments, timeout=DEADLINE_S)
+            arguments = {**kwargs_from_env(environment=self._environ), "timeout": DEADLINE_S}
+            self._version = self._version or self._asked_version(arguments)
+            client = docker.APIClient(**arguments, version=self._version)
 
         # A socket has no proxy: requests would search the environment for one, and for a .netrc,
         # at every question.
         client.trust_env = not client.base_url.startswith("http+docker:")
         return client
+
+    def _asked_version(self, arguments: Mapping[str, Any]) -> str:
+        """Ask for the API's version, and which engine it is: it takes Podman half a second."""
+        client = docker.APIClient(**arguments, version=DEFAULT_DOCKER_API_VERSION)
+        try:
+            document = client.version(api_version=False)
+        finally:
+            client.close()
+
+        version = str(document.get("ApiVersion") or "") if isinstance(document, dict) else ""
+        if not version:
+            raise ValueError("its reply to GET /version has no ApiVersion")
+        self.is_podman = is_podman(document)
+        return version
 
     @contextmanager
     def translated(self, what: str, client: Any) -> Iterator[None]:
@@ -80,6 +97,7 @@ class Connection:
         except FAILURES as error:
             kind = _BY_STATUS.get(_status(error), Unavailable)
             if kind is not Gone:
+                self._version = None  # it may be another engine when it is there again
                 self._forget(client)
             raise kind(f"{what} at {self.where}: {_plain(error)}") from error
 

@@ -58,6 +58,9 @@ class Container:
     running: bool = True
     paused: bool = False
     restarting: bool = False
+    stopping: bool = False  # its stop signal was sent; only Podman shows that
+    is_infra: bool = False  # it only holds the network of a pod
+    mates: tuple[str, ...] = ()  # the other containers of its pod, which have the same ports
     health: HealthStatus | None = None
     restart_count: int = 0
     stop_signal: int = STOP_SIGNAL

@@ -84,6 +84,8 @@ class EventReader:
 
         for event in stream:
             self._health.turned(LOOP)
+            is_news = self.hints.of(event.container).is_changed_by(event)
             self.hints = self.hints.after(event)
-            self._on_event(event.action)
+            if is_news:
+                self._on_event(event.action)
             self._health.rests(LOOP)

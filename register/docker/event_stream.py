@@ -8,6 +8,7 @@ from typing import Any
 from register.docker.connection import DEADLINE_S, FAILURES, Connection
 from register.docker.hints import DockerEvent
 from register.docker.library import CancellableStream
+from register.docker.podman import EVENTS, EXEC_DIED, health_in, in_dockers_words
 
 # A stream that is silent for so long is opened again: nothing else shows a half-open connection.
 SILENT_S = 60.0
@@ -34,8 +35,9 @@ class EventStream:
     Close it from any thread.
     """
 
-    def __init__(self, client: Any, response: Any) -> None:
+    def __init__(self, client: Any, response: Any, *, is_podman: bool) -> None:
         self._client = client
+        self._is_podman = is_podman
         self._response = response
         self._lines = CancellableStream(response.iter_lines(chunk_size=None), response)
 
@@ -44,7 +46,7 @@ class EventStream:
             for line in self._lines:
                 event = _event(line)
                 if event is not None:
-                    yield event
+                    yield in_dockers_words(event) if self._is_podman else event
         except FAILURES:
             return  # closed, cut or silent: what the caller does next is the same
         finally:
@@ -61,9 +63,10 @@ class EventStream:
 def open_events(connection: Connection, since_ns: int) -> EventStream:
     """Return the events since a time of the engine's clock. Raises Unavailable."""
     client = connection.new_client()
+    actions = [*ACTIONS, *EVENTS, EXEC_DIED] if connection.is_podman else ACTIONS
     params = {
         "since": f"{since_ns // 10**9}.{since_ns % 10**9:09d}",
-        "filters": json.dumps({"type": ["container", "network"], "event": list(ACTIONS)}),
+        "filters": json.dumps({"type": ["container", "network"], "event": list(actions)}),
     }
     # Not client.events(): it waits without end, and an engine that hangs would keep the reader.
     url = f"{client.base_url}/v{client.api_version}/events"
@@ -71,7 +74,7 @@ def open_events(connection: Connection, since_ns: int) -> EventStream:
         response = client.get(url, params=params, stream=True, timeout=(DEADLINE_S, SILENT_S))
         response.raise_for_status()
 
-    return EventStream(client, response)
+    return EventStream(client, response, is_podman=connection.is_podman)
 
 
 def _event(line: bytes) -> DockerEvent | None:
@@ -80,12 +83,15 @@ def _event(line: bytes) -> DockerEvent | None:
         actor = document["Actor"]
         attributes = actor.get("Attributes") or {}
         is_network = document.get("Type") == "network"
-        container = attributes.get("container", "") if is_network else actor["ID"]
+        # Podman names the container that a network is about as the actor.
+        container = attributes.get("container") if is_network else None
+        action, _, health = str(document["Action"]).partition(":")
         return DockerEvent(
-            container=str(container),
-            action=str(document["Action"]).partition(":")[0].strip(),
+            container=str(container or actor["ID"]),
+            action=action.strip(),
             signal=str(attributes.get("signal", "")),
             time_ns=int(document["timeNano"]),
+            health=health.strip() or health_in(document, attributes),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None  # an unreadable hint; the next list shows what happened

@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from register.docker.container import Container
@@ -18,12 +18,17 @@ _NO_INSPECT = ("kill", "stop", *_DEATHS)
 
 @dataclass(frozen=True, slots=True)
 class DockerEvent:
-    """The part of an engine's event that is used; `signal` is the text of a `kill` event."""
+    """The part of an engine's event that is used.
+
+    `signal` is the text of a `kill` event, `health` that of a `health_status`, and what it may be
+    after an `exec_died`.
+    """
 
     container: str
     action: str
     signal: str
     time_ns: int
+    health: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +38,33 @@ class Hint:
     changes: int = 0
     signals: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
     died_ns: int = 0
+    health: str = ""
 
     def after(self, event: DockerEvent) -> "Hint":
         """Return the hint after one more event."""
+        if not self.is_changed_by(event):
+            return self
+
         changes = self.changes + (event.action not in _NO_INSPECT)
+        health = event.health if event.action == "health_status" else self.health
+        hint = replace(self, changes=changes, health=health)
         if event.action == "start":
             return Hint(changes)  # the signals and the death of an earlier start
         if event.action in _DEATHS:
-            return Hint(changes, self.signals, max(event.time_ns, self.died_ns))
+            return replace(hint, died_ns=max(event.time_ns, self.died_ns))
 
         number = parse_signal(event.signal) if event.action == "kill" else None
         if number is None:
-            return Hint(changes, self.signals, self.died_ns)
+            return hint
 
         signals = {**self.signals, number: max(event.time_ns, self.signals.get(number, 0))}
-        return Hint(changes, MappingProxyType(signals), self.died_ns)
+        return replace(hint, signals=MappingProxyType(signals))
+
+    def is_changed_by(self, event: DockerEvent) -> bool:
+        """Whether an event says anything new: Podman tells of every health check."""
+        if event.action == "exec_died":
+            return self.health not in ("", event.health)
+        return not (event.health and event.health == self.health)
 
 
 NOTHING = Hint()
@@ -77,9 +94,14 @@ class Hints:
 
 
 def is_asked_to_stop(container: Container, hint: Hint) -> bool:
-    """Whether the container's stop signal, or SIGKILL, was sent since it started."""
+    """Whether the container is being stopped.
+
+    Its stop signal, or SIGKILL, was sent since it started, or the engine says so itself.
+    """
     ending = (container.stop_signal, signal.SIGKILL)
-    return any(hint.signals.get(number, 0) > container.started_ns for number in ending)
+    return container.stopping or any(
+        hint.signals.get(number, 0) > container.started_ns for number in ending
+    )
 
 
 def has_ended(container: Container, hint: Hint) -> bool:

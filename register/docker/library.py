@@ -18,10 +18,11 @@ try:
         warnings.simplefilter("ignore")
         import docker
         import docker.errors
+        from docker.constants import DEFAULT_DOCKER_API_VERSION
         from docker.types import CancellableStream
         from docker.utils import kwargs_from_env
 finally:
     for _name in _hidden:
         del _modules[_name]
 
-__all__ = ["CancellableStream", "docker", "kwargs_from_env"]
+__all__ = ["DEFAULT_DOCKER_API_VERSION", "CancellableStream", "docker", "kwargs_from_env"]

@@ -76,6 +76,7 @@ def parse_inspect(document: object) -> Container:
     if not CONTAINER_ID.fullmatch(identity):
         raise Rejected(f"inspect: Id {identity!r:.80} is not 64 hexadecimal digits")
 
+    is_stopping = state.text("Status") == "stopping"  # Podman's word
     ports = sorted(_port(text) for text in config.part("ExposedPorts").names())
     return Container(
         id=identity,
@@ -83,9 +84,11 @@ def parse_inspect(document: object) -> Container:
         image=_shown(config.text("Image")),
         image_is_id=_is_image_id(config.text("Image"), root.text("Image")),
         started_ns=parse_time(state.text("StartedAt")),
-        running=state.flag("Running"),
+        running=state.flag("Running") or is_stopping,
         paused=state.flag("Paused"),
         restarting=state.flag("Restarting"),
+        stopping=is_stopping,
+        is_infra=_is_infra(root.text("Path"), root.items("Args")),
         health=_health(state.part("Health").text("Status")),
         restart_count=root.whole("RestartCount"),
         stop_signal=parse_signal(config.text("StopSignal")) or STOP_SIGNAL,
@@ -197,6 +200,12 @@ def _health(status: str) -> HealthStatus | None:
         case "starting" | "healthy" | "unhealthy":
             return status
     return None  # "none" and nothing: no HEALTHCHECK
+
+
+def _is_infra(program: str, arguments: list[Any]) -> bool:
+    # Podman's own, or Kubernetes', which `infra_image` may name.
+    name = program.rpartition("/")[2]
+    return (name, arguments) == ("catatonit", ["-P"]) or program == "/pause"
 
 
 def _port(text: str) -> Port:

@@ -16,6 +16,7 @@ from register.docker.container import Bridges, Container, Neighbour
 from register.docker.event_stream import EventStream, open_events
 from register.docker.hints import Hints, has_ended
 from register.docker.parse import parse_bridges, parse_inspect, parse_row
+from register.docker.podman import is_listed, with_own_ports
 from register.reasons import because
 from sidecar.status.problems import Problem
 
@@ -37,7 +38,7 @@ class ContainerList:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """Which engine it is; both are empty where /info is refused."""
+    """Which engine it is; both are empty where /info is refused, the id also with Podman."""
 
     id: str | None
     name: str | None
@@ -83,7 +84,7 @@ class DockerSource:
                 self._inspect(row, form, refused)
                 turned()
 
-        containers = [known.container for known in self._inspected.values()]
+        containers = with_own_ports(known.container for known in self._inspected.values())
         containers.sort(key=lambda container: (container.name, container.id))
         self._look_up_bridges(containers, everything=everything)
         return ContainerList(tuple(containers), refused, self._bridges)
@@ -119,11 +120,13 @@ class DockerSource:
 
     def _rows(self) -> list[Any]:
         what = "list containers"
-        rows = self._connection.ask(what, lambda client: client.containers(all=False))
+        # Podman's list of those that run lacks some that Docker's has.
+        connection = self._connection
+        rows = connection.ask(what, lambda client: client.containers(all=connection.is_podman))
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             seen = f"{type(rows).__name__} instead of a list of objects"
-            raise Unavailable(f"{what} at {self._connection.where}: {seen}")
-        return rows
+            raise Unavailable(f"{what} at {connection.where}: {seen}")
+        return [row for row in rows if is_listed(row)] if connection.is_podman else rows
 
     def _inspect(self, row: Mapping[str, Any], form: _Form, refused: dict[str, Problem]) -> None:
         id_ = _text(row, "Id")
@@ -176,9 +179,8 @@ class DockerSource:
         except Gone:
             return False
 
-        if not isinstance(document, dict):
-            return True
-        return bool(document.get("State", {}).get("Running"))
+        state = document.get("State", {}) if isinstance(document, dict) else {"Running": True}
+        return bool(state.get("Running")) or state.get("Status") == "stopping"
 
     def engine(self) -> Engine:
         """Return which engine it is."""
@@ -190,7 +192,8 @@ class DockerSource:
             return Engine(None, None)
 
         known = document if isinstance(document, dict) else {}
-        identity = str(known.get("ID") or "")
+        # Podman makes up another id for every question.
+        identity = "" if self._connection.is_podman else str(known.get("ID") or "")
         name = str(known.get("Name") or "")
         return Engine(identity or None, name or None)
 

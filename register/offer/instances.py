@@ -86,6 +86,8 @@ def _why_nothing(container: Container, labels: Labels, ports: tuple[Port, ...]) 
     """Return why a container offers nothing at all, if that is so."""
     if not container.running or container.restarting:
         return because("NOT_RUNNING", f"{container.name} is not running")
+    if container.is_infra and not labels.asks():
+        return because("POD_INFRA", f"{container.name} only holds the network of its pod")
     if container.health == "starting":
         return because("STARTING", f"{container.name}: its HEALTHCHECK has not succeeded yet")
     return None if ports else why_none(container, labels)
@@ -155,6 +157,11 @@ def _place(
         help_ = f"offer it with the label SERVICE_{port}_NAME=<name>"
         return because("NOT_LABELLED", f"{where}: REGISTER=labelled; {help_}")
 
+    if container.mates and not _is_named(labels, port):
+        mates = ", ".join(container.mates)
+        help_ = f"if it is this one's, add the label SERVICE_{port}_NAME=<name>"
+        return because("POD_PORT", f"{where} is shared with {mates}; {help_}", labelled=labelled)
+
     host = HostAddresses(settings.host_ip, settings.bridges)
     found = endpoint(container, port_labels, port, host, labelled=labelled)
     if isinstance(found, Problem) and port == labels.web_port:
@@ -171,6 +178,10 @@ def _named_port(
     except Rejected as error:
         return because("BAD_LABEL", str(error))
     return place if isinstance(place, Problem) else _NamedPort(port, name, port_labels, place)
+
+
+def _is_named(labels: Labels, port: int) -> bool:
+    return "NAME" in labels.of(port) or port in labels.ports
 
 
 def _instance(

@@ -9,7 +9,8 @@ from typing import Any
 from register.docker.container import Binding, Container, Port
 from register.docker.parse import parse_inspect
 
-INSPECT = Path(__file__).parent.parent / "data" / "inspect"
+DATA = Path(__file__).parent.parent / "data"
+INSPECT = DATA / "inspect"
 ID = "3f" * 32
 
 
