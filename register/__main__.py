@@ -3,11 +3,13 @@
 import logging
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from catalog.store import Store
 from register import commands
 from register.docker.event_reader import LOOP, STUCK_S, EventReader
+from register.host.handover import DeadMount
 from register.host.identity import read_surroundings
 from register.host.lease import LeaseKeeper, LeaseSettings
 from register.host.own_watch import OwnWatch
@@ -67,7 +69,13 @@ def actors(settings: RegisterSettings) -> tuple[list[Actor], LeaseKeeper]:
     report = Report(state, facts, metrics)
 
     publish, watch = Trigger(), Trigger()
-    events = EventReader(docker_source(settings), facts, publish.fire)
+    dead_mount = DeadMount(settings.docker_host, state)
+
+    def on_lost() -> None:
+        if dead_mount.is_final(time.monotonic()):
+            keeper.leave()
+
+    events = EventReader(docker_source(settings), facts, publish.fire, on_lost)
     prober = Prober(lambda: publish.fire("probe"))
 
     def on_lease() -> None:
@@ -128,6 +136,7 @@ def _publisher_settings(settings: RegisterSettings) -> PublisherSettings:
         settings.resync_s,
         retry_cap_s=settings.longest_pause_s,
         compose_names=settings.compose_names,
+        own_container=read_surroundings().container,
     )
 
 

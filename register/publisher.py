@@ -57,6 +57,7 @@ class PublisherSettings:
     resync_s: float
     retry_cap_s: float
     compose_names: ComposeNames = "service"
+    own_container: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +198,19 @@ class Publisher:
             self._peers.events.reopen()
         self._host_state.listed_s = time.monotonic()
         self._listed = listed
+        self._note_policy(listed)
         self._histories = followed(self._histories, listed.containers, self._host_state.listed_s)
         if is_resync:
             self._schedule.resynced(now_s, everything=everything)
+
+    def _note_policy(self, listed: ContainerList) -> None:
+        """Note whether the engine would start this container again, and warn if it would not."""
+        before, own = self._host_state.comes_back, self._settings.own_container
+        policies = [found.is_restarted for found in listed.containers if found.id == own]
+        self._host_state.comes_back = policies[0] if policies else before
+
+        if self._host_state.comes_back is False and before is not False:
+            self._report.stranded(is_mounted_alone=self._source.is_mounted_alone)
 
     def _containers(self, *, everything: bool) -> ContainerList:
         hints = self._peers.events.hints

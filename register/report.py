@@ -9,6 +9,7 @@ from typing import Any
 from catalog.entries import Entry, Put
 from catalog.host_port import host_port
 from catalog.record import Instance
+from register.docker.mount import STRANDED
 from register.docker.source import ContainerList
 from register.ready.readiness import Desired
 from register.reasons import REASONS
@@ -59,6 +60,11 @@ class Report:
         self._lists.labels("good").inc()
         self._last.labels("list").set(time.time())
         self._health.good("docker")
+
+    def stranded(self, *, is_mounted_alone: bool) -> None:
+        """Report that nobody would start this container again."""
+        if is_mounted_alone:
+            log.warning(STRANDED)
 
     def no_list(self, why: str) -> None:
         """Report that the containers could not be listed."""

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from catalog.errors import Unavailable
 from register.docker.library import DEFAULT_DOCKER_API_VERSION, docker, kwargs_from_env
+from register.docker.mount import DEAD, is_dead
 from register.docker.podman import is_podman
 
 DEADLINE_S = 4.0  # for each answer; less than the time a sidecar has to end in
@@ -99,7 +100,8 @@ class Connection:
             if kind is not Gone:
                 self._version = None  # it may be another engine when it is there again
                 self._forget(client)
-            raise kind(f"{what} at {self.where}: {_plain(error)}") from error
+            why = DEAD if is_dead(self.where) else _plain(error)
+            raise kind(f"{what} at {self.where}: {why}") from error
 
     def _forget(self, client: Any) -> None:
         if client is self._client:

@@ -63,6 +63,7 @@ class Container:
     mates: tuple[str, ...] = ()  # the other containers of its pod, which have the same ports
     health: HealthStatus | None = None
     restart_count: int = 0
+    is_restarted: bool = False  # by the engine, however it ends
     stop_signal: int = STOP_SIGNAL
     network_mode: str = "default"
     networks: tuple[Network, ...] = ()

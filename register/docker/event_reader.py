@@ -35,12 +35,17 @@ class EventReader:
     """
 
     def __init__(
-        self, source: DockerSource, health: Health, on_event: Callable[[str], None]
+        self,
+        source: DockerSource,
+        health: Health,
+        on_event: Callable[[str], None],
+        on_lost: Callable[[], None] = lambda: None,
     ) -> None:
         self.hints = Hints()
         self._source = source
         self._health = health
         self._on_event = on_event
+        self._on_lost = on_lost
         self._stop = threading.Event()
         self._stream: EventStream | None = None
         self._since_ns = time.time_ns() - LOOK_BACK_S * 10**9
@@ -71,6 +76,7 @@ class EventReader:
 
     def _lost(self, why: str) -> None:
         self._health.bad("docker events", why)
+        self._on_lost()
 
     def _session(self) -> None:
         # One nanosecond later, or every stream would begin with the last event of the one before.

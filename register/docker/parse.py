@@ -26,6 +26,7 @@ _T = TypeVar("_T")
 
 SHOWN = 255  # characters of a name that are kept, as many as a record takes
 SIGRTMIN, SIGRTMAX = 34, 64  # as glibc and Docker count them (github.com/moby/sys signal_linux.go)
+_RESTARTED = ("always", "unless-stopped", "on-failure")  # we end with a status that is a failure
 _NUMBER = re.compile(r"[1-9][0-9]{0,4}")
 _HEX = re.compile(r"[0-9a-f]+")
 _TIME = re.compile(  # RFC 3339, nanoseconds
@@ -71,7 +72,7 @@ def parse_inspect(document: object) -> Container:
     """
     root = _Part("inspect", document)
     config, state = root.part("Config"), root.part("State")
-    network_settings = root.part("NetworkSettings")
+    network_settings, host_config = root.part("NetworkSettings"), root.part("HostConfig")
     identity = root.text("Id")
     if not CONTAINER_ID.fullmatch(identity):
         raise Rejected(f"inspect: Id {identity!r:.80} is not 64 hexadecimal digits")
@@ -91,8 +92,9 @@ def parse_inspect(document: object) -> Container:
         is_infra=_is_infra(root.text("Path"), root.items("Args")),
         health=_health(state.part("Health").text("Status")),
         restart_count=root.whole("RestartCount"),
+        is_restarted=host_config.part("RestartPolicy").text("Name") in _RESTARTED,
         stop_signal=parse_signal(config.text("StopSignal")) or STOP_SIGNAL,
-        network_mode=root.part("HostConfig").text("NetworkMode") or "default",
+        network_mode=host_config.text("NetworkMode") or "default",
         networks=_networks(network_settings.part("Networks")),
         exposed=tuple(ports),
         bindings=_bindings(network_settings.part("Ports")),

@@ -15,6 +15,7 @@ from register.docker.connection import Connection, Gone, NotAllowed
 from register.docker.container import Bridges, Container, Neighbour
 from register.docker.event_stream import EventStream, open_events
 from register.docker.hints import Hints, has_ended
+from register.docker.mount import is_alone
 from register.docker.parse import parse_bridges, parse_inspect, parse_row
 from register.docker.podman import is_listed, with_own_ports
 from register.reasons import because
@@ -65,6 +66,11 @@ class DockerSource:
         self._inspected: dict[str, _Inspected] = {}
         self._bridges: Bridges = ()
         self._looked_up: frozenset[str] = frozenset()  # what the bridges were last asked for
+
+    @property
+    def is_mounted_alone(self) -> bool:
+        """Whether the engine's socket is mounted by itself: it dies with an engine's restart."""
+        return is_alone(self._connection.where)
 
     def containers(
         self, hints: Hints, *, everything: bool, turned: Callable[[], None] = lambda: None

@@ -12,9 +12,11 @@ from catalog.entries import Entry, Fence
 from catalog.errors import Conflict, Full, Rejected
 from catalog.keys import DrainedKey, OwnerKey, key_of
 from catalog.store import Store
+from register.docker.mount import DEAD
 from register.host.acquire import KEEPALIVES_PER_TTL, acquire
 from register.host.drain import Drain, DrainSettings
 from register.host.drain_mark import undrain, why_drained
+from register.host.handover import hand_over
 from register.host.identity import Registrar
 from register.host.lease_report import LeaseReport
 from register.host.lease_states import (
@@ -34,6 +36,7 @@ from register.records.host_state import Command, HostLease, HostState
 from sidecar.actors import Actor
 from sidecar.bucket import Bucket, Rate
 from sidecar.log import Details
+from sidecar.program import StartAgain
 from sidecar.retry import jitter, keep_running
 from sidecar.status.health import Health
 
@@ -107,6 +110,10 @@ class LeaseKeeper:
         """Ask to drain the host, or to bring it back: from any thread, also a signal's handler."""
         self._requests.ask(command)
 
+    def leave(self) -> None:
+        """Ask to end, and to leave the host to the next life of this container."""
+        self._requests.leave()
+
     def recheck_owner(self, *, changed: bool = False) -> None:
         """Read the owner key now.
 
@@ -131,11 +138,14 @@ class LeaseKeeper:
         self._report.failed(why, is_identified=self._registrar is not None)
 
     def _session(self) -> None:
+        if not isinstance(self.state, Holding):
+            self._end_if_leaving()
         self._registrar = registrar = self._registrar or self._identify()
         self._host_state.host = registrar.host
         self._report.identified()
 
         while not self._stop.is_set() and not isinstance(self.state, Holding):
+            self._end_if_leaving()
             try:
                 self._try_to_hold(self.state, registrar)
             except Full as error:
@@ -237,6 +247,10 @@ class LeaseKeeper:
             lease = replace(acquired.lease, replaces_lost=replaces_lost)
             self._enter(Holding(lease, acquired.old_lease))
 
+    def _end_if_leaving(self) -> None:
+        if self._requests.is_leaving:
+            raise StartAgain(DEAD)
+
     # Holding
 
     def _keep(self, state: Holding) -> None:
@@ -252,6 +266,7 @@ class LeaseKeeper:
         if doubt is not None:
             self._enter(replace(state, doubt=doubt))
             self._report.doubts(doubt)
+            self._end_if_leaving()
         elif loss := self._loss_of(state.lease):
             self._lost(state.lease, loss)
             return
@@ -287,8 +302,12 @@ class LeaseKeeper:
     def _confirmed(self, state: Holding) -> None:
         self._requests.owner_changed = False
         self._report.confirmed()
-        self._enter(replace(state, confirmed=True, doubt=None))
+        is_leaving = self._requests.is_leaving  # nobody else writes while we hand over
+        self._enter(replace(state, confirmed=not is_leaving, doubt=None))
 
+        if is_leaving and (host := self._host_state.host) is not None:
+            hand_over(self._store, self._settings.prefix, host.id, state.lease)
+            self._end_if_leaving()
         if state.old_lease:
             self._leave_old_lease(state)
 

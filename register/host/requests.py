@@ -10,6 +10,7 @@ class Requests:
     def __init__(self) -> None:
         self.command: Command | None = None
         self.owner_changed = False  # by an event; the lease was not confirmed since
+        self.is_leaving = False  # another life of this container goes on
         self._trigger = Trigger()
 
     def ask(self, command: Command) -> None:
@@ -21,6 +22,11 @@ class Requests:
         """Ask to read the owner key now; `changed`: an event shows that it changed."""
         self.owner_changed = self.owner_changed or changed
         self._trigger.fire("recheck")
+
+    def leave(self) -> None:
+        """Ask to leave the host to the next life of this container."""
+        self.is_leaving = True
+        self._trigger.fire("leave")
 
     def stop(self) -> None:
         """End the wait."""

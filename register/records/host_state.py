@@ -50,6 +50,8 @@ class HostState:
     drained: str | None = None  # why nothing of this host is published
 
     # Written by the publisher:
+    # Whether the engine starts this container again when it ends; None: it was not listed.
+    comes_back: bool | None = None
     published_under: HostLease | None = None  # everything that is published stands under it
     listed_s: float = field(default_factory=time.monotonic)  # the last good list, or the start
     turned_s: float = field(default_factory=time.monotonic)  # when its loop last went round
