@@ -165,8 +165,16 @@ def _place(
     host = HostAddresses(settings.host_ip, settings.bridges)
     found = endpoint(container, port_labels, port, host, labelled=labelled)
     if isinstance(found, Problem) and port == labels.web_port:
-        return replace(found, text=f"{found.text} (VIRTUAL_PORT names it)")
+        return replace(found, text=f"{found.text} ({_of_virtual_port(container, port)})")
     return found
+
+
+def _of_virtual_port(container: Container, port: int) -> str:
+    """Return where a port that is not offered comes from; many name the host's port instead."""
+    meant = [str(b.port.number) for b in container.bindings if b.host_port == port]
+    if meant:
+        return f"VIRTUAL_PORT names it: the host's {port} leads to port {meant[0]}, so name that"
+    return "VIRTUAL_PORT names it"
 
 
 def _named_port(

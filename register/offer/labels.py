@@ -6,7 +6,7 @@ the container's own and does not say which are which: so an image's label beats 
 variable. An empty text counts as not given; an empty label thus takes a variable back.
 
 A variable counts only if its name is one of ours: variables hold secrets. Free attributes are
-labels. What is odd in a list of names, paths or tags costs itself alone; so do free attributes.
+labels. What is odd in tags, in free attributes or in nginx-proxy's words costs itself alone.
 """
 
 import re
@@ -16,7 +16,7 @@ from typing import Any
 
 from catalog.errors import Rejected
 from catalog.rules import ITEMS_MAX
-from catalog.text_types import PRINTABLE, Texts
+from catalog.text_types import PRINTABLE, Tags, Texts
 from catalog.value_types import Flag
 from catalog.vocabulary import LABELS, SETTINGS, Setting, record_fields
 from register.docker.container import Container
@@ -183,10 +183,10 @@ def _named(given: Mapping[str, str]) -> Iterable[tuple[str, str]]:
 
 
 def _bare(value: str) -> str:
-    text = value.strip(" \t")
+    text = value.strip(" \t\r")
     quote = text[:1]
     if quote in ("'", '"') and len(text) > 1 and text.endswith(quote) and text.count(quote) == 2:
-        return text[1:-1].strip(" \t")
+        return text[1:-1].strip(" \t\r")
     return text
 
 
@@ -269,13 +269,19 @@ class _Reading:
         return setting.type.from_label(printable)
 
     def _items(self, type_: Texts, text: LabelText) -> tuple[str, ...]:
-        """Return those items of a list that a record takes; the others cost themselves alone."""
+        """Return those items of a list that a record takes.
+
+        A tag, and a name in another program's words, that it does not take costs itself alone.
+        """
+        is_lenient = isinstance(type_, Tags) or text.key in nginx_words.WORDS
         kept: dict[str, None] = {}
         odd: list[str] = []
         for item in type_.items(text.value):
             try:
                 kept[_item(type_, item)] = None
             except Rejected as error:
+                if not is_lenient:
+                    raise
                 odd.append(str(error))
 
         if odd:

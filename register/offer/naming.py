@@ -7,6 +7,7 @@ from catalog.errors import Rejected
 from catalog.origin import of_compose, of_image, of_swarm
 from catalog.rules import SERVICE_NAME
 from register.docker.container import Container
+from register.offer.attributes import unless_secret
 from register.offer.labels import Labels, LabelText
 from register.reasons import because
 from sidecar.status.problems import Problem
@@ -99,7 +100,8 @@ def _given(container: Container, text: LabelText) -> Name | Problem:
     try:
         return Name(service_name(text.value))
     except Rejected as error:
-        return because("BAD_NAME", f"{text.key} of {container.name}: {error}")
+        why = unless_secret(str(error), text.value)
+        return because("BAD_NAME", f"{text.key} of {container.name}: {why}")
 
 
 def _ambiguous(container: Container, general: LabelText, ports: Sequence[int]) -> Problem:

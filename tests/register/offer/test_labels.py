@@ -223,8 +223,7 @@ def test_a_label_that_is_no_setting_never_keeps_a_container_out() -> None:
         ("VIRTUAL_HOST", "my_app.example, b.example,", ("b.example",), "'my_app.example'"),
         ("VIRTUAL_HOST", "a.example,b.*", ("a.example",), "'b.*'"),
         ("VIRTUAL_HOST", "_", (), "'_'"),
-        ("SERVICE_HOSTS", "a b/c", ("a",), "'b/c'"),
-        ("SERVICE_8000_HOSTS", "a,-,+", ("a",), "'-' is not a host name, or one with a leading *."),
+        ("VIRTUAL_HOST", "a,-,+", ("a",), "'-' is not a host name, or one with a leading *."),
     ],
 )
 def test_a_host_name_that_is_not_ours_to_route_costs_itself_alone(
@@ -244,7 +243,7 @@ def test_a_host_name_whose_paths_cannot_be_used_gets_no_other_calls() -> None:
     assert not found.fields.get("hosts")
     assert not found.fields["paths"]
     assert {"VIRTUAL_HOST", "VIRTUAL_PATH"} == found.notes.keys()
-    assert record({"SERVICE_HOSTS": "a", "SERVICE_PATH": "/a,b"}).paths == ("/a",)
+    assert record({"SERVICE_HOSTS": "a", "VIRTUAL_PATH": "/a,b"}).paths == ("/a",)
 
 
 @pytest.mark.parametrize("count", [14, 64, 200])
@@ -302,6 +301,9 @@ def test_all_that_means_true_ignores(text: str) -> None:
         ("SERVICE_PORT", "0", "'0' is not a whole number from 1 to 65535, or auto"),
         ("SERVICE_MODE", "udp", "'udp' is not one of tcp, http"),
         ("SERVICE_IGNORE", "maybe", "'maybe' is neither true nor false"),
+        ("SERVICE_HOSTS", "a b/c", "'b/c' is not a host name, or one with a leading *."),
+        ("SERVICE_HOSTS", "~^x", "'~^x' is not a host name, or one with a leading *."),
+        ("SERVICE_PATH", "api", "'api' is not a path prefix such as /api"),
         ("SERVICE_CHECK_HTTP", "health", "'health' is not a path such as /health"),
         (
             "SERVICE_STUB_POLICY",

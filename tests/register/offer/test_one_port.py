@@ -206,6 +206,15 @@ def test_virtual_port_may_name_a_port_that_is_not_there(ports: tuple[int, ...]) 
     assert offer.reasons["web-1:3001"].text.endswith("(VIRTUAL_PORT names it)")
 
 
+def test_virtual_port_as_the_host_has_it_is_said() -> None:
+    offer = offered({"VIRTUAL_HOST": "git.apps.test", "VIRTUAL_PORT": "33000"}, 3000)
+
+    assert offer.instances[0].hosts == ()
+    assert offer.reasons["web-1:33000"].text.endswith(
+        "(VIRTUAL_PORT names it: the host's 33000 leads to port 3000, so name that)"
+    )
+
+
 @pytest.mark.parametrize("text", ["80,443", "http", "0"])
 def test_a_virtual_port_that_is_none_is_said(text: str) -> None:
     offer = offered({"VIRTUAL_HOST": "git.apps.test", "VIRTUAL_PORT": text}, 3000)

@@ -89,7 +89,7 @@ def test_a_record_stays_readable_when_its_state_changes(size: int) -> None:
 
 WORDS = st.text(max_size=300) | st.text('\U0001f600é\\"', max_size=300)
 LABELS = st.dictionaries(
-    st.sampled_from(["SERVICE_TAGS", "VIRTUAL_HOST", "SERVICE_HOSTS", "VIRTUAL_PATH"])
+    st.sampled_from(["SERVICE_TAGS", "VIRTUAL_HOST", "VIRTUAL_PATH", "VIRTUAL_PORT"])
     | st.integers(0, 99).map("SERVICE_X{}".format),
     WORDS | st.lists(WORDS, max_size=80).map(",".join),
     max_size=70,
