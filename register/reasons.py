@@ -9,6 +9,7 @@ from sidecar.status.problems import Problem
 Code = Literal[
     "NOT_RUNNING",
     "IGNORED",
+    "ONE_OFF",
     "NOT_LABELLED",
     "NO_PUBLISHED_PORT",
     "UDP_PORT",
@@ -52,6 +53,10 @@ class Reason:
 REASONS: Mapping[Code, Reason] = {
     "NOT_RUNNING": Reason("The container is not running, or is between two restarts.", "never"),
     "IGNORED": Reason("SERVICE_IGNORE or SERVICE_<port>_IGNORE is true.", "never"),
+    "ONE_OFF": Reason(
+        "The container was started for itself alone, by docker compose run or by a test.",
+        "labelled",
+    ),
     "NOT_LABELLED": Reason(
         "REGISTER=labelled, and no SERVICE_ label or variable asks for a service.", "never"
     ),

@@ -10,6 +10,7 @@ from register.docker.container import Bridges, Container, Port
 from register.offer.addresses import Endpoint, HostAddresses, candidates, endpoint, why_none
 from register.offer.labels import Labels, PortLabels, labels_of, read, read_place
 from register.offer.naming import ComposeNames, Name, names_of
+from register.offer.one_off import one_off_of
 from register.offer.one_port import bound
 from register.offer.record_size import LISTS, fitted
 from register.reasons import Code, because
@@ -90,7 +91,13 @@ def _why_nothing(container: Container, labels: Labels, ports: tuple[Port, ...]) 
         return because("POD_INFRA", f"{container.name} only holds the network of its pod")
     if container.health == "starting":
         return because("STARTING", f"{container.name}: its HEALTHCHECK has not succeeded yet")
-    return None if ports else why_none(container, labels)
+    if ports:
+        return None
+
+    if program := one_off_of(container):
+        text = f"{container.name}: a one-off of {program}, and publishes no port"
+        return because("ONE_OFF", text, labelled=False)
+    return why_none(container, labels)
 
 
 def _not_tcp(container: Container, labels: Labels, ports: Iterable[Port]) -> dict[str, Problem]:
@@ -149,10 +156,29 @@ def _place(
     except Rejected as error:
         return because("BAD_LABEL", str(error))
 
-    where = f"port {port} of {container.name}"
-    if port_labels.ignore:
-        return because("IGNORED", f"{where} is ignored by its label")
     labelled = labels.asks(port)
+    if port_labels.ignore:
+        return because("IGNORED", f"port {port} of {container.name} is ignored by its label")
+    if refusal := _why_not_asked(container, settings, labels, port, labelled=labelled):
+        return refusal
+
+    host = HostAddresses(settings.host_ip, settings.bridges)
+    found = endpoint(container, port_labels, port, host, labelled=labelled)
+    if isinstance(found, Problem) and port == labels.web_port:
+        return replace(found, text=f"{found.text} ({_of_virtual_port(container, port)})")
+    return found
+
+
+def _why_not_asked(
+    container: Container, settings: OfferSettings, labels: Labels, port: int, *, labelled: bool
+) -> Problem | None:
+    """Return why a port has to be asked for by a label, if it does and is not."""
+    where = f"port {port} of {container.name}"
+    program = one_off_of(container)
+    if program and "IGNORE" not in labels.of(port):
+        help_ = "publish it all the same with the label SERVICE_IGNORE=false"
+        return because("ONE_OFF", f"{where}: a one-off of {program}; {help_}", labelled=labelled)
+
     if settings.register == "labelled" and not labelled:
         help_ = f"offer it with the label SERVICE_{port}_NAME=<name>"
         return because("NOT_LABELLED", f"{where}: REGISTER=labelled; {help_}")
@@ -161,12 +187,7 @@ def _place(
         mates = ", ".join(container.mates)
         help_ = f"if it is this one's, add the label SERVICE_{port}_NAME=<name>"
         return because("POD_PORT", f"{where} is shared with {mates}; {help_}", labelled=labelled)
-
-    host = HostAddresses(settings.host_ip, settings.bridges)
-    found = endpoint(container, port_labels, port, host, labelled=labelled)
-    if isinstance(found, Problem) and port == labels.web_port:
-        return replace(found, text=f"{found.text} ({_of_virtual_port(container, port)})")
-    return found
+    return None
 
 
 def _of_virtual_port(container: Container, port: int) -> str:

@@ -87,3 +87,23 @@ def test_no_service_is_named_by_an_id_and_a_name_like_one_is_a_name(
             register.start()
             wait_for(lambda: register.lists() >= 1, 10, "listed again")
             assert catalog.instance(digits) == found
+
+
+def test_a_one_off_takes_no_calls_of_the_service_that_it_was_started_from(
+    engine: Engine, etcd: Etcd, catalog: Catalog, service: str, tmp_path: Path
+) -> None:
+    of_shop = ["com.docker.compose.project=shop", f"com.docker.compose.service={service}"]
+    flags = [word for label in of_shop for word in ("-l", label)]
+    one_off = (*flags, "-l", "com.docker.compose.oneoff=True")
+    with Register(tmp_path, etcd) as register:
+        ran = run(engine, IMAGE, f"{service}-run", *one_off)
+        wait_for(lambda: code_of(register, ran) == "ONE_OFF", 10, "refused")
+        up = run(engine, IMAGE, f"{service}-1", *flags, "-l", "com.docker.compose.oneoff=False")
+        found = wait_for(lambda: catalog.instance(service), 10, "published")
+
+        up.do("rm", "-f")
+        run(engine, IMAGE, f"{service}-asked", *one_off, "-e", "SERVICE_IGNORE=false")
+        wait_for(lambda: catalog.instance(service) not in (None, found), 10, "asked for, published")
+
+    assert found is not None and found.container == up.id
+    assert found.origin == f"compose project shop, service {service}"
