@@ -30,6 +30,7 @@ Code = Literal[
     "NOT_READ",
     "BAD_NAME",
     "UNREADABLE",
+    "ODD_FIELD",
     "STARTING",
     "NOT_LISTENING",
     "ADDRESS_TAKEN",
@@ -113,7 +114,15 @@ REASONS: Mapping[Code, Reason] = {
         "A label or variable of another program asks for what Tandem does not do.", "always"
     ),
     "BAD_NAME": Reason("Neither a label nor the image gives a valid service name.", "always"),
-    "UNREADABLE": Reason("Docker's description of the container cannot be understood.", "always"),
+    "UNREADABLE": Reason(
+        "Docker's description of the container cannot be understood, or Docker fails to give one.",
+        "always",
+    ),
+    "ODD_FIELD": Reason(
+        "A part of Docker's description of the container cannot be understood, and counts as not "
+        "given.",
+        "always",
+    ),
     "STARTING": Reason("The container's own HEALTHCHECK has not succeeded yet.", "never"),
     "NOT_LISTENING": Reason("Nothing accepts connections on the port yet.", "never"),
     "ADDRESS_TAKEN": Reason(

@@ -71,6 +71,8 @@ class Container:
     bindings: tuple[Binding, ...] = ()
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    unclear: tuple[Port, ...] = ()  # published, but where cannot be read
+    odd: tuple[str, ...] = ()  # what could not be read and so counts as not given, a sentence each
 
     @property
     def addresses(self) -> tuple[str, ...]:

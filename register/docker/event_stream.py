@@ -12,6 +12,7 @@ from register.docker.podman import EVENTS, EXEC_DIED, health_in, in_dockers_word
 
 # A stream that is silent for so long is opened again: nothing else shows a half-open connection.
 SILENT_S = 60.0
+TIME_END_NS = 2**63  # of Go's clock, by which engines count
 ACTIONS = (
     "start",
     "die",
@@ -44,7 +45,7 @@ class EventStream:
     def __iter__(self) -> Iterator[DockerEvent]:
         try:
             for line in self._lines:
-                event = _event(line)
+                event = event_of(line)
                 if event is not None:
                     yield in_dockers_words(event) if self._is_podman else event
         except FAILURES:
@@ -77,7 +78,7 @@ def open_events(connection: Connection, since_ns: int) -> EventStream:
     return EventStream(client, response, is_podman=connection.is_podman)
 
 
-def _event(line: bytes) -> DockerEvent | None:
+def event_of(line: bytes) -> DockerEvent | None:
     try:
         document = json.loads(line)
         actor = document["Actor"]
@@ -90,8 +91,15 @@ def _event(line: bytes) -> DockerEvent | None:
             container=str(container or actor["ID"]),
             action=action.strip(),
             signal=str(attributes.get("signal", "")),
-            time_ns=int(document["timeNano"]),
+            time_ns=_time_ns(document["timeNano"]),
             health=health.strip() or health_in(document, attributes),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None  # an unreadable hint; the next list shows what happened
+
+
+def _time_ns(value: object) -> int:
+    # One from beyond all time would also be asked for: no event comes after it.
+    if not isinstance(value, int) or not 0 <= value < TIME_END_NS:
+        raise ValueError(value)
+    return value

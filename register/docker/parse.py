@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
 from catalog.errors import Rejected
 from catalog.rules import CONTAINER_ID
@@ -21,12 +21,14 @@ from register.docker.container import (
     Network,
     Port,
 )
+from register.docker.part import Part, shown
 
-_T = TypeVar("_T")
-
-SHOWN = 255  # characters of a name that are kept, as many as a record takes
 SIGRTMIN, SIGRTMAX = 34, 64  # as glibc and Docker count them (github.com/moby/sys signal_linux.go)
 _RESTARTED = ("always", "unless-stopped", "on-failure")  # we end with a status that is a failure
+_RUNNING: Mapping[str, bool] = {
+    **dict.fromkeys(("running", "paused", "restarting"), True),
+    **dict.fromkeys(("created", "exited", "dead", "removing"), False),
+}
 _NUMBER = re.compile(r"[1-9][0-9]{0,4}")
 _HEX = re.compile(r"[0-9a-f]+")
 _TIME = re.compile(  # RFC 3339, nanoseconds
@@ -37,14 +39,19 @@ _SIGNALS: Mapping[str, int] = {"RTMIN": SIGRTMIN, "RTMAX": SIGRTMAX} | {
 }
 
 
+def row_id(document: object) -> str:
+    """Return the id in one row of the reply to GET /containers/json. Raises Rejected."""
+    return _id(Part("list", document, odd=[]))
+
+
 def parse_row(document: object) -> Neighbour:
-    """Return the container in one row of the reply to GET /containers/json. Raises Rejected."""
-    row = _Part("list", document)
+    """Return the container in one row of the reply to GET /containers/json."""
+    row = Part("list", document, odd=[])
     names = [name for name in row.items("Names") if isinstance(name, str)]
     networks = _networks(row.part("NetworkSettings").part("Networks"))
     addresses = tuple(ip for network in networks for ip in network.addresses)
 
-    name = _shown(names[0].lstrip("/")) if names else ""
+    name = shown(names[0].lstrip("/")) if names else ""
     return Neighbour(name or row.text("Id")[:12], addresses)
 
 
@@ -53,7 +60,7 @@ def parse_bridges(document: object) -> Bridges:
     found: list[IPv4Network | IPv6Network] = []
     for row in document if isinstance(document, list) else []:
         with suppress(Rejected):
-            part = _Part("networks", row)
+            part = Part("networks", row, odd=[])
             if part.text("Driver") == "bridge":
                 found += _subnets(part.part("IPAM").items("Config"))
     return tuple(sorted(found, key=str))
@@ -62,30 +69,30 @@ def parse_bridges(document: object) -> Bridges:
 def _subnets(items: list[Any]) -> Iterator[IPv4Network | IPv6Network]:
     for item in items:
         with suppress(Rejected, ValueError):
-            yield ip_network(_Part("networks", item).text("Subnet"), strict=False)
+            yield ip_network(Part("networks", item, odd=[]).text("Subnet"), strict=False)
 
 
 def parse_inspect(document: object) -> Container:
-    """Return the container in the reply to GET /containers/<id>/json.
+    """Return the container in the reply to GET /containers/<id>/json, and in it what was odd there.
 
-    Raises Rejected with the field that is odd.
+    An odd field reads as empty. Raises Rejected only where nothing tells which container it is, or
+    whether it runs.
     """
-    root = _Part("inspect", document)
-    config, state = root.part("Config"), root.part("State")
-    network_settings, host_config = root.part("NetworkSettings"), root.part("HostConfig")
-    identity = root.text("Id")
-    if not CONTAINER_ID.fullmatch(identity):
-        raise Rejected(f"inspect: Id {identity!r:.80} is not 64 hexadecimal digits")
+    odd: list[str] = []
+    root = Part("inspect", document, odd)
+    identity, state = _id(root), _state(root)
+    config, host_config = root.part("Config"), root.part("HostConfig")
+    network_settings, image = root.part("NetworkSettings"), config.text("Image")
+    ports = network_settings.part("Ports")
 
     is_stopping = state.text("Status") == "stopping"  # Podman's word
-    ports = sorted(_port(text) for text in config.part("ExposedPorts").names())
     return Container(
         id=identity,
-        name=_shown(root.text("Name").lstrip("/")) or identity[:12],
-        image=_shown(config.text("Image")),
-        image_is_id=_is_image_id(config.text("Image"), root.text("Image")),
-        started_ns=parse_time(state.text("StartedAt")),
-        running=state.flag("Running") or is_stopping,
+        name=shown(root.text("Name").lstrip("/")) or identity[:12],
+        image=shown(image),
+        image_is_id=_is_image_id(image, root.text("Image")),
+        started_ns=_started_ns(state),
+        running=_is_running(state) or is_stopping,
         paused=state.flag("Paused"),
         restarting=state.flag("Restarting"),
         stopping=is_stopping,
@@ -93,14 +100,53 @@ def parse_inspect(document: object) -> Container:
         health=_health(state.part("Health").text("Status")),
         restart_count=root.whole("RestartCount"),
         is_restarted=host_config.part("RestartPolicy").text("Name") in _RESTARTED,
-        stop_signal=parse_signal(config.text("StopSignal")) or STOP_SIGNAL,
-        network_mode=host_config.text("NetworkMode") or "default",
+        stop_signal=parse_signal(config.scalar("StopSignal")) or STOP_SIGNAL,
+        network_mode=shown(host_config.text("NetworkMode")) or "default",
         networks=_networks(network_settings.part("Networks")),
-        exposed=tuple(ports),
-        bindings=_bindings(network_settings.part("Ports")),
+        exposed=_exposed(config.part("ExposedPorts")),
+        bindings=_bindings(ports),
+        unclear=_unclear(ports),
         labels=MappingProxyType(config.part("Labels").texts()),
-        env=MappingProxyType(_env(config.items("Env"))),
+        env=MappingProxyType(_env(config)),
+        odd=tuple(odd),
     )
+
+
+def _id(part: Part) -> str:
+    identity = part.get("Id")
+    if not (isinstance(identity, str) and CONTAINER_ID.fullmatch(identity)):
+        raise Rejected(f"{part.where}: Id {identity!a:.80} is not 64 hexadecimal digits")
+    return identity
+
+
+def _state(root: Part) -> Part:
+    state = root.get("State")
+    if not isinstance(state, dict):
+        raise Rejected(f"inspect: State is {type(state).__name__} instead of an object")
+    return root.part("State")
+
+
+def _is_running(state: Part) -> bool:
+    running, status = state.get("Running"), state.get("Status")
+    if running is None or isinstance(running, bool):
+        return bool(running)
+
+    known = _RUNNING.get(status) if isinstance(status, str) else None
+    if known is None:
+        raise Rejected(
+            f"inspect.State: Running {running!r:.40} and Status {status!r:.40} say nothing"
+        )
+    state.note(f"Running is {running!r:.40}, and Status {status}")
+    return known
+
+
+def _started_ns(state: Part) -> int:
+    """Return when a container started; 0 if that cannot be read."""
+    try:
+        return parse_time(state.text("StartedAt"))
+    except Rejected as error:
+        state.note(f"StartedAt: {error}")
+        return 0
 
 
 def parse_time(text: str) -> int:
@@ -110,11 +156,14 @@ def parse_time(text: str) -> int:
     """
     match = _TIME.fullmatch(text)
     if not match:
-        raise Rejected(f"inspect: {text!r:.80} is not an RFC 3339 time")
+        raise Rejected(f"{text!r:.80} is not an RFC 3339 time")
 
     *date, fraction, zone = match.groups()
     numbers = [int(part) for part in date]
-    seconds = timegm((*numbers, 0, 0, 0)) - _offset_s(zone)
+    try:
+        seconds = timegm((*numbers, 0, 0, 0)) - _offset_s(zone)
+    except ValueError as error:
+        raise Rejected(f"{text!r:.80} is no time: {error}") from error
     return seconds * 10**9 + int((fraction or "0").ljust(9, "0"))
 
 
@@ -138,51 +187,6 @@ def parse_signal(text: str) -> int | None:
     if match := re.fullmatch(r"RTMAX-(\d{1,2})", name):
         return SIGRTMAX - int(match[1])
     return _SIGNALS.get(name)
-
-
-class _Part:
-    """A JSON object, read field by field; a field that is missing or null reads as empty."""
-
-    def __init__(self, where: str, document: object) -> None:
-        if not isinstance(document, dict):
-            raise Rejected(f"{where}: {type(document).__name__} instead of an object")
-        self._where = where
-        self._document = document
-
-    def _get(self, name: str, kind: type[_T], empty: _T) -> _T:
-        value = self._document.get(name)
-        if value is None:
-            return empty
-        if not isinstance(value, kind):
-            seen = f"{type(value).__name__} instead of {kind.__name__}"
-            raise Rejected(f"{self._where}: {name} is {seen}")
-        return value
-
-    def text(self, name: str) -> str:
-        return self._get(name, str, "")
-
-    def flag(self, name: str) -> bool:
-        return self._get(name, bool, False)
-
-    def whole(self, name: str) -> int:
-        return self._get(name, int, 0)
-
-    def items(self, name: str) -> list[Any]:
-        return self._get(name, list, [])
-
-    def part(self, name: str) -> "_Part":
-        return _Part(f"{self._where}.{name}", self._get(name, dict, {}))
-
-    def names(self) -> tuple[str, ...]:
-        return tuple(self._document)
-
-    def texts(self) -> dict[str, str]:
-        return {name: self.text(name) for name in self._document}
-
-
-def _shown(text: str) -> str:
-    """Return text that a record takes: a hostile name must not make its container unreadable."""
-    return "".join(c if c.isprintable() else "?" for c in text)[:SHOWN]
 
 
 def _is_image_id(image: str, image_id: str) -> bool:
@@ -212,38 +216,92 @@ def _is_infra(program: str, arguments: list[Any]) -> bool:
 
 def _port(text: str) -> Port:
     number, _, protocol = text.partition("/")
-    if not (_NUMBER.fullmatch(number) and int(number) <= 65535):
-        raise Rejected(f"inspect: {text!r:.80} is not a port")
-    return Port(int(number), protocol or "tcp")
+    return Port(_number(number), protocol.lower() or "tcp")
 
 
-def _networks(networks: _Part) -> tuple[Network, ...]:
-    found = [_network(name, networks.part(name)) for name in networks.names()]
+def _number(text: str) -> int:
+    if not (_NUMBER.fullmatch(text) and int(text) <= 65535):
+        raise Rejected(f"{text!a:.80} is not a port")
+    return int(text)
+
+
+def _exposed(ports: Part) -> tuple[Port, ...]:
+    found: set[Port] = set()
+    for text in ports.names():
+        try:
+            found.add(_port(text))
+        except Rejected as error:
+            ports.note(str(error))
     return tuple(sorted(found))
 
 
-def _network(name: str, part: _Part) -> Network:
-    return Network(name, part.text("IPAddress"), part.text("GlobalIPv6Address"))
+def _networks(networks: Part) -> tuple[Network, ...]:
+    found = [_network(shown(name), networks.part(name)) for name in networks.names()]
+    return tuple(sorted(found))
 
 
-def _bindings(ports: _Part) -> tuple[Binding, ...]:
+def _network(name: str, part: Part) -> Network:
+    return Network(name, _ip(part, "IPAddress", 4), _ip(part, "GlobalIPv6Address", 6))
+
+
+def _ip(part: Part, name: str, version: int) -> str:
+    """Return an address of a container on a network; empty if it has none or an odd one."""
+    text = part.text(name)
+    try:
+        is_one = not text or ip_address(text).version == version
+    except ValueError:
+        is_one = False
+    if not is_one:
+        part.note(f"{name} {text!a:.80} is not an IPv{version} address")
+    return text if is_one else ""
+
+
+def _bindings(ports: Part) -> tuple[Binding, ...]:
     # An exposed port that is not published stands here with null.
-    found: list[Binding] = []
+    found: set[Binding] = set()
     for text in ports.names():
-        found += [_binding(_port(text), item) for item in ports.items(text)]
+        for item in ports.items(text):
+            try:
+                found.add(_binding(_port(text), item))
+            except Rejected as error:
+                ports.note(f"{text!a:.80}: {error}")
+    return tuple(sorted(found))
+
+
+def _unclear(ports: Part) -> tuple[Port, ...]:
+    """Return the ports that are published, but nobody can tell where."""
+    found: set[Port] = set()
+    for text in ports.names():
+        quiet = Part("", {text: ports.get(text)}, odd=[])
+        with suppress(Rejected):
+            if ports.get(text) and not _bindings(quiet):
+                found.add(_port(text))
     return tuple(sorted(found))
 
 
 def _binding(port: Port, item: object) -> Binding:
-    part = _Part(f"inspect: binding of {port}", item)
-    host_ip = part.text("HostIp")
-    with suppress(ValueError):
+    odd: list[str] = []
+    part = Part("binding", item, odd)
+    host_ip, host_port = part.text("HostIp"), part.scalar("HostPort")
+    if odd:
+        raise Rejected(odd[0])
+
+    try:
         if host_ip:
             ip_address(host_ip)
-        return Binding(port, host_ip, _port(part.text("HostPort")).number)
-    raise Rejected(f"inspect: binding of {port}: HostIp {host_ip!r:.80} is not an IP address")
+        return Binding(port, host_ip, _number(host_port))
+    except ValueError as error:
+        raise Rejected(f"HostIp {host_ip!a:.80} is not an IP address") from error
+    except Rejected as error:
+        raise Rejected(f"HostPort {error}") from error
 
 
-def _env(items: list[Any]) -> dict[str, str]:
-    pairs = (item.partition("=") for item in items if isinstance(item, str))
-    return {name: value for name, _, value in pairs}
+def _env(config: Part) -> dict[str, str]:
+    env: dict[str, str] = {}
+    for item in config.items("Env"):
+        if isinstance(item, str):
+            name, _, value = item.partition("=")
+            env[name] = value
+        else:
+            config.note(f"Env has {type(item).__name__} instead of str")
+    return env

@@ -84,5 +84,5 @@ def _network_of(container: Container) -> str:
 def _in_pod(container: Container, owner: Container | None, members: list[str]) -> Container:
     is_pods = owner is not None and owner.is_infra
     if owner is None or not is_pods or any(name.startswith("SERVICE_") for name in owner.labels):
-        return replace(container, bindings=())
+        return replace(container, bindings=(), unclear=())
     return replace(container, mates=tuple(name for name in members if name != container.name))

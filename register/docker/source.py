@@ -5,8 +5,8 @@ The questions are few, so that a proxy before the socket can refuse all others: 
 """
 
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -16,13 +16,17 @@ from register.docker.container import Bridges, Container, Neighbour
 from register.docker.event_stream import EventStream, open_events
 from register.docker.hints import Hints, has_ended
 from register.docker.mount import is_alone
-from register.docker.parse import parse_bridges, parse_inspect, parse_row
+from register.docker.parse import parse_bridges, parse_inspect, parse_row, row_id
 from register.docker.podman import is_listed, with_own_ports
 from register.reasons import because
 from sidecar.status.problems import Problem
 
 # What says nothing about a network: every address, or the loopback that Docker writes.
 NOT_SPECIFIC = frozenset({"", "0.0.0.0", "::", "127.0.0.1", "::1"})  # noqa: S104
+# An engine that answers may still fail to say anything of one container, for good (500), or hang
+# over it until the deadline. A few of those cost themselves alone; more are the engine's failure.
+FAILED_ALONE = 3
+FAILED_AGAIN_S = 60.0
 
 # No name has so many digits of its own image's id by chance; and docker images shows 12.
 _TOO_MANY_TO_MATCH = 8
@@ -58,12 +62,22 @@ class _Inspected:
     container: Container
 
 
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """A container whose inspect failed while the engine answers the rest."""
+
+    form: _Form
+    again_s: float  # when to ask for it again; of the monotonic clock
+    problem: Problem | None = None  # None: it failed once, which may be the engine
+
+
 class DockerSource:
     """What one engine knows. Use it from one thread; an event stream from another."""
 
     def __init__(self, docker_host: str, environ: Mapping[str, str]) -> None:
         self._connection = Connection(docker_host, environ)
         self._inspected: dict[str, _Inspected] = {}
+        self._failed: dict[str, _Failed] = {}
         self._bridges: Bridges = ()
         self._looked_up: frozenset[str] = frozenset()  # what the bridges were last asked for
 
@@ -80,16 +94,20 @@ class DockerSource:
         `turned` is called after each inspect: on a slow engine, hundreds of them take minutes.
         Raises Unavailable, and then nothing is known: an answer is never partial.
         """
-        rows = {_text(row, "Id"): row for row in self._rows()}
-        self._inspected = {id_: known for id_, known in self._inspected.items() if id_ in rows}
+        rows, refused = self._rows()
+        if not refused:  # else the odd rows may be of containers that seem to be missing
+            self._inspected = {id_: known for id_, known in self._inspected.items() if id_ in rows}
+        self._failed = {id_: failed for id_, failed in self._failed.items() if id_ in rows}
 
-        refused: dict[str, Problem] = {}
         for id_, row in rows.items():
             form = _Form(_summary(row), hints.of(id_).changes)
             if everything or self._is_changed(id_, form, hints):
                 self._inspect(row, form, refused)
                 turned()
 
+        for id_, failed in self._failed.items():
+            if failed.problem is not None:
+                refused[id_[:12]] = failed.problem
         containers = with_own_ports(known.container for known in self._inspected.values())
         containers.sort(key=lambda container: (container.name, container.id))
         self._look_up_bridges(containers, everything=everything)
@@ -111,6 +129,10 @@ class DockerSource:
         self._looked_up = addresses
 
     def _is_changed(self, id_: str, form: _Form, hints: Hints) -> bool:
+        failed = self._failed.get(id_)
+        if failed is not None and failed.form == form:
+            return time.monotonic() >= failed.again_s
+
         known = self._inspected.get(id_)
         if known is None:
             return True
@@ -118,42 +140,63 @@ class DockerSource:
 
     def neighbours(self) -> tuple[Neighbour, ...]:
         """Return all containers by their list alone: one question, however many there are."""
-        found: list[Neighbour] = []
-        for row in self._rows():
-            with suppress(Rejected):  # an odd one must not keep the others out
-                found.append(parse_row(row))
-        return tuple(found)
+        rows, _ = self._rows()
+        return tuple(parse_row(row) for row in rows.values())
 
-    def _rows(self) -> list[Any]:
+    def _rows(self) -> tuple[dict[str, Any], dict[str, Problem]]:
+        """Return the rows of the list by id, and why others cannot be understood.
+
+        Raises Unavailable if that is true of all: then it is no list.
+        """
         what = "list containers"
         # Podman's list of those that run lacks some that Docker's has.
-        connection = self._connection
-        rows = connection.ask(what, lambda client: client.containers(all=connection.is_podman))
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            seen = f"{type(rows).__name__} instead of a list of objects"
-            raise Unavailable(f"{what} at {connection.where}: {seen}")
-        return [row for row in rows if is_listed(row)] if connection.is_podman else rows
+        is_podman = self._connection.is_podman
+        listed = self._connection.ask(what, lambda client: client.containers(all=is_podman))
+        if not isinstance(listed, list):
+            seen = f"{type(listed).__name__} instead of a list of objects"
+            raise Unavailable(f"{what} at {self._connection.where}: {seen}")
+
+        rows: dict[str, Any] = {}
+        odd: list[str] = []
+        for row in listed:
+            try:
+                rows[row_id(row)] = row
+            except Rejected as error:
+                odd.append(str(error))
+
+        if is_podman:
+            rows = {id_: row for id_, row in rows.items() if is_listed(row)}
+        if odd and not rows:
+            raise Unavailable(f"{what} at {self._connection.where}: {odd[0]}")
+        if not odd:
+            return rows, {}
+        text = f"{len(odd)} of {len(listed)} containers cannot be told, so none counts as gone"
+        return rows, {"list": because("UNREADABLE", f"{text}: {odd[0]}")}
 
     def _inspect(self, row: Mapping[str, Any], form: _Form, refused: dict[str, Problem]) -> None:
-        id_ = _text(row, "Id")
+        id_ = row_id(row)
         try:
-            document = self._document(id_)
+            self._inspected[id_] = _Inspected(form, self._described(id_, row))
         except Gone:
             self._inspected.pop(id_, None)  # it ended since it was listed
+        except NotAllowed:
+            raise
+        except Unavailable as error:
+            self._failed[id_] = self._failure(id_, form, error)
             return
-
-        try:
-            container = parse_inspect(document)
         except Rejected as error:
             # Its last form that was understood, if there is one, stays.
             refused[id_[:12]] = because("UNREADABLE", f"container {id_[:12]}: {error}")
-            return
+        self._failed.pop(id_, None)
 
+    def _described(self, id_: str, row: Mapping[str, Any]) -> Container:
+        document = self._document(id_)
+        container = parse_inspect(document)
         if container.image_is_id and self._is_name(
             container.image, str(document.get("Image")), row
         ):
-            container = replace(container, image_is_id=False)
-        self._inspected[id_] = _Inspected(form, container)
+            return replace(container, image_is_id=False)
+        return container
 
     def _is_name(self, image: str, image_id: str, row: Mapping[str, Any]) -> bool:
         """Whether a text is an image's name although the image's id begins with it, as `cafe` may.
@@ -173,6 +216,23 @@ class DockerSource:
             return False
         return isinstance(found, dict) and f"{image}:latest" in (found.get("RepoTags") or ())
 
+    def _failure(self, id_: str, form: _Form, error: Unavailable) -> _Failed:
+        """Return what is kept of a failed inspect.
+
+        Raises Unavailable where it may be the engine that fails: the first time, and if more than a
+        few fail.
+        """
+        now_s = time.monotonic()
+        is_first = id_ not in self._failed
+        before = self._failed.setdefault(id_, _Failed(form, now_s))
+        alone = [failed for failed in self._failed.values() if failed.problem is not None]
+        if is_first or len(alone) - (before in alone) >= FAILED_ALONE:
+            raise error
+
+        # Its last form that was understood, if there is one, stays.
+        problem = because("UNREADABLE", f"container {id_[:12]}: {error}")
+        return _Failed(form, now_s + FAILED_AGAIN_S, problem)
+
     def _document(self, id_: str) -> Any:
         return self._connection.ask(
             "inspect a container", lambda client: client.inspect_container(id_)
@@ -185,8 +245,10 @@ class DockerSource:
         except Gone:
             return False
 
-        state = document.get("State", {}) if isinstance(document, dict) else {"Running": True}
-        return bool(state.get("Running")) or state.get("Status") == "stopping"
+        try:
+            return parse_inspect(document).running
+        except Rejected:
+            return True
 
     def engine(self) -> Engine:
         """Return which engine it is."""
@@ -216,13 +278,8 @@ def _summary(row: Mapping[str, Any]) -> str:
     """Return all of a list's row that is worth an inspect when it changes by somebody's act."""
     # (healthy), (Paused); not the age before it, which changes by itself
     status = re.findall(r"\(([A-Za-z: ]+)\)", str(row.get("Status")))
-    ports = sorted(map(repr, row.get("Ports") or ()))  # engines list them in any order
+    ports = row.get("Ports")
+    if isinstance(ports, list):
+        ports = sorted(map(repr, ports))  # engines list them in any order
     # Go writes the fields of an object in one order; in another they would only cost an inspect.
     return repr((row.get("State"), status, row.get("Names"), ports, row.get("NetworkSettings")))
-
-
-def _text(row: Mapping[str, Any], name: str) -> str:
-    value = row.get(name)
-    if not isinstance(value, str):
-        raise Unavailable(f"list containers: a row without {name}")
-    return value

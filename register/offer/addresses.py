@@ -43,7 +43,8 @@ def candidates(container: Container, labels: Labels) -> tuple[Port, ...]:
     These are the published or, by network mode, the exposed ones; and those that labels name.
     """
     inside = _is_inside(container, labels)
-    ports = set(container.exposed) if inside else {binding.port for binding in container.bindings}
+    published = {binding.port for binding in container.bindings} | set(container.unclear)
+    ports = set(container.exposed) if inside else published
     return tuple(sorted(ports | {Port(number) for number in labels.ports}))
 
 
@@ -128,6 +129,8 @@ def _published(
 ) -> Endpoint | Problem:
     bindings = [binding for binding in container.bindings if binding.port == Port(port)]
     where = f"port {port} of {container.name}"
+    if not bindings and Port(port) in container.unclear:
+        return because("ODD_FIELD", f"{where} is published, but where cannot be read")
     if not bindings:
         text = f"{where} is not published; {_how(container, str(port))}"
         return because("NO_PUBLISHED_PORT", text, labelled=labelled)

@@ -16,6 +16,8 @@ from register.offer.record_size import LISTS, fitted
 from register.reasons import Code, because
 from sidecar.status.problems import Problem
 
+ODD_SHOWN = 4  # of the odd fields of one container
+
 RegisterMode = Literal["published", "labelled"]
 
 
@@ -62,8 +64,9 @@ def instances_of(container: Container, settings: OfferSettings, *, stopping: boo
     labels = labels_of(container)
     ports = candidates(container, labels)
     refusal = _why_nothing(container, labels, ports)
+    odd = _odd_reasons(container)
     if refusal is not None:
-        return Offer(container, (), {container.name: refusal})
+        return Offer(container, (), {container.name: refusal, **odd})
 
     is_leaving = stopping or container.paused or container.health == "unhealthy"
     state: State = "draining" if is_leaving else "ready"
@@ -75,7 +78,19 @@ def instances_of(container: Container, settings: OfferSettings, *, stopping: boo
     for number, outcome in outcomes.items():
         if isinstance(outcome, Problem):
             reasons[f"{container.name}:{number}"] = outcome
-    return Offer(container, tuple(instances), reasons)
+    return Offer(container, tuple(instances), {**reasons, **odd})
+
+
+def _odd_reasons(container: Container) -> dict[str, Problem]:
+    """Return what could not be read of a container, under a name of its own: the rest applies."""
+    if not container.odd:
+        return {}
+
+    shown = "; ".join(container.odd[:ODD_SHOWN])
+    more = len(container.odd) - ODD_SHOWN
+    text = f"{container.name} is read without what is odd: {shown}"
+    problem = because("ODD_FIELD", f"{text}; and {more} more" if more > 0 else text)
+    return {f"{container.name} inspect": problem}
 
 
 def _by_place(container: str, notes: Mapping[str, Problem]) -> dict[str, Problem]:
@@ -120,7 +135,7 @@ def _outcomes(
 ) -> tuple[Mapping[int, Instance | Problem], dict[str, Problem]]:
     """Return for each TCP port its instance, or why there is none; and notes about labels."""
     places = {port: _place(container, settings, labels, port) for port in ports}
-    # A port with a bad label counts too: else mending the label would rename the other services.
+    # One with a bad label or field counts too: else mending it would rename the other services.
     named = [port for port, place in places.items() if _takes_part(place)]
     names = names_of(container, labels, named, settings.compose_names)
     chosen = [port for port in named if isinstance(names[port], Name)]
@@ -144,7 +159,7 @@ def _outcomes(
 
 
 def _takes_part(place: Endpoint | Problem) -> bool:
-    return not isinstance(place, Problem) or place.code == "BAD_LABEL"
+    return not isinstance(place, Problem) or place.code in ("BAD_LABEL", "ODD_FIELD")
 
 
 def _place(

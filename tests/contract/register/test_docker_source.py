@@ -236,6 +236,56 @@ def test_one_container_that_cannot_be_understood_is_refused_alone() -> None:
         source.close()
 
 
+@pytest.mark.parametrize("odd", ["1", '{"Id": 7}', '{"Id": "../../etc"}', "null"])
+def test_one_odd_row_of_a_list_costs_itself_alone(odd: str) -> None:
+    one, two = inspected_by_number(1), inspected_by_number(2)
+    answers = answers_with([one, two])
+    with scripted_engine(answers) as docker_host:
+        source = DockerSource(docker_host, {})
+        before = source.containers(Hints(), everything=False)
+
+        answers[LIST] = (200, f'[{{"Id": "{one["Id"]}"}}, {odd}]'.encode())
+        seen = source.containers(Hints(), everything=False)
+        answers[LIST] = (200, f'[{{"Id": "{one["Id"]}"}}]'.encode())
+        after = source.containers(Hints(), everything=False)
+        source.close()
+
+    # the odd row may be that of the other one: nothing counts as gone
+    assert names(seen) == names(before) == {"scripted-1", "scripted-2"}
+    assert [problem.code for problem in seen.refused.values()] == ["UNREADABLE"]
+    assert names(after) == {"scripted-1"}
+
+
+@pytest.mark.parametrize("answer", [(500, b"driver failed"), (200, b'{"Id": "')])
+def test_an_inspect_that_fails_again_costs_its_container_alone(answer: tuple[int, bytes]) -> None:
+    many = [inspected_by_number(number) for number in range(1, 7)]
+    paths = [f"/containers/{one['Id']}/json" for one in many]
+    answers = answers_with(many)
+    good = dict(answers)
+    answers[paths[0]] = answer
+    with scripted_engine(answers) as docker_host:
+        source = DockerSource(docker_host, {})
+
+        with pytest.raises(Unavailable):  # once, it may be the engine
+            source.containers(Hints(), everything=False)
+        seen = source.containers(Hints(), everything=False)
+        again = source.containers(Hints(), everything=False)
+
+        assert names(seen) == {f"scripted-{number}" for number in range(2, 7)}
+        assert list(seen.refused) == list(again.refused) == [str(many[0]["Id"])[:12]]
+
+        answers |= good
+        mended = source.containers(Hints(), everything=True)
+        assert len(mended.containers) == 6
+        assert not mended.refused
+
+        answers |= dict.fromkeys(paths, answer)  # all: the engine has failed, and nothing is known
+        for _ in range(2 * len(many)):
+            with pytest.raises(Unavailable):
+                source.containers(Hints(), everything=True)
+        source.close()
+
+
 def test_a_round_says_that_it_goes_on_after_each_inspect() -> None:
     ids = [letter * 64 for letter in "abc"]
     answers = {f"/containers/{each}/json": (200, inspected(each)) for each in ids}
@@ -271,7 +321,7 @@ def test_an_odd_row_of_a_list_keeps_no_other_out() -> None:
     with scripted_engine({LIST: (200, json.dumps(rows).encode())}) as docker_host:
         source = DockerSource(docker_host, {})
 
-        assert [each.name for each in source.neighbours()] == ["fine"]
+        assert [each.name for each in source.neighbours()] == ["a" * 12, "fine"]
         source.close()
 
 

@@ -4,11 +4,9 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from catalog.errors import Rejected
-from register.docker.container import Binding, Container, Network, Port
+from register.docker.container import Binding, Network, Port
 from register.docker.parse import parse_bridges, parse_inspect, parse_signal, parse_time
 from tests.parts.containers import INSPECT, recorded, recorded_container
 
@@ -22,6 +20,7 @@ def test_every_recorded_container_can_be_read(name: str) -> None:
     assert len(container.id) == 64
     assert container.image == "debian:trixie-slim"
     assert container.started_ns > 1_600_000_000 * 10**9
+    assert container.odd == ()
 
 
 def test_what_a_published_container_says() -> None:
@@ -114,45 +113,94 @@ def test_a_hostile_name_is_made_printable() -> None:
         (("Id",), "short"),
         (("Id",), 7),
         (("State",), []),
-        (("State", "StartedAt"), "yesterday"),
-        (("Config", "Labels"), {"a": 1}),
-        (("Config", "ExposedPorts"), {"http": {}}),
-        (("NetworkSettings", "Ports"), {"80/tcp": [{"HostIp": "", "HostPort": "99999"}]}),
-        (("NetworkSettings", "Ports"), {"80/tcp": ["x"]}),
-        (("RestartCount",), "many"),
+        (("State",), None),
+        (("State", "Running"), "perhaps"),
     ],
 )
-def test_what_is_malformed_is_rejected_in_one_line(path: tuple[str, ...], value: object) -> None:
-    document = copy.deepcopy(recorded("bridge_published"))
-    part: Any = document
-    for name in path[:-1]:
-        part = part[name]
-    part[path[-1]] = value
+def test_without_what_tells_a_container_it_is_rejected_in_one_line(
+    path: tuple[str, ...], value: object
+) -> None:
+    document = with_value("bridge_published", path, value) | {"Status": None}
+    document["State"] = document["State"] and {**document["State"], "Status": "odd"}
 
     with pytest.raises(Rejected, match=r"\A[^\n]+\Z"):
         parse_inspect(document)
 
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=8,
+@pytest.mark.parametrize(
+    ("path", "value", "field", "expected"),
+    [
+        (("State", "Running"), "yes", "running", True),  # its Status says so
+        (("State", "StartedAt"), "yesterday", "started_ns", 0),
+        (("State", "StartedAt"), "2026-13-01T00:00:00Z", "started_ns", 0),
+        (("State", "Health"), ["healthy"], "health", None),
+        (("State", "Paused"), 1, "paused", False),
+        (("Config", "Labels"), [], "labels", {}),
+        (("Config", "Labels"), {"a": ["1"], "b": "2"}, "labels", {"a": "", "b": "2"}),
+        (("Config", "Env"), ["A=1", 7, "B=2"], "env", {"A": "1", "B": "2"}),
+        (("Config", "ExposedPorts"), {"http": {}, "80/TCP": {}}, "exposed", (Port(80),)),
+        (("RestartCount",), "many", "restart_count", 0),
+        (("RestartCount",), True, "restart_count", 0),
+    ],
 )
+def test_what_is_odd_costs_itself_alone_and_is_told(
+    path: tuple[str, ...], value: object, field: str, expected: object
+) -> None:
+    container = parse_inspect(with_value("bridge_published", path, value))
+
+    assert getattr(container, field) == expected
+    assert len(container.odd) == 1
+    assert path[-1] in container.odd[0]
+    assert "\n" not in container.odd[0]
 
 
-@given(
-    part=st.sampled_from(["Id", "State", "Config", "NetworkSettings", "HostConfig", "Name"]),
-    value=json_values,
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"HostIp": "0.0.0.0", "HostPort": ""},
+        {"HostIp": "0.0.0.0", "HostPort": "0"},
+        {"HostIp": "0.0.0.0", "HostPort": "-1"},
+        {"HostIp": "0.0.0.0", "HostPort": "99999"},
+        {"HostIp": "0.0.0.0", "HostPort": None},
+        {"HostIp": "everywhere", "HostPort": "8080"},
+        {"HostIp": 7, "HostPort": "8080"},
+        {},
+        "x",
+        None,
+    ],
 )
-def test_any_json_is_read_or_rejected(part: str, value: object) -> None:
-    document = recorded("bridge_published") | {part: value}
+def test_an_odd_binding_beside_a_good_one_costs_itself_alone(odd: object) -> None:
+    good = {"HostIp": "0.0.0.0", "HostPort": "8081"}
+    ports = {"80/tcp": [odd, good], "81/tcp": [odd], "82/tcp": [], "83/tcp": None}
 
-    try:
-        container = parse_inspect(document)
-    except Rejected as rejected:
-        assert str(rejected)
-    else:
-        assert isinstance(container, Container)
+    container = parse_inspect(with_value("bridge_published", ("NetworkSettings", "Ports"), ports))
+
+    assert container.bindings == (Binding(Port(80), "0.0.0.0", 8081),)
+    assert container.unclear == (Port(81),)
+    assert len(container.odd) == 2
+
+
+def test_what_engines_write_as_number_or_text_is_read_as_either() -> None:
+    ports = {"80/tcp": [{"HostIp": "", "HostPort": 8081}]}
+    document = with_value("stop_signal", ("NetworkSettings", "Ports"), ports)
+    document["Config"] |= {"StopSignal": 3, "Labels": {"SERVICE_IGNORE": True, "SERVICE_PORT": 7}}
+
+    container = parse_inspect(document)
+
+    assert container.bindings == (Binding(Port(80), "", 8081),)
+    assert container.stop_signal == 3
+    assert container.labels == {"SERVICE_IGNORE": "true", "SERVICE_PORT": "7"}
+    assert container.odd == ()
+
+
+def with_value(name: str, path: tuple[str, ...], value: object) -> dict[str, Any]:
+    """Return a recorded container with another value at a path."""
+    document = copy.deepcopy(recorded(name))
+    part: Any = document
+    for key in path[:-1]:
+        part = part[key]
+    part[path[-1]] = value
+    return document
 
 
 def test_the_subnets_of_bridges_are_read_and_odd_ones_left_out() -> None:
