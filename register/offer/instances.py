@@ -138,8 +138,8 @@ def _outcomes(
     # One with a bad label or field counts too: else mending it would rename the other services.
     named = [port for port, place in places.items() if _takes_part(place)]
     names = names_of(container, labels, named, settings.compose_names)
-    chosen = [port for port in named if isinstance(names[port], Name)]
-    own_labels = bound(labels, chosen)
+    chosen = [port for port in named if _is_chosen(names[port])]
+    own_labels = bound(labels, chosen, _refused(labels, places))
     notes = dict(own_labels.notes) if chosen else {}
 
     outcomes: dict[int, Instance | Problem] = {}
@@ -160,6 +160,23 @@ def _outcomes(
 
 def _takes_part(place: Endpoint | Problem) -> bool:
     return not isinstance(place, Problem) or place.code in ("BAD_LABEL", "ODD_FIELD")
+
+
+def _is_chosen(name: Name | Problem) -> bool:
+    # A bad name counts as well: else mending it would change what the other ports have.
+    return isinstance(name, Name) or name.code == "BAD_NAME"
+
+
+def _refused(labels: Labels, places: Mapping[int, Endpoint | Problem]) -> list[int]:
+    """Return the ports that are published, or that VIRTUAL_PORT names, and cannot be offered."""
+    unasked = {"IGNORED", "NOT_LABELLED", "NO_PUBLISHED_PORT"}
+    return [
+        port
+        for port, place in places.items()
+        if isinstance(place, Problem)
+        and not _takes_part(place)
+        and (place.code not in unasked or port == labels.web_port)
+    ]
 
 
 def _place(

@@ -171,6 +171,9 @@ def _add_nginx_words(
         texts = by_port.setdefault(words.port, {}) if words.port else general
         texts.setdefault(name, LabelText(key, value))
 
+    if words.port and general.keys() & {"HOSTS", "PATH"}:
+        by_port.setdefault(words.port, {})
+
 
 def _named(given: Mapping[str, str]) -> Iterable[tuple[str, str]]:
     """Yield names and values; a name or value of ours without what a writer's file left around it.

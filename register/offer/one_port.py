@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from catalog.errors import Rejected
 from catalog.vocabulary import LABELS, Setting
+from register.offer import nginx_words
 from register.offer.labels import CHECK_CHOICE, Labels, LabelText
 from register.reasons import because
 from sidecar.status.problems import Problem
@@ -23,12 +24,16 @@ _TRUE_OF_ALL = ("tcp", "h1", False, None)
 _NAMED = 3  # ports of which a message names the label
 
 
-def bound(labels: Labels, ports: Sequence[int]) -> Labels:
-    """Return labels in which each general one holds for those of these ports that it is about."""
-    if len(ports) < 2:
+def bound(labels: Labels, ports: Sequence[int], refused: Sequence[int] = ()) -> Labels:
+    """Return labels in which each general one holds for those of these ports that it is about.
+
+    Our own labels are about the ports that are offered. Those of nginx-proxy may also be about one
+    that is published and refused.
+    """
+    if len(ports) < 2 and not refused:
         return labels
 
-    binding = _Binding(labels, ports)
+    binding = _Binding(labels, ports, refused)
     for name, text in labels.general.items():
         if name in LABELS and _is_for_one(LABELS[name], text):
             binding.bind(name, text)
@@ -51,40 +56,53 @@ def _is_for_one(setting: Setting, text: LabelText) -> bool:
 class _Binding:
     """The labels of a container with several ports, while general ones are bound to some."""
 
-    def __init__(self, labels: Labels, ports: Sequence[int]) -> None:
+    def __init__(self, labels: Labels, ports: Sequence[int], refused: Sequence[int]) -> None:
         self._labels = labels
         self._ports = tuple(ports)
-        self._web = _web_ports(labels, ports)
+        self._refused = tuple(refused)
         self._general = dict(labels.general)
-        self._by_port = {port: dict(labels.specific(port)) for port in ports}
+        self._by_port = {port: dict(labels.specific(port)) for port in (*ports, *refused)}
         self._notes = dict(labels.notes)
 
     def bind(self, name: str, text: LabelText) -> None:
         """Give a label to the port that it fits; say so if there are several."""
+        ports = self._ports_for(name, text)
+        if len(ports) < 2:
+            return
+
         del self._general[name]
         rivals = CHECK_CHOICE if name in CHECK_CHOICE else {name}
-        free = [port for port in self._ports if not rivals & self._labels.specific(port).keys()]
+        free = [port for port in ports if not rivals & self._labels.specific(port).keys()]
+        fitting, is_clear = self._fitting(name, text, ports, free)
 
-        fitting = [port for port in free if port in self._web]
-        if name == "PORT":
-            fitting = _with_number(free, text)
-
-        elif not self._web:
-            fitting = free
-
-        # Ports that say each for itself that they speak http all do.
-        is_true_of_all = name == "MODE" and self._web_is_said()
-        if self._is_one(name, fitting) or is_true_of_all:
+        if is_clear:
             for port in fitting:
                 self._by_port[port][name] = text
         elif fitting:
             self._notes[text.key] = _ambiguous(self._labels.container, name, text, fitting)
 
-    def _is_one(self, name: str, fitting: Sequence[int]) -> bool:
-        return len(fitting) == 1 and (name == "PORT" or bool(self._web))
+    def _ports_for(self, name: str, text: LabelText) -> tuple[int, ...]:
+        """Return the ports that a label may be about."""
+        is_of_nginx = text.key in nginx_words.ALL
+        is_of_web = name != "PORT" and self._labels.web_port in self._refused
+        return (*self._ports, *self._refused) if is_of_nginx or is_of_web else self._ports
 
-    def _web_is_said(self) -> bool:
-        return bool(self._web) and all(_speaks_http(self._labels, port) for port in self._web)
+    def _fitting(
+        self, name: str, text: LabelText, ports: Sequence[int], free: Sequence[int]
+    ) -> tuple[Sequence[int], bool]:
+        """Return the ports that a label fits, and whether it is clear that it means them."""
+        if name == "PORT":
+            fitting = _with_number(free, text)
+            return fitting, len(fitting) == 1
+
+        web = _web_ports(self._labels, ports)
+        if not web:
+            return free, False
+
+        fitting = [port for port in free if port in web]
+        # Ports that say each for itself that they speak http all do.
+        all_say_so = all(_speaks_http(self._labels, port) for port in web)
+        return fitting, len(fitting) == 1 or (name == "MODE" and all_say_so)
 
     def leave_to_those_that_heed(self, setting: Setting, text: LabelText) -> None:
         """Take a label that only some ports can heed from the others."""

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.record import Check, Instance
+from register.docker.container import Binding, Port
 from register.offer.instances import Offer, OfferSettings, instances_of
 from tests.parts.containers import container, published
 
@@ -204,6 +205,56 @@ def test_virtual_port_may_name_a_port_that_is_not_there(ports: tuple[int, ...]) 
     assert [(i.hosts, i.mode) for i in offer.instances] == [((), "tcp")] * len(ports)
     assert codes(offer) == {"web-1:3001": "NO_PUBLISHED_PORT"}
     assert offer.reasons["web-1:3001"].text.endswith("(VIRTUAL_PORT names it)")
+
+
+LOOPBACK = (*published(22), Binding(Port(3000), "127.0.0.1", 33000))
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ({"VIRTUAL_HOST": "git.test"}, {"web-1 VIRTUAL_HOST": "AMBIGUOUS_LABEL"}),
+        ({"VIRTUAL_HOST": "git.test", "VIRTUAL_PORT": "3000"}, {}),
+        ({"SERVICE_HOSTS": "git.test", "VIRTUAL_PORT": "3000", "SERVICE_MODE": "http"}, {}),
+        ({"SERVICE_3000_MODE": "http", "VIRTUAL_HOST": "git.test"}, {}),
+    ],
+)
+def test_a_host_name_does_not_fall_to_the_port_that_is_left(
+    labels: dict[str, str], said: dict[str, str]
+) -> None:
+    one = container(bindings=LOOPBACK, labels=labels)
+
+    offer = instances_of(one, OfferSettings("10.0.0.1"))
+
+    assert [(i.container_port, i.hosts, i.mode) for i in offer.instances] == [(22, (), "tcp")]
+    assert codes(offer) == {"web-1:3000": "LOOPBACK_ONLY", **said}
+
+
+def test_a_host_name_of_ours_is_about_what_is_offered() -> None:
+    one = container(bindings=LOOPBACK, labels={"SERVICE_HOSTS": "a.test", "SERVICE_PORT": "80"})
+
+    offer = instances_of(one, OfferSettings("10.0.0.1"))
+
+    assert [(i.hosts, i.service_port) for i in offer.instances] == [(("a.test",), 80)]
+
+
+@pytest.mark.parametrize("key", ["VIRTUAL_HOST", "SERVICE_HOSTS"])
+def test_a_port_that_only_virtual_port_knows_gets_the_name_and_is_refused(key: str) -> None:
+    labels = {key: "git.test", "VIRTUAL_PORT": "3000", "SERVICE_MODE": "http"}
+
+    offer = offered(labels, 22)
+
+    assert [(i.hosts, i.mode) for i in offer.instances] == [((), "tcp")]
+    assert codes(offer) == {"web-1:3000": "NO_PUBLISHED_PORT"}
+
+
+def test_a_port_with_a_bad_name_counts_as_well() -> None:
+    labels = {"SERVICE_3000_NAME": "-", "SERVICE_HOSTS": "git.test"}
+
+    offer = offered(labels)
+
+    assert [i.hosts for i in offer.instances] == [()]
+    assert codes(offer) == {"web-1:3000": "BAD_NAME", "web-1 SERVICE_HOSTS": "AMBIGUOUS_LABEL"}
 
 
 def test_virtual_port_as_the_host_has_it_is_said() -> None:
