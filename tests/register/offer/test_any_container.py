@@ -7,6 +7,7 @@ from catalog.record import decode, encode
 from catalog.vocabulary import LABELS
 from register.docker.container import Binding, Container, Network, Port
 from register.offer.instances import OfferSettings, instances_of
+from register.offer.naming import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE
 from tests.parts.containers import container
 
 PORTS = st.sampled_from([80, 443, 8000])
@@ -48,6 +49,10 @@ KEYS = (
     | st.text(max_size=12)
 )
 GIVEN = st.dictionaries(KEYS, VALUES, max_size=6)
+# what names a container that was given no name
+FOUND = st.dictionaries(
+    st.sampled_from([COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE, "org.testcontainers"]), VALUES
+)
 EXPOSED = st.lists(st.builds(Port, PORTS, st.sampled_from(["tcp", "udp", "sctp"])), max_size=3)
 HOST_IPS = st.sampled_from(["", "0.0.0.0", "::", "127.0.0.1", "192.0.2.7", "fd00::7"])
 BINDINGS = st.lists(
@@ -64,13 +69,14 @@ NETWORKS = st.lists(
 )
 CONTAINERS = st.builds(
     container,
-    labels=GIVEN,
+    labels=st.builds(lambda given, found: given | found, GIVEN, FOUND),
     env=GIVEN,
     exposed=st.builds(tuple, EXPOSED),
     bindings=st.builds(tuple, BINDINGS),
     networks=st.builds(tuple, NETWORKS),
     network_mode=st.sampled_from(["default", "host", "none", "web", "container:abc"]),
     health=st.sampled_from([None, "starting", "healthy", "unhealthy"]),
+    image_is_id=st.booleans(),
     image=st.sampled_from(["nginx:1", "r.example:5000/a/b@sha256:00", "sha256:abc", "", "Üx"]),
     running=st.booleans(),
 )
@@ -78,6 +84,7 @@ POLICIES = st.builds(
     OfferSettings,
     st.sampled_from(["10.0.0.1", "127.0.0.1", "fd00::1"]),
     st.sampled_from(["published", "labelled"]),
+    compose_names=st.sampled_from(["service", "project"]),
 )
 
 
