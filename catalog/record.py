@@ -131,6 +131,8 @@ class Instance:
     locality: Annotated[Locality, Choice(get_args(Locality))] = "any"
     # by what the service got its default name (catalog/origin.py); empty if it was given one
     origin: Annotated[str, ORIGIN] = ""
+    # the container did not ask for its own port, which is one of the host's: so it names none
+    port_reserved: Annotated[bool, Flag()] = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "address", address_of(self.address))

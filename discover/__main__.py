@@ -29,6 +29,7 @@ from discover.snapshot.audit import Audit
 from discover.snapshot.etcd_watch import CatalogWatch
 from discover.snapshot.keeper import Keeper
 from discover.snapshot.port_claimer import ClaimProblems, PortClaimer
+from discover.snapshot.port_claims import AtDoor, Wanted, wanted
 from discover.snapshot.saved_file import Found, SavedFile, SnapshotSaver
 from discover.snapshot.saved_format import Origin
 from discover.snapshot.snapshot import EMPTY, Snapshot
@@ -242,12 +243,18 @@ def _port_claimer(
         with trial(Bind(host, port) for host in policy_of(settings).hosts) as unusable:
             return not unusable
 
+    outside = services_file.portless if services_file else frozenset
+    door = AtDoor(settings.domain) if settings.http_bind else None
+
+    def needed(catalog: Snapshot, stored: Snapshot) -> Wanted:
+        return wanted(catalog, stored, outside(), door)
+
     return PortClaimer(
         settings.access,
         settings.prefix,
         settings.port_range,
         keeper=keeper,
-        outside=services_file.portless if services_file else frozenset,
+        needed=needed,
         taken=taken,
         usable=usable,
         problems=unclaimed,

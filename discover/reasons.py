@@ -42,7 +42,9 @@ REASONS: Mapping[Code, str] = {
         "port."
     ),
     "PORT_CLAIMED": "Another service claimed or named this service port first.",
-    "PORT_RESERVED": "The service port is that of the stats page, or of HTTP_BIND.",
+    "PORT_RESERVED": (
+        "The service port is that of the stats page, of HTTP_BIND, or one of RESERVED_PORTS."
+    ),
     "PORT_IN_USE": (
         "HAProxy cannot listen on the service port on this host; the message gives the reason. "
         "Tried again every 30 s."

@@ -8,6 +8,7 @@ from typing import Literal
 
 from catalog.access import Access
 from catalog.errors import Rejected
+from catalog.reserved_ports import PortSet, port_set
 from catalog.rules import PLAIN_HOST_NAME
 from discover.snapshot.port_claims import PortRange, port_range
 from sidecar.options import (
@@ -97,6 +98,12 @@ OPTIONS = (
         "ports for SERVICE_PORT=auto; a service keeps the one that it claims in etcd",
     ),
     Option(
+        "RESERVED_PORTS",
+        port_set,
+        "off",
+        "ports of this host that no service gets, whatever its record says, such as 22,1000-1023",
+    ),
+    Option(
         "HTTP_BIND",
         bind_or_off,
         "off",
@@ -177,6 +184,7 @@ class DiscoverSettings:
     hosts: tuple[str, ...] | None
     stats: tuple[str, int] | None
     port_range: PortRange
+    reserved_ports: PortSet
     http_bind: tuple[str | None, int] | None  # without an address: where service ports listen
     domain: str
     template: Path
@@ -211,6 +219,7 @@ def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> DiscoverSett
         hosts=values["BIND"],
         stats=values["STATS"],
         port_range=values["PORT_RANGE"],
+        reserved_ports=values["RESERVED_PORTS"],
         http_bind=values["HTTP_BIND"],
         domain=values["DOMAIN"],
         template=values["TEMPLATE"],

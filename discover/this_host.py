@@ -45,7 +45,13 @@ def policy_of(settings: DiscoverSettings) -> HostPolicy:
     hosts = settings.hosts or _default_hosts()
     if settings.http_bind:
         process = replace(process, door=_door(settings, hosts))
-    return HostPolicy(process, hosts, unusable={}, location=_location(settings))
+    return HostPolicy(
+        process,
+        hosts,
+        unusable={},
+        location=_location(settings),
+        reserved=settings.reserved_ports,
+    )
 
 
 def _door(settings: DiscoverSettings, hosts: tuple[str, ...]) -> Door:

@@ -137,6 +137,7 @@ def _publisher_settings(settings: RegisterSettings) -> PublisherSettings:
         retry_cap_s=settings.longest_pause_s,
         compose_names=settings.compose_names,
         own_container=read_surroundings().container,
+        reserved_ports=settings.reserved_ports,
     )
 
 

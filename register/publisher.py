@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from catalog.errors import Unavailable
 from catalog.keys import instances_root
+from catalog.reserved_ports import NONE, PortSet
 from register.docker.event_reader import EventReader
 from register.docker.source import ContainerList, DockerSource
 from register.offer.instances import OfferSettings, RegisterMode
@@ -58,6 +59,7 @@ class PublisherSettings:
     retry_cap_s: float
     compose_names: ComposeNames = "service"
     own_container: str | None = None
+    reserved_ports: PortSet = NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +234,12 @@ class Publisher:
         settings, hints = self._settings, self._peers.events.hints
         keys = InstanceKeys(settings.prefix, host.id)
         offer_settings = OfferSettings(
-            host.ip, settings.register, settings.zone, listed.bridges, settings.compose_names
+            host.ip,
+            settings.register,
+            settings.zone,
+            listed.bridges,
+            settings.compose_names,
+            settings.reserved_ports,
         )
         offers = self._offers.of(listed.containers, hints, offer_settings)
 

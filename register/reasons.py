@@ -28,6 +28,7 @@ Code = Literal[
     "PARTLY_APPLIED",
     "LOOKS_SECRET",
     "NOT_READ",
+    "PORT_NOT_ASKED",
     "BAD_NAME",
     "UNREADABLE",
     "ODD_FIELD",
@@ -112,6 +113,11 @@ REASONS: Mapping[Code, Reason] = {
     ),
     "NOT_READ": Reason(
         "A label or variable of another program asks for what Tandem does not do.", "always"
+    ),
+    "PORT_NOT_ASKED": Reason(
+        "The container's own port is reserved for the host (RESERVED_PORTS), and no label asks for "
+        "it: callers get another one.",
+        "always",
     ),
     "BAD_NAME": Reason("Neither a label nor the image gives a valid service name.", "always"),
     "UNREADABLE": Reason(

@@ -7,6 +7,7 @@ from typing import Any
 from catalog.access import Access
 from catalog.errors import Rejected
 from catalog.keys import HOST_ID
+from catalog.reserved_ports import RESERVED, PortSet, port_set
 from catalog.rules import TEXT
 from register.host.acquire import KEEPALIVES_PER_TTL
 from register.offer.addresses import checked_host_ip
@@ -95,6 +96,12 @@ OPTIONS = (
         "project: <project>-<service>, as in shop-db",
     ),
     Option(
+        "RESERVED_PORTS",
+        port_set,
+        RESERVED,
+        "service ports that a container gets only if a label or variable asks for them; or off",
+    ),
+    Option(
         "RESYNC",
         number(1, 3600, "seconds"),
         "30",
@@ -137,6 +144,7 @@ class RegisterSettings:
     ttl_s: int
     register: RegisterMode
     compose_names: ComposeNames
+    reserved_ports: PortSet
     resync_s: int
     drain_wait_s: int
     zone: str
@@ -165,6 +173,7 @@ def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> RegisterSett
         ttl_s=values["TTL"],
         register=values["REGISTER"],
         compose_names=values["COMPOSE_NAMES"],
+        reserved_ports=values["RESERVED_PORTS"],
         resync_s=values["RESYNC"],
         drain_wait_s=values["DRAIN_WAIT"],
         zone=values["ZONE"] or "",

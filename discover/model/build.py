@@ -55,6 +55,7 @@ def build(
             hosts=policy.hosts,
             location=policy.location,
             interval_ms=memo.interval_ms(len(snapshot.owners)),
+            reserved=policy.reserved,
         ),
         unclaimed=policy.unclaimed,
         holders=listening.holders,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from catalog.host_port import host_port
 from catalog.record import Balance, Check, Mode, Retry, Sticky
+from catalog.reserved_ports import NONE, PortSet
 
 # Stands in a text in place of the marker that the text will have.
 OPEN_MARKER = "0" * 12
@@ -245,3 +246,5 @@ class HostPolicy:
     # Services for which no port was claimed, and why.
     unclaimed: Mapping[str, str] = field(default_factory=dict)
     location: Location = NOWHERE
+    # Ports that no service gets here.
+    reserved: PortSet = NONE

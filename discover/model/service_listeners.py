@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from catalog.reserved_ports import PortSet
 from discover.model.http_routes import url_of
 from discover.model.listener import group_of, listener_of, odd_in, records_on
 from discover.model.ownership import OLDEST, Problems
@@ -23,6 +24,8 @@ class HostRules:
     hosts: tuple[str, ...]
     location: Location
     interval_ms: int
+    # Ports that no service gets here.
+    reserved: PortSet
 
 
 class PortInput(NamedTuple):
@@ -102,7 +105,7 @@ def _binds_of(
         _refuse_claimed(given, port, reached, problems)
         return ()
 
-    reserved = _reserved(rules.process).get(port.port)
+    reserved = _reserved(rules, port.port)
     if reserved is not None:
         _refuse_reserved(given.name, port.port, reserved, reached, problems)
         return ()
@@ -116,12 +119,18 @@ def _refuse_portless(given: ServiceInput, problems: Problems) -> None:
     if not given.service.portless:
         return
 
+    records = given.service.records
+    needing = [
+        key
+        for key in given.service.portless
+        if not (given.portless_routes and records[key].instance.port_reserved)
+    ]
     why = given.unclaimed or "one is being claimed from PORT_RANGE"
     problem = because("NO_SERVICE_PORT", f"{given.name} has no service port: {why}")
 
     # Claiming a port takes some milliseconds: that is no news.
     problem = replace(problem, quiet=given.unclaimed is None)
-    problems.update(dict.fromkeys(given.service.portless, problem))
+    problems.update(dict.fromkeys(needing, problem))
 
 
 def _refuse_claimed(given: ServiceInput, port: PortInput, reached: str, problems: Problems) -> None:
@@ -144,16 +153,16 @@ class _Reserved(NamedTuple):
     setting: str
 
 
-def _reserved(process: Process) -> Mapping[int, _Reserved]:
-    """Return HAProxy's own ports."""
-    ports: dict[int, _Reserved] = {}
-    if process.stats:
-        ports[process.stats.port] = _Reserved("the stats page's", "STATS")
+def _reserved(rules: HostRules, port: int) -> _Reserved | None:
+    """Return what a port is for, if it is one of HAProxy's own or kept for the host."""
+    process = rules.process
+    if process.stats and port == process.stats.port:
+        return _Reserved("the stats page's", "STATS")
 
-    for bind in process.door.binds if process.door else ():
-        ports[bind.port] = _Reserved("the port of all http services", "HTTP_BIND")
+    if any(port == bind.port for bind in (process.door.binds if process.door else ())):
+        return _Reserved("the port of all http services", "HTTP_BIND")
 
-    return ports
+    return _Reserved("reserved on this host", "RESERVED_PORTS") if port in rules.reserved else None
 
 
 def _refuse_reserved(

@@ -25,9 +25,8 @@ from discover.snapshot.port_claims import (
     Wanted,
     choose,
     named_ports,
-    wanted,
 )
-from discover.snapshot.snapshot import snapshot_of
+from discover.snapshot.snapshot import Snapshot, snapshot_of
 from discover.snapshot.state import State
 from sidecar.actors import Actor
 from sidecar.log import Details
@@ -122,7 +121,7 @@ class _Attempt:
 
 
 class PortClaimer:
-    """The actor that claims. Services `outside` of etcd may need a port too.
+    """The actor that claims what is `needed`, of what is believed and what is stored.
 
     It chooses no port that is `taken` on this host, and none that is not `usable` here.
     """
@@ -134,7 +133,7 @@ class PortClaimer:
         within: PortRange,
         *,
         keeper: Keeper,
-        outside: Callable[[], Set[str]],
+        needed: Callable[[Snapshot, Snapshot], Wanted],
         taken: Callable[[], Set[int]],
         usable: Callable[[int], bool],
         problems: ClaimProblems,
@@ -143,7 +142,7 @@ class PortClaimer:
         self._prefix = prefix
         self._within = within
         self._keeper = keeper
-        self._outside = outside
+        self._needed = needed
         self._taken = taken
         self._usable = usable
         self._problems = problems
@@ -170,7 +169,7 @@ class PortClaimer:
             self._awake.fire("catalog")
 
     def _wanted(self, state: State) -> Wanted:
-        return wanted(state.catalog, state.stored, self._outside())
+        return self._needed(state.catalog, state.stored)
 
     def _session(self) -> None:
         while not self._etcd.ended.is_set():

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from catalog.errors import Rejected
 from catalog.port_claim import PORT_MAX
-from discover.snapshot.snapshot import Claim, Service, Snapshot
+from discover.snapshot.snapshot import Claim, Record, Service, Snapshot
 from sidecar.memo import MemoByName
 
 ClaimsByService = Mapping[str, Claim]
@@ -61,14 +61,52 @@ class Wanted:
         return self.lost.keys() | self.portless
 
 
-def wanted(catalog: Snapshot, stored: Snapshot, outside: Set[str] = frozenset()) -> Wanted:
+@dataclass(frozen=True, slots=True)
+class AtDoor:
+    """Which records this host's door leads to: all of them in http mode if it has a domain."""
+
+    domain: str
+
+    def leads_to(self, record: Record) -> bool:
+        """Whether a record that asks for no port needs none."""
+        instance = record.instance
+        is_named = bool(instance.hosts or self.domain)
+        return instance.port_reserved and instance.mode == "http" and is_named
+
+
+def wanted(
+    catalog: Snapshot,
+    stored: Snapshot,
+    outside: Set[str] = frozenset(),
+    door: AtDoor | None = None,
+) -> Wanted:
     """Return what to claim: of what is believed, the store may have `stored` less.
 
-    The services `outside` of etcd need a number too.
+    The services `outside` of etcd need a number too; one that asked for none, and that the door
+    leads to, does not.
     """
     lost = {name: claim.port for name, claim in catalog.claims.items() if name not in stored.claims}
-    portless = {name for name, service in catalog.services.items() if service.portless} | outside
+    portless = {
+        name
+        for name, service in catalog.services.items()
+        if service.portless and _needs_number(service, door)
+    }
+    portless |= outside
     return Wanted(lost, frozenset(portless - stored.claims.keys()))
+
+
+def _needs_number(service: Service, door: AtDoor | None) -> bool:
+    records = [service.records[key] for key in service.portless]
+    if door is not None and all(map(door.leads_to, records)):
+        return False
+    return not all(named_port(service, record) for record in records)
+
+
+def named_port(service: Service, record: Record) -> int | None:
+    """Return the port of a record that asked for none but has the one that its service names."""
+    instance = record.instance
+    is_named = instance.port_reserved and instance.container_port in service.ports
+    return instance.container_port if is_named else None
 
 
 def choose(
@@ -143,23 +181,29 @@ class Claimed:
     def services(self, snapshot: Snapshot) -> Mapping[str, Service]:
         """Return all services of a snapshot."""
         asking = {
-            name: (service, snapshot.claims[name].port)
+            name: (service, claim.port if (claim := snapshot.claims.get(name)) else None)
             for name, service in snapshot.services.items()
-            if service.portless and name in snapshot.claims
+            if service.portless
         }
         if not asking:
             return snapshot.services
         return {**snapshot.services, **self._memo.get(asking)}
 
 
-def _claimed(name: str, given: tuple[Service, int]) -> Service:
-    """Return a service whose records name the claimed port where they named none."""
-    service, port = given
+def _claimed(name: str, given: tuple[Service, int | None]) -> Service:
+    """Return a service whose records name the claimed port where they named none.
+
+    One that only did not ask for its own port has that as soon as another of the service asks.
+    """
+    service, claimed = given
     records = dict(service.records)
     for key in service.portless:
-        instance = replace(records[key].instance, service_port=port)
-        records[key] = replace(records[key], instance=instance)
-    return Service.of(records)
+        port = named_port(service, records[key]) or claimed
+        if port is not None:
+            instance = replace(records[key].instance, service_port=port)
+            records[key] = replace(records[key], instance=instance)
+
+    return Service.of(records) if records != service.records else service
 
 
 def named_ports(snapshot: Snapshot) -> frozenset[int]:

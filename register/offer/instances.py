@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from catalog.errors import Rejected
 from catalog.record import Instance, State
+from catalog.reserved_ports import NONE, PortSet
 from register.docker.container import Bridges, Container, Port
 from register.offer.addresses import Endpoint, HostAddresses, candidates, endpoint, why_none
 from register.offer.labels import Labels, PortLabels, labels_of, read, read_place
@@ -30,6 +31,7 @@ class OfferSettings:
     zone: str = ""
     bridges: Bridges = ()
     compose_names: ComposeNames = "service"
+    reserved_ports: PortSet = NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +258,7 @@ def _instance(
     if isinstance(found, Problem):
         return found
 
-    fields = {"service_port": found.number, **found.labels.fields}
+    fields = {**_own_port(found, settings.reserved_ports), **found.labels.fields}
     lists = {name: fields.pop(name) for name in LISTS & fields.keys()}
     where = f"port {found.number} of {container.name}"
     # a stub stands in for whatever has its name
@@ -280,7 +282,27 @@ def _instance(
 
     whole = fitted(bare, lists)
     notes |= found.labels.notes
+    if bare.port_reserved:
+        notes[f"own port {found.number}"] = _not_asked_for(where, whole.instance)
     if whole.left_out:
         text = f"{where} has more labels than a record holds; left out: {whole.left_out}"
         notes[f"port {found.number}"] = because("PARTLY_APPLIED", text)
     return whole.instance
+
+
+def _own_port(found: _NamedPort, reserved: PortSet) -> dict[str, Any]:
+    """Return the service port of a container that asks for none: its own, unless reserved."""
+    if found.number not in reserved or "service_port" in found.labels.fields:
+        return {"service_port": found.number}
+    return {"service_port": None, "port_reserved": True}
+
+
+def _not_asked_for(where: str, instance: Instance) -> Problem:
+    port = instance.container_port
+    right = f"add the label SERVICE_{port}_PORT={port} to call {instance.service} at that port"
+    seen = f"{where} is not the service port of {instance.service}: {port} is reserved for the host"
+    instead = "it gets one from PORT_RANGE, or none if only its host names are called"
+    problem = because("PORT_NOT_ASKED", f"{seen} (RESERVED_PORTS); {right}; until then {instead}")
+
+    # Most that have a host name are called by no port at all.
+    return replace(problem, quiet=bool(instance.hosts))

@@ -25,6 +25,7 @@ NO_SETTING = {
     "container_name",
     "image",
     "attributes",
+    "port_reserved",  # says why it names no service port
     "origin",  # says where a default name comes from
     "check",  # settings fill its fields
     "hash_header",  # a form of balance fills it
