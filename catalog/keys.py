@@ -2,10 +2,11 @@
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from catalog.errors import Rejected
 from catalog.record import Instance
-from catalog.rules import SERVICE_NAME
+from catalog.rules import HOST_NAME, PATH_PREFIX, SERVICE_NAME
 
 HOST_ID = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 CONTAINER_SHORT = 12  # digits of a container id, as many as Docker itself shows
@@ -59,7 +60,22 @@ class PortKey:
     service: str
 
 
-Key = OwnerKey | DrainedKey | PurgeKey | InstanceKey | PortKey
+HoldKind = Literal["port", "host", "name"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class HoldKey:
+    """The key that says who holds a thing.
+
+    The thing is a service port ("8080"), a host name with the beginning of a path that ends with a
+    slash ("shop.example.com/api/"), or the name of a service ("db").
+    """
+
+    kind: HoldKind
+    thing: str
+
+
+Key = OwnerKey | DrainedKey | PurgeKey | InstanceKey | PortKey | HoldKey
 
 
 def identity(host: str, instance: Instance) -> InstanceKey:
@@ -81,6 +97,11 @@ def root(prefix: str) -> str:
 def ports_root(prefix: str) -> str:
     """Return what every key of a claimed port starts with."""
     return f"{root(prefix)}ports/"
+
+
+def holds_root(prefix: str) -> str:
+    """Return what every key of a hold starts with."""
+    return f"{root(prefix)}holds/"
 
 
 def host_root(prefix: str, host: str) -> str:
@@ -106,6 +127,8 @@ def key_of(prefix: str, key: Key) -> str:
             return f"{instances_root(prefix, host)}{service}/{key.name}"
         case PortKey(service):
             return f"{ports_root(prefix)}{service}"
+        case HoldKey(kind, thing):
+            return f"{holds_root(prefix)}{kind}/{thing}"
 
 
 def parse_key(prefix: str, text: str) -> Key:
@@ -127,11 +150,29 @@ def parse_key(prefix: str, text: str) -> Key:
                 return InstanceKey(host, service, container, int(port))
         case ["ports", service] if SERVICE_NAME.fullmatch(service):
             return PortKey(service)
+        case ["holds", kind, *words] if (hold := _hold_key(kind, "/".join(words))) is not None:
+            return hold
 
     raise Rejected(
-        f"key {text!r:.200}: not hosts/<host>/owner, hosts/<host>/purge, ports/<service> or "
-        "hosts/<host>/instances/<service>/<container>:<port>"
+        f"key {text!r:.200}: not hosts/<host>/owner, hosts/<host>/purge, ports/<service>, "
+        "holds/<kind>/<thing> or hosts/<host>/instances/<service>/<container>:<port>"
     )
+
+
+def _hold_key(kind: str, thing: str) -> HoldKey | None:
+    """Return the key that says who holds a thing; None if there can be no such thing."""
+    if kind == "port" and _is_port(thing):
+        return HoldKey("port", thing)
+
+    if kind == "name" and SERVICE_NAME.fullmatch(thing):
+        return HoldKey("name", thing)
+
+    host, slash, path = thing.partition("/")
+    is_path = thing.endswith("/") and PATH_PREFIX.fullmatch(f"/{path}".rstrip("/") or "/")
+    if kind == "host" and slash and HOST_NAME.fullmatch(host) and is_path:
+        return HoldKey("host", thing)
+
+    return None
 
 
 def _is_port(text: str) -> bool:

@@ -14,6 +14,8 @@ from discover import commands
 from discover.apply.applier import Applier
 from discover.apply.ask_suspects import AskSuspects
 from discover.apply.listeners_file import ListenersFile
+from discover.claims.hold_writer import HoldProblem, HoldWriter
+from discover.claims.port_claimer import ClaimProblems, PortClaimer
 from discover.explain import explained
 from discover.haproxy.guard import Guard
 from discover.haproxy.ports import trial
@@ -28,7 +30,6 @@ from discover.settings import PROGRAM, TEMPLATE, DiscoverSettings, settings_of
 from discover.snapshot.audit import Audit
 from discover.snapshot.etcd_watch import CatalogWatch
 from discover.snapshot.keeper import Keeper
-from discover.snapshot.port_claimer import ClaimProblems, PortClaimer
 from discover.snapshot.port_claims import AtDoor, Wanted, wanted
 from discover.snapshot.saved_file import Found, SavedFile, SnapshotSaver
 from discover.snapshot.saved_format import Origin
@@ -100,11 +101,12 @@ def _actors(around: Around) -> list[Actor]:
     catalog_actors = _catalog_actors(around, keeper, snapshot_file, found)
     services_file = _services_file(around)
     unclaimed = ClaimProblems(around.trigger)
+    unheld = HoldProblem(around.trigger)
     stubs = StubDebt(haproxy.ask, around.state_dir / "stubs", around.metrics)
     problems = Problems()
 
     reconcile = Reconcile(
-        _sources(settings, keeper, services_file, unclaimed),
+        _sources(settings, keeper, services_file, unclaimed, unheld),
         Applier(haproxy, paths_of(settings).config, stop=threading.Event(), metrics=around.metrics),
         around.trigger,
         stubs=stubs,
@@ -121,6 +123,7 @@ def _actors(around: Around) -> list[Actor]:
     actors = [
         reconcile.actor(),
         _port_claimer(settings, keeper, services_file, unclaimed, runs).actor(),
+        _hold_writer(settings, keeper, unheld, runs).actor(),
         *catalog_actors,
         AskSuspects(keeper, haproxy, around.trigger, runs).actor(),
         SnapshotSaver(keeper, snapshot_file).actor(),
@@ -175,9 +178,10 @@ def _sources(
     keeper: Keeper,
     services_file: "ServicesFile | None",
     unclaimed: ClaimProblems,
+    unheld: HoldProblem,
 ) -> Sources:
     def policy() -> HostPolicy:
-        return replace(policy_of(settings), unclaimed=unclaimed.why)
+        return replace(policy_of(settings), unclaimed=unclaimed.why, unheld=unheld.why)
 
     state_dir = settings.state_dir
     return Sources(
@@ -258,6 +262,23 @@ def _port_claimer(
         taken=taken,
         usable=usable,
         problems=unclaimed,
+    )
+
+
+def _hold_writer(
+    settings: DiscoverSettings, keeper: Keeper, unheld: HoldProblem, runs: Runs
+) -> HoldWriter:
+    def holders() -> Mapping[int, str]:
+        return config.port_holders if (config := runs()) else {}
+
+    return HoldWriter(
+        settings.access,
+        settings.prefix,
+        domain=settings.domain,
+        ttl_s=settings.hold_ttl_s,
+        keeper=keeper,
+        holders=holders,
+        problem=unheld,
     )
 
 

@@ -1,4 +1,7 @@
-"""The commands --check, --render and --diff: show what would run. They change nothing that runs."""
+"""The commands: --check, --render and --diff show what would run, and change nothing that runs.
+
+--release and --hand-over change in etcd whose a port or a name is.
+"""
 
 import base64
 import difflib
@@ -11,22 +14,23 @@ from pathlib import Path
 from typing import Any
 
 from catalog.entries import Entry, Listing
-from catalog.errors import Rejected, Unavailable
+from catalog.errors import Conflict, Full, Refused, Rejected, Unavailable
 from catalog.keys import root
 from catalog.store import Store
 from discover.apply.listeners_file import ListenersFile
 from discover.apply.running import Proxies, proxies_of
+from discover.claims.hand_over import hand_over, release
 from discover.haproxy.map_file import MapFiles, text_of
 from discover.haproxy.process import HAProxy, Refusal
 from discover.model.build import build
-from discover.model.empty_services import with_empty_services
+from discover.model.empty_services import with_empty_services, with_held_routes
 from discover.model.ownership import Listening
 from discover.model.proxy_config import OPEN_MARKER, Listener, ProxyConfig
 from discover.model.spare_backends import with_spare_backends
 from discover.operator.snippets import Inserted, Snippet, SnippetFolder
 from discover.operator.templates import layout_of
 from discover.settings import PROGRAM, TEMPLATE, Command, DiscoverSettings
-from discover.snapshot.snapshot import EMPTY, Snapshot, snapshot_of
+from discover.snapshot.snapshot import EMPTY, Holds, Snapshot, snapshot_of
 from discover.text.blame import blamed
 from discover.text.marker import marker_of
 from discover.text.render import Layout, Rendered, rendered_of
@@ -41,6 +45,10 @@ LIST_S = 10.0
 def run(settings: DiscoverSettings, command: Command) -> None:
     """Print what was asked for; if that cannot be done, exit with 1 and a line for each mistake."""
     try:
+        if command in ("release", "hand-over"):
+            _change_hold(settings, command)
+            return
+
         layout = layout_of(settings.template, TEMPLATE)
         if command == "check":
             _check_all(settings, layout)
@@ -49,6 +57,18 @@ def run(settings: DiscoverSettings, command: Command) -> None:
     except (Rejected, Unavailable) as error:
         lines = str(error).splitlines()
         sys.exit("\n".join(f"{PROGRAM}: --{command}: {line}" for line in lines))
+
+
+def _change_hold(settings: DiscoverSettings, command: Command) -> None:
+    """Change whose a thing is, and print what was done. Raises Rejected."""
+    store = Store(settings.access, deadline_s=LIST_S)
+    try:
+        change = release if command == "release" else hand_over
+        print(change(store, settings.prefix, settings.argument))
+    except (Refused, Full, Conflict) as error:
+        raise Rejected(str(error)) from error
+    finally:
+        store.close()
 
 
 def _check_all(settings: DiscoverSettings, layout: Layout) -> None:
@@ -147,20 +167,21 @@ def _running(settings: DiscoverSettings) -> Rendered | None:
 def _wanted(settings: DiscoverSettings, running: Rendered | None) -> ProxyConfig:
     """Return what docker-discover would run: a service keeps the port that HAProxy has for it."""
     proxies = proxies_of(running.sections.keys() if running else set())
-    built = _built(settings, proxies)
+    built, holds = _built(settings, proxies)
 
     earlier = ListenersFile(settings.state_dir / "listeners").load()
     empty = (listener for listener in earlier if listener.name in proxies.names)
     snippets = SnippetFolder(settings.snippets).read()
-    config, refused = Inserted().into(with_empty_services(built, empty), snippets)
+    services = with_held_routes(with_empty_services(built, empty), holds)
+    config, refused = Inserted().into(services, snippets)
     for why in refused.values():
         raise Rejected(why)
 
     return with_spare_backends(config)
 
 
-def _built(settings: DiscoverSettings, proxies: Proxies) -> ProxyConfig:
-    """Return the configuration for the catalog, and print what of that is left out."""
+def _built(settings: DiscoverSettings, proxies: Proxies) -> tuple[ProxyConfig, Holds]:
+    """Return the configuration for the catalog and its holds; print what is left out."""
     policy = policy_of(settings)
     snapshot, refused = _with_services(settings, _snapshot(settings))
 
@@ -170,7 +191,7 @@ def _built(settings: DiscoverSettings, proxies: Proxies) -> ProxyConfig:
 
     for where, problem in {**refused, **problems}.items():
         print(f"{PROGRAM}: {problem.code} {where}: {problem.text}", file=sys.stderr)
-    return built
+    return built, snapshot.holds
 
 
 def _with_services(

@@ -6,10 +6,14 @@ from dataclasses import dataclass, replace
 
 from discover.haproxy.ports import trial
 from discover.model.build import BuildMemo, build
-from discover.model.empty_services import EmptyServices, with_empty_services
+from discover.model.empty_services import (
+    EmptyServices,
+    with_empty_services,
+    with_held_routes,
+)
 from discover.model.ownership import Listening
 from discover.model.proxy_config import Bind, HostPolicy, Listener, ProxyConfig
-from discover.snapshot.snapshot import Snapshot
+from discover.snapshot.snapshot import Holds, Snapshot
 from sidecar.status.problems import Problem
 
 
@@ -20,6 +24,7 @@ class Model:
     config: ProxyConfig
     problems: Mapping[str, Problem]
     unusable: Mapping[Bind, str]
+    holds: Holds
 
     def with_empty(self, services: EmptyServices) -> ProxyConfig:
         """Return the model and the empty services, as far as those can be listened on."""
@@ -30,7 +35,7 @@ class Model:
             if binds or listener.routes:
                 usable.append(replace(listener, binds=binds))
 
-        return with_empty_services(self.config, usable)
+        return with_held_routes(with_empty_services(self.config, usable), self.holds)
 
 
 class HostModel:
@@ -61,4 +66,4 @@ class HostModel:
                 policy = replace(policy, unusable=unusable)
                 config, problems = build(snapshot, policy, self._built, listening)
 
-            yield Model(config, problems, unusable)
+            yield Model(config, problems, unusable, snapshot.holds)

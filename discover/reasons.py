@@ -11,9 +11,11 @@ Code = Literal[
     "NO_SERVICE_PORT",
     "ADDRESS_REUSED",
     "OWN_ADDRESS",
+    "NAME_TAKEN",
     "PORT_CLAIMED",
     "PORT_RESERVED",
     "PORT_IN_USE",
+    "NOT_HELD",
     "HOST_CLAIMED",
     "HOSTS_NEED_HTTP",
     "MODE_DIFFERS",
@@ -41,15 +43,28 @@ REASONS: Mapping[Code, str] = {
         "HAProxy itself listens at the address of this instance, so its program cannot own that "
         "port."
     ),
-    "PORT_CLAIMED": "Another service claimed or named this service port first.",
     "PORT_RESERVED": (
         "The service port is that of the stats page, of HTTP_BIND, or one of RESERVED_PORTS."
+    ),
+    "NAME_TAKEN": (
+        "The instance has its service's name by default, and the name belongs to another compose "
+        "project or image."
+    ),
+    "PORT_CLAIMED": (
+        "The service port belongs to another service, also while that has no instance for a while."
     ),
     "PORT_IN_USE": (
         "HAProxy cannot listen on the service port on this host; the message gives the reason. "
         "Tried again every 30 s."
     ),
-    "HOST_CLAIMED": "An older record of another service has this host name and path at HTTP_BIND.",
+    "NOT_HELD": (
+        "docker-discover cannot write to etcd which service has a port, a host name or a default "
+        "name. Tried again every 30 s."
+    ),
+    "HOST_CLAIMED": (
+        "The host name and path at HTTP_BIND belong to another service, also while that has no "
+        "instance for a while."
+    ),
     "HOSTS_NEED_HTTP": "The record has host names or paths, but its service is in tcp mode.",
     "MODE_DIFFERS": (
         "The record asks for another mode than its service has; the oldest real instance decides. "

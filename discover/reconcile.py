@@ -203,7 +203,7 @@ class Reconcile:
         proxies = self._proxies.get(self.running.sections.keys())
         self._recall_earlier(proxies.names)
 
-        listening = Listening(proxies.holders, self.running.binds)
+        listening = Listening(self._holders(proxies), self.running.binds)
         with self._host_model.of(joined, listening) as model:
             self._deadlines.ports_tried(time.monotonic(), all_usable=not model.unusable)
             ran = self.running.config
@@ -215,6 +215,18 @@ class Reconcile:
         self._report(laid_out)
         lacking = missing_door(model.config.process.door, self.running.routes)
         return {**refused, **model.problems, **laid_out, **lacking}
+
+    def _holders(self, proxies: Proxies) -> Mapping[int, str]:
+        """Return which service has which port; one that was empty for long lets go of its port."""
+        long_empty = self._empty_services.long_empty(time.monotonic())
+        if not long_empty:
+            return proxies.holders
+
+        return {
+            port: service
+            for port, service in proxies.holders.items()
+            if (service, port) not in long_empty
+        }
 
     def _recall_earlier(self, names: Set[str]) -> None:
         """Take, once, the listeners of an earlier life that HAProxy still has."""
@@ -268,7 +280,7 @@ class Reconcile:
 
     def _reload(self, pending: Pending, model: Model) -> None:
         candidate = pending.candidate
-        if self._empty_services.forget(time.monotonic()):
+        if self._empty_services.forget(time.monotonic(), model.holds):
             services = model.with_empty(self._empty_services)
             candidate = self._candidates.again(candidate, services)
 

@@ -12,6 +12,7 @@ from catalog.reserved_ports import PortSet, port_set
 from catalog.rules import PLAIN_HOST_NAME
 from discover.snapshot.port_claims import PortRange, port_range
 from sidecar.options import (
+    ARGUMENT,
     COMMAND,
     COMMON,
     Option,
@@ -19,6 +20,7 @@ from sidecar.options import (
     access_of,
     address_or_off,
     boolean,
+    number,
     readable_file,
     shown,
     values_of,
@@ -26,7 +28,7 @@ from sidecar.options import (
 
 PROGRAM = "docker-discover"
 ABOUT = "Watch etcd, render HAProxy's configuration and apply it without losing a request."
-Command = Literal["check", "render", "diff"]
+Command = Literal["check", "render", "diff", "release", "hand-over"]
 COMMANDS = {
     "check": (
         "let HAProxy check TEMPLATE with every kind of service, SNIPPETS and SERVICES, "
@@ -34,7 +36,13 @@ COMMANDS = {
     ),
     "render": "print the configuration for the current catalog, change nothing; then exit",
     "diff": "print how it differs from the one in STATE_DIR, change nothing; then exit",
+    "release": (
+        "free a port, a host name (with a path) or a default name that a service without instances "
+        "still holds; then exit"
+    ),
+    "hand-over": "give a port, a host name or a default name to another service; then exit",
 }
+TAKING = {"release": "THING", "hand-over": "THING=SERVICE"}
 TEMPLATE = Path(__file__).parent.parent / "templates" / "haproxy.cfg.j2"
 
 
@@ -102,6 +110,12 @@ OPTIONS = (
         port_set,
         "off",
         "ports of this host that no service gets, whatever its record says, such as 22,1000-1023",
+    ),
+    Option(
+        "HOLD_TTL",
+        number(10, 86400, "seconds"),
+        "600",
+        "seconds that a service without instances keeps its ports and host names",
     ),
     Option(
         "HTTP_BIND",
@@ -185,6 +199,7 @@ class DiscoverSettings:
     stats: tuple[str, int] | None
     port_range: PortRange
     reserved_ports: PortSet
+    hold_ttl_s: int
     http_bind: tuple[str | None, int] | None  # without an address: where service ports listen
     domain: str
     template: Path
@@ -202,6 +217,7 @@ class DiscoverSettings:
     host_id: str | None
     catalog: Path | None
     command: Command | None
+    argument: str
 
 
 def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> DiscoverSettings:
@@ -209,7 +225,7 @@ def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> DiscoverSett
 
     Raises WrongSettings with all mistakes.
     """
-    values = values_of(OPTIONS, PROGRAM, ABOUT, argv, environ, COMMANDS)
+    values = values_of(OPTIONS, PROGRAM, ABOUT, argv, environ, COMMANDS, TAKING)
     if values["DOMAIN"] and not values["HTTP_BIND"]:
         raise WrongSettings(["DOMAIN: needs HTTP_BIND, which is off; set HTTP_BIND=80"])
 
@@ -220,6 +236,7 @@ def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> DiscoverSett
         stats=values["STATS"],
         port_range=values["PORT_RANGE"],
         reserved_ports=values["RESERVED_PORTS"],
+        hold_ttl_s=values["HOLD_TTL"],
         http_bind=values["HTTP_BIND"],
         domain=values["DOMAIN"],
         template=values["TEMPLATE"],
@@ -237,4 +254,5 @@ def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> DiscoverSett
         host_id=values["HOST_ID"],
         catalog=values["CATALOG"],
         command=values[COMMAND],
+        argument=values[ARGUMENT] or "",
     )

@@ -19,6 +19,8 @@ from sidecar.log import LEVELS
 
 MASKED = "***"
 COMMAND = "COMMAND"
+# What a command that takes a value was given.
+ARGUMENT = "ARGUMENT"
 EPILOG = "Each flag can also be set by the environment variable shown beside it; the flag wins."
 NO_COMMANDS: Mapping[str, str] = MappingProxyType({})
 
@@ -58,15 +60,17 @@ def values_of(
     argv: Sequence[str],
     environ: Mapping[str, str],
     commands: Mapping[str, str] = NO_COMMANDS,
+    taking: Mapping[str, str] = NO_COMMANDS,
 ) -> dict[str, Any]:
     """Return every option's value: a flag beats a variable, which beats the default.
 
-    `commands` are flags without a value, with their meanings; the value of `COMMAND` is the one
-    that was given. An empty variable counts as not given. Raises WrongSettings with all mistakes.
-    Prints and exits for --help, as argparse does.
+    `commands` are flags with their meanings; the value of `COMMAND` is the one that was given. Of
+    those in `taking`, which names what each takes, the value of `ARGUMENT` is what it was given.
+    An empty variable counts as not given. Raises WrongSettings with all mistakes. Prints and exits
+    for --help, as argparse does.
     """
-    flags, mistakes = _flags(options, program, about, argv, commands)
-    values: dict[str, Any] = {COMMAND: flags.pop(COMMAND, None)}
+    flags, mistakes = _flags(_parser(options, program, about, commands, taking), argv)
+    values: dict[str, Any] = {name: flags.pop(name, None) for name in (COMMAND, ARGUMENT)}
 
     for option in options:
         try:
@@ -119,15 +123,17 @@ class _Version(argparse.Action):
         parser.exit()
 
 
+class _Taking(argparse.Action):
+    """A command that takes a value."""
+
+    def __call__(self, _parser: object, flags: argparse.Namespace, *given: Any) -> None:
+        vars(flags).update({COMMAND: self.option_strings[0].lstrip("-"), ARGUMENT: given[0]})
+
+
 def _flags(
-    options: Sequence[Option],
-    program: str,
-    about: str,
-    argv: Sequence[str],
-    commands: Mapping[str, str],
+    parser: argparse.ArgumentParser, argv: Sequence[str]
 ) -> tuple[dict[str, str], list[str]]:
     """Return the texts of the flags that were given, and the mistakes."""
-    parser = _parser(options, program, about, commands)
     known, unknown = parser.parse_known_args(argv)
 
     given = {name: text for name, text in vars(known).items() if text is not None}
@@ -136,7 +142,11 @@ def _flags(
 
 
 def _parser(
-    options: Sequence[Option], program: str, about: str, commands: Mapping[str, str]
+    options: Sequence[Option],
+    program: str,
+    about: str,
+    commands: Mapping[str, str],
+    taking: Mapping[str, str],
 ) -> argparse.ArgumentParser:
     parser = _Parser(
         prog=program,
@@ -152,9 +162,10 @@ def _parser(
 
     one_command = parser.add_mutually_exclusive_group()
     for name, meaning in commands.items():
-        one_command.add_argument(
-            f"--{name}", dest=COMMAND, action="store_const", const=name, help=meaning
-        )
+        how: dict[str, Any] = {"dest": COMMAND, "action": "store_const", "const": name}
+        if name in taking:
+            how = {"dest": ARGUMENT, "action": _Taking, "metavar": taking[name]}
+        one_command.add_argument(f"--{name}", help=meaning, **how)
 
     for option in options:
         default = f" (default: {option.default})" if option.default else ""

@@ -42,6 +42,7 @@ INNER_ARROWS = {
         "model": {"snapshot"},
         "text": {"model"},
         "pages": {"model"},
+        "claims": {"snapshot", "model"},
         "haproxy": {"model"},
         "operator": {"text", "model", "snapshot"},
         "stubs": {"haproxy", "text", "model"},

@@ -13,14 +13,25 @@ from typing import Any
 from catalog.errors import Rejected
 from catalog.record import Check
 from discover.model.empty_services import EmptyByPort, LastServer, LastServers
-from discover.model.proxy_config import Bind, Header, Listener, Server, ServicePort, Verbatim
+from discover.model.proxy_config import (
+    NO_PORT,
+    Bind,
+    Header,
+    Listener,
+    Server,
+    ServicePort,
+    Verbatim,
+)
 from sidecar.atomic_files import MALFORMED, StateFile
 
 
 def text_of(listeners: Iterable[Listener]) -> str:
-    """Return listeners as text, without their servers; `listeners_of` is its inverse."""
-    without_servers = (replace(listener, servers=()) for listener in listeners)
-    return json.dumps([asdict(listener) for listener in without_servers], indent=1)
+    """Return listeners as text, without their servers; `listeners_of` is its inverse.
+
+    What is known by holds alone is left out: the holds are saved elsewhere.
+    """
+    kept = [replace(listener, servers=()) for listener in listeners if listener.port >= NO_PORT]
+    return json.dumps([asdict(listener) for listener in kept], indent=1)
 
 
 def listeners_of(text: str) -> tuple[Listener, ...]:

@@ -20,8 +20,9 @@ from discover.model.service_listeners import (
     listeners_of,
 )
 from discover.reasons import because
+from discover.snapshot.holds import port_key
 from discover.snapshot.port_claims import Claimed
-from discover.snapshot.snapshot import Service, Snapshot
+from discover.snapshot.snapshot import Holds, Service, Snapshot
 from sidecar.memo import Memo, MemoByName
 from sidecar.status.problems import Problem
 
@@ -41,12 +42,17 @@ def build(
     """
     memo = memo or BuildMemo()
     problems = _bad_records(snapshot)
+    if policy.unheld:
+        text = f"services may lose their ports and names while they restart: {policy.unheld}"
+        problems["holds"] = because("NOT_HELD", text)
 
     with_ports = memo.claimed.services(snapshot)
-    services, owners = memo.ownership.resolve(with_ports, listening, snapshot.claims, problems)
+    services, owners = memo.ownership.resolve(
+        with_ports, listening, snapshot.claims, snapshot.holds, problems
+    )
 
     process = _usable_process(policy, problems)
-    routes = _routes(services, process.door, memo, problems)
+    routes = _routes(services, process.door, snapshot.holds, memo, problems)
 
     shared = _Shared(
         rules=HostRules(
@@ -58,8 +64,8 @@ def build(
             reserved=policy.reserved,
         ),
         unclaimed=policy.unclaimed,
-        holders=listening.holders,
         owners=owners,
+        holds=snapshot.holds,
         routes=routes,
         unusable=_by_port(policy.unusable),
     )
@@ -77,9 +83,9 @@ class _Shared:
     rules: HostRules
     # Services for which no port was claimed, and why.
     unclaimed: Mapping[str, str]
-    # By port: the service that has it now, and the one that it belongs to.
-    holders: Mapping[int, str]
+    # By port: the service that it belongs to.
     owners: Mapping[int, str]
+    holds: Holds
     routes: Routes
     # By port: addresses that cannot be used, and why.
     unusable: Mapping[int, Mapping[Bind, str]]
@@ -97,11 +103,9 @@ class _Shared:
     def _port_of(self, name: str, port: int) -> PortInput:
         routes = self.routes.get((name, port), ())
         owner = self.owners[port]
-        if routes:
-            # A service that the door leads to does not take the port of one that is only empty now.
-            owner = self.holders.get(port, owner)
-
-        return PortInput(port, owner, routes, self.unusable.get(port, _ALL_USABLE))
+        # A hold of its own changes nothing for a service, so that it is not laid out anew.
+        held = self.holds.get(port_key(port)) if owner != name else None
+        return PortInput(port, owner, held, routes, self.unusable.get(port, _ALL_USABLE))
 
 
 class BuildMemo:
@@ -150,7 +154,9 @@ def _bad_records(snapshot: Snapshot) -> Problems:
     }
 
 
-def _routes(services: Services, door: Door | None, memo: BuildMemo, problems: Problems) -> Routes:
+def _routes(
+    services: Services, door: Door | None, holds: Holds, memo: BuildMemo, problems: Problems
+) -> Routes:
     """Return the keys of the door's map that lead to each service port; none without a door."""
     if door is None:
         return {}
@@ -159,7 +165,7 @@ def _routes(services: Services, door: Door | None, memo: BuildMemo, problems: Pr
     for requests in requested.values():
         problems.update(requests.problems)
 
-    return assigned_routes(requested, problems)
+    return assigned_routes(requested, holds, problems)
 
 
 def _by_port(unusable: Mapping[Bind, str]) -> Mapping[int, Mapping[Bind, str]]:

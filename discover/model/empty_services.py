@@ -2,8 +2,8 @@
 
 No I/O; time is an argument.
 
-An empty service keeps its port: so callers can tell "down" from "unknown", and a service whose only
-container comes and goes takes no reload.
+An empty service keeps its port and its host names: so callers can tell "down" from "unknown", get
+no reply from another service, and a service whose only container comes and goes takes no reload.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +18,12 @@ from discover.model.proxy_config import (
     ServicePort,
     door_listener_name,
 )
+from discover.model.spare_backends import spare_backend
+from discover.snapshot.holds import port_key, route_key
+from discover.snapshot.snapshot import Holds
 
+# Stands for the port of a service that is known by its holds alone: no instance of it was seen.
+UNSEEN_PORT = -1
 FORGET_S = 600.0  # longer than a deployment takes; nothing is reloaded only to forget
 
 # It stays the same while another service has the port, and the listener is known at the door alone.
@@ -76,7 +81,7 @@ class EmptyServices:
 
         for listener in ran.listeners if ran else ():
             port = _service_port(listener)
-            if port not in present:
+            if port not in present and listener.port != UNSEEN_PORT:
                 empty.setdefault(port, Empty(listener, at_s))
 
         self._empty = {
@@ -97,20 +102,33 @@ class EmptyServices:
         """Return the listeners of all empty services."""
         return [service.listener for service in self._empty.values()]
 
-    def forget(self, at_s: float) -> bool:
-        """Let go of services that were empty for long; return whether there were any.
+    def long_empty(self, at_s: float) -> frozenset[ServicePort]:
+        """Return the service ports that were empty for long: others may have the port."""
+        return frozenset(
+            port for port, service in self._empty.items() if at_s - service.since_s >= FORGET_S
+        )
+
+    def forget(self, at_s: float, holds: Holds) -> bool:
+        """Let go of services that were empty for long and hold nothing; say whether any were.
 
         To be called when there is a reload anyway.
         """
+        long_empty = self.long_empty(at_s)
         stay = {
             port: service
             for port, service in self._empty.items()
-            if at_s - service.since_s < FORGET_S
+            if port not in long_empty or _holds_anything(service.listener, holds)
         }
         forgets = len(stay) < len(self._empty)
         self._empty = stay
 
         return forgets
+
+
+def _holds_anything(listener: Listener, holds: Holds) -> bool:
+    """Whether a port or a route of a listener is held by its service."""
+    keys = (port_key(listener.port), *map(route_key, listener.routes))
+    return any(key in holds and holds[key].holder == listener.service for key in keys)
 
 
 def _can_stay(listener: Listener, taken: set[int]) -> bool:
@@ -153,3 +171,43 @@ def _without_taken(config: ProxyConfig, empty: Iterable[Listener]) -> list[Liste
         kept.append(replace(listener, name=name, binds=binds, servers=(), routes=free))
 
     return kept
+
+
+def with_held_routes(config: ProxyConfig, holds: Holds) -> ProxyConfig:
+    """Return a configuration that also has the routes whose holders do not ask for them now.
+
+    Without it, a shorter path or a wildcard of another service would answer there. A holder that
+    is away gets an empty backend; one that is there, and gave the route up, none.
+    """
+    if config.process.door is None:
+        return config
+
+    led = {route for listener in config.listeners for route in listener.routes}
+    there = {listener.service for listener in config.listeners if listener.servers}
+    given_up: list[str] = []
+    away: dict[str, list[str]] = {}
+
+    for key, held in holds.items():
+        if key.kind != "host" or key.thing in led:
+            continue
+        routes = given_up if held.holder in there else away.setdefault(held.holder, [])
+        routes.append(key.thing)
+
+    if not given_up and not away:
+        return config
+
+    empty = [_unseen(service, routes) for service, routes in away.items()]
+    listeners = sorted((*config.listeners, *empty), key=_service_port)
+    return replace(config, listeners=tuple(listeners), given_up=tuple(sorted(given_up)))
+
+
+def _unseen(service: str, routes: Iterable[str]) -> Listener:
+    """Return the backend of a service that has no instance, and of which none is known."""
+    name = door_listener_name(service, UNSEEN_PORT)
+    return replace(
+        spare_backend(1),
+        name=name,
+        service=service,
+        port=UNSEEN_PORT,
+        routes=tuple(sorted(routes)),
+    )

@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from catalog.record import Instance
 from discover.model.ownership import Problems
-from discover.model.proxy_config import NO_PORT, Door, ProxyConfig, ServicePort
+from discover.model.proxy_config import NO_PORT, UNKNOWN_BACKEND, Door, ProxyConfig, ServicePort
 from discover.reasons import because
-from discover.snapshot.snapshot import Record, Service
+from discover.snapshot.holds import route_key, told
+from discover.snapshot.snapshot import Held, Holds, Record, Service
 from sidecar.status.problems import Problem
 
 HTTP_PORT = 80
@@ -40,7 +41,7 @@ class RouteRequests:
 
 
 class _Contender(NamedTuple):
-    """A service that asks for a key; the oldest gets it."""
+    """A service that asks for a key; the one that holds it gets it, else the oldest."""
 
     created: int
     service: str
@@ -72,37 +73,52 @@ def route_requests(name: str, service: Service, domain: str) -> RouteRequests:
     return RouteRequests(tuple(oldest.values()), _needing_http(name, service, records))
 
 
-def assigned_routes(requested: Mapping[str, RouteRequests], problems: Problems) -> Routes:
+def assigned_routes(
+    requested: Mapping[str, RouteRequests], holds: Holds, problems: Problems
+) -> Routes:
     """Return the keys that lead to each service port.
 
-    If several services ask for a key, the oldest record gets it, and `problems` names the others.
+    A key that is held leads to its holder alone. Of several services that ask for one that is not
+    held yet, the oldest record gets it. `problems` names those that do not get theirs.
     """
-    holders: dict[str, _Contender] = {}
+    given: dict[str, _Contender] = {}
     losers: list[_Contender] = []
 
     for service, requests in requested.items():
         for request in requests.routes:
             contender = _Contender(request.created, service, request)
-            holder = holders.setdefault(request.key, contender)
-            if holder is contender:
+            held = holds.get(route_key(request.key))
+            if held is not None and held.holder != service:
+                losers.append(contender)
                 continue
 
-            older, younger = sorted((holder, contender))
-            holders[request.key] = older
+            other = given.setdefault(request.key, contender)
+            if other is contender:
+                continue
+
+            older, younger = sorted((other, contender))
+            given[request.key] = older
             losers.append(younger)
 
     for loser in losers:
         key = loser.request.key
-        text = f"{loser.service} is not reachable at {key}: {holders[key].service} named it first"
+        owner = _owner_told(given.get(key), holds.get(route_key(key)))
+        text = f"{loser.service} is not reachable at {key}: it belongs to {owner}"
         problems[f"{loser.service} at {key}"] = because("HOST_CLAIMED", text)
 
-    return _by_service_port(holders)
+    return _by_service_port(given)
 
 
-def _by_service_port(holders: Mapping[str, _Contender]) -> Routes:
+def _owner_told(contender: _Contender | None, held: Held | None) -> str:
+    if held is not None:
+        return f"{held.holder}{told(held)}"
+    return f"{contender.service}, which named it first" if contender else "no service"
+
+
+def _by_service_port(given: Mapping[str, _Contender]) -> Routes:
     routes: dict[ServicePort, tuple[str, ...]] = {}
-    for key, holder in sorted(holders.items()):
-        service_port = (holder.service, holder.request.port)
+    for key, contender in sorted(given.items()):
+        service_port = (contender.service, contender.request.port)
         routes[service_port] = (*routes.get(service_port, ()), key)
 
     return routes
@@ -171,7 +187,7 @@ def door_map(config: ProxyConfig) -> Mapping[str, str]:
 
     A backend with canaries also has a key of its own: `<backend>?<header>=<value>/`.
     """
-    backends: dict[str, str] = {}
+    backends = dict.fromkeys(config.given_up, UNKNOWN_BACKEND)
 
     for listener in config.listeners:
         for key in listener.routes:

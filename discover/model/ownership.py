@@ -3,8 +3,10 @@
 These rules keep one service's callers away from another's instances:
 - An address:port belongs to the newest record, because its host gave that port away again.
 - An address that HAProxy itself listens on is no instance.
-- A service port belongs to the service that has it, else to the one whose claim or oldest record
-  named it first. A claim holds while its service is away.
+- A service port belongs to the service that holds or claims it in etcd, also while that is away.
+  Until the hold is written, it belongs to the service that has it here, else to the one with the
+  oldest record.
+- A default name belongs to the origin that holds it, else to that of the oldest record.
 """
 
 from collections.abc import Mapping
@@ -12,9 +14,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
+from discover.model.origins import one_origin_per_name
 from discover.model.proxy_config import Bind
 from discover.reasons import because
-from discover.snapshot.snapshot import Claim, Record, Service
+from discover.snapshot.holds import held_ports
+from discover.snapshot.snapshot import Claim, Holds, Record, Service
+from sidecar.memo import Memo
 from sidecar.status.problems import Problem
 
 # The revision of the services file's records, older than any in etcd: the operator's word counts.
@@ -22,12 +27,15 @@ OLDEST = 0
 
 Services = Mapping[str, Service]
 Problems = dict[str, Problem]
-NO_CLAIMS: Mapping[str, Claim] = MappingProxyType({})
+NO_HOLDS: Holds = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """What HAProxy listens on now: which service has which port, and every address."""
+    """What HAProxy listens on now: which service has which port, and every address.
+
+    A service that lost its last instance a short while ago still has its port.
+    """
 
     holders: Mapping[int, str] = field(default_factory=dict)
     binds: frozenset[Bind] = frozenset()
@@ -40,6 +48,7 @@ class _Inputs(NamedTuple):
     services: Services
     listening: Listening
     claims: Mapping[str, Claim]
+    holds: Holds
 
 
 class _Keyed(NamedTuple):
@@ -58,6 +67,7 @@ class Ownership:
     def __init__(self) -> None:
         # What the last call was given; None if something in it was in dispute.
         self._undisputed: _Inputs | None = None
+        self._held = Memo(held_ports)
         self._owners: Mapping[int, str] = {}
         self._endpoints: set[tuple[str, int]] = set()
 
@@ -66,19 +76,21 @@ class Ownership:
         services: Services,
         listening: Listening,
         claims: Mapping[str, Claim],
+        holds: Holds,
         problems: Problems,
     ) -> tuple[Services, Mapping[int, str]]:
         """Return the services with the records that may be called, and the owner of each port.
 
         The owners are the same object as long as none of them can have changed.
         """
-        inputs = _Inputs(services, listening, claims)
+        held = self._held.get(holds)
+        inputs = _Inputs(services, listening, claims, holds)
         if self._undisputed is not None and self._adds_no_dispute(self._undisputed, inputs):
             self._undisputed = inputs
             return services, self._owners
 
-        kept = callable_services(services, listening.binds, problems)
-        self._owners = owners_of(kept, listening.holders, claims)
+        kept = callable_services(services, listening.binds, holds, problems)
+        self._owners = owners_of(kept, listening.holders, claims, held)
         self._endpoints = _endpoints(services)
 
         alone = len(self._endpoints) == _count_records(services)
@@ -87,7 +99,10 @@ class Ownership:
         return kept, self._owners
 
     def _adds_no_dispute(self, before: _Inputs, now: _Inputs) -> bool:
-        if before.listening != now.listening or before.claims != now.claims:
+        if before.listening != now.listening or before.holds != now.holds:
+            return False
+
+        if before.claims != now.claims:
             return False
 
         if before.services.keys() != now.services.keys():
@@ -95,14 +110,11 @@ class Ownership:
 
         last = before.services
         changed = [name for name, service in now.services.items() if last[name] is not service]
-        return all(
-            self._disputes_nothing(last[name], now.services[name], now.listening)
-            for name in changed
-        )
+        return all(self._disputes_nothing(last[name], now.services[name], now) for name in changed)
 
-    def _disputes_nothing(self, last: Service, service: Service, listening: Listening) -> bool:
-        """Whether a changed service takes no port and no address from any other."""
-        if last.ports.keys() != service.ports.keys():
+    def _disputes_nothing(self, last: Service, service: Service, now: _Inputs) -> bool:
+        """Whether a changed service takes no port, name or address from any other."""
+        if last.ports.keys() != service.ports.keys() or last.origins != service.origins:
             return False
 
         if len(service.names) != len(service.records):
@@ -110,7 +122,8 @@ class Ownership:
 
         # A service that has a port keeps it, however young its records are by now.
         aged = [port for port, created in service.ports.items() if created != last.ports[port]]
-        if any(listening.holders.get(port) != self._owners[port] for port in aged):
+        held, holders = self._held.get(now.holds), now.listening.holders
+        if any(held.get(port, holders.get(port)) != self._owners[port] for port in aged):
             return False
 
         self._endpoints -= last.endpoints
@@ -118,11 +131,14 @@ class Ownership:
         self._endpoints |= service.endpoints
 
         new_binds = {Bind(*endpoint) for endpoint in service.endpoints - last.endpoints}
-        return len(self._endpoints) == if_all_differ and new_binds.isdisjoint(listening.binds)
+        return len(self._endpoints) == if_all_differ and new_binds.isdisjoint(now.listening.binds)
 
 
-def callable_services(services: Services, own: frozenset[Bind], problems: Problems) -> Services:
+def callable_services(
+    services: Services, own: frozenset[Bind], holds: Holds, problems: Problems
+) -> Services:
     """Return the services with the records that may be called; `own` is what HAProxy listens on."""
+    services = one_origin_per_name(services, holds, problems)
     services = _without_own_addresses(services, own, problems)
     services = _one_record_per_name(services, problems)
     return _one_record_per_endpoint(services, problems)
@@ -235,11 +251,15 @@ class _Right(NamedTuple):
 
 
 def owners_of(
-    services: Services, holders: Mapping[int, str], claims: Mapping[str, Claim] = NO_CLAIMS
+    services: Services,
+    holders: Mapping[int, str],
+    claims: Mapping[str, Claim],
+    held: Mapping[int, str],
 ) -> Mapping[int, str]:
     """Return the service that each port belongs to.
 
-    A service that has a port now keeps it as long as a record names it.
+    `held` says it for all hosts. Until then, a service that has a port now keeps it. What the
+    services file of this host has set up here stays, whoever holds the port on other hosts.
     """
     rights: dict[int, _Right] = {}
     for name, claim in claims.items():
@@ -252,8 +272,14 @@ def owners_of(
             rights[port] = min(rights.get(port, right), right)
 
     owners = {port: right.service for port, right in rights.items()}
-    for port, name in holders.items():
-        if name in services and port in services[name].ports:
-            owners[port] = name
+    owners |= {port: holder for port, holder in holders.items() if port in owners}
+
+    for port, holder in held.items():
+        if not _is_from_file(services.get(holders.get(port, "")), port):
+            owners[port] = holder
 
     return owners
+
+
+def _is_from_file(service: Service | None, port: int) -> bool:
+    return service is not None and service.ports.get(port) == OLDEST

@@ -17,6 +17,9 @@ OPEN_MARKER = "0" * 12
 # The file with the door's map, by the marker of the text that uses it.
 MAP_NAME = "door-{}.map"
 
+# The backend at the door for hosts that lead nowhere.
+UNKNOWN_BACKEND = "unknown"
+
 # A service and its port as its callers know it.
 ServicePort = tuple[str, int]
 
@@ -186,6 +189,8 @@ class ProxyConfig:
 
     process: Process
     listeners: tuple[Listener, ...]
+    # Keys of the door's map that a service still holds, and no longer asks for: nobody answers.
+    given_up: tuple[str, ...] = ()
 
     @property
     def binds(self) -> frozenset[Bind]:
@@ -199,6 +204,11 @@ class ProxyConfig:
             found.update(listener.binds)
 
         return frozenset(found)
+
+    @property
+    def port_holders(self) -> Mapping[int, str]:
+        """The service that has each port which is listened on."""
+        return {listener.port: listener.service for listener in self.listeners if listener.binds}
 
     @property
     def superseded(self) -> frozenset[str]:
@@ -245,6 +255,8 @@ class HostPolicy:
     unusable: Mapping[Bind, str]
     # Services for which no port was claimed, and why.
     unclaimed: Mapping[str, str] = field(default_factory=dict)
+    # Why it cannot be written to etcd whose ports and names are; empty if it can.
+    unheld: str = ""
     location: Location = NOWHERE
     # Ports that no service gets here.
     reserved: PortSet = NONE

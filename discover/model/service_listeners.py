@@ -10,7 +10,8 @@ from discover.model.listener import group_of, listener_of, odd_in, records_on
 from discover.model.ownership import OLDEST, Problems
 from discover.model.proxy_config import NO_PORT, Bind, Door, Listener, Location, Process
 from discover.reasons import because
-from discover.snapshot.snapshot import Service
+from discover.snapshot.holds import told
+from discover.snapshot.snapshot import Held, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,9 @@ class PortInput(NamedTuple):
     """What one port of a service gets of what services share."""
 
     port: int
-    # The service that the port belongs to.
+    # The service that the port belongs to, and its hold if that is another's.
     owner: str
+    held: Held | None
     # The door's keys that lead here.
     routes: tuple[str, ...]
     # Addresses with this port that cannot be used, and why.
@@ -134,7 +136,8 @@ def _refuse_portless(given: ServiceInput, problems: Problems) -> None:
 
 
 def _refuse_claimed(given: ServiceInput, port: PortInput, reached: str, problems: Problems) -> None:
-    owner = f"{port.owner}, which claimed or named it first{reached}"
+    since = told(port.held) or ", which claimed or named it first"
+    owner = f"{port.owner}{since}{reached}"
 
     for key, record in records_on(given.service, port.port).items():
         # What the operator wrote has the words of the services file, not labels.

@@ -122,6 +122,8 @@ def differences(prefix: str, watched: Snapshot, listing: Listing) -> frozenset[W
         known.add(Written(key_of(prefix, OwnerKey(host)), owner.modified))
     for service, claim in watched.claims.items():
         known.add(Written(key_of(prefix, PortKey(service)), claim.modified))
+    for key, held in watched.holds.items():
+        known.add(Written(key_of(prefix, key), held.modified))
 
     # These are followed, but not by revision.
     skipped = set(watched.refused)

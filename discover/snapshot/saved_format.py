@@ -12,13 +12,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
 from catalog.errors import Rejected
-from catalog.keys import InstanceKey, PortKey, identity, key_of, parse_key
+from catalog.hold import Hold
+from catalog.hold import decode as hold_of
+from catalog.hold import encode as value_of_hold
+from catalog.keys import HoldKey, InstanceKey, PortKey, identity, key_of, parse_key
 from catalog.port_claim import decode as port_of
 from catalog.port_claim import encode as claim_of
 from catalog.record import decode as instance_of
 from catalog.record import encode as value_of
 from discover.snapshot.departures import Reason
-from discover.snapshot.snapshot import Claim, Owner, Record, Service, Snapshot
+from discover.snapshot.snapshot import Claim, Held, Owner, Record, Service, Snapshot
 from discover.snapshot.suspects import HARD_STOP_S, Suspect, Suspects
 from sidecar.memo import MemoByName
 
@@ -119,6 +122,9 @@ def _lines(saved: Saved, origin: Origin, ahead_s: float, texts: Texts) -> Iterat
     for service, claim in catalog.claims.items():
         key = key_of(origin.prefix, PortKey(service))
         yield _line("claim", key, claim.port, claim.created)
+    for hold_key, held in catalog.holds.items():
+        value = value_of_hold(Hold(held.holder, held.since, held.until)).decode()
+        yield _line("hold", key_of(origin.prefix, hold_key), value, held.created, held.leased)
 
     yield from texts.of(catalog.services)
 
@@ -171,6 +177,7 @@ class _Reading:
     owners: dict[str, Owner] = field(default_factory=dict)
     purged: set[str] = field(default_factory=set)
     claims: dict[str, Claim] = field(default_factory=dict)
+    holds: dict[HoldKey, Held] = field(default_factory=dict)
     records: dict[str, dict[str, Record]] = field(default_factory=dict)
     suspects: dict[str, Suspect] = field(default_factory=dict)
 
@@ -187,6 +194,11 @@ class _Reading:
             case "claim", [str(key), int(port), int(created)]:
                 # Encoded and decoded, as that checks the number.
                 self.claims[self._service(key)] = Claim(port_of(claim_of(port)), created)
+            case "hold", [str(key), str(value), int(created), bool(leased)]:
+                hold = hold_of(value.encode())
+                self.holds[self._hold_key(key)] = Held(
+                    hold.holder, hold.since, hold.until, created, leased
+                )
             case "record", [str(key), *record_fields]:
                 record = self._record(key, record_fields)
                 self.records.setdefault(record.key.service, {})[key] = record
@@ -200,6 +212,12 @@ class _Reading:
         if not isinstance(key, PortKey):
             raise Rejected(f"has an invalid claim: {text!r:.120}")
         return key.service
+
+    def _hold_key(self, text: str) -> HoldKey:
+        key = parse_key(self.origin.prefix, text)
+        if not isinstance(key, HoldKey):
+            raise Rejected(f"has an invalid hold: {text!r:.120}")
+        return key
 
     def _record(self, text: str, fields: list[Any]) -> Record:
         key = parse_key(self.origin.prefix, text)
@@ -224,6 +242,7 @@ class _Reading:
             purged=frozenset(self.purged),
             cluster=self.head.cluster,
             claims=self.claims,
+            holds=self.holds,
             written_by="" if host == self.origin.host else host,
         )
         suspects = {key: _moved(suspect, -ahead_s) for key, suspect in self.suspects.items()}

@@ -5,9 +5,20 @@ from dataclasses import dataclass, field
 
 from catalog.entries import Batch, Entry, Listing
 from catalog.errors import Rejected
-from catalog.keys import DrainedKey, InstanceKey, OwnerKey, PortKey, PurgeKey, identity, parse_key
+from catalog.hold import decode as hold_of
+from catalog.keys import (
+    DrainedKey,
+    HoldKey,
+    InstanceKey,
+    OwnerKey,
+    PortKey,
+    PurgeKey,
+    identity,
+    parse_key,
+)
 from catalog.port_claim import decode as port_of
 from catalog.record import Instance, decode
+from catalog.rules import SERVICE_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,25 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Who holds a thing, since when, and the revision that created its key, its age.
+
+    While its holder is away the key is `leased`, and `until` says when it ends; both times are
+    texts for people.
+    """
+
+    holder: str
+    since: str
+    until: str | None
+    created: int
+    leased: bool
+    modified: int = 0
+
+
+Holds = Mapping[HoldKey, Held]
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """All records of one service by etcd key, and what of them matters to other services.
 
@@ -65,6 +95,7 @@ class Service:
     portless: tuple[str, ...]  # keys of records that name no service port
     endpoints: frozenset[tuple[str, int]]
     names: frozenset[str]  # of its servers; fewer than records if two hosts announce one container
+    origins: frozenset[str]  # by what records got the service's name without being told it
 
     @staticmethod
     def of(records: Mapping[str, Record]) -> "Service":
@@ -84,6 +115,9 @@ class Service:
             tuple(portless),
             endpoints=frozenset(record.endpoint for record in records.values()),
             names=frozenset(record.key.name for record in records.values()),
+            origins=frozenset(
+                record.instance.origin for record in records.values() if record.instance.origin
+            ),
         )
 
 
@@ -93,7 +127,8 @@ class Snapshot:
 
     `owners` are the hosts whose registrar's lease lives. Nothing of a `purged` host is called. A
     `drained` host was taken out of service: what it lacks was meant to go. `claims` are by
-    service, also of services that are away.
+    service, also of services that are away. `holds` say to whom ports, host names and default
+    names belong.
     """
 
     revision: int
@@ -104,6 +139,7 @@ class Snapshot:
     cluster: int = 0
     drained: frozenset[str] = frozenset()
     claims: Mapping[str, Claim] = field(default_factory=dict)
+    holds: Holds = field(default_factory=dict)
     # The other host that wrote the file that this was read from.
     written_by: str = field(default="", compare=False)
 
@@ -125,7 +161,8 @@ class Snapshot:
         return other is not None and self._content() == other._content()
 
     def _content(self) -> tuple[object, ...]:
-        return self.services, self.refused, self.owners, self.purged, self.drained, self.claims
+        hosts = self.owners, self.purged, self.drained
+        return self.services, self.refused, *hosts, self.claims, self.holds
 
 
 EMPTY = Snapshot(0, {}, {})
@@ -176,6 +213,7 @@ class _Changing:
         self._purged = set(before.purged)
         self._drained = set(before.drained)
         self._claims = dict(before.claims)
+        self._held: dict[HoldKey, Held | None] = {}  # what changed of the holds
 
     def take(self, prefix: str, text: str, entry: Entry | None) -> None:
         """Take the change of one key. Raises Rejected."""
@@ -193,6 +231,8 @@ class _Changing:
                 _mark(self._drained, host, entry)
             case PortKey(service):
                 self._take_claim(service, entry)
+            case HoldKey():
+                self._take_hold(key, entry)
 
     def _take_instance(self, key: InstanceKey, text: str, entry: Entry | None) -> None:
         records = self._touched.get(key.service)
@@ -211,6 +251,19 @@ class _Changing:
             port = port_of(entry.value)
             self._claims[service] = Claim(port, entry.create_revision, entry.mod_revision)
 
+    def _take_hold(self, key: HoldKey, entry: Entry | None) -> None:
+        # Also where the new value cannot be read.
+        self._held[key] = None
+        if entry is not None:
+            self._held[key] = _held(key, entry)
+
+    def _holds(self) -> Holds:
+        if not self._held:
+            return self._before.holds
+
+        changed = {**self._before.holds, **self._held}
+        return {key: held for key, held in changed.items() if held is not None}
+
     def snapshot(self, revision: int) -> Snapshot:
         """Return what has become of it."""
         services = dict(self._before.services)
@@ -228,6 +281,7 @@ class _Changing:
             self._before.cluster,
             frozenset(self._drained),
             self._claims,
+            self._holds(),
         )
 
 
@@ -236,6 +290,21 @@ def _mark(hosts: set[str], host: str, entry: Entry | None) -> None:
         hosts.discard(host)
     else:
         hosts.add(host)
+
+
+def _held(key: HoldKey, entry: Entry) -> Held:
+    hold = hold_of(entry.value)
+    if key.kind != "name" and not SERVICE_NAME.fullmatch(hold.holder):
+        raise Rejected(f"hold: holder {hold.holder!r:.80} is not the name of a service")
+
+    return Held(
+        hold.holder,
+        hold.since,
+        hold.until,
+        created=entry.create_revision,
+        leased=entry.lease != 0,
+        modified=entry.mod_revision,
+    )
 
 
 def _record(key: InstanceKey, entry: Entry) -> Record:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from discover.snapshot.departures import Departures, Reason, is_rewound
+from discover.snapshot.holds import believed_holds
 from discover.snapshot.port_claims import believed_claims
 from discover.snapshot.snapshot import EMPTY, Record, Service, Snapshot
 from discover.snapshot.suspects import (
@@ -191,7 +192,8 @@ def _rewound(state: State, stored: Snapshot, now_s: float) -> Rewound:
 def _believed(state: State, stored: Snapshot, departures: Departures, rewound: Rewound) -> Snapshot:
     wiped = is_rewound(state.catalog, stored) or _is_store_at_fault(departures)
     claims = believed_claims(state.catalog, state.stored, stored, wiped=wiped)
-    return replace(rewound.believed(stored), claims=claims)
+    holds = believed_holds(state.catalog, state.stored, stored, wiped=wiped)
+    return replace(rewound.believed(stored), claims=claims, holds=holds)
 
 
 def _is_store_at_fault(departures: Departures) -> bool:

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import threading
 import time
 from collections.abc import Iterator
 
@@ -317,18 +318,73 @@ def other(pair: Pair) -> Iterator[Service]:
     another.remove()
 
 
-def test_two_services_of_one_port_the_oldest_keeps_it(
+def test_two_services_of_one_port_the_oldest_keeps_it_over_its_restarts(
     pair: Pair, service: Service, other: Service
 ) -> None:
     one = service.run()
     service.wait_answered_by(one)
+    held = f"/services/v1/holds/port/{service.port}"
+    wait_for(lambda: held in pair.etcdctl("get", held), 10, "the port is held")
 
     two = other.run(SERVICE_PORT=str(service.port))
-
     wait_for(lambda: "PORT_CLAIMED" in pair.discover.logs(), 15, "the newcomer gets a reason")
     assert service.answered_by() == {one.short}
-    container_gone(one)
+
+    with Watched(service) as answers:
+        one.do("restart", "-t", "1")
+        answers.wait_for_more(one.short)
+        one.do("kill")
+        answers.wait_refused()
+        again = service.run()
+        answers.wait_for_more(again.short)
+        container_gone(again)
+        container_gone(one)
+        answers.wait_refused()
+        pair.discover.do("restart", "-t", "1")
+        pair.wait_until_ready()
+        answers.wait_refused()
+
+    # Never the one that waits, until it is given the port.
+    assert answers.seen == {one.short, again.short}
+    said = pair.discover.exec("docker-discover", "--release", str(service.port))
+    assert f"service port {service.port} is free; {service.name} held it since" in said
     wait_for(lambda: service.call() == two.short, 15, "the port is free for the next")
+
+
+class Watched:
+    """Who answers at a service's port while things happen to it."""
+
+    def __init__(self, service: Service) -> None:
+        self.seen: set[str] = set()
+        self._last = ""
+        self._refused = 0
+        self._service = service
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watched")
+
+    def __enter__(self) -> "Watched":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.01):
+            try:
+                self._last = self._service.call()
+                self.seen.add(self._last)
+            except (OSError, AssertionError):
+                self._last = ""
+                self._refused += 1
+
+    def wait_for_more(self, short: str) -> None:
+        wait_for(lambda: self._last == short, 20, f"{short} answers")
+
+    def wait_refused(self) -> None:
+        before = self._refused
+        wait_for(lambda: self._refused > before + 20, 20, "nobody answers")
 
 
 CRASHING = "python3 -IS /whoami.py & sleep 1; exit 1"

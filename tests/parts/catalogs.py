@@ -5,12 +5,16 @@ them would say.
 from dataclasses import dataclass, field
 
 from catalog.entries import Batch, Entry, Event, Listing
-from catalog.keys import DrainedKey, OwnerKey, PortKey, PurgeKey, identity, key_of
+from catalog.hold import Hold
+from catalog.hold import encode as hold_of
+from catalog.keys import DrainedKey, HoldKey, OwnerKey, PortKey, PurgeKey, identity, key_of
 from catalog.port_claim import encode as claim_of
 from catalog.record import Instance, encode
 from discover.snapshot.departures import Departures, in_batch, in_listing
 from discover.snapshot.snapshot import EMPTY, Snapshot, apply, snapshot_of
 from tests.parts.records import PREFIX
+
+SINCE, UNTIL = "2026-11-26T18:00:00Z", "2026-11-26T18:10:00Z"
 
 
 def key(host: str, record: Instance) -> str:
@@ -52,6 +56,13 @@ class FakeEtcd:
     def release(self, *services: str) -> "FakeEtcd":
         return self._commit({key_of(PREFIX, PortKey(service)): None for service in services})
 
+    def hold(self, key: HoldKey, holder: str, until: str | None = None) -> "FakeEtcd":
+        hold = Hold(holder, SINCE, until)
+        return self._commit({key_of(PREFIX, key): hold_of(hold)}, lease=9 if until else 0)
+
+    def let_go(self, *keys: HoldKey) -> "FakeEtcd":
+        return self._commit({key_of(PREFIX, key): None for key in keys})
+
     def delete(self, host: str, *records: Instance) -> "FakeEtcd":
         return self._commit(dict.fromkeys(key(host, record) for record in records))
 
@@ -85,7 +96,7 @@ class FakeEtcd:
         self._events = []
         return self.seen, in_listing(before, self.seen)
 
-    def _commit(self, changes: dict[str, bytes | None]) -> "FakeEtcd":
+    def _commit(self, changes: dict[str, bytes | None], lease: int = 7) -> "FakeEtcd":
         self.revision += 1
         for name, value in sorted(changes.items()):
             if value is None:
@@ -94,6 +105,6 @@ class FakeEtcd:
                 self._events.append(Event(name, None, self.revision))
                 continue
             created = self.entries[name].create_revision if name in self.entries else self.revision
-            self.entries[name] = Entry(name, value, created, self.revision, 7)
+            self.entries[name] = Entry(name, value, created, self.revision, lease)
             self._events.append(Event(name, self.entries[name], self.revision))
         return self

@@ -7,12 +7,15 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from catalog.entries import Batch, Event
-from catalog.keys import PortKey, key_of
+from catalog.hold import Hold
+from catalog.hold import encode as hold_of
+from catalog.keys import HoldKey, PortKey, key_of
 from catalog.port_claim import encode
 from discover.model.build import BuildMemo, build
 from discover.model.ownership import Listening
 from discover.model.proxy_config import Bind, Door, HostPolicy
 from discover.snapshot.snapshot import EMPTY, Snapshot, apply
+from tests.parts.catalogs import SINCE, UNTIL
 from tests.parts.configs import POLICY, PROCESS
 from tests.parts.records import PREFIX, entry, instance
 
@@ -27,7 +30,14 @@ RECORDS = st.builds(
     port=PORTS,
     at=st.integers(9000, 9009),
     more=st.sampled_from(
-        [{}, {"mode": "http"}, {"role": "stub"}, {"mode": "http", "hosts": ("x.example",)}]
+        [
+            {},
+            {"mode": "http"},
+            {"role": "stub"},
+            {"mode": "http", "hosts": ("x.example",)},
+            {"origin": "image a/x"},
+            {"origin": "image b/x"},
+        ]
     ),
 )
 ENTRIES = st.builds(
@@ -62,10 +72,31 @@ def _claim(service: str, port: int) -> tuple[str, Any]:
     return key, replace(entry(instance()), key=key, value=encode(port))
 
 
+def _hold(holder: str, key: HoldKey, until: str | None) -> tuple[str, Any]:
+    text = key_of(PREFIX, key)
+    value = hold_of(Hold(holder, SINCE, until))
+    return text, replace(entry(instance()), key=text, value=value)
+
+
+HOLD_KEYS = [
+    HoldKey("port", "8000"),
+    HoldKey("port", "8001"),
+    HoldKey("host", "x.example/"),
+    HoldKey("name", "a"),
+]
+
+
 CHANGES = st.one_of(
     ENTRIES.map(_put),
     ENTRIES.map(lambda found: (found.key, None)),
     st.builds(_claim, SERVICES, st.sampled_from([8000, 8001])),
+    st.builds(
+        _hold,
+        st.sampled_from(["a", "b", "absent"]),
+        st.sampled_from(HOLD_KEYS),
+        st.sampled_from([None, UNTIL]),
+    ),
+    st.sampled_from(HOLD_KEYS).map(lambda key: (key_of(PREFIX, key), None)),
 )
 # Mostly as before: what is remembered is of use only then.
 STEPS = st.tuples(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from catalog.keys import HoldKey
 from catalog.record import Check, Instance
 from discover.apply.plan import (
     RouteChange,
@@ -17,7 +18,7 @@ from discover.apply.plan import (
 from discover.apply.runtime import route_commands
 from discover.haproxy.replies import Mismatch
 from discover.model.build import build
-from discover.model.empty_services import with_empty_services
+from discover.model.empty_services import with_empty_services, with_held_routes
 from discover.model.http_routes import door_map, route_keys, url_of
 from discover.model.ownership import Listening
 from discover.model.proxy_config import Bind, Listener, ProxyConfig
@@ -31,6 +32,7 @@ from discover.model.spare_backends import (
 from discover.pages.text import empty, host_of, near_to, unknown
 from discover.settings import settings_of
 from sidecar.options import WrongSettings
+from tests.parts.catalogs import UNTIL, FakeEtcd
 from tests.parts.configs import AT_DOOR, DOOR, LAYOUT, POLICY
 from tests.parts.records import instance, snapshot, web
 
@@ -125,9 +127,9 @@ def test_who_is_reached_by_name_takes_no_port_of_a_service_that_is_only_empty() 
     listening = Listening({8000: "gone"})
 
     [listener] = build(snapshot(web()), AT_DOOR, listening=listening)[0].listeners
-    [without] = build(snapshot(web()), POLICY, listening=listening)[0].listeners
 
-    assert (listener.name, without.name) == ("shop:8000:door", "shop:8000")
+    assert listener.name == "shop:8000:door"
+    assert build(snapshot(web()), POLICY, listening=listening)[0].listeners == ()
 
 
 @pytest.mark.parametrize(
@@ -389,3 +391,35 @@ def test_headers_of_canaries_stay_until_the_reload() -> None:
     door = in_spare_backends(built(web(1)), running).process.door
     assert door
     assert door.headers == ("x-canary",)
+
+
+def test_nobody_answers_at_a_route_that_is_held_and_not_asked_for() -> None:
+    """Neither a wildcard nor a shorter path of another service."""
+    etcd = FakeEtcd().claim("h1").put("h1", web(1, "wild", hosts=("*.test", "a.test")))
+    etcd.put("h1", web(2, "there", service_port=8001, hosts=("new.test",)))
+    etcd.hold(HoldKey("host", "old.test/"), "there")
+    etcd.hold(HoldKey("host", "a.test/api/"), "away", UNTIL)
+    given = etcd.relist()[0]
+
+    config = with_held_routes(build(given, AT_DOOR)[0], given.holds)
+    led = door_map(config)
+
+    assert led["old.test/"] == "unknown"
+    assert led["a.test/"] == led["*.test/"] == "wild:8000"
+    [empty] = [it for it in config.listeners if it.name == led["a.test/api/"]]
+    assert (empty.service, empty.servers, empty.binds) == ("away", (), ())
+
+
+def test_a_route_leads_to_its_holder_and_to_nobody_else() -> None:
+    route = HoldKey("host", "a.test/")
+    etcd = FakeEtcd().claim("h1").put("h1", web(1, "old", hosts=("a.test",)))
+    etcd.put("h1", web(2, "new", service_port=8001, hosts=("a.test",))).hold(route, "new")
+
+    config, problems = build(etcd.relist()[0], AT_DOOR)
+
+    assert door_map(config)["a.test/"] == "new:8001"
+    assert "belongs to new since" in problems["old at a.test/"].text
+
+    config, problems = build(etcd.hold(route, "away", UNTIL).relist()[0], AT_DOOR)
+    assert "a.test/" not in door_map(config)
+    assert {it.code for it in problems.values()} == {"HOST_CLAIMED"}

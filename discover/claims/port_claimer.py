@@ -18,6 +18,7 @@ from catalog.keys import PortKey, key_of, ports_root
 from catalog.port_claim import encode
 from catalog.session import Session
 from catalog.store import Put, Store, Unchanged
+from discover.snapshot.holds import held_ports
 from discover.snapshot.keeper import Keeper
 from discover.snapshot.port_claims import (
     ClaimsByService,
@@ -209,7 +210,7 @@ class PortClaimer:
             return
 
         state = self._keeper.state
-        avoid = self._taken() | named_ports(state.view)
+        avoid = self._taken() | named_ports(state.view) | held_ports(state.view.holds).keys()
 
         def choice(claims: ClaimsByService) -> Mapping[str, int]:
             return choose(needed, claims, self._within, avoid=avoid, usable=self._usable)

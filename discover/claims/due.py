@@ -1,0 +1,108 @@
+"""Which holds are to be written: pure, from what services use and what etcd has."""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+
+from catalog.keys import HoldKey
+from discover.claims.uses import (
+    Use,
+    UsesByService,
+    age_of_use,
+    is_used,
+    service_of,
+    uses_of,
+)
+from discover.snapshot.holds import port_key
+from discover.snapshot.snapshot import Held, Snapshot
+
+_NOTHING: frozenset[Use] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What is to be written.
+
+    `new` gives things to holders. `back` are holds of holders that are back: they lose their lease.
+    `idle` are holds of holders without instances: they get a lease, after a while.
+    """
+
+    new: Mapping[HoldKey, str]
+    back: Mapping[HoldKey, Held]
+    idle: Mapping[HoldKey, Held]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known when it is decided: all of it at one moment.
+
+    `view` is what this host applies of what the store has. `holders` are the services that have a
+    port on this host now: each of them keeps it.
+    """
+
+    view: Snapshot
+    stored: Snapshot
+    uses: UsesByService
+    domain: str
+    holders: Mapping[int, str]
+    # Holds that are there and cannot be read: they are never overwritten.
+    unreadable: Set[HoldKey] = frozenset()
+
+
+def due(known: Known) -> Due:
+    """Return what is to be written."""
+    back: dict[HoldKey, Held] = {}
+    idle: dict[HoldKey, Held] = {}
+
+    for key, held in known.stored.holds.items():
+        name = service_of(key, held.holder)
+        used = known.uses.get(name, _NOTHING)
+        if is_used(key, held.holder, known.view.services.get(name), used):
+            if held.leased and _is_stored(key, held.holder, known):
+                back[key] = held
+        elif not held.leased:
+            idle[key] = held
+
+    return Due(_new(known), back, idle)
+
+
+def _is_stored(key: HoldKey, holder: str, known: Known) -> bool:
+    """Whether a holder is back in etcd, and not only a suspect that may go."""
+    name = service_of(key, holder)
+    service = known.stored.services.get(name)
+    if service is None:
+        return False
+    return is_used(key, holder, service, uses_of(name, service, known.domain))
+
+
+def _new(known: Known) -> Mapping[HoldKey, str]:
+    """Return what is to be held, and by whom.
+
+    What the store lost with all else goes to the same holder again. A port that is claimed from
+    PORT_RANGE needs no hold.
+    """
+    stored = known.stored.holds
+    new = {key: held.holder for key, held in known.view.holds.items() if key not in stored}
+    settled = stored.keys() | new.keys() | known.unreadable
+    claimed = {port_key(claim.port) for claim in known.view.claims.values()}
+    asking: dict[HoldKey, list[Use]] = {}
+
+    for used in known.uses.values():
+        for use in used:
+            if use.key not in settled and use.key not in claimed:
+                asking.setdefault(use.key, []).append(use)
+
+    return {**new, **{key: _first(uses, known) for key, uses in asking.items()}}
+
+
+def _first(asking: list[Use], known: Known) -> str:
+    """Return the holder among those that ask for a thing: who has it here, else the oldest."""
+    key = asking[0].key
+    has_it = known.holders.get(int(key.thing)) if key.kind == "port" else None
+    if any(use.holder == has_it for use in asking):
+        return str(has_it)
+
+    def age(use: Use) -> tuple[int, str]:
+        service = known.view.services[service_of(use.key, use.holder)]
+        return age_of_use(use, service), use.holder
+
+    return min(asking, key=age).holder

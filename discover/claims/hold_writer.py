@@ -1,0 +1,251 @@
+"""Write the holds in etcd: at the first use, when a holder left, and when it is back. Else idle.
+
+Every docker-discover does it for all services that it sees, so that no host is needed for it. Each
+write is a compare-and-swap on what the watch showed; whichever host loses looks again.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+from typing import NamedTuple
+
+from catalog.access import Access
+from catalog.errors import Conflict, Full, Refused, Rejected
+from catalog.hold import Hold, encode
+from catalog.keys import HoldKey, holds_root, key_of, parse_key
+from catalog.session import Session
+from catalog.store import Put, Store
+from discover.claims.due import Due, Known, due
+from discover.claims.uses import Uses, moment
+from discover.snapshot.keeper import Keeper
+from discover.snapshot.snapshot import Held, Snapshot
+from discover.snapshot.state import State
+from sidecar.actors import Actor
+from sidecar.log import Details
+from sidecar.retry import jitter, keep_running
+from sidecar.trigger import Trigger
+
+log = logging.getLogger(__name__)
+
+PUTS_MAX = 100  # in a transaction, of which etcd takes 128 operations
+# For each host: mostly one of them has written, and the others have seen it, before they begin.
+APART_S = 0.005
+# A container that is started again within this time costs no write.
+GONE_S = 10.0
+GONE_APART_S = 2.0  # at most, between hosts that saw the same holder leave
+AFTER_S = 0.5  # at most, before the next try after another host was quicker
+AGAIN_S = 30.0  # before the next try after a refusal: a right may be given, or space made
+CAP_S = 5.0  # as the watch of the catalog, which is away together with this
+
+
+class HoldProblem:
+    """Why holds cannot be written; empty if they can. One thread replaces it, any may read it."""
+
+    def __init__(self, changed: Trigger) -> None:
+        self.why = ""
+        self._changed = changed
+
+    def update(self, why: str) -> None:
+        """Replace the reason; a new one is logged, and a change wakes the thread that applies."""
+        if why == self.why:
+            return
+
+        if why:
+            log.warning("cannot write in etcd whose ports and names are %s", Details(why=why))
+        self.why = why
+        self._changed.fire("holds")
+
+
+class _Seen(NamedTuple):
+    """What a decision was made from, as far as a change of it can change the decision."""
+
+    uses: object
+    view: object
+    stored: object
+    claims: object
+    services: object
+
+
+class HoldWriter:
+    """The actor that writes holds. `holders` says which service has which port on this host.
+
+    A holder without instances keeps what it has for `ttl_s`.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        prefix: str,
+        *,
+        domain: str,
+        ttl_s: int,
+        keeper: Keeper,
+        holders: Callable[[], Mapping[int, str]],
+        problem: HoldProblem,
+    ) -> None:
+        self._etcd = Session(access)
+        self._prefix = prefix
+        self._domain = domain
+        self._ttl_s = ttl_s
+        self._keeper = keeper
+        self._holders = holders
+        self._problem = problem
+        self._awake = Trigger()
+        self._uses = Uses(domain)
+        self._seen: _Seen | None = None
+        self._due = Due({}, {}, {})
+        # When each holder that left is to be written as gone.
+        self._gone_s: dict[HoldKey, float] = {}
+        keeper.follow(lambda: self._awake.fire("catalog"))
+
+    def actor(self) -> Actor:
+        """Return this as an actor."""
+        return Actor("holds", self.run, self.interrupt)
+
+    def interrupt(self) -> None:
+        """Make `run` return."""
+        self._etcd.end()
+        self._awake.fire("stop")
+
+    def run(self) -> None:
+        """Write what is due until interrupted."""
+        keep_running(self._session, name="holding ports", stop=self._etcd.ended, cap_s=CAP_S)
+
+    def _session(self) -> None:
+        while not self._etcd.ended.is_set():
+            self._awake.wait(self._turn())
+
+    def _turn(self) -> float | None:
+        """Write what is due now; return after how long there may be more without an event."""
+        if not self._look():
+            return self._until_next()
+
+        # Another host may write it meanwhile.
+        hosts = len(self._keeper.state.stored.owners)
+        if self._etcd.ended.wait(jitter(APART_S * hosts)) or not self._look():
+            return self._until_next()
+
+        try:
+            # A connection for a moment costs less than one that is held.
+            with self._etcd.store() as store:
+                self._write(store)
+        except Conflict:
+            return jitter(AFTER_S)
+        except (Refused, Full) as error:
+            self._problem.update(str(error))
+            return AGAIN_S
+
+        self._problem.update("")
+        return self._until_next()
+
+    def _look(self) -> bool:
+        """Decide anew if anything changed; return whether there is something to write now."""
+        state = self._keeper.listed
+        if state is None:
+            return False
+
+        uses = self._uses.of(state.view.services)
+        seen = _Seen(
+            uses,
+            state.view.holds,
+            state.stored.holds,
+            state.view.claims,
+            state.stored.services.keys(),
+        )
+        if seen != self._seen:
+            self._seen = seen
+            self._due = due(self._known(state))
+            self._note_gone()
+
+        return bool(self._due.new or self._due.back or self._gone())
+
+    def _known(self, state: State) -> Known:
+        return Known(
+            view=state.view,
+            stored=state.stored,
+            uses=self._uses.of(state.view.services),
+            domain=self._domain,
+            holders=self._holders(),
+            unreadable=_unreadable(self._prefix, state.stored),
+        )
+
+    def _note_gone(self) -> None:
+        now_s = time.monotonic()
+        self._gone_s = {
+            key: self._gone_s.get(key, now_s + GONE_S + jitter(GONE_APART_S))
+            for key in self._due.idle
+        }
+
+    def _gone(self) -> Mapping[HoldKey, Held]:
+        now_s = time.monotonic()
+        return {key: held for key, held in self._due.idle.items() if self._gone_s[key] <= now_s}
+
+    def _until_next(self) -> float | None:
+        """Return how long until a holder that left is to be written as gone."""
+        if not self._gone_s:
+            return None
+        return max(0.0, min(self._gone_s.values()) - time.monotonic())
+
+    def _write(self, store: Store) -> None:
+        """Write all that is due, in transactions. Raises Conflict."""
+        now = moment(time.time())
+        new = [(key, Hold(holder, since=now), 0) for key, holder in self._due.new.items()]
+        back = [
+            (key, Hold(held.holder, held.since), held.modified)
+            for key, held in self._due.back.items()
+        ]
+        for puts in self._batches([*new, *back]):
+            store.write(puts, lease=0)
+
+        until = moment(time.time() + self._ttl_s)
+        gone = [
+            (key, Hold(held.holder, held.since, until), held.modified)
+            for key, held in self._gone().items()
+        ]
+        for puts in self._batches(gone):
+            self._write_leased(store, puts)
+
+        if new:
+            log.info("holding ports and names %s", _told(new))
+        if gone:
+            log.info("kept for services without instances %s", _told(gone))
+
+    def _write_leased(self, store: Store, puts: list[Put]) -> None:
+        lease = store.grant(self._ttl_s)
+        try:
+            store.write(puts, lease=lease)
+        except Conflict:
+            store.revoke(lease)
+            raise
+
+    def _batches(self, holds: Iterable[tuple[HoldKey, Hold, int]]) -> Iterable[list[Put]]:
+        puts = (
+            Put(key_of(self._prefix, key), encode(hold), expected) for key, hold, expected in holds
+        )
+        while batch := list(islice(puts, PUTS_MAX)):
+            yield batch
+
+
+def _told(holds: list[tuple[HoldKey, Hold, int]]) -> Details:
+    key, hold, _ = holds[0]
+    until = {"until": hold.until} if hold.until else {}
+    return Details(things=len(holds), first=f"{key.kind} {key.thing}", of=hold.holder, **until)
+
+
+def _unreadable(prefix: str, stored: Snapshot) -> frozenset[HoldKey]:
+    """Return the holds that are there and cannot be read: they are never overwritten."""
+    found: set[HoldKey] = set()
+    root = holds_root(prefix)
+
+    for text in stored.refused:
+        if not text.startswith(root):
+            continue
+        try:
+            key = parse_key(prefix, text)
+        except Rejected:
+            continue
+        if isinstance(key, HoldKey):
+            found.add(key)
+
+    return frozenset(found)

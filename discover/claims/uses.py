@@ -1,0 +1,86 @@
+"""What services use that only one can have: ports, host names with paths, default names. No I/O."""
+
+import time
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from catalog.keys import HoldKey
+from discover.model.http_routes import route_requests
+from discover.snapshot.holds import name_key, port_key, route_key
+from discover.snapshot.snapshot import Record, Service
+from sidecar.memo import MemoByName
+
+
+class Use(NamedTuple):
+    """A thing that is used, and by which holder: a service or, for a default name, an origin."""
+
+    key: HoldKey
+    holder: str
+
+
+UsesByService = Mapping[str, frozenset[Use]]
+
+
+def uses_of(name: str, service: Service, domain: str) -> frozenset[Use]:
+    """Return what one service uses. A port that it was given from PORT_RANGE is none of it."""
+    ports = {Use(port_key(port), name) for port in service.ports}
+    origins = {Use(name_key(name), origin) for origin in service.origins}
+    routes = {
+        Use(route_key(request.key), name)
+        for request in route_requests(name, service, domain).routes
+    }
+    return frozenset(ports | origins | routes)
+
+
+class Uses:
+    """What all services use; of services that did not change it is not worked out again."""
+
+    def __init__(self, domain: str) -> None:
+        self._memo = MemoByName[Service, frozenset[Use]](
+            lambda name, service: uses_of(name, service, domain)
+        )
+
+    def of(self, services: Mapping[str, Service]) -> UsesByService:
+        """Return what each service uses."""
+        return self._memo.get(services)
+
+
+def is_used(key: HoldKey, holder: str, service: Service | None, uses: frozenset[Use]) -> bool:
+    """Whether a holder still uses what it holds, as far as its service's records say.
+
+    A host may have another DOMAIN than the host that wrote the hold: so a name that begins with
+    the service's own is used while there is the service.
+    """
+    if service is None:
+        return False
+    if Use(key, holder) in uses:
+        return True
+    return key.kind == "host" and key.thing.startswith(f"{holder}.")
+
+
+def service_of(key: HoldKey, holder: str) -> str:
+    """Return the name of the service that a holder is, or is the origin of."""
+    return key.thing if key.kind == "name" else holder
+
+
+def moment(at_s: float) -> str:
+    """Return a time of the wall clock as holds have it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at_s))
+
+
+def age_of_use(use: Use, service: Service) -> int:
+    """Return the revision since which a use is there; the oldest record counts."""
+    return min(
+        (record.created for record in service.records.values() if _is_of(use, record)),
+        default=0,
+    )
+
+
+def _is_of(use: Use, record: Record) -> bool:
+    match use.key.kind:
+        case "port":
+            return str(record.instance.service_port) == use.key.thing
+        case "name":
+            return record.instance.origin == use.holder
+        case "host":
+            return True

@@ -1,0 +1,57 @@
+"""Whose ports, host names and default names are: what the holds in etcd say. No I/O.
+
+A hold is a fact that all hosts share, so it counts before anything that one host could work out
+for itself. It counts also while its holder is away: nobody else's reply may come from there.
+"""
+
+from collections.abc import Mapping
+
+from catalog.keys import HoldKey
+from discover.snapshot.snapshot import Held, Holds, Snapshot
+
+
+def port_key(port: int) -> HoldKey:
+    """Return the key of the hold on a service port."""
+    return HoldKey("port", str(port))
+
+
+def route_key(route: str) -> HoldKey:
+    """Return the key of the hold on a host and path."""
+    return HoldKey("host", route)
+
+
+def name_key(service: str) -> HoldKey:
+    """Return the key of the hold on a service's default name."""
+    return HoldKey("name", service)
+
+
+def held_ports(holds: Holds) -> Mapping[int, str]:
+    """Return the service that each held port belongs to, whether it is there or not."""
+    return {int(key.thing): held.holder for key, held in holds.items() if key.kind == "port"}
+
+
+def told(held: Held | None) -> str:
+    """Return since when a thing is held and, if its holder is away, until when; for people."""
+    if held is None:
+        return ""
+    if held.until is None:
+        return f" since {held.since}"
+    return f" since {held.since}, which has no instance now, until {held.until}"
+
+
+def believed_holds(
+    before: Snapshot, stored_before: Snapshot, stored: Snapshot, *, wiped: bool
+) -> Holds:
+    """Return the holds that count: those `stored`, and those that the store lost with all else.
+
+    `before` is what was believed of `stored_before`. A hold that is gone alone was given up, or
+    its time is over.
+    """
+    missing = before.holds.keys() - stored.holds.keys()
+    if not missing:
+        return stored.holds
+
+    # Only when the store of a single host is wiped do they leave together with the last host.
+    wiped = wiped or bool(before.owners and not stored.owners)
+    lost = missing if wiped else missing - stored_before.holds.keys()
+    return {**stored.holds, **{key: before.holds[key] for key in lost}} if lost else stored.holds

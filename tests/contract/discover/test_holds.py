@@ -1,0 +1,227 @@
+"""Who has a port, a host name or a default name keeps it over its own restart, on every host.
+
+All parts are real.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from catalog.keys import HoldKey, holds_root
+from catalog.origin import of_compose
+from catalog.record import Check
+from catalog.store import Store
+from discover.snapshot.snapshot import Held, snapshot_of
+from tests.parts.backend import backend
+from tests.parts.discover import Discover, discover_command, publish, withdraw
+from tests.parts.etcd import Etcd, require_login
+from tests.parts.haproxy import get, wait_answered
+from tests.parts.ports import free_port
+from tests.parts.records import PREFIX, local
+from tests.parts.wait import wait_for
+
+# Written as gone this long after a holder left, and a second or two for the hosts to differ.
+GONE_S = 20.0
+
+
+@contextmanager
+def discovering(folder: Path, etcd: Etcd, *flags: str) -> Iterator[Discover]:
+    folder.mkdir()
+    folder.parent.chmod(0o755)
+    with Discover(folder, etcd.endpoint, *flags) as it:
+        yield it
+
+
+def holds(etcd: Etcd) -> dict[HoldKey, Held]:
+    store = Store(etcd.access)
+    try:
+        return dict(snapshot_of(PREFIX, store.list(holds_root(PREFIX))).holds)
+    finally:
+        store.close()
+
+
+def holder(etcd: Etcd, key: HoldKey) -> str:
+    held = holds(etcd).get(key)
+    return held.holder if held else ""
+
+
+def wait_held(etcd: Etcd, key: HoldKey, service: str, within_s: float = 10) -> None:
+    wait_for(lambda: holder(etcd, key) == service, within_s, f"{service} holds {key.thing}")
+
+
+def port_key(port: int) -> HoldKey:
+    return HoldKey("port", str(port))
+
+
+def wait_refused(discover: Discover, code: str, words: str) -> None:
+    def is_told() -> bool:
+        found: dict[str, Any] = discover.explain()["refused"]
+        return any(it["code"] == code and words in it["text"] for it in found.values())
+
+    wait_for(is_told, 10, f"{code} with {words!r}")
+
+
+def silent(port: int) -> bool:
+    """Whether nobody answers for a service: 503, or no connection."""
+    try:
+        return get(port)[0] == 503
+    except OSError:
+        return True
+
+
+def test_a_service_that_restarts_keeps_its_port_from_one_that_waits_for_it(
+    tmp_path: Path, etcd: Etcd
+) -> None:
+    service_port = free_port()
+    with (
+        backend("alpha") as at_alpha,
+        backend("beta") as at_beta,
+        discovering(tmp_path / "d1", etcd) as first,
+        discovering(tmp_path / "d2", etcd, "--bind", "127.0.0.2") as second,
+    ):
+        alpha = local(1, at_alpha, service_port, "alpha", mode="http")
+        beta = local(2, at_beta, service_port, "beta", mode="http")
+        publish(etcd, alpha)
+        wait_answered(service_port, "alpha")
+        wait_held(etcd, port_key(service_port), "alpha")
+        publish(etcd, beta)
+        wait_refused(first, "PORT_CLAIMED", "belongs to alpha")
+        wait_refused(second, "PORT_CLAIMED", "belongs to alpha")
+
+        # Away for longer than the settling: beta gets nothing, and is told until when.
+        withdraw(etcd, alpha)
+        wait_for(lambda: silent(service_port), 10, "nobody answers")
+        wait_for(lambda: holds(etcd)[port_key(service_port)].leased, GONE_S, "it is under a lease")
+        wait_refused(second, "PORT_CLAIMED", "which has no instance now, until 20")
+        assert silent(service_port)
+
+        # Also for a docker-discover that never saw alpha.
+        with discovering(tmp_path / "d3", etcd, "--bind", "127.0.0.3") as third:
+            wait_refused(third, "PORT_CLAIMED", "belongs to alpha")
+            assert "beta:" not in third.haproxy.config.read_text()
+
+        publish(etcd, alpha)
+        wait_answered(service_port, "alpha")
+        wait_for(
+            lambda: not holds(etcd)[port_key(service_port)].leased, 10, "it is held for good again"
+        )
+
+
+def test_a_hold_ends_by_itself_and_the_one_that_waits_has_the_port_on_all_hosts(
+    tmp_path: Path, etcd: Etcd
+) -> None:
+    service_port = free_port()
+    flags = ("--hold-ttl", "10")
+    with (
+        backend("beta") as at_beta,
+        discovering(tmp_path / "d1", etcd, *flags),
+        discovering(tmp_path / "d2", etcd, "--bind", "127.0.0.2", *flags),
+    ):
+        alpha = local(1, free_port(), service_port, "alpha", mode="http", check=Check(kind="none"))
+        publish(etcd, alpha)
+        wait_held(etcd, port_key(service_port), "alpha")
+        publish(etcd, local(2, at_beta, service_port, "beta", mode="http"))
+        before = etcd.revision()
+
+        withdraw(etcd, alpha)
+        wait_held(etcd, port_key(service_port), "beta", GONE_S + 30)
+        wait_answered(service_port, "beta")
+        wait_answered(service_port, "beta", host="127.0.0.2")
+        # alpha's record deleted, its hold put under a lease, ended, and beta's put
+        assert etcd.revision() == before + 4
+
+
+def test_a_port_is_freed_or_handed_over_at_once_by_command(tmp_path: Path, etcd: Etcd) -> None:
+    service_port = free_port()
+    with (
+        backend("alpha") as at_alpha,
+        backend("beta") as at_beta,
+        discovering(tmp_path / "d1", etcd) as discover,
+    ):
+        alpha = local(1, at_alpha, service_port, "alpha", mode="http")
+        publish(etcd, alpha)
+        wait_held(etcd, port_key(service_port), "alpha")
+        publish(etcd, local(2, at_beta, service_port, "beta", mode="http"))
+        wait_refused(discover, "PORT_CLAIMED", "belongs to alpha")
+
+        def command(*flags: str) -> tuple[int, str]:
+            done = discover_command("--etcd-host", etcd.endpoint, *flags)
+            return done.returncode, done.stdout + done.stderr
+
+        status, said = command("--release", str(service_port))
+        assert status == 1
+        assert "belongs to alpha, which has instances" in said
+
+        status, said = command("--hand-over", f"{service_port}=beta")
+        assert status == 0
+        assert f"service port {service_port} belongs to beta; alpha held it since" in said
+        wait_answered(service_port, "beta")
+        wait_refused(discover, "PORT_CLAIMED", "belongs to beta since")
+
+        command("--hand-over", f"{service_port}=alpha")
+        wait_answered(service_port, "alpha")
+        withdraw(etcd, alpha)
+        wait_for(lambda: silent(service_port), 10, "nobody answers")
+        status, said = command("--release", str(service_port))
+        assert status == 0
+        assert f"service port {service_port} is free" in said
+        wait_answered(service_port, "beta")
+        wait_held(etcd, port_key(service_port), "beta")
+
+        assert command("--release", "1") == (
+            1,
+            "docker-discover: --release: nobody holds service port 1\n",
+        )
+
+
+def test_of_two_projects_one_has_the_name_and_the_other_is_told_which_label_to_add(
+    tmp_path: Path, etcd: Etcd
+) -> None:
+    service_port = free_port()
+    shop, blog = of_compose("shop", "db"), of_compose("blog", "db")
+    with (
+        backend("shop") as at_shop,
+        backend("blog") as at_blog,
+        backend("told") as at_told,
+        discovering(tmp_path / "d1", etcd) as discover,
+    ):
+        of_shop = local(1, at_shop, service_port, "db", mode="http", origin=shop)
+        publish(etcd, of_shop)
+        wait_held(etcd, HoldKey("name", "db"), shop)
+        publish(etcd, local(2, at_blog, service_port, "db", mode="http", origin=blog))
+        wait_refused(discover, "NAME_TAKEN", "SERVICE_NAME=blog-db")
+        assert {get(service_port)[1] for _ in range(6)} == {"shop"}
+
+        withdraw(etcd, of_shop)
+        wait_for(lambda: silent(service_port), 10, "nobody answers")
+        told = local(3, at_told, service_port, "db", mode="http")
+        publish(etcd, told, of_shop)
+        wait_for(
+            lambda: {get(service_port)[1] for _ in range(6)} == {"shop", "told"}, 10, "both answer"
+        )
+
+
+def test_who_may_not_write_holds_says_so_and_keeps_ports_here_for_a_while(tmp_path: Path) -> None:
+    service_port = free_port()
+    login = ("--etcd-user", "reader", "--etcd-password", "pass")
+    with (
+        Etcd(tmp_path / "etcd") as etcd,
+        backend("alpha") as at_alpha,
+        backend("beta") as at_beta,
+    ):
+        require_login(etcd, "reader", "read", "/services/")
+        with discovering(tmp_path / "d1", etcd, *login) as discover:
+            alpha = local(1, at_alpha, service_port, "alpha", mode="http")
+            publish(etcd, alpha)
+            wait_answered(service_port, "alpha")
+            wait_refused(discover, "NOT_HELD", "permission denied")
+            assert discover.ready()
+
+            publish(etcd, local(2, at_beta, service_port, "beta", mode="http"))
+            wait_refused(discover, "PORT_CLAIMED", "belongs to alpha")
+            withdraw(etcd, alpha)
+            wait_for(lambda: silent(service_port), 10, "nobody answers")
+            wait_refused(discover, "PORT_CLAIMED", "belongs to alpha")
+            publish(etcd, alpha)
+            wait_answered(service_port, "alpha")
