@@ -13,8 +13,16 @@ from register.docker.podman import is_podman
 DEADLINE_S = 4.0  # for each answer; less than the time a sidecar has to end in
 # What requests, urllib3 and docker-py raise for a transport that failed or a reply that is no JSON.
 # The errors of requests are OSErrors; a stream without JSON ends in a RuntimeError
-# (docker.errors.StreamParseError).
-FAILURES = (OSError, ValueError, RuntimeError, docker.errors.DockerException)
+# (docker.errors.StreamParseError). A refusal in JSON without a `message` makes docker-py stumble: a
+# KeyError or TypeError.
+FAILURES = (
+    OSError,
+    ValueError,
+    RuntimeError,
+    LookupError,
+    TypeError,
+    docker.errors.DockerException,
+)
 _DENIED = "permission denied: run as root or as a member of the socket's group (--group-add)"
 _HELP = {
     errno.ENOENT: (
@@ -117,8 +125,14 @@ class Connection:
 
 
 def _status(error: BaseException) -> int:
-    response = getattr(error, "response", None)
+    response = getattr(_answered(error), "response", None)
     return int(getattr(response, "status_code", None) or 0)
+
+
+def _answered(error: BaseException) -> BaseException:
+    """Return the error that has the engine's response, if it answered."""
+    with_response = (each for each in _causes(error) if getattr(each, "response", None) is not None)
+    return next(with_response, error)
 
 
 def _plain(error: BaseException) -> str:
@@ -127,7 +141,7 @@ def _plain(error: BaseException) -> str:
         if isinstance(cause, OSError) and cause.errno in _HELP:
             return _HELP[cause.errno]
 
-    words = str(error).split()
+    words = str(_answered(error)).split()
     return " ".join(words)[:300]
 
 

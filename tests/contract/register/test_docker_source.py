@@ -209,9 +209,10 @@ ROW = json.dumps([{"Id": "a" * 64}]).encode()
         (200, b'[{"Id": 1}]'),
         (500, b"oops"),
         (403, b"no"),
+        (403, b'{"error": "no"}'),
         (404, b"what"),
     ],
-    ids=["half", "object", "number", "no id", "error", "refused", "unknown"],
+    ids=["half", "object", "number", "no id", "error", "refused", "no message", "unknown"],
 )
 def test_an_odd_answer_is_no_list(answer: tuple[int, bytes]) -> None:
     with scripted_engine({LIST: answer}) as docker_host:
