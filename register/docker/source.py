@@ -1,13 +1,14 @@
 """The only door to Docker: lists, inspects, events. Only GETs, each with a deadline; no retry.
 
 The questions are few, so that a proxy before the socket can refuse all others: /version,
-/containers/json, /containers/<id>/json, /events; and /info and /networks, which it may refuse.
+/containers/json, /containers/<id>/json, /events; and /info, /networks and /images/<id>/json, which
+it may refuse.
 """
 
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from catalog.errors import Rejected, Unavailable
@@ -15,6 +16,7 @@ from register.docker.connection import Connection, Gone, NotAllowed
 from register.docker.container import Bridges, Container, Neighbour
 from register.docker.event_stream import EventStream, open_events
 from register.docker.hints import Hints, has_ended
+from register.docker.images import Images
 from register.docker.mount import is_alone
 from register.docker.parse import parse_bridges, parse_inspect, parse_row, row_id
 from register.docker.podman import is_listed, with_own_ports
@@ -27,9 +29,6 @@ NOT_SPECIFIC = frozenset({"", "0.0.0.0", "::", "127.0.0.1", "::1"})  # noqa: S10
 # over it until the deadline. A few of those cost themselves alone; more are the engine's failure.
 FAILED_ALONE = 3
 FAILED_AGAIN_S = 60.0
-
-# No name has so many digits of its own image's id by chance; and docker images shows 12.
-_TOO_MANY_TO_MATCH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +75,7 @@ class DockerSource:
 
     def __init__(self, docker_host: str, environ: Mapping[str, str]) -> None:
         self._connection = Connection(docker_host, environ)
+        self._images = Images(self._connection)
         self._inspected: dict[str, _Inspected] = {}
         self._failed: dict[str, _Failed] = {}
         self._bridges: Bridges = ()
@@ -192,29 +192,7 @@ class DockerSource:
     def _described(self, id_: str, row: Mapping[str, Any]) -> Container:
         document = self._document(id_)
         container = parse_inspect(document)
-        if container.image_is_id and self._is_name(
-            container.image, str(document.get("Image")), row
-        ):
-            return replace(container, image_is_id=False)
-        return container
-
-    def _is_name(self, image: str, image_id: str, row: Mapping[str, Any]) -> bool:
-        """Whether a text is an image's name although the image's id begins with it, as `cafe` may.
-
-        The list shows the id for an image that lost its name since; else the image has it as a tag.
-        """
-        if len(image) >= _TOO_MANY_TO_MATCH:
-            return False
-        if row.get("Image") != image:
-            return True
-
-        try:
-            found = self._connection.ask(
-                "inspect an image", lambda client: client.inspect_image(image_id)
-            )
-        except (NotAllowed, Gone):
-            return False
-        return isinstance(found, dict) and f"{image}:latest" in (found.get("RepoTags") or ())
+        return self._images.settled(container, str(document.get("Image") or ""), row)
 
     def _failure(self, id_: str, form: _Form, error: Unavailable) -> _Failed:
         """Return what is kept of a failed inspect.

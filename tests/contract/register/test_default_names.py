@@ -89,6 +89,29 @@ def test_no_service_is_named_by_an_id_and_a_name_like_one_is_a_name(
             assert catalog.instance(digits) == found
 
 
+def test_a_container_is_not_named_by_the_compose_service_that_its_image_was_built_for(
+    engine: Engine, etcd: Etcd, catalog: Catalog, service: str, tmp_path: Path
+) -> None:
+    built = f"team/{service}:1"
+    blank = docker("create", "--label", engine.label, IMAGE)
+    labels = ["LABEL com.docker.compose.project=shop", "LABEL com.docker.compose.service=base"]
+    changes = [word for label in labels for word in ("--change", label)]
+    docker("commit", *changes, blank, built)
+    try:
+        with Register(tmp_path, etcd):
+            one = run(engine, built, service)
+            found = wait_for(lambda: catalog.instance(service), 10, "published")
+            # given to the container itself, they count
+            run(engine, IMAGE, f"{service}-2", "-l", f"com.docker.compose.service={service}x")
+            by_label = wait_for(lambda: catalog.instance(f"{service}x"), 10, "published too")
+            one.do("rm", "-f")
+    finally:
+        docker("rmi", built)
+
+    assert found is not None and found.origin == f"image team/{service}"
+    assert by_label is not None
+
+
 def test_a_one_off_takes_no_calls_of_the_service_that_it_was_started_from(
     engine: Engine, etcd: Etcd, catalog: Catalog, service: str, tmp_path: Path
 ) -> None:
