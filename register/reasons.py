@@ -12,6 +12,7 @@ Code = Literal[
     "ONE_OFF",
     "NOT_LABELLED",
     "NO_PUBLISHED_PORT",
+    "NO_HOST_PORT",
     "UDP_PORT",
     "SCTP_PORT",
     "LOOPBACK_ONLY",
@@ -19,6 +20,7 @@ Code = Literal[
     "WRONG_FAMILY",
     "HOST_PORT_UNKNOWN",
     "NO_NETWORK",
+    "IN_RANGE",
     "AMBIGUOUS_PORT",
     "NOT_CHOSEN",
     "POD_INFRA",
@@ -65,6 +67,11 @@ REASONS: Mapping[Code, Reason] = {
     "NO_PUBLISHED_PORT": Reason(
         "The port is not published, so no other host can reach it.", "labelled"
     ),
+    "NO_HOST_PORT": Reason(
+        "The port is published without a host port, as on a routed network, or with one that "
+        "cannot be read.",
+        "labelled",
+    ),
     "UDP_PORT": Reason("The port is UDP; only TCP is balanced.", "labelled"),
     "SCTP_PORT": Reason("The port is SCTP; only TCP is balanced.", "labelled"),
     "LOOPBACK_ONLY": Reason(
@@ -84,6 +91,10 @@ REASONS: Mapping[Code, Reason] = {
         "labelled",
     ),
     "NO_NETWORK": Reason("SERVICE_NETWORK names a network that the container is not on.", "always"),
+    "IN_RANGE": Reason(
+        "The port is one of ten or more in a row, as passive FTP and RTP need them; no service.",
+        "labelled",
+    ),
     "AMBIGUOUS_PORT": Reason(
         "The container has one SERVICE_NAME and several ports, and no per-port label chooses one.",
         "always",

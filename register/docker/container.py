@@ -71,7 +71,7 @@ class Container:
     bindings: tuple[Binding, ...] = ()
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    unclear: tuple[Port, ...] = ()  # published, but where cannot be read
+    unclear: tuple[Port, ...] = ()  # published without a host port that can be read
     odd: tuple[str, ...] = ()  # what could not be read and so counts as not given, a sentence each
 
     @property

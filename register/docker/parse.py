@@ -262,14 +262,20 @@ def _bindings(ports: Part) -> tuple[Binding, ...]:
     for text in ports.names():
         for item in ports.items(text):
             try:
-                found.add(_binding(_port(text), item))
+                if not _is_routed(item):
+                    found.add(_binding(_port(text), item))
             except Rejected as error:
                 ports.note(f"{text!a:.80}: {error}")
     return tuple(sorted(found))
 
 
+def _is_routed(item: object) -> bool:
+    """Whether a port is open at the container's own address, by gateway_mode_ipv4 or _ipv6."""
+    return isinstance(item, dict) and item.get("HostPort") == ""
+
+
 def _unclear(ports: Part) -> tuple[Port, ...]:
-    """Return the ports that are published, but nobody can tell where."""
+    """Return the ports that are published without a host port that can be read."""
     found: set[Port] = set()
     for text in ports.names():
         quiet = Part("", {text: ports.get(text)}, odd=[])

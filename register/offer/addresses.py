@@ -130,7 +130,9 @@ def _published(
     bindings = [binding for binding in container.bindings if binding.port == Port(port)]
     where = f"port {port} of {container.name}"
     if not bindings and Port(port) in container.unclear:
-        return because("ODD_FIELD", f"{where} is published, but where cannot be read")
+        help_ = "on a routed network, the label SERVICE_NETWORK=<network> announces its own address"
+        text = f"{where} is published without a host port; {help_}"
+        return because("NO_HOST_PORT", text, labelled=labelled)
     if not bindings:
         text = f"{where} is not published; {_how(container, str(port))}"
         return because("NO_PUBLISHED_PORT", text, labelled=labelled)

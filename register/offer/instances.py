@@ -13,8 +13,9 @@ from register.offer.labels import Labels, PortLabels, labels_of, read, read_plac
 from register.offer.naming import ComposeNames, Name, names_of
 from register.offer.one_off import one_off_of
 from register.offer.one_port import bound
+from register.offer.port_ranges import fit_ports
 from register.offer.record_size import LISTS, fitted
-from register.reasons import Code, because
+from register.reasons import because
 from sidecar.status.problems import Problem
 
 ODD_SHOWN = 4  # of the odd fields of one container
@@ -72,11 +73,11 @@ def instances_of(container: Container, settings: OfferSettings, *, stopping: boo
 
     is_leaving = stopping or container.paused or container.health == "unhealthy"
     state: State = "draining" if is_leaving else "ready"
-    numbers = [port.number for port in ports if port.protocol == "tcp"]
+    numbers, unfit = fit_ports(container.name, labels, ports)
     outcomes, notes = _outcomes(container, settings, labels, numbers, state)
 
     instances = [outcome for outcome in outcomes.values() if isinstance(outcome, Instance)]
-    reasons = _by_place(container.name, notes) | _not_tcp(container, labels, ports)
+    reasons = {**_by_place(container.name, notes), **unfit}
     for number, outcome in outcomes.items():
         if isinstance(outcome, Problem):
             reasons[f"{container.name}:{number}"] = outcome
@@ -117,17 +118,6 @@ def _why_nothing(container: Container, labels: Labels, ports: tuple[Port, ...]) 
     return why_none(container, labels)
 
 
-def _not_tcp(container: Container, labels: Labels, ports: Iterable[Port]) -> dict[str, Problem]:
-    reasons: dict[str, Problem] = {}
-    for port in ports:
-        if port.protocol != "tcp":
-            code: Code = "UDP_PORT" if port.protocol == "udp" else "SCTP_PORT"
-            text = f"port {port} of {container.name} is not TCP"
-            labelled = port.number in labels.by_port
-            reasons[f"{container.name}:{port}"] = because(code, text, labelled=labelled)
-    return reasons
-
-
 def _outcomes(
     container: Container,
     settings: OfferSettings,
@@ -161,7 +151,7 @@ def _outcomes(
 
 
 def _takes_part(place: Endpoint | Problem) -> bool:
-    return not isinstance(place, Problem) or place.code in ("BAD_LABEL", "ODD_FIELD")
+    return not isinstance(place, Problem) or place.code in ("BAD_LABEL", "NO_HOST_PORT")
 
 
 def _is_chosen(name: Name | Problem) -> bool:

@@ -31,9 +31,10 @@ CONNECT_S = 1.0  # a SYN without an answer for so long was dropped somewhere
 # Without any answer for so long, the port cannot be probed from here; it is published unprobed.
 BLIND_S = 3.0
 PAUSE_MIN_S = 0.001  # a refusal by a neighbour takes a tenth of a millisecond
-PAUSE_MAX_S = 1.0
 # The pause is this part of the time waited so far: listening is noticed a tenth late at most.
 PAUSE_PART = 0.1
+# As often as all containers are inspected again. Ports that never listen must cost next to nothing.
+PAUSE_MAX_S = 300.0
 AT_ONCE = 64  # probes; each holds a few descriptors, of which a process has 1024
 
 Outcome = Literal["accepted", "refused", "silent"]
@@ -135,9 +136,9 @@ class Prober:
 
         for started, target in wanted.items():
             probe = self._probes.get(started)
-            if probe is not None:
-                probe.target = target  # its addresses may have changed
-            elif started not in self.results:
+            if probe is not None and probe.target != target:
+                probe.target, probe.next_s = target, now_s  # its addresses have changed
+            elif probe is None and started not in self.results:
                 self._probes[started] = _Probe(target, since_s=now_s, next_s=now_s)
 
     def _start_due(self, now_s: float) -> None:
@@ -259,8 +260,7 @@ class Prober:
             self._decide(probe, "unprobed")
             return
 
-        pause_s = max(waited_s * PAUSE_PART, PAUSE_MIN_S)
-        probe.next_s = now_s + min(pause_s, PAUSE_MAX_S)
+        probe.next_s = now_s + pause_s(waited_s)
 
     def _decide(self, probe: _Probe, result: ProbeResult) -> None:
         self._drop_all(probe)
@@ -287,6 +287,11 @@ class Prober:
     def _unregister(self, attempt: _Attempt) -> None:
         with suppress(KeyError, ValueError):
             self._selector.unregister(attempt.sock)
+
+
+def pause_s(waited_s: float) -> float:
+    """Return how long to wait before the next try."""
+    return min(max(waited_s * PAUSE_PART, PAUSE_MIN_S), PAUSE_MAX_S)
 
 
 def _outcome_of_reading(sock: socket.socket) -> Outcome:

@@ -132,7 +132,7 @@ class _Decision:
         ready: list[Instance] = []
         others: list[Instance] = []
         for instance in offer.instances:
-            target = target_of(offer.container, instance, self._host_ip)
+            target = target_of(offer, instance, self._host_ip)
             if target is not None:
                 self._targets.append(target)
             (ready if _is_ready(target, self._findings) else others).append(instance)
@@ -154,13 +154,14 @@ class _Decision:
         return Desired(self._instances, self._reasons, tuple(self._targets), due_s)
 
 
-def target_of(container: Container, instance: Instance, host_ip: str) -> Target | None:
-    """Return what to probe; None where a HEALTHCHECK has spoken.
+def target_of(offer: Offer, instance: Instance, host_ip: str) -> Target | None:
+    """Return what to probe; None where a HEALTHCHECK has spoken for the one port there is.
 
-    A container on its way out is probed too: one that was never ready is not published for its
-    last seconds, and one that was stays published.
+    Of several ports, it says nothing about each. A container on its way out is probed too: one
+    that was never ready is not published for its last seconds, and one that was stays published.
     """
-    if container.health is not None:
+    container = offer.container
+    if container.health is not None and len(offer.instances) == 1:
         return None
 
     port = instance.container_port
@@ -183,7 +184,7 @@ def proven(
     for offer in offers:
         for instance in offer.instances:
             before = published.get(keys.of(instance))
-            target = target_of(offer.container, instance, host_ip)
+            target = target_of(offer, instance, host_ip)
             if target and before and (before.address, before.port) == target.announced:
                 found.add(target.started)
     return frozenset(found)

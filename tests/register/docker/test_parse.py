@@ -157,7 +157,6 @@ def test_what_is_odd_costs_itself_alone_and_is_told(
 @pytest.mark.parametrize(
     "odd",
     [
-        {"HostIp": "0.0.0.0", "HostPort": ""},
         {"HostIp": "0.0.0.0", "HostPort": "0"},
         {"HostIp": "0.0.0.0", "HostPort": "-1"},
         {"HostIp": "0.0.0.0", "HostPort": "99999"},
@@ -178,6 +177,18 @@ def test_an_odd_binding_beside_a_good_one_costs_itself_alone(odd: object) -> Non
     assert container.bindings == (Binding(Port(80), "0.0.0.0", 8081),)
     assert container.unclear == (Port(81),)
     assert len(container.odd) == 2
+
+
+def test_an_empty_host_port_is_that_of_a_routed_network_and_nothing_odd() -> None:
+    routed = {"HostIp": "::", "HostPort": ""}
+    good = {"HostIp": "0.0.0.0", "HostPort": "8081"}
+    ports = {"80/tcp": [routed, good], "81/tcp": [routed]}
+
+    container = parse_inspect(with_value("bridge_published", ("NetworkSettings", "Ports"), ports))
+
+    assert container.bindings == (Binding(Port(80), "0.0.0.0", 8081),)
+    assert container.unclear == (Port(81),)
+    assert container.odd == ()
 
 
 def test_what_engines_write_as_number_or_text_is_read_as_either() -> None:

@@ -110,6 +110,24 @@ def test_a_late_listener_is_not_ready_before_it_listens() -> None:
         assert running.decided.wait(2)
 
 
+@pytest.mark.parametrize(
+    ("waited_s", "pause_s"), [(0.0, 0.001), (1.0, 0.1), (600.0, 60.0), (86_400.0, 300.0)]
+)
+def test_a_silent_port_is_probed_ever_more_rarely(waited_s: float, pause_s: float) -> None:
+    assert probe.pause_s(waited_s) == pytest.approx(pause_s)
+
+
+def test_a_port_whose_address_changes_is_probed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "PAUSE_MIN_S", 300.0)
+    with Running() as running, free_address() as closed, listening() as address:
+        running.prober.set_targets((target(closed, closed),))
+        assert not running.decided.wait(0.2)
+
+        running.prober.set_targets((target(address, address),))
+
+        assert running.decided.wait(5)
+
+
 def test_an_accept_of_the_announced_address_that_is_closed_at_once_proves_nothing() -> None:
     with Running(BLIND_S) as running, hanging_up() as proxy:
         running.prober.set_targets((target(None, proxy),))

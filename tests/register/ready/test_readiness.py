@@ -8,7 +8,7 @@ from register.docker.container import Container, Network
 from register.offer.instances import Offer, OfferSettings, instances_of
 from register.ready.crash_loop import History, followed
 from register.ready.readiness import Findings, InstanceKeys, Started, Target, desired, proven
-from tests.parts.containers import ID, container
+from tests.parts.containers import ID, container, published
 
 HOST_IP = "10.0.0.1"
 KEYS = InstanceKeys("/services", "h1")
@@ -60,6 +60,18 @@ def test_what_docker_judges_needs_no_probe(changes: dict[str, Any]) -> None:
 
     assert list(found.instances) == [KEY]
     assert found.targets == ()
+
+
+@pytest.mark.parametrize("health", ["healthy", "unhealthy"])
+def test_of_several_ports_each_is_probed_whatever_docker_judges(health: str) -> None:
+    several = offer(health=health, bindings=published(8000, 9000))
+    accepted = Started(ID, 1_000_000_000, 9000)
+
+    found = desired([several], KEYS, findings(probed={accepted: "accepted"}), HOST_IP, 0.0)
+
+    assert [instance.container_port for instance in found.instances.values()] == [9000]
+    assert found.reasons["web-1:8000"].code == "NOT_LISTENING"
+    assert [target.started.port for target in found.targets] == [8000, 9000]
 
 
 @pytest.mark.parametrize(
