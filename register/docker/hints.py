@@ -11,6 +11,7 @@ from register.docker.parse import parse_signal
 # Containers with a hint that are kept: more than any engine runs, so that the hints do not grow.
 KEPT = 4096
 _DEATHS = ("die", "destroy")
+_STILL = ("pause", "unpause")
 # A signal and a death change nothing that an inspect would show at once, and while a container
 # ends, an inspect waits in the engine for 0.1 s (measured, 20.10), and all others behind it.
 _NO_INSPECT = ("kill", "stop", *_DEATHS)
@@ -47,6 +48,8 @@ class Hint:
 
         changes = self.changes + (event.action not in _NO_INSPECT)
         health = event.health if event.action == "health_status" else self.health
+        if event.action in _STILL:
+            health = ""  # Docker makes a paused container unhealthy, and tells of its health again
         hint = replace(self, changes=changes, health=health)
         if event.action == "start":
             return Hint(changes)  # the signals and the death of an earlier start

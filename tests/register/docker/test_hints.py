@@ -13,8 +13,10 @@ from register.docker.hints import (
 from tests.parts.containers import container
 
 
-def event(action: str, time_ns: int = 1, signal: str = "", container: str = "a") -> DockerEvent:
-    return DockerEvent(container, action, signal, time_ns)
+def event(
+    action: str, time_ns: int = 1, signal: str = "", container: str = "a", health: str = ""
+) -> DockerEvent:
+    return DockerEvent(container, action, signal, time_ns, health)
 
 
 def after(*events: DockerEvent) -> Hints:
@@ -46,6 +48,14 @@ def test_events_that_change_a_container_are_counted() -> None:
     )
 
     assert [hints.of(name).changes for name in "abc"] == [2, 1, 0]
+
+
+def test_a_health_that_is_told_again_after_a_pause_is_news() -> None:
+    told = event("health_status", health="healthy")
+    hints = after(told, event("pause"), event("unpause"))
+
+    assert hints.of("a").is_changed_by(told)
+    assert not hints.after(told).of("a").is_changed_by(told)
 
 
 def test_a_death_is_forgotten_at_the_next_start() -> None:
