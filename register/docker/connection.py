@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from catalog.errors import Unavailable
@@ -62,6 +63,7 @@ class Connection:
         self._environ = {**environ, "DOCKER_HOST": docker_host}
         self.where = docker_host
         self.is_podman = False
+        self.clock_ns: int | None = None  # the engine's, in whole seconds, at its last answer
         self._version: str | None = None
         self._client: Any = None
 
@@ -82,7 +84,16 @@ class Connection:
         # A socket has no proxy: requests would search the environment for one, and for a .netrc,
         # at every question.
         client.trust_env = not client.base_url.startswith("http+docker:")
+        client.hooks["response"].append(self._note_clock)
         return client
+
+    def _note_clock(self, response: Any, **_: object) -> None:
+        try:
+            date = parsedate_to_datetime(str(response.headers.get("Date")))
+        except ValueError:
+            self.clock_ns = None
+        else:
+            self.clock_ns = int(date.timestamp()) * 10**9
 
     def _asked_version(self, arguments: Mapping[str, Any]) -> str:
         """Ask for the API's version, and which engine it is: it takes Podman half a second."""

@@ -1,5 +1,6 @@
 """A container as the rest of the registrar sees it. No I/O; parse.py reads it from JSON."""
 
+import math
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -55,6 +56,8 @@ class Container:
     image: str
     image_is_id: bool = False  # it was started by its image's id, or by the beginning of it
     started_ns: int  # since 1970 by the engine's clock, as its events count
+    seen_s: float = math.inf  # when a list first showed this start, by our own monotonic clock
+    was_there: bool = False  # this start, in the first list of all
     running: bool = True
     paused: bool = False
     restarting: bool = False

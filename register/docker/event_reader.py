@@ -6,10 +6,12 @@ A reader that blocks slows the engine.
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 from register.docker.event_stream import EventStream
-from register.docker.hints import Hints
+from register.docker.hints import LOOK_BACK_NS, DockerEvent, Heard, Hints
 from register.docker.source import DockerSource
 from sidecar.actors import Actor
 from sidecar.retry import keep_running
@@ -17,10 +19,12 @@ from sidecar.status.health import Health
 
 log = logging.getLogger(__name__)
 
-# Containers may have been asked to stop before this process began, and not have ended yet.
-LOOK_BACK_S = 60
+SECOND_NS = 10**9  # as exactly as an engine tells its clock
 # The longest pause: a try at a local socket costs nothing, a missed stop signal does.
 RECONNECT_S = 1.0
+# What the engine remembers comes at once, before anything new.
+REMEMBERED_S = 1.0
+REMEMBERED = 256  # so many events does an engine remember (moby, daemon/events)
 # The loop has no rhythm of its own: only while it has an event in hand can it be stuck.
 LOOP = "events"
 # A reader that does not read makes the engine up to a hundred times slower for everybody
@@ -48,7 +52,8 @@ class EventReader:
         self._on_lost = on_lost
         self._stop = threading.Event()
         self._stream: EventStream | None = None
-        self._since_ns = time.time_ns() - LOOK_BACK_S * 10**9
+        self._first_since_ns = time.time_ns() - LOOK_BACK_NS
+        self._latest: deque[DockerEvent] = deque(maxlen=REMEMBERED)
 
     def actor(self) -> Actor:
         """Return the actor that reads."""
@@ -79,9 +84,8 @@ class EventReader:
         self._on_lost()
 
     def _session(self) -> None:
-        # One nanosecond later, or every stream would begin with the last event of the one before.
-        since_ns = max(self._since_ns, self.hints.last_ns + 1)
-        self._stream = stream = self._source.events(since_ns)
+        self._stream = stream = self._opened()
+        opened_s = time.monotonic()
         if self._stop.is_set():
             stream.close()
         self._health.good("docker events")
@@ -90,8 +94,37 @@ class EventReader:
 
         for event in stream:
             self._health.turned(LOOP)
-            is_news = self.hints.of(event.container).is_changed_by(event)
-            self.hints = self.hints.after(event)
-            if is_news:
-                self._on_event(event.action)
+            now_s = time.monotonic()
+            self._hear(event, Heard(now_s, is_live=now_s - opened_s > REMEMBERED_S))
             self._health.rests(LOOP)
+
+    def _opened(self) -> EventStream:
+        """Return the events since the last one that was heard; at first, those of a minute.
+
+        The engine's clock may differ from ours, or have been put back since: then all that it
+        remembers of its last minute is asked for, and what was heard already is left out.
+        """
+        last_ns = self.hints.last_ns
+        # One nanosecond later, or every stream would begin with the last event of the one before.
+        since_ns = last_ns + 1 if last_ns else self._first_since_ns
+        stream = self._source.events(since_ns)
+        clock_ns = self._source.clock_ns
+        if clock_ns is None:
+            return stream
+
+        minute_ns = clock_ns - LOOK_BACK_NS
+        latest_ns = (clock_ns if last_ns else minute_ns) + SECOND_NS
+        if since_ns <= latest_ns:
+            return stream
+        stream.discard()
+        return self._source.events(minute_ns)
+
+    def _hear(self, event: DockerEvent, heard: Heard) -> None:
+        if not heard.is_live and event in self._latest:
+            return
+        self._latest.append(event)
+
+        is_news = self.hints.of(event.container).is_changed_by(event)
+        self.hints = self.hints.after(replace(event, heard=heard))
+        if is_news:
+            self._on_event(event.action)

@@ -51,8 +51,12 @@ class EventStream:
         except FAILURES:
             return  # closed, cut or silent: what the caller does next is the same
         finally:
-            self._response.close()
-            self._client.close()
+            self.discard()
+
+    def discard(self) -> None:
+        """Close all of it without reading."""
+        self._response.close()
+        self._client.close()
 
     def close(self) -> None:
         """End the iteration, in whatever thread it is."""

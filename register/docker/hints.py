@@ -4,6 +4,7 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import NamedTuple
 
 from register.docker.container import Container
 from register.docker.parse import parse_signal
@@ -15,6 +16,23 @@ _STILL = ("pause", "unpause")
 # A signal and a death change nothing that an inspect would show at once, and while a container
 # ends, an inspect waits in the engine for 0.1 s (measured, 20.10), and all others behind it.
 _NO_INSPECT = ("kill", "stop", *_DEATHS)
+_DEATH = 0  # among the numbers of signals
+# A list may show a start before the stream brings the end of the start before it.
+LAG_S = 1.0
+LAG_NS = 10**9
+# Containers may have been asked to stop before this process began, and not have ended yet: so much
+# of what the engine remembers is asked for.
+LOOK_BACK_NS = 60 * 10**9
+
+
+class Heard(NamedTuple):
+    """When an event came, by our own monotonic clock; not live: the engine remembered it."""
+
+    at_s: float
+    is_live: bool
+
+
+NEVER = Heard(0.0, is_live=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +48,21 @@ class DockerEvent:
     signal: str
     time_ns: int
     health: str = ""
+    heard: Heard = NEVER
 
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What events say about one container: changes, the last time of each signal, and its death."""
+    """What events say about one container: changes, the last time of each signal, and its death.
+
+    `heard`: when these were heard, by the number of the signal.
+    """
 
     changes: int = 0
     signals: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
     died_ns: int = 0
     health: str = ""
+    heard: Mapping[int, Heard] = field(default_factory=lambda: MappingProxyType({}))
 
     def after(self, event: DockerEvent) -> "Hint":
         """Return the hint after one more event."""
@@ -54,14 +77,19 @@ class Hint:
         if event.action == "start":
             return Hint(changes)  # the signals and the death of an earlier start
         if event.action in _DEATHS:
-            return replace(hint, died_ns=max(event.time_ns, self.died_ns))
+            died_ns = max(event.time_ns, self.died_ns)
+            return replace(hint, died_ns=died_ns, heard=self._heard(_DEATH, event))
 
         number = parse_signal(event.signal) if event.action == "kill" else None
         if number is None:
             return hint
 
         signals = {**self.signals, number: max(event.time_ns, self.signals.get(number, 0))}
-        return replace(hint, signals=MappingProxyType(signals))
+        heard = self._heard(number, event)
+        return replace(hint, signals=MappingProxyType(signals), heard=heard)
+
+    def _heard(self, number: int, event: DockerEvent) -> Mapping[int, Heard]:
+        return MappingProxyType({**self.heard, number: event.heard})
 
     def is_changed_by(self, event: DockerEvent) -> bool:
         """Whether an event says anything new: Podman tells of every health check."""
@@ -75,7 +103,10 @@ NOTHING = Hint()
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """All hints by container id, the latest last. Immutable: the event reader replaces it."""
+    """All hints by container id, the latest last. Immutable: the event reader replaces it.
+
+    `last_ns` is the time of the last event, which is not the latest after a clock was put back.
+    """
 
     by_container: Mapping[str, Hint] = field(default_factory=lambda: MappingProxyType({}))
     last_ns: int = 0
@@ -93,7 +124,7 @@ class Hints:
         if len(hints) > KEPT:
             oldest = next(iter(hints))
             del hints[oldest]
-        return Hints(MappingProxyType(hints), max(self.last_ns, event.time_ns))
+        return Hints(MappingProxyType(hints), event.time_ns)
 
 
 def is_asked_to_stop(container: Container, hint: Hint) -> bool:
@@ -103,10 +134,28 @@ def is_asked_to_stop(container: Container, hint: Hint) -> bool:
     """
     ending = (container.stop_signal, signal.SIGKILL)
     return container.stopping or any(
-        hint.signals.get(number, 0) > container.started_ns for number in ending
+        _is_after_start(container, hint, number, hint.signals.get(number, 0)) for number in ending
     )
 
 
 def has_ended(container: Container, hint: Hint) -> bool:
     """Whether this start of the container has ended, whatever a list of that moment says."""
-    return hint.died_ns > container.started_ns
+    return _is_after_start(container, hint, _DEATH, hint.died_ns)
+
+
+def _is_after_start(container: Container, hint: Hint, number: int, time_ns: int) -> bool:
+    """Whether a signal or a death is about this start of the container.
+
+    Both times are the engine's, whose clock may have been put back between them. Then the order
+    counts: a list showed this start before the event came. Of what the engine remembers, only an
+    event that is too long before the start says that the clock was put back.
+    """
+    if not time_ns or time_ns > container.started_ns:
+        return bool(time_ns)
+
+    heard = hint.heard.get(number, NEVER)
+    is_put_back = container.started_ns - time_ns > LOOK_BACK_NS + LAG_NS
+    was_seen_before = heard.at_s > container.seen_s + LAG_S
+    return (was_seen_before and (heard.is_live or is_put_back)) or (
+        container.was_there and is_put_back
+    )

@@ -55,8 +55,7 @@ class _Form(NamedTuple):
     changes: int  # events that changed the container
 
 
-@dataclass(frozen=True, slots=True)
-class _Inspected:
+class _Inspected(NamedTuple):
     form: _Form
     container: Container
 
@@ -78,8 +77,15 @@ class DockerSource:
         self._images = Images(self._connection)
         self._inspected: dict[str, _Inspected] = {}
         self._failed: dict[str, _Failed] = {}
+        self._began_s = 0.0  # the last list
+        self._has_listed = False
         self._bridges: Bridges = ()
         self._looked_up: frozenset[str] = frozenset()  # what the bridges were last asked for
+
+    @property
+    def clock_ns(self) -> int | None:
+        """The engine's clock at its last answer, in whole seconds; None if it did not tell."""
+        return self._connection.clock_ns
 
     @property
     def is_mounted_alone(self) -> bool:
@@ -94,6 +100,7 @@ class DockerSource:
         `turned` is called after each inspect: on a slow engine, hundreds of them take minutes.
         Raises Unavailable, and then nothing is known: an answer is never partial.
         """
+        self._began_s = time.monotonic()
         rows, refused = self._rows()
         if not refused:  # else the odd rows may be of containers that seem to be missing
             self._inspected = {id_: known for id_, known in self._inspected.items() if id_ in rows}
@@ -105,6 +112,7 @@ class DockerSource:
                 self._inspect(row, form, refused)
                 turned()
 
+        self._has_listed = True
         for id_, failed in self._failed.items():
             if failed.problem is not None:
                 refused[id_[:12]] = failed.problem
@@ -176,7 +184,8 @@ class DockerSource:
     def _inspect(self, row: Mapping[str, Any], form: _Form, refused: dict[str, Problem]) -> None:
         id_ = row_id(row)
         try:
-            self._inspected[id_] = _Inspected(form, self._described(id_, row))
+            container = self._with_first_sight(self._described(id_, row))
+            self._inspected[id_] = _Inspected(form, container)
         except Gone:
             self._inspected.pop(id_, None)  # it ended since it was listed
         except NotAllowed:
@@ -193,6 +202,14 @@ class DockerSource:
         document = self._document(id_)
         container = parse_inspect(document)
         return self._images.settled(container, str(document.get("Image") or ""), row)
+
+    def _with_first_sight(self, container: Container) -> Container:
+        """Return the container with what is known of when this start was first listed."""
+        known = self._inspected.get(container.id)
+        if known is not None and known.container.started_ns == container.started_ns:
+            before = known.container
+            return replace(container, seen_s=before.seen_s, was_there=before.was_there)
+        return replace(container, seen_s=self._began_s, was_there=not self._has_listed)
 
     def _failure(self, id_: str, form: _Form, error: Unavailable) -> _Failed:
         """Return what is kept of a failed inspect.

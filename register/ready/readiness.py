@@ -203,14 +203,16 @@ def on_drained_host(wanted: Desired, why: str) -> Desired:
 def _holders(offers: Iterable[Offer]) -> Mapping[SocketAddress, Container]:
     """Return the container that has each announced address.
 
-    Docker's published ports come before the guesses of the host network, then the older container.
+    Docker's published ports come before the guesses of the host network, then the older container:
+    the one that was seen before, as the engine's clock may have been put back.
     A program that does not listen on the host's network, though its label says so, would else be
     taken for ready by the answer of another one.
     """
 
-    def order(offer: Offer) -> tuple[bool, int, str]:
+    def order(offer: Offer) -> tuple[bool, float, int, str]:
         container = offer.container
-        return (container.network_mode == "host", container.started_ns, container.id)
+        is_guess = container.network_mode == "host"
+        return (is_guess, container.seen_s, container.started_ns, container.id)
 
     holders: dict[SocketAddress, Container] = {}
     for offer in sorted(offers, key=order):

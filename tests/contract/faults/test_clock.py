@@ -1,19 +1,24 @@
-"""Row 33: the wall clock jumps an hour forward and back under docker-register; libfaketime is its
-clock.
+"""Row 33: the wall clock jumps an hour forward and back under docker-register, whose clock
+libfaketime is, and under the engine, whose events a proxy changes.
 """
 
+import time
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.parts.engine import Engine
+from register.docker.hints import LAG_S
+from tests.parts.docker_proxy import docker_proxy
+from tests.parts.engine import Container, Engine
 from tests.parts.etcd import Etcd
 from tests.parts.register import Catalog, Register
 from tests.parts.served import serve
 from tests.parts.wait import assert_holds, wait_for
 
 TTL_S = 5
+HOUR_S = 3600
+LINGER_S = "3"
 
 
 def test_a_clock_that_jumps_loses_no_lease(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,3 +57,57 @@ def test_a_clock_that_jumps_loses_no_lease(tmp_path: Path, monkeypatch: pytest.M
         finally:
             catalog.close()
             register.end()
+
+
+# A list would show the end, but not the stop signal; and there is none for an hour.
+def test_a_stop_signal_is_heard_after_the_engines_clock_was_put_back(
+    tmp_path: Path, etcd: Etcd, catalog: Catalog, engine: Engine, service: str
+) -> None:
+    with (
+        docker_proxy() as proxy,
+        Register(tmp_path, etcd, DOCKER_HOST=proxy.docker_host, RESYNC=str(HOUR_S)),
+    ):
+        stopped = serve(engine, service, linger=LINGER_S)
+        wait_until_there(catalog, service)
+
+        proxy.put_back(HOUR_S)
+        told_to_stop(catalog, stopped, service)
+
+
+def test_a_stop_signal_is_heard_by_a_registrar_that_began_after_the_clock_was_put_back(
+    tmp_path: Path, etcd: Etcd, catalog: Catalog, engine: Engine, service: str
+) -> None:
+    stopped = serve(engine, service, linger=LINGER_S)
+    with docker_proxy() as proxy:
+        proxy.put_back(HOUR_S)
+        with Register(tmp_path, etcd, DOCKER_HOST=proxy.docker_host, RESYNC=str(HOUR_S)):
+            wait_for(lambda: catalog.state(service) == "ready", 20, "published")
+            told_to_stop(catalog, stopped, service)
+
+
+def test_a_stop_signal_that_came_while_events_were_cut_is_heard_after_the_clock_was_put_back(
+    tmp_path: Path, etcd: Etcd, catalog: Catalog, engine: Engine, service: str
+) -> None:
+    with (
+        docker_proxy() as proxy,
+        Register(tmp_path, etcd, DOCKER_HOST=proxy.docker_host, RESYNC=str(HOUR_S)),
+    ):
+        serve(engine, f"{service}-other").do("kill", "-s", "HUP")
+        stopped = serve(engine, service, linger=LINGER_S)
+        wait_until_there(catalog, service)
+
+        proxy.put_back(HOUR_S)
+        proxy.cut()
+        told_to_stop(catalog, stopped, service)
+
+
+def wait_until_there(catalog: Catalog, service: str) -> None:
+    wait_for(lambda: catalog.state(service) == "ready", 20, "published")
+    seen_s = time.monotonic()
+    wait_for(lambda: time.monotonic() - seen_s > LAG_S, 5, "it was there for a while")
+
+
+def told_to_stop(catalog: Catalog, stopped: Container, service: str) -> None:
+    stopped.do("kill", "-s", "TERM")
+    wait_for(lambda: catalog.state(service) == "draining", 2, "draining")
+    wait_for(lambda: catalog.state(service) is None, 10, "gone")

@@ -392,3 +392,23 @@ def test_a_missing_socket_says_what_would_help(tmp_path: Path) -> None:
     )
     del caught
     gc.collect()
+
+
+def test_when_a_start_was_first_listed_is_remembered() -> None:
+    first, second = inspected_by_number(1), inspected_by_number(2)
+    answers = answers_with([first])
+    with scripted_engine(answers) as docker_host:
+        source = DockerSource(docker_host, {})
+        (there,) = source.containers(Hints(), everything=True).containers
+        answers.update(answers_with([first, second]))
+        (still, new) = source.containers(Hints(), everything=True).containers
+        first["State"] = {"Running": True, "StartedAt": "2025-01-01T00:00:00Z"}
+        answers.update(answers_with([first, second]))
+        (again, _) = source.containers(Hints(), everything=True).containers
+        source.close()
+
+    assert still == there
+    assert there.was_there
+    assert there.seen_s < new.seen_s < again.seen_s
+    assert not new.was_there
+    assert not again.was_there

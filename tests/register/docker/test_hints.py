@@ -1,10 +1,17 @@
 """What events leave behind."""
 
+from dataclasses import replace
+
 import pytest
 
 from register.docker.hints import (
     KEPT,
+    LAG_NS,
+    LAG_S,
+    LOOK_BACK_NS,
+    NEVER,
     DockerEvent,
+    Heard,
     Hint,
     Hints,
     has_ended,
@@ -105,3 +112,43 @@ def test_a_death_ends_only_the_start_before_it() -> None:
     assert has_ended(container(), Hint(died_ns=2_000_000_000))
     assert not has_ended(container(), Hint(died_ns=500_000_000))
     assert not has_ended(container(), Hint())
+
+
+SEEN_S = 1_000.0  # of our own clock
+LIVE = Heard(SEEN_S + 2 * LAG_S, is_live=True)
+AT_ONCE = Heard(SEEN_S + LAG_S / 2, is_live=True)
+REMEMBERED = Heard(SEEN_S + 2 * LAG_S, is_live=False)
+STARTED_NS = 10_000 * 10**9
+JUST_BEFORE_NS = STARTED_NS - 5 * 10**9
+LONG_BEFORE_NS = STARTED_NS - LOOK_BACK_NS - 2 * LAG_NS
+
+
+@pytest.mark.parametrize(
+    ("time_ns", "heard", "was_there", "expected"),
+    [
+        (JUST_BEFORE_NS, LIVE, False, True),
+        (LONG_BEFORE_NS, LIVE, False, True),
+        (JUST_BEFORE_NS, AT_ONCE, False, False),  # of the start before: the list was faster
+        (JUST_BEFORE_NS, REMEMBERED, False, False),
+        (JUST_BEFORE_NS, REMEMBERED, True, False),
+        (LONG_BEFORE_NS, REMEMBERED, False, True),
+        (LONG_BEFORE_NS, NEVER, False, False),
+        (LONG_BEFORE_NS, NEVER, True, True),  # an engine remembers nothing so old
+    ],
+)
+def test_what_comes_after_the_engines_clock_was_put_back_is_heard(
+    time_ns: int, heard: Heard, was_there: bool, expected: bool
+) -> None:
+    one = container(started_ns=STARTED_NS, seen_s=SEEN_S, was_there=was_there)
+    kill, die = event("kill", time_ns, "15"), event("die", time_ns)
+
+    assert is_asked_to_stop(one, after(replace(kill, heard=heard)).of("a")) is expected
+    assert has_ended(one, after(replace(die, heard=heard)).of("a")) is expected
+
+
+def test_a_start_ends_all_that_was_heard_before() -> None:
+    one = container(started_ns=STARTED_NS, seen_s=SEEN_S)
+    kill = replace(event("kill", LONG_BEFORE_NS, "15"), heard=LIVE)
+
+    assert not is_asked_to_stop(one, after(kill, event("start", LONG_BEFORE_NS)).of("a"))
+    assert not has_ended(one, after(replace(kill, action="die"), event("start")).of("a"))

@@ -88,8 +88,10 @@ def test_what_is_listed(state: str | None, expected: bool) -> None:
     assert is_listed(row) is expected
 
 
-def event(action: str, time_ns: int = 2_000_000_000, **more: str) -> DockerEvent:
-    return in_dockers_words(DockerEvent("a", action, more.pop("signal", ""), time_ns, **more))
+def event(
+    action: str, time_ns: int = 2_000_000_000, signal: str = "", health: str = ""
+) -> DockerEvent:
+    return in_dockers_words(DockerEvent("a", action, signal, time_ns, health))
 
 
 def after(*events: DockerEvent) -> Hint:
