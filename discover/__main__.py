@@ -17,7 +17,7 @@ from discover.apply.listeners_file import ListenersFile
 from discover.claims.hold_writer import HoldProblem, HoldWriter
 from discover.claims.port_claimer import ClaimProblems, PortClaimer
 from discover.explain import explained
-from discover.haproxy.guard import Guard
+from discover.haproxy.__main__ import watchers
 from discover.haproxy.ports import trial
 from discover.haproxy.process import HAProxy
 from discover.model.proxy_config import Bind, HostPolicy, ProxyConfig
@@ -129,7 +129,7 @@ def _actors(around: Around) -> list[Actor]:
         SnapshotSaver(keeper, snapshot_file).actor(),
         *(services_file.actors(around.trigger.fire) if services_file else ()),
         _template_watch(around).actor(),
-        _guard(around).actor(),
+        *_watchers(around, haproxy),
     ]
     if settings.http_bind:
         actors.append(pages(pages_of(settings), PageFinder(runs, reconcile.empty_since)))
@@ -287,17 +287,15 @@ def _template_watch(around: Around) -> FileWatch:
     return FileWatch(settings.template, "template", around.trigger.fire, (settings.snippets,))
 
 
-def _guard(around: Around) -> Guard:
-    mended = around.metrics.counter(
-        "discover_haproxy_mends",
-        "Times HAProxy did not answer and was restarted or reloaded",
-        "trouble",
-    )
-    return Guard(
-        around.settings.run_dir / "master.sock",
-        around.trigger.fire,
+def _watchers(around: Around, haproxy: HAProxy) -> Sequence[Actor]:
+    settings = around.settings
+    return watchers(
+        haproxy,
+        paths_of(settings).master,
+        settings.old_workers_mb,
+        metrics=around.metrics,
         health=around.health,
-        mended=mended,
+        lost=around.trigger.fire,
     )
 
 

@@ -1,7 +1,7 @@
 """The settings of docker-discover, from flags and the environment. Opens nothing."""
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -83,6 +83,18 @@ def domain_or_off(text: str) -> str:
     if not PLAIN_HOST_NAME.fullmatch(name):
         raise Rejected(f"{text!r} is not a domain such as apps.example.com")
     return name
+
+
+def whole(least: int, most: int, unit: str) -> Callable[[str], int]:
+    """Return the reader of a whole number in these bounds."""
+
+    def read(text: str) -> int:
+        number = text.strip()
+        if not (number.isascii() and number.isdigit() and least <= int(number) <= most):
+            raise Rejected(f"{text!r} is not a whole number of {unit} from {least} to {most}")
+        return int(number)
+
+    return read
 
 
 OPTIONS = (
@@ -169,6 +181,19 @@ OPTIONS = (
         "127.0.0.1:9302",
         "ip:port of /metrics, /healthz, /readyz and /explain; or off",
     ),
+    Option(
+        "OLD_WORKERS_HOURS",
+        whole(1, 576, "hours"),
+        "168",
+        "how long connections that a reload left on an old worker of HAProxy may go on",
+    ),
+    Option(
+        "OLD_WORKERS_MB",
+        whole(1, 1_000_000, "MB"),
+        None,
+        "memory that old workers may take together; above it the oldest is ended "
+        "(default: a tenth of the machine's memory, or half of the container's limit)",
+    ),
     Option("HAPROXY", str, "haproxy", "HAProxy's program, by name or path"),
     Option(
         "HAPROXY_SUPERVISED",
@@ -208,6 +233,8 @@ class DiscoverSettings:
     state_dir: Path
     run_dir: Path
     metrics: tuple[str, int] | None
+    old_workers_hours: int
+    old_workers_mb: int | None
     haproxy: str
     supervised: bool
     log_level: str
@@ -245,6 +272,8 @@ def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> DiscoverSett
         state_dir=values["STATE_DIR"],
         run_dir=values["RUN_DIR"],
         metrics=values["METRICS"],
+        old_workers_hours=values["OLD_WORKERS_HOURS"],
+        old_workers_mb=values["OLD_WORKERS_MB"],
         haproxy=values["HAPROXY"],
         supervised=values["HAPROXY_SUPERVISED"],
         log_level=values["LOG_LEVEL"],

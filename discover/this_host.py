@@ -40,6 +40,7 @@ def policy_of(settings: DiscoverSettings) -> HostPolicy:
         maxconn=_maxconn(),
         user=user,
         group=group,
+        old_workers_hours=settings.old_workers_hours,
     )
 
     hosts = settings.hosts or _default_hosts()

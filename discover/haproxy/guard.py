@@ -58,6 +58,7 @@ class Guard:
         self._stop = threading.Event()
         self._open: set[socket.socket] = set()
         self._told: Trouble | None = None
+        self.master = 0  # the process that was held last; 0 if it is out of sight
 
     def actor(self) -> Actor:
         """Return this as an actor."""
@@ -97,7 +98,7 @@ class Guard:
     def _hold(self) -> None:
         """Hold a connection to the master until it ends."""
         with self._connected(PROBE_S) as held:
-            master = _listener(held)
+            self.master = master = _listener(held)
 
             while not self._stop.is_set():
                 try:

@@ -176,6 +176,8 @@ class Process:
     door: Door | None = None
     # The same page at ::1.
     stats_ipv6: Bind | None = None
+    # How long a worker that a reload made old may go on.
+    old_workers_hours: int = 168
 
     @property
     def stats_binds(self) -> tuple[Bind, ...]:
