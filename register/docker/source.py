@@ -8,7 +8,7 @@ it may refuse.
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from catalog.errors import Rejected, Unavailable
