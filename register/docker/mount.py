@@ -5,7 +5,9 @@ starts, and makes another one, so nothing ever answers here again. Only another 
 container mounts the new one.
 """
 
+import errno
 import os
+import socket
 from pathlib import Path
 
 UNIX = "unix://"
@@ -25,10 +27,19 @@ def is_alone(docker_host: str) -> bool:
 
 
 def is_dead(docker_host: str) -> bool:
-    """Whether the engine's socket has no name any more. With its folder mounted it never is."""
+    """Whether the engine's socket has no name any more, and nobody listens at it.
+
+    With its folder mounted it never is. An engine whose socket was only removed still listens.
+    """
     if not docker_host.startswith(UNIX):
         return False
+
+    path = docker_host.removeprefix(UNIX)
     try:
-        return Path(docker_host.removeprefix(UNIX)).stat().st_nlink == 0
+        if Path(path).stat().st_nlink > 0:
+            return False
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.setblocking(False)
+            return probe.connect_ex(path) == errno.ECONNREFUSED
     except OSError:
         return False

@@ -13,11 +13,16 @@ from register.docker.mount import DEAD, is_alone, is_dead
 
 
 @pytest.fixture
-def at(tmp_path: Path) -> Iterator[Path]:
+def engine() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX) as one:
+        yield one
+
+
+@pytest.fixture
+def at(engine: socket.socket, tmp_path: Path) -> Path:
     path = tmp_path / "docker.sock"
-    with socket.socket(socket.AF_UNIX) as engine:
-        engine.bind(str(path))
-        yield path
+    engine.bind(str(path))
+    return path
 
 
 @pytest.fixture
@@ -31,6 +36,14 @@ def deleted(at: Path) -> Iterator[str]:
 
 def test_a_socket_without_a_name_is_dead(deleted: str) -> None:
     assert is_dead(deleted)
+
+
+def test_a_socket_without_a_name_that_an_engine_listens_at_is_not(
+    engine: socket.socket, deleted: str
+) -> None:
+    engine.listen()
+
+    assert not is_dead(deleted)
 
 
 def test_a_socket_that_nobody_listens_at_is_not(at: Path) -> None:
