@@ -63,6 +63,7 @@ class FileWatch:
         self._paths = (path, *others)
         self._what = what
         self._changed = changed
+        self._replaced: set[Path] = set()
         self._moved = threading.Event()
         self._stop = threading.Event()
 
@@ -74,6 +75,7 @@ class FileWatch:
         """Watch until interrupted; after each event look anew at where the path leads."""
         while not self._stop.is_set():
             targets = self._targets()
+            self._warn_of_replaced()
             observer = self._observe(targets)
             # An edit may have come before the first observer, or between the last one and this.
             self._changed(self._what)
@@ -82,6 +84,7 @@ class FileWatch:
                 # Without even a folder to watch, no event would come.
                 self._moved.wait(None if targets else POLL_S)
                 self._moved.clear()
+                self._warn_of_replaced()
 
             observer.stop()
             observer.join()
@@ -90,6 +93,18 @@ class FileWatch:
         """Make `run` return."""
         self._stop.set()
         self._moved.set()
+
+    def _warn_of_replaced(self) -> None:
+        """Say once which files were replaced where they were mounted from, as no event would."""
+        replaced = {path for path in self._paths if _is_deleted(path)}
+        for path in sorted(replaced - self._replaced):
+            log.warning(
+                "the %s %s was replaced, and the old file is still mounted here: "
+                "mount its folder instead of the file",
+                self._what,
+                path,
+            )
+        self._replaced = replaced
 
     def _event(self) -> None:
         self._changed(self._what)
@@ -122,3 +137,11 @@ class FileWatch:
             observer.schedule(_OnEdit(self._event), str(target.path))
         observer.start()
         return observer
+
+
+def _is_deleted(path: Path) -> bool:
+    """Whether a file has no name any more: only a mount of the file alone still leads to it."""
+    try:
+        return path.stat().st_nlink == 0
+    except OSError:
+        return False

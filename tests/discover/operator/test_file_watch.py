@@ -1,5 +1,6 @@
 """FileWatch: what wakes it."""
 
+import os
 import threading
 from pathlib import Path
 
@@ -28,3 +29,27 @@ def test_a_file_is_seen_whose_folder_comes_later(
     finally:
         watch.interrupt()
         thread.join(10)
+
+
+def test_a_file_that_was_replaced_under_its_mount_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (path := tmp_path / "services.yaml").touch()
+    descriptor = os.open(path, os.O_RDONLY)
+    # A way to the file that outlives its name, as a mount of the file alone does (proc_pid_fd(5)).
+    fired: list[str] = []
+    watch = FileWatch(Path(f"/proc/self/fd/{descriptor}"), "services file", fired.append)
+    thread = threading.Thread(target=watch.run)
+    thread.start()
+    try:
+        wait_for(lambda: fired, 10, "it watches")
+        (fresh := tmp_path / "fresh").touch()
+        fresh.replace(path)
+        wait_for(lambda: "mount its folder" in caplog.text, 10, "it is said")
+        (tmp_path / "another").touch()
+    finally:
+        watch.interrupt()
+        thread.join(10)
+        os.close(descriptor)
+
+    assert caplog.text.count("mount its folder") == 1
