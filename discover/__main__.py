@@ -268,16 +268,13 @@ def _port_claimer(
 def _hold_writer(
     settings: DiscoverSettings, keeper: Keeper, unheld: HoldProblem, runs: Runs
 ) -> HoldWriter:
-    def holders() -> Mapping[int, str]:
-        return config.port_holders if (config := runs()) else {}
-
     return HoldWriter(
         settings.access,
         settings.prefix,
         domain=settings.domain,
         ttl_s=settings.hold_ttl_s,
         keeper=keeper,
-        holders=holders,
+        runs=runs,
         problem=unheld,
     )
 

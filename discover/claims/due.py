@@ -1,7 +1,7 @@
 """Which holds are to be written: pure, from what services use and what etcd has."""
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from catalog.keys import HoldKey
 from discover.claims.uses import (
@@ -23,12 +23,14 @@ class Due:
     """What is to be written.
 
     `new` gives things to holders. `back` are holds of holders that are back: they lose their lease.
-    `idle` are holds of holders without instances: they get a lease, after a while.
+    `idle` are holds of holders without instances: they get a lease, after a while. `instead` are
+    holds that a store has from a backup: what they say of an earlier day, `new` puts right.
     """
 
     new: Mapping[HoldKey, str]
     back: Mapping[HoldKey, Held]
     idle: Mapping[HoldKey, Held]
+    instead: Mapping[HoldKey, Held] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Known:
     holders: Mapping[int, str]
     # Holds that are there and cannot be read: they are never overwritten.
     unreadable: Set[HoldKey] = frozenset()
+    # Services with a record that only another version may be able to read: they are there.
+    unread: Set[str] = frozenset()
 
 
 def due(known: Known) -> Due:
@@ -53,16 +57,22 @@ def due(known: Known) -> Due:
     back: dict[HoldKey, Held] = {}
     idle: dict[HoldKey, Held] = {}
 
+    instead: dict[HoldKey, Held] = {}
+
     for key, held in known.stored.holds.items():
+        if (believed := known.view.holds.get(key)) and believed.holder != held.holder:
+            instead[key] = held
+            continue
+
         name = service_of(key, held.holder)
         used = known.uses.get(name, _NOTHING)
         if is_used(key, held.holder, known.view.services.get(name), used):
             if held.leased and _is_stored(key, held.holder, known):
                 back[key] = held
-        elif not held.leased:
+        elif not held.leased and name not in known.unread:
             idle[key] = held
 
-    return Due(_new(known), back, idle)
+    return Due(_new(known, instead), back, idle, instead)
 
 
 def _is_stored(key: HoldKey, holder: str, known: Known) -> bool:
@@ -74,21 +84,23 @@ def _is_stored(key: HoldKey, holder: str, known: Known) -> bool:
     return is_used(key, holder, service, uses_of(name, service, known.domain))
 
 
-def _new(known: Known) -> Mapping[HoldKey, str]:
+def _new(known: Known, instead: Mapping[HoldKey, Held]) -> Mapping[HoldKey, str]:
     """Return what is to be held, and by whom.
 
     What the store lost with all else goes to the same holder again. A port that is claimed from
-    PORT_RANGE needs no hold.
+    PORT_RANGE needs no hold. A suspect takes nothing that is free.
     """
-    stored = known.stored.holds
+    stored = known.stored.holds.keys() - instead.keys()
     new = {key: held.holder for key, held in known.view.holds.items() if key not in stored}
-    settled = stored.keys() | new.keys() | known.unreadable
+    settled = stored | new.keys() | known.unreadable
     claimed = {port_key(claim.port) for claim in known.view.claims.values()}
     asking: dict[HoldKey, list[Use]] = {}
 
     for used in known.uses.values():
         for use in used:
-            if use.key not in settled and use.key not in claimed:
+            if use.key in settled or use.key in claimed:
+                continue
+            if _is_stored(use.key, use.holder, known):
                 asking.setdefault(use.key, []).append(use)
 
     return {**new, **{key: _first(uses, known) for key, uses in asking.items()}}

@@ -13,13 +13,14 @@ from typing import NamedTuple
 from catalog.access import Access
 from catalog.errors import Conflict, Full, Refused, Rejected
 from catalog.hold import Hold, encode
-from catalog.keys import HoldKey, holds_root, key_of, parse_key
+from catalog.keys import HoldKey, InstanceKey, key_of, parse_key
 from catalog.session import Session
 from catalog.store import Put, Store
 from discover.claims.due import Due, Known, due
 from discover.claims.uses import Uses, moment
+from discover.model.proxy_config import ProxyConfig
 from discover.snapshot.keeper import Keeper
-from discover.snapshot.snapshot import Held, Snapshot
+from discover.snapshot.snapshot import Held, Holds, Snapshot
 from discover.snapshot.state import State
 from sidecar.actors import Actor
 from sidecar.log import Details
@@ -36,6 +37,10 @@ GONE_S = 10.0
 GONE_APART_S = 2.0  # at most, between hosts that saw the same holder leave
 AFTER_S = 0.5  # at most, before the next try after another host was quicker
 AGAIN_S = 30.0  # before the next try after a refusal: a right may be given, or space made
+TOLD_S = 2.0  # after a refusal: by then another host has written it, or none can
+NO_HAPROXY_S = 0.1  # at the start, until it is known which service has which port here
+# A holder that this host does not see, but another does: the wait doubles so often.
+DOUBLED_MAX = 8
 CAP_S = 5.0  # as the watch of the catalog, which is away together with this
 
 
@@ -57,6 +62,13 @@ class HoldProblem:
         self._changed.fire("holds")
 
 
+class _Refusal(NamedTuple):
+    """What etcd said to the last write, and when."""
+
+    why: str
+    at_s: float
+
+
 class _Seen(NamedTuple):
     """What a decision was made from, as far as a change of it can change the decision."""
 
@@ -65,10 +77,11 @@ class _Seen(NamedTuple):
     stored: object
     claims: object
     services: object
+    refused: object
 
 
 class HoldWriter:
-    """The actor that writes holds. `holders` says which service has which port on this host.
+    """The actor that writes holds. HAProxy `runs` what it says; None: it was not asked yet.
 
     A holder without instances keeps what it has for `ttl_s`.
     """
@@ -81,7 +94,7 @@ class HoldWriter:
         domain: str,
         ttl_s: int,
         keeper: Keeper,
-        holders: Callable[[], Mapping[int, str]],
+        runs: Callable[[], ProxyConfig | None],
         problem: HoldProblem,
     ) -> None:
         self._etcd = Session(access)
@@ -89,7 +102,7 @@ class HoldWriter:
         self._domain = domain
         self._ttl_s = ttl_s
         self._keeper = keeper
-        self._holders = holders
+        self._runs = runs
         self._problem = problem
         self._awake = Trigger()
         self._uses = Uses(domain)
@@ -97,6 +110,9 @@ class HoldWriter:
         self._due = Due({}, {}, {})
         # When each holder that left is to be written as gone.
         self._gone_s: dict[HoldKey, float] = {}
+        # How often each was written as gone since this host saw its holder.
+        self._times_gone: dict[HoldKey, int] = {}
+        self._refusal: _Refusal | None = None
         keeper.follow(lambda: self._awake.fire("catalog"))
 
     def actor(self) -> Actor:
@@ -118,14 +134,22 @@ class HoldWriter:
 
     def _turn(self) -> float | None:
         """Write what is due now; return after how long there may be more without an event."""
+        if self._runs() is None:
+            return NO_HAPROXY_S
         if not self._look():
-            return self._until_next()
+            return self._all_written()
+        if (pause_s := self._pause_s()) > 0:
+            return pause_s
 
         # Another host may write it meanwhile.
         hosts = len(self._keeper.state.stored.owners)
         if self._etcd.ended.wait(jitter(APART_S * hosts)) or not self._look():
-            return self._until_next()
+            return self._all_written()
 
+        return self._try_to_write()
+
+    def _try_to_write(self) -> float | None:
+        """Write all that is due; return after how long there may be more without an event."""
         try:
             # A connection for a moment costs less than one that is held.
             with self._etcd.store() as store:
@@ -133,11 +157,28 @@ class HoldWriter:
         except Conflict:
             return jitter(AFTER_S)
         except (Refused, Full) as error:
-            self._problem.update(str(error))
-            return AGAIN_S
+            self._refusal = _Refusal(str(error), time.monotonic())
+            return self._pause_s()
 
+        return self._all_written()
+
+    def _all_written(self) -> float | None:
+        """Note that nothing is left, whoever wrote it; return when there is more."""
+        self._refusal = None
         self._problem.update("")
         return self._until_next()
+
+    def _pause_s(self) -> float:
+        """Return how long not to write, and say why once no other host can either."""
+        if self._refusal is None:
+            return 0.0
+
+        why, at_s = self._refusal
+        ago_s = time.monotonic() - at_s
+        if ago_s < TOLD_S:
+            return TOLD_S - ago_s
+        self._problem.update(why)
+        return AGAIN_S - ago_s
 
     def _look(self) -> bool:
         """Decide anew if anything changed; return whether there is something to write now."""
@@ -152,30 +193,43 @@ class HoldWriter:
             state.stored.holds,
             state.view.claims,
             state.stored.services.keys(),
+            state.stored.refused,
         )
         if seen != self._seen:
             self._seen = seen
             self._due = due(self._known(state))
-            self._note_gone()
+            self._note_gone(state.stored.holds)
 
         return bool(self._due.new or self._due.back or self._gone())
 
     def _known(self, state: State) -> Known:
+        running = self._runs()
+        unreadable = list(_unreadable(self._prefix, state.stored))
         return Known(
             view=state.view,
             stored=state.stored,
             uses=self._uses.of(state.view.services),
             domain=self._domain,
-            holders=self._holders(),
-            unreadable=_unreadable(self._prefix, state.stored),
+            holders=running.port_holders if running else {},
+            unreadable=frozenset(key for key in unreadable if isinstance(key, HoldKey)),
+            unread=frozenset(key.service for key in unreadable if isinstance(key, InstanceKey)),
         )
 
-    def _note_gone(self) -> None:
+    def _note_gone(self, stored: Holds) -> None:
+        self._times_gone = {
+            key: times
+            for key, times in self._times_gone.items()
+            if key in self._due.idle or (key in stored and stored[key].leased)
+        }
+
         now_s = time.monotonic()
         self._gone_s = {
-            key: self._gone_s.get(key, now_s + GONE_S + jitter(GONE_APART_S))
-            for key in self._due.idle
+            key: self._gone_s.get(key, now_s + self._gone_after_s(key)) for key in self._due.idle
         }
+
+    def _gone_after_s(self, key: HoldKey) -> float:
+        times = min(self._times_gone.get(key, 0), DOUBLED_MAX)
+        return float(GONE_S * 2**times) + jitter(GONE_APART_S)
 
     def _gone(self) -> Mapping[HoldKey, Held]:
         now_s = time.monotonic()
@@ -190,7 +244,10 @@ class HoldWriter:
     def _write(self, store: Store) -> None:
         """Write all that is due, in transactions. Raises Conflict."""
         now = moment(time.time())
-        new = [(key, Hold(holder, since=now), 0) for key, holder in self._due.new.items()]
+        new = [
+            (key, Hold(holder, since=now), it.modified if (it := self._due.instead.get(key)) else 0)
+            for key, holder in self._due.new.items()
+        ]
         back = [
             (key, Hold(held.holder, held.since), held.modified)
             for key, held in self._due.back.items()
@@ -210,12 +267,22 @@ class HoldWriter:
             log.info("holding ports and names %s", _told(new))
         if gone:
             log.info("kept for services without instances %s", _told(gone))
+        self._note_written(key for key, _, _ in gone)
+
+    def _note_written(self, gone: Iterable[HoldKey]) -> None:
+        """Leave what was written alone until the watch shows it."""
+        for key in gone:
+            self._times_gone[key] = self._times_gone.get(key, 0) + 1
+            del self._gone_s[key]
+
+        idle = {key: held for key, held in self._due.idle.items() if key in self._gone_s}
+        self._due = Due({}, {}, idle)
 
     def _write_leased(self, store: Store, puts: list[Put]) -> None:
         lease = store.grant(self._ttl_s)
         try:
             store.write(puts, lease=lease)
-        except Conflict:
+        except (Conflict, Refused, Full):
             store.revoke(lease)
             raise
 
@@ -233,19 +300,12 @@ def _told(holds: list[tuple[HoldKey, Hold, int]]) -> Details:
     return Details(things=len(holds), first=f"{key.kind} {key.thing}", of=hold.holder, **until)
 
 
-def _unreadable(prefix: str, stored: Snapshot) -> frozenset[HoldKey]:
-    """Return the holds that are there and cannot be read: they are never overwritten."""
-    found: set[HoldKey] = set()
-    root = holds_root(prefix)
-
+def _unreadable(prefix: str, stored: Snapshot) -> Iterable[HoldKey | InstanceKey]:
+    """Yield the keys of holds and instances whose values cannot be read."""
     for text in stored.refused:
-        if not text.startswith(root):
-            continue
         try:
             key = parse_key(prefix, text)
         except Rejected:
             continue
-        if isinstance(key, HoldKey):
-            found.add(key)
-
-    return frozenset(found)
+        if isinstance(key, HoldKey | InstanceKey):
+            yield key

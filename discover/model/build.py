@@ -105,6 +105,8 @@ class _Shared:
         owner = self.owners[port]
         # A hold of its own changes nothing for a service, so that it is not laid out anew.
         held = self.holds.get(port_key(port)) if owner != name else None
+        if held is not None and held.holder != owner:
+            held = None
         return PortInput(port, owner, held, routes, self.unusable.get(port, _ALL_USABLE))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from catalog.record import Instance
-from discover.model.ownership import Problems
+from discover.model.ownership import OLDEST, Problems
 from discover.model.proxy_config import NO_PORT, UNKNOWN_BACKEND, Door, ProxyConfig, ServicePort
 from discover.reasons import because
 from discover.snapshot.holds import route_key, told
@@ -78,7 +78,8 @@ def assigned_routes(
 ) -> Routes:
     """Return the keys that lead to each service port.
 
-    A key that is held leads to its holder alone. Of several services that ask for one that is not
+    A key that is held leads to its holder alone, or to what this host's services file sets up. Of
+    several services that ask for one that is not
     held yet, the oldest record gets it. `problems` names those that do not get theirs.
     """
     given: dict[str, _Contender] = {}
@@ -88,7 +89,8 @@ def assigned_routes(
         for request in requests.routes:
             contender = _Contender(request.created, service, request)
             held = holds.get(route_key(request.key))
-            if held is not None and held.holder != service:
+            is_from_file = request.created == OLDEST
+            if held is not None and held.holder != service and not is_from_file:
                 losers.append(contender)
                 continue
 
@@ -110,6 +112,8 @@ def assigned_routes(
 
 
 def _owner_told(contender: _Contender | None, held: Held | None) -> str:
+    if contender is not None and contender.created == OLDEST:
+        return f"{contender.service}, of the services file"
     if held is not None:
         return f"{held.holder}{told(held)}"
     return f"{contender.service}, which named it first" if contender else "no service"

@@ -259,7 +259,8 @@ def owners_of(
     """Return the service that each port belongs to.
 
     `held` says it for all hosts. Until then, a service that has a port now keeps it. What the
-    services file of this host has set up here stays, whoever holds the port on other hosts.
+    services file of this host sets up has its port here, whoever holds it on other hosts, unless
+    another service has the port here already.
     """
     rights: dict[int, _Right] = {}
     for name, claim in claims.items():
@@ -275,7 +276,7 @@ def owners_of(
     owners |= {port: holder for port, holder in holders.items() if port in owners}
 
     for port, holder in held.items():
-        if not _is_from_file(services.get(holders.get(port, "")), port):
+        if not _is_from_file(services.get(owners.get(port, "")), port):
             owners[port] = holder
 
     return owners

@@ -5,6 +5,7 @@ for itself. It counts also while its holder is away: nobody else's reply may com
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from catalog.keys import HoldKey
 from discover.snapshot.snapshot import Held, Holds, Snapshot
@@ -40,13 +41,19 @@ def told(held: Held | None) -> str:
 
 
 def believed_holds(
-    before: Snapshot, stored_before: Snapshot, stored: Snapshot, *, wiped: bool
+    before: Snapshot, stored_before: Snapshot, stored: Snapshot, *, wiped: bool, rewound: int = 0
 ) -> Holds:
     """Return the holds that count: those `stored`, and those that the store lost with all else.
 
     `before` is what was believed of `stored_before`. A hold that is gone alone was given up, or
-    its time is over.
+    its time is over. A store that was found restored from a backup at the revision `rewound` may
+    name a holder of an earlier day, until somebody writes the hold again.
     """
+    if before.holds is stored.holds:
+        return stored.holds
+    if rewound:
+        stored = replace(stored, holds=_put_right(before.holds, stored.holds, rewound))
+
     missing = before.holds.keys() - stored.holds.keys()
     if not missing:
         return stored.holds
@@ -55,3 +62,13 @@ def believed_holds(
     wiped = wiped or bool(before.owners and not stored.owners)
     lost = missing if wiped else missing - stored_before.holds.keys()
     return {**stored.holds, **{key: before.holds[key] for key in lost}} if lost else stored.holds
+
+
+def _put_right(known: Holds, stored: Holds, rewound: int) -> Holds:
+    """Return what is stored, but with the known holder where that is another one."""
+    outdated = {
+        key: known[key]
+        for key, held in stored.items()
+        if held.modified <= rewound and key in known and known[key].holder != held.holder
+    }
+    return {**stored, **outdated}

@@ -192,7 +192,9 @@ def _rewound(state: State, stored: Snapshot, now_s: float) -> Rewound:
 def _believed(state: State, stored: Snapshot, departures: Departures, rewound: Rewound) -> Snapshot:
     wiped = is_rewound(state.catalog, stored) or _is_store_at_fault(departures)
     claims = believed_claims(state.catalog, state.stored, stored, wiped=wiped)
-    holds = believed_holds(state.catalog, state.stored, stored, wiped=wiped)
+    holds = believed_holds(
+        state.catalog, state.stored, stored, wiped=wiped, rewound=rewound.revision
+    )
     return replace(rewound.believed(stored), claims=claims, holds=holds)
 
 

@@ -1,6 +1,7 @@
 """Which holds are to be written, and which of those that a store lost still count."""
 
 from collections.abc import Mapping, Set
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -30,9 +31,11 @@ def decided(
     holders: Mapping[int, str] | None = None,
     domain: str = "",
     unreadable: Set[HoldKey] = frozenset(),
+    unread: Set[str] = frozenset(),
 ) -> Due:
     uses = Uses(domain).of(state.view.services)
-    return due(Known(state.view, state.stored, uses, domain, holders or {}, unreadable))
+    known = Known(state.view, state.stored, uses, domain, holders or {}, unreadable, unread)
+    return due(known)
 
 
 def test_the_oldest_of_those_that_ask_gets_a_port_unless_one_has_it_on_this_host() -> None:
@@ -124,6 +127,22 @@ def test_a_hold_that_cannot_be_read_is_never_written_over() -> None:
     assert decided(state, unreadable={PORT}) == Due({}, {}, {})
 
 
+def test_a_service_whose_record_is_for_another_version_keeps_what_it_has() -> None:
+    """Or an older docker-discover and a newer one would write to and fro."""
+    state = listed(FakeEtcd().claim("h1").garble("h1", ALPHA).hold(PORT, "alpha"))
+
+    assert [*decided(state).idle] == [PORT]
+    assert decided(state, unread={"alpha"}).idle == {}
+
+
+def test_a_suspect_takes_nothing_that_is_free() -> None:
+    etcd = FakeEtcd().claim("h1", "h2").put("h1", ALPHA)
+    state = learn(listed(etcd), *etcd.expire("h1").step(), 1.0)
+
+    assert "alpha" in state.view.services
+    assert decided(state) == Due({}, {}, {})
+
+
 # What the store lost
 
 
@@ -144,6 +163,25 @@ def test_holds_that_a_store_lost_with_all_else_count_on_and_are_written_again() 
     assert decided(state).new == {absent: "away"}
     state = learn(state, *etcd.hold(absent, "newer").step(), 3.0)
     assert held(state) == {PORT: "alpha", absent: "newer"}
+
+
+def test_a_store_restored_from_a_backup_gives_nothing_to_a_holder_of_an_earlier_day() -> None:
+    freed = HoldKey("port", "9000")
+    backup = FakeEtcd().claim("h1").put("h1", ALPHA).hold(PORT, "beta").hold(freed, "away")
+    etcd = deepcopy(backup).let_go(PORT, freed).hold(PORT, "alpha")
+    state = listed(etcd)
+    backup.seen = etcd.seen
+
+    state = learn(state, *backup.relist(), 1.0)
+    assert held(state) == {PORT: "alpha", freed: "away"}
+    found = decided(state)
+    assert (found.new, [*found.idle]) == ({PORT: "alpha"}, [freed])
+    assert found.instead == {PORT: state.stored.holds[PORT]}
+
+    # Whoever writes it later has the last word.
+    state = learn(state, *backup.hold(PORT, "newer").step(), 2.0)
+    assert held(state)[PORT] == "newer"
+    assert decided(state).new == {}
 
 
 @pytest.mark.parametrize("listing", [True, False])
