@@ -1,7 +1,7 @@
 """The settings of docker-discover, from flags and the environment. Opens nothing."""
 
 import ipaddress
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -83,18 +83,6 @@ def domain_or_off(text: str) -> str:
     if not PLAIN_HOST_NAME.fullmatch(name):
         raise Rejected(f"{text!r} is not a domain such as apps.example.com")
     return name
-
-
-def whole(least: int, most: int, unit: str) -> Callable[[str], int]:
-    """Return the reader of a whole number in these bounds."""
-
-    def read(text: str) -> int:
-        number = text.strip()
-        if not (number.isascii() and number.isdigit() and least <= int(number) <= most):
-            raise Rejected(f"{text!r} is not a whole number of {unit} from {least} to {most}")
-        return int(number)
-
-    return read
 
 
 OPTIONS = (
@@ -183,13 +171,13 @@ OPTIONS = (
     ),
     Option(
         "OLD_WORKERS_HOURS",
-        whole(1, 576, "hours"),
+        number(1, 576, "hours"),
         "168",
         "how long connections that a reload left on an old worker of HAProxy may go on",
     ),
     Option(
         "OLD_WORKERS_MB",
-        whole(1, 1_000_000, "MB"),
+        number(1, 1_000_000, "MB"),
         None,
         "memory that old workers may take together; above it the oldest is ended "
         "(default: a tenth of the machine's memory, or half of the container's limit)",
