@@ -1,5 +1,6 @@
 """Find out which registrar this is: its host, its owner record, and how other owners stand."""
 
+import logging
 import time
 import uuid
 
@@ -12,10 +13,13 @@ from register.host.identity import (
     process_alive,
     route_source,
     this_life,
+    warning_of_bridge,
 )
 from register.host.owner import HostOwner, LifeSigns, OwnerStatus, status_of
 from register.records.host_state import Host
 from register.settings import RegisterSettings
+
+log = logging.getLogger(__name__)
 
 
 def identify(settings: RegisterSettings, surroundings: Surroundings) -> Registrar:
@@ -27,10 +31,13 @@ def identify(settings: RegisterSettings, surroundings: Surroundings) -> Registra
     try:
         engine = source.engine()
         neighbours = source.neighbours()
+        bridges = source.bridges()
     finally:
         source.close()
 
     ip = host_ip(settings.host_ip, route_source(settings.access.members), neighbours)
+    if (warning := warning_of_bridge(ip, bridges)) is not None:
+        log.warning("%s", warning)
     host = Host(host_id(settings.host_id, surroundings, engine), ip, engine.id)
     mine = new_life(host, surroundings)
     return Registrar(host, mine, lambda other: _status_of(settings, other, mine))

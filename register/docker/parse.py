@@ -108,7 +108,7 @@ def parse_inspect(document: object) -> Container:
         unclear=_unclear(ports),
         labels=MappingProxyType(config.part("Labels").texts()),
         env=MappingProxyType(_env(config)),
-        odd=tuple(odd),
+        odd=tuple(dict.fromkeys(odd)),
     )
 
 

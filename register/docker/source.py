@@ -128,13 +128,16 @@ class DockerSource:
         if addresses <= self._looked_up and not (everything and addresses):
             return
 
+        self._bridges = self.bridges()
+        self._looked_up = addresses
+
+    def bridges(self) -> Bridges:
+        """Return the subnets of the engine's bridges; None where it must not tell."""
         try:
             document = self._connection.ask("list networks", lambda client: client.networks())
         except (NotAllowed, Gone):
-            self._bridges = None
-        else:
-            self._bridges = parse_bridges(document)
-        self._looked_up = addresses
+            return None
+        return parse_bridges(document)
 
     def _is_changed(self, id_: str, form: _Form, hints: Hints) -> bool:
         failed = self._failed.get(id_)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from catalog.access import Member
 from catalog.errors import Unavailable
 from catalog.keys import HOST_ID
-from register.docker.container import Neighbour
+from register.docker.container import Bridges, Neighbour
 from register.docker.source import Engine
 from register.host.owner import HostOwner, OwnerStatus
 from register.records.host_state import Host
@@ -143,6 +143,16 @@ def _check_explicit(address: str, route_source: str) -> None:
                 f"({route_source} leads there); name an address that other hosts can call"
             ]
         )
+
+
+def warning_of_bridge(address: str, bridges: Bridges) -> str | None:
+    """Return what to tell of a HOST_IP on a bridge, as the route to an etcd in a container has."""
+    own = ipaddress.ip_address(address)
+    for subnet in bridges or ():
+        if own in subnet:
+            seen = f"HOST_IP {address} is this host's address on a Docker network ({subnet})"
+            return f"{seen}: other hosts cannot call it; if there are any, set HOST_IP"
+    return None
 
 
 def route_source(members: Iterable[Member]) -> str:

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from register.host.identity import (
     read_surroundings,
     route_source,
     this_life,
+    warning_of_bridge,
 )
 from register.records.host_state import Host
 from sidecar.options import WrongSettings
@@ -130,3 +132,11 @@ def test_a_process_is_told_from_another_of_the_same_number() -> None:
     assert process_alive(replace(mine, pid=2**22 - 1), mine) is False
     assert process_alive(replace(mine, pid_namespace="pid:[1]"), mine) is None
     assert process_alive(replace(mine, boot_id="x"), mine) is None
+
+
+def test_a_host_ip_on_a_bridge_is_warned_of() -> None:
+    bridges = (ip_network("172.17.0.0/16"), ip_network("fd77::/64"))
+
+    assert "set HOST_IP" in str(warning_of_bridge("172.17.0.1", bridges))
+    assert warning_of_bridge("192.0.2.2", bridges) is None
+    assert warning_of_bridge("172.17.0.1", None) is None
