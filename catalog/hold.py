@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from catalog.errors import Rejected
+from catalog.json_object import object_of
 from catalog.rules import TEXT
 
 VERSION = 1
@@ -40,14 +41,8 @@ def encode(hold: Hold) -> bytes:
 
 def decode(value: bytes) -> Hold:
     """Return the hold in a value, ignoring unknown fields. Raises Rejected."""
-    if len(value) > HOLD_BYTES_MAX:
-        raise Rejected(f"hold: {len(value)} bytes, at most {HOLD_BYTES_MAX} are read")
-
-    try:
-        document = json.loads(value)
-    except (ValueError, RecursionError) as error:
-        raise Rejected(f"hold: not JSON: {error}") from error
-    if not isinstance(document, dict) or document.get("v") != VERSION:
+    document = object_of(value, "hold", HOLD_BYTES_MAX)
+    if document.get("v") != VERSION:
         raise Rejected(f'hold: {value!r:.60} is not like {{"holder":"orders",…,"v":{VERSION}}}')
 
     holder = document.get("holder")

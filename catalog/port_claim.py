@@ -6,6 +6,7 @@ A claim gives a service its port for good.
 import json
 
 from catalog.errors import Rejected
+from catalog.json_object import object_of
 
 VERSION = 1
 CLAIM_BYTES_MAX = 1024  # a port, and what a later version may add
@@ -19,14 +20,8 @@ def encode(port: int) -> bytes:
 
 def decode(value: bytes) -> int:
     """Return the port in a claim, ignoring unknown fields. Raises Rejected."""
-    if len(value) > CLAIM_BYTES_MAX:
-        raise Rejected(f"claim: {len(value)} bytes, at most {CLAIM_BYTES_MAX} are read")
-
-    try:
-        document = json.loads(value)
-    except (ValueError, RecursionError) as error:
-        raise Rejected(f"claim: not JSON: {error}") from error
-    if not isinstance(document, dict) or document.get("v") != VERSION:
+    document = object_of(value, "claim", CLAIM_BYTES_MAX)
+    if document.get("v") != VERSION:
         raise Rejected(f'claim: {value!r:.60} is not like {{"port":10007,"v":{VERSION}}}')
 
     port = document.get("port")

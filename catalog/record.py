@@ -11,9 +11,10 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, NoReturn, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from catalog.errors import Rejected
+from catalog.json_object import object_of
 from catalog.rules import CONNECTIONS_MAX, WEIGHT_MAX, address_of
 from catalog.text_types import (
     CANARY,
@@ -222,7 +223,7 @@ def _written(
 
 def decode(value: bytes) -> Instance:
     """Return the instance in a record. Unknown fields are ignored; raises Rejected."""
-    document = _document(value)
+    document = object_of(value, "record", RECORD_BYTES_MAX)
     if document.get("v") != VERSION:
         raise Rejected(f"v: {document.get('v')!r:.40} is an unknown version, expected {VERSION}")
 
@@ -236,31 +237,6 @@ def decode(value: bytes) -> Instance:
     except TypeError as error:
         # a required field is missing: Python's own message names it
         raise Rejected(f"record: {error}") from error
-
-
-def _document(value: bytes) -> dict[str, Any]:
-    if len(value) > RECORD_BYTES_MAX:
-        raise Rejected(f"record: {len(value)} bytes, at most {RECORD_BYTES_MAX} are read")
-
-    try:
-        document = json.loads(value, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        raise Rejected(f"record: not JSON: {error}") from error
-
-    if not isinstance(document, dict):
-        raise Rejected(f"record: {type(document).__name__} instead of a JSON object")
-    return document
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        raise ValueError("one object has the same name twice")
-    return document
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON (RFC 8259, section 6)")
 
 
 def _are_texts(values: Iterable[Any]) -> bool:

@@ -45,13 +45,13 @@ def address_of(value: object) -> str:
     """Return the address of one machine in its one spelling. Raises Rejected."""
     try:
         # Only texts: ip_address() takes whole numbers too.
-        address = ipaddress.ip_address(value if isinstance(value, str) else "")
+        address = unmapped(ipaddress.ip_address(value if isinstance(value, str) else ""))
     except ValueError as error:
         raise Rejected(f"address: {value!r:.80} is not an IP address") from error
 
     if address.is_unspecified or address.is_multicast or "%" in str(address):
         raise Rejected(f"address: {value!r:.80} is not the address of one machine")
-    return str(unmapped(address))
+    return str(address)
 
 
 def unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

@@ -26,7 +26,7 @@ def test_what_a_later_version_adds_is_ignored() -> None:
     ("value", "why"),
     [
         (b"\xff", "not JSON"),
-        (b"[]", "is not like"),
+        (b"[]", "list instead of a JSON object"),
         (b'{"v":2,"holder":"a"}', "is not like"),
         (b'{"v":1,"since":"2026-11-26T18:00:00Z"}', "holder None"),
         (b'{"v":1,"holder":"","since":"2026-11-26T18:00:00Z"}', "holder ''"),

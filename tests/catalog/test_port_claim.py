@@ -24,7 +24,7 @@ def test_what_a_later_version_adds_is_ignored() -> None:
     [
         (b"", "not JSON"),
         (b"\xff\xfe", "not JSON"),
-        (b"10007", "is not like"),
+        (b"10007", "int instead of a JSON object"),
         (b"[" * 1000, "not JSON"),
         (b'{"port":10007}', "is not like"),
         (b'{"v":2,"port":10007}', "is not like"),

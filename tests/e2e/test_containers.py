@@ -2,14 +2,13 @@
 
 import http.client
 import json
-import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.parts.engine import REGISTER_METRICS, Container, Pair, docker
-from tests.parts.pair_service import Service, container_gone
+from tests.parts.pair_service import Calls, Service, container_gone
 from tests.parts.wait import wait_for
 
 
@@ -330,61 +329,25 @@ def test_two_services_of_one_port_the_oldest_keeps_it_over_its_restarts(
     wait_for(lambda: "PORT_CLAIMED" in pair.discover.logs(), 15, "the newcomer gets a reason")
     assert service.answered_by() == {one.short}
 
-    with Watched(service) as answers:
+    with Calls(service) as calls:
         one.do("restart", "-t", "1")
-        answers.wait_for_more(one.short)
+        calls.wait_answered_by(one)
         one.do("kill")
-        answers.wait_refused()
+        calls.wait_unanswered()
         again = service.run()
-        answers.wait_for_more(again.short)
+        calls.wait_answered_by(again)
         container_gone(again)
         container_gone(one)
-        answers.wait_refused()
+        calls.wait_unanswered()
         pair.discover.do("restart", "-t", "1")
         pair.wait_until_ready()
-        answers.wait_refused()
+        calls.wait_unanswered()
 
     # Never the one that waits, until it is given the port.
-    assert answers.seen == {one.short, again.short}
+    assert calls.answered_by == {one.short, again.short}
     said = pair.discover.exec("docker-discover", "--release", str(service.port))
     assert f"service port {service.port} is free; {service.name} held it since" in said
     wait_for(lambda: service.call() == two.short, 15, "the port is free for the next")
-
-
-class Watched:
-    """Who answers at a service's port while things happen to it."""
-
-    def __init__(self, service: Service) -> None:
-        self.seen: set[str] = set()
-        self._last = ""
-        self._refused = 0
-        self._service = service
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watched")
-
-    def __enter__(self) -> "Watched":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.wait(0.01):
-            try:
-                self._last = self._service.call()
-                self.seen.add(self._last)
-            except (OSError, AssertionError):
-                self._last = ""
-                self._refused += 1
-
-    def wait_for_more(self, short: str) -> None:
-        wait_for(lambda: self._last == short, 20, f"{short} answers")
-
-    def wait_refused(self) -> None:
-        before = self._refused
-        wait_for(lambda: self._refused > before + 20, 20, "nobody answers")
 
 
 CRASHING = "python3 -IS /whoami.py & sleep 1; exit 1"

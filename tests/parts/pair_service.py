@@ -84,11 +84,13 @@ def container_gone(container: Container) -> None:
 
 
 class Calls:
-    """Calls a service without pause on a thread, and keeps what failed."""
+    """Calls a service without pause on a thread, and keeps who answered and what failed."""
 
     def __init__(self, service: Service) -> None:
         self.failures: list[str] = []
         self.done = 0
+        self.answered_by: set[str] = set()
+        self.last = ""  # who answered the last call; empty if nobody did
         self._service = service
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="calls")
@@ -104,11 +106,20 @@ class Calls:
     def _run(self) -> None:
         while not self._stop.wait(0.005):
             try:
-                self._service.call()
+                self.last = self._service.call()
+                self.answered_by.add(self.last)
                 self.done += 1
             except (OSError, AssertionError) as error:
+                self.last = ""
                 self.failures.append(repr(error))
 
     def wait_for_more(self, count: int = 50) -> None:
         before = self.done
         wait_for(lambda: self.done > before + count, 30, "calls go on")
+
+    def wait_answered_by(self, container: Container) -> None:
+        wait_for(lambda: self.last == container.short, 20, f"{container.short} answers")
+
+    def wait_unanswered(self, count: int = 20) -> None:
+        before = len(self.failures)
+        wait_for(lambda: len(self.failures) > before + count, 20, "nobody answers")
