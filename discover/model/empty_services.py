@@ -22,8 +22,9 @@ from discover.model.spare_backends import spare_backend
 from discover.snapshot.holds import port_key, route_key
 from discover.snapshot.snapshot import Holds
 
-# Stands for the port of a service that is known by its holds alone: no instance of it was seen.
-UNSEEN_PORT = -1
+# Stand for all services that are known by their holds alone, as no instance of them was seen: one
+# backend, or bad holds by the thousand would be as many.
+UNSEEN, UNSEEN_PORT = "held", -1
 FORGET_S = 600.0  # longer than a deployment takes; nothing is reloaded only to forget
 
 # It stays the same while another service has the port, and the listener is known at the door alone.
@@ -185,29 +186,27 @@ def with_held_routes(config: ProxyConfig, holds: Holds) -> ProxyConfig:
     led = {route for listener in config.listeners for route in listener.routes}
     there = {listener.service for listener in config.listeners if listener.servers}
     given_up: list[str] = []
-    away: dict[str, list[str]] = {}
+    away: list[str] = []
 
     for key, held in holds.items():
-        if key.kind != "host" or key.thing in led:
-            continue
-        routes = given_up if held.holder in there else away.setdefault(held.holder, [])
-        routes.append(key.thing)
+        if key.kind == "host" and key.thing not in led:
+            routes = given_up if held.holder in there else away
+            routes.append(key.thing)
 
     if not given_up and not away:
         return config
 
-    empty = [_unseen(service, routes) for service, routes in away.items()]
-    listeners = sorted((*config.listeners, *empty), key=_service_port)
+    unseen = [_unseen(away)] if away else []
+    listeners = sorted((*config.listeners, *unseen), key=_service_port)
     return replace(config, listeners=tuple(listeners), given_up=tuple(sorted(given_up)))
 
 
-def _unseen(service: str, routes: Iterable[str]) -> Listener:
-    """Return the backend of a service that has no instance, and of which none is known."""
-    name = door_listener_name(service, UNSEEN_PORT)
+def _unseen(routes: Iterable[str]) -> Listener:
+    """Return the backend of services that have no instance, and of which none is known."""
     return replace(
         spare_backend(1),
-        name=name,
-        service=service,
+        name=door_listener_name(UNSEEN, UNSEEN_PORT),
+        service=UNSEEN,
         port=UNSEEN_PORT,
         routes=tuple(sorted(routes)),
     )

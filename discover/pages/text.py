@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from catalog.host_port import split_host_port
+from discover.model.empty_services import UNSEEN_PORT
 from discover.model.proxy_config import Listener
 
 NEAR = 5  # similar names that are shown
@@ -134,6 +135,9 @@ def empty(listener: Listener, *, since: str | None, last: Listener | None) -> Pa
     """
     if listener.servers:
         return _none_callable(listener)
+    if listener.port == UNSEEN_PORT:
+        line = "It keeps the name for ten minutes after its last instance (HOLD_TTL)."
+        return Page(503, "The service that has this host name has no instance now", (line,))
 
     lines = ["It is not known since when."]
     if since:

@@ -399,6 +399,7 @@ def test_nobody_answers_at_a_route_that_is_held_and_not_asked_for() -> None:
     etcd.put("h1", web(2, "there", service_port=8001, hosts=("new.test",)))
     etcd.hold(HoldKey("host", "old.test/"), "there")
     etcd.hold(HoldKey("host", "a.test/api/"), "away", UNTIL)
+    etcd.hold(HoldKey("host", "b.test/"), "gone", UNTIL)
     given = etcd.relist()[0]
 
     config = with_held_routes(build(given, AT_DOOR)[0], given.holds)
@@ -406,8 +407,11 @@ def test_nobody_answers_at_a_route_that_is_held_and_not_asked_for() -> None:
 
     assert led["old.test/"] == "unknown"
     assert led["a.test/"] == led["*.test/"] == "wild:8000"
-    [empty] = [it for it in config.listeners if it.name == led["a.test/api/"]]
-    assert (empty.service, empty.servers, empty.binds) == ("away", (), ())
+    [at_away] = [it for it in config.listeners if it.name == led["a.test/api/"]]
+    assert (at_away.servers, at_away.binds) == ((), ())
+    assert at_away.routes == ("a.test/api/", "b.test/"), "one backend, however many are away"
+    page = empty(at_away, since=None, last=None)
+    assert (page.status, page.title.split()[-4:]) == (503, ["has", "no", "instance", "now"])
 
 
 def test_a_route_leads_to_its_holder_and_to_nobody_else() -> None:
