@@ -64,6 +64,7 @@ instances = st.builds(
     Instance,
     service=st.from_regex(rules.SERVICE_NAME, fullmatch=True),
     address=st.ip_addresses()
+    .map(rules.unmapped)
     .filter(lambda ip: not ip.is_multicast and not ip.is_unspecified)
     .map(str),
     port=ports,
