@@ -170,6 +170,12 @@ OPTIONS = (
         "ip:port of /metrics, /healthz, /readyz and /explain; or off",
     ),
     Option(
+        "HEAD_KB",
+        number(14, 256, "KB"),
+        "14",
+        "how long the head of an http request or answer may be; more costs time and memory",
+    ),
+    Option(
         "OLD_WORKERS_HOURS",
         number(1, 576, "hours"),
         "168",
@@ -221,6 +227,7 @@ class DiscoverSettings:
     state_dir: Path
     run_dir: Path
     metrics: tuple[str, int] | None
+    head_kb: int
     old_workers_hours: int
     old_workers_mb: int | None
     haproxy: str
@@ -260,6 +267,7 @@ def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> DiscoverSett
         state_dir=values["STATE_DIR"],
         run_dir=values["RUN_DIR"],
         metrics=values["METRICS"],
+        head_kb=values["HEAD_KB"],
         old_workers_hours=values["OLD_WORKERS_HOURS"],
         old_workers_mb=values["OLD_WORKERS_MB"],
         haproxy=values["HAPROXY"],

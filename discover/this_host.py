@@ -40,6 +40,7 @@ def policy_of(settings: DiscoverSettings) -> HostPolicy:
         maxconn=_maxconn(),
         user=user,
         group=group,
+        buffer_bytes=_buffer_bytes(settings.head_kb),
         old_workers_hours=settings.old_workers_hours,
     )
 
@@ -53,6 +54,14 @@ def policy_of(settings: DiscoverSettings) -> HostPolicy:
         location=_location(settings),
         reserved=settings.reserved_ports,
     )
+
+
+def _buffer_bytes(head_kb: int) -> int:
+    """Return the size of a buffer for such a head, and what HAProxy adds to it or notes of it.
+
+    For 14 KB that is HAProxy's own default.
+    """
+    return (head_kb + head_kb // 14 + 1) * 1024
 
 
 def _door(settings: DiscoverSettings, hosts: tuple[str, ...]) -> Door:

@@ -176,6 +176,8 @@ class Process:
     door: Door | None = None
     # The same page at ::1.
     stats_ipv6: Bind | None = None
+    # The bytes of a buffer: the head of an http request or answer has to fit in one.
+    buffer_bytes: int = 16384
     # How long a worker that a reload made old may go on.
     old_workers_hours: int = 168
 

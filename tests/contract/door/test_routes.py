@@ -146,3 +146,19 @@ def test_without_docker_discover_there_are_plain_pages(etcd: Etcd, discover: Doo
         assert (
             f"The last one was at 127.0.0.1 port {orders}," in discover.get("orders.apps.test")[1]
         )
+
+
+def test_pages_answer_requests_with_heads_of_any_kind(etcd: Etcd, discover: Door) -> None:
+    # Python's server, which answers with the pages, takes 100 headers.
+    many = {f"X-{number}": "1" for number in range(300)} | {"Accept": "text/html"}
+    record = web(1, "gone", free_port(), free_port())
+    publish(etcd, record)
+    discover.wait_said("new listen gone")
+    withdraw(etcd, record)
+
+    wait_for(lambda: discover.get("gone.apps.test", **many)[0] == 503, 10, "it is empty")
+    empty, unknown = (discover.get(f"{name}.apps.test", **many) for name in ("gone", "unknown"))
+
+    assert "<html" in empty[1]
+    assert (unknown[0], "<html" in unknown[1]) == (404, True)
+    assert discover.get("unknown.apps.test", Cookie="a" * 13_000)[0] == 404
