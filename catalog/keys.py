@@ -1,6 +1,7 @@
 """Where everything stands in etcd: names to keys, and keys to names. No I/O, no values."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -75,7 +76,22 @@ class HoldKey:
     thing: str
 
 
-Key = OwnerKey | DrainedKey | PurgeKey | InstanceKey | PortKey | HoldKey
+@dataclass(frozen=True, slots=True, order=True)
+class HostPortsKey:
+    """The key that says which ports of a host its containers have, under the host's lease."""
+
+    host: str
+
+
+Key = HostPortsKey | OwnerKey | DrainedKey | PurgeKey | InstanceKey | PortKey | HoldKey
+
+_OF_A_HOST: Mapping[str, type[OwnerKey | DrainedKey | PurgeKey | HostPortsKey]] = {
+    "owner": OwnerKey,
+    "drained": DrainedKey,
+    "purge": PurgeKey,
+    "ports": HostPortsKey,
+}
+_NAMES: Mapping[type[Key], str] = {kind: name for name, kind in _OF_A_HOST.items()}
 
 
 def identity(host: str, instance: Instance) -> InstanceKey:
@@ -117,12 +133,8 @@ def instances_root(prefix: str, host: str) -> str:
 def key_of(prefix: str, key: Key) -> str:
     """Return the etcd key; `parse_key` is its inverse."""
     match key:
-        case OwnerKey(host):
-            return f"{host_root(prefix, host)}owner"
-        case DrainedKey(host):
-            return f"{host_root(prefix, host)}drained"
-        case PurgeKey(host):
-            return f"{host_root(prefix, host)}purge"
+        case OwnerKey(host) | DrainedKey(host) | PurgeKey(host) | HostPortsKey(host):
+            return f"{host_root(prefix, host)}{_NAMES[type(key)]}"
         case InstanceKey(host, service):
             return f"{instances_root(prefix, host)}{service}/{key.name}"
         case PortKey(service):
@@ -137,12 +149,8 @@ def parse_key(prefix: str, text: str) -> Key:
         raise Rejected(f"key {text!r:.200}: does not start with {root(prefix)}")
 
     match text.removeprefix(root(prefix)).split("/"):
-        case ["hosts", host, "owner"] if HOST_ID.fullmatch(host):
-            return OwnerKey(host)
-        case ["hosts", host, "drained"] if HOST_ID.fullmatch(host):
-            return DrainedKey(host)
-        case ["hosts", host, "purge"] if HOST_ID.fullmatch(host):
-            return PurgeKey(host)
+        case ["hosts", host, name] if name in _OF_A_HOST and HOST_ID.fullmatch(host):
+            return _OF_A_HOST[name](host)
         case ["hosts", host, "instances", service, name] if HOST_ID.fullmatch(host):
             container, _, port = name.partition(":")
             is_named = SERVICE_NAME.fullmatch(service) and _CONTAINER.fullmatch(container)

@@ -1,10 +1,14 @@
 """The model of a snapshot on this host: new ports are tried before HAProxy is asked for them."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from discover.haproxy.ports import trial
+from catalog.host_ports import HostPort
+from discover.haproxy.held_ports import HeldPorts, Said
+from discover.haproxy.ports import has_address, trial
 from discover.model.build import BuildMemo, build
 from discover.model.empty_services import (
     EmptyServices,
@@ -15,6 +19,8 @@ from discover.model.ownership import Listening
 from discover.model.proxy_config import Bind, HostPolicy, Listener, ProxyConfig
 from discover.snapshot.snapshot import Holds, Snapshot
 from sidecar.status.problems import Problem
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,32 +44,75 @@ class Model:
         return with_held_routes(with_empty_services(self.config, usable), self.holds)
 
 
+@functools.cache
+def _boot_id() -> str:
+    try:
+        return BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _here(snapshot: Snapshot, policy: HostPolicy) -> Set[str]:
+    """Return the ids of this host: those set or guessed, or of a registrar that runs here.
+
+    One runs here if it has this kernel's boot and its address: several hosts can share a kernel.
+    """
+    running_here = {
+        host
+        for host, owner in snapshot.owners.items()
+        if owner.host_ip and owner.boot_id == _boot_id() and has_address(owner.host_ip)
+    }
+    return policy.location.hosts | running_here
+
+
 class HostModel:
     """Builds models. Used by the reconcile actor alone."""
 
-    def __init__(self, policy: Callable[[], HostPolicy], empty_services: EmptyServices) -> None:
+    def __init__(
+        self, policy: Callable[[], HostPolicy], empty_services: EmptyServices, held: HeldPorts
+    ) -> None:
         self._policy = policy
+        self._held = held
         self._empty_services = empty_services
         self._built = BuildMemo()
 
+    def yielded(self, snapshot: Snapshot) -> Mapping[Bind, str]:
+        """Return where HAProxy must not listen now, for containers of its own host."""
+        policy = self._policy()
+        ports: list[HostPort] = []
+        owner = None
+        is_told = False
+        for host in sorted(_here(snapshot, policy)):
+            if host in snapshot.owners:
+                owner = snapshot.owners[host].created
+            if host in snapshot.host_ports:
+                ports += snapshot.host_ports[host]
+                is_told = True
+        return self._held.yielded(Said(tuple(ports) if is_told else None, owner), policy)
+
     @contextlib.contextmanager
-    def of(self, snapshot: Snapshot, listening: Listening) -> Iterator[Model]:
+    def of(
+        self, snapshot: Snapshot, listening: Listening, yielded: Mapping[Bind, str]
+    ) -> Iterator[Model]:
         """Give the model of a snapshot; its new ports stay reserved inside `with`.
 
-        What HAProxy listens on already is not tried: a trial would only find HAProxy itself.
+        What HAProxy listens on already is not tried: a trial would only find HAProxy itself. Nor
+        is what is `yielded` to containers of this host: it may be free at this moment.
         """
-        policy = self._policy()
+        policy = replace(self._policy(), unusable=yielded)
         config, problems = build(snapshot, policy, self._built, listening)
 
         empty = self._empty_services.listeners()
-        new = with_empty_services(config, empty).binds - listening.binds
+        new = with_empty_services(config, empty).binds - listening.binds - yielded.keys()
+        recalled = self._held.recalled(new)
         draining = config.only_draining(new)
 
-        with trial(new - draining) as taken:
+        with trial(new - draining - recalled.keys()) as taken:
             leaving = dict.fromkeys(draining, "its only instances are draining")
-            unusable = {**taken, **leaving}
-            if unusable:
+            unusable = {**taken, **recalled, **leaving, **yielded}
+            if len(unusable) > len(yielded):
                 policy = replace(policy, unusable=unusable)
                 config, problems = build(snapshot, policy, self._built, listening)
 
+            self._held.note({**taken, **recalled})
             yield Model(config, problems, unusable, snapshot.holds)

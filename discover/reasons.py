@@ -16,6 +16,7 @@ Code = Literal[
     "PORT_RESERVED",
     "PORT_IN_USE",
     "NOT_HELD",
+    "PORT_YIELDED",
     "HOST_CLAIMED",
     "HOSTS_NEED_HTTP",
     "MODE_DIFFERS",
@@ -64,6 +65,10 @@ REASONS: Mapping[Code, str] = {
     "HOST_CLAIMED": (
         "The host name and path at HTTP_BIND belong to another service, also while that has no "
         "instance for a while."
+    ),
+    "PORT_YIELDED": (
+        "A container of this host has the service port, or wants it at its next start: calls on "
+        "this host go straight to it."
     ),
     "HOSTS_NEED_HTTP": "The record has host names or paths, but its service is in tcp mode.",
     "MODE_DIFFERS": (

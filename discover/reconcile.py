@@ -5,7 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from catalog.errors import Rejected
 from discover.apply.applier import Applier
@@ -15,6 +15,7 @@ from discover.apply.reload_pace import Pace
 from discover.apply.rollout import Pending, Rollout
 from discover.apply.running import Proxies, Running, proxies_of
 from discover.deadlines import Deadlines
+from discover.haproxy.held_ports import HeldPorts
 from discover.host_model import HostModel, Model
 from discover.model.empty_services import Empty, EmptyServices
 from discover.model.http_routes import missing_door
@@ -53,6 +54,7 @@ class Sources:
     listeners_file: ListenersFile
     outside: Joining  # adds the services of a file to the catalog
     snippets: Callable[[], Snippets]
+    held_ports: HeldPorts = field(default_factory=HeldPorts)
 
 
 class Reconcile:
@@ -76,7 +78,7 @@ class Reconcile:
         self._stop: threading.Event = applier.stop
         self._proxies = Memo(proxies_of)
         self._empty_services = EmptyServices(sources.listeners_file.save_empty)
-        self._host_model = HostModel(sources.policy, self._empty_services)
+        self._host_model = HostModel(sources.policy, self._empty_services, sources.held_ports)
         self._candidates = Candidates(sources.templates, applier.check)
         self._rollout = Rollout(applier, stubs)
         self._deadlines = Deadlines()
@@ -203,8 +205,10 @@ class Reconcile:
         proxies = self._proxies.get(self.running.sections.keys())
         self._recall_earlier(proxies.names)
 
+        yielded = self._host_model.yielded(joined)
+        self._rollout.release(yielded.keys())
         listening = Listening(self._holders(proxies), self.running.binds)
-        with self._host_model.of(joined, listening) as model:
+        with self._host_model.of(joined, listening, yielded) as model:
             self._deadlines.ports_tried(time.monotonic(), all_usable=not model.unusable)
             ran = self.running.config
             self._empty_services.update(

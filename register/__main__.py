@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from catalog.store import Store
 from register import commands
+from register.docker.connection import Connection
 from register.docker.event_reader import LOOP, STUCK_S, EventReader
 from register.host.handover import DeadMount
+from register.host.host_ports import HostPorts, PortEvents
 from register.host.identity import read_surroundings
 from register.host.lease import LeaseKeeper, LeaseSettings
 from register.host.own_watch import OwnWatch
@@ -75,12 +77,15 @@ def actors(settings: RegisterSettings) -> tuple[list[Actor], LeaseKeeper]:
         if dead_mount.is_final(time.monotonic()):
             keeper.leave()
 
+    host_ports = _host_ports(settings, state, report)
+    port_events = PortEvents(_engine(settings), host_ports.note)
     events = EventReader(docker_source(settings), facts, publish.fire, on_lost)
     prober = Prober(lambda: publish.fire("probe"))
 
     def on_lease() -> None:
         publish.fire("lease")
         watch.fire("lease")
+        host_ports.wake("lease")
 
     keeper = _lease_keeper(settings, state, facts, on_lease)
     own_keys = OwnKeys(Store(settings.access, deadline_s=STORE_DEADLINE_S))
@@ -106,6 +111,8 @@ def actors(settings: RegisterSettings) -> tuple[list[Actor], LeaseKeeper]:
         prober.actor(),
         keeper.actor(),
         own_watch.actor(),
+        host_ports.actor(),
+        port_events.actor(),
         publisher.actor(),
     ]
     if settings.metrics is not None:
@@ -125,6 +132,22 @@ def _lease_keeper(
         identify=lambda: identify(settings, read_surroundings()),
         health=facts,
         on_change=on_lease,
+    )
+
+
+def _engine(settings: RegisterSettings) -> Connection:
+    return Connection(settings.docker_host, settings.docker_environ)
+
+
+def _host_ports(settings: RegisterSettings, state: HostState, report: Report) -> HostPorts:
+    return HostPorts(
+        settings.access,
+        settings.prefix,
+        _engine(settings),
+        state,
+        told=report.not_started,
+        resync_s=settings.resync_s,
+        cap_s=settings.longest_pause_s,
     )
 
 

@@ -8,6 +8,7 @@ from sidecar.status.problems import Problem
 
 Code = Literal[
     "NOT_RUNNING",
+    "START_FAILED",
     "IGNORED",
     "ONE_OFF",
     "NOT_LABELLED",
@@ -56,6 +57,7 @@ class Reason:
 
 REASONS: Mapping[Code, Reason] = {
     "NOT_RUNNING": Reason("The container is not running, or is between two restarts.", "never"),
+    "START_FAILED": Reason("Docker could not start the container.", "always"),
     "IGNORED": Reason("SERVICE_IGNORE or SERVICE_<port>_IGNORE is true.", "never"),
     "ONE_OFF": Reason(
         "The container was started for itself alone, by docker compose run or by a test.",

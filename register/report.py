@@ -27,12 +27,16 @@ _MEANINGS: Mapping[str, str] = {code: reason.meaning for code, reason in REASONS
 
 
 class Report:
-    """Only the publisher calls this; `explain` may be called from any thread."""
+    """Only the publisher calls this; `explain` may be called from any thread.
+
+    What containers did not start is another actor's to say.
+    """
 
     def __init__(self, state: HostState, health: Health, metrics: Metrics) -> None:
         self._state = state
         self._health = health
         self._problems = Problems()
+        self._not_started = Problems()
         self._entries: Mapping[str, Entry] = {}
         self._held: frozenset[str] = frozenset()
 
@@ -117,11 +121,15 @@ class Report:
         for state in ("ready", "draining"):
             self._published.labels(state).set(states.count(state))
 
+    def not_started(self, problems: Mapping[str, Problem]) -> None:
+        """Report which containers the engine could not start. Called by another actor."""
+        self._not_started.update(problems)
+
     def explain(self) -> dict[str, Any]:
         """Return what is published and why the rest is not, for /explain."""
         host, lease = self._state.host, self._state.lease
         instances = instances_in(self._entries.values())
-        refused = self._problems.current
+        refused = {**self._problems.current, **self._not_started.current}
 
         return {
             "host": asdict(host) if host else None,

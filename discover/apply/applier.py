@@ -194,6 +194,19 @@ class Applier:
 
         self._resting.note(changes)
 
+    def release(self, worker: Worker, wanted: Rendered, listeners: Iterable[str]) -> Worker:
+        """Make listeners stop listening at runtime, then write the file without their addresses.
+
+        Connections that are open go on. Raises Mismatch if HAProxy did not do it.
+        """
+        for line in batches(f"disable frontend {name}" for name in listeners):
+            for answer in filter(None, self._haproxy.ask(line).splitlines()):
+                if "already disabled" not in answer:
+                    raise Mismatch(f"HAProxy answered {answer!r:.120}")
+
+        self._owed.write(self._config, wanted.marked(worker.marker or ""))
+        return Worker(wanted, worker.marker)
+
     def reload(self, worker: Worker | None, wanted: Rendered) -> Worker:
         """Make HAProxy run a text.
 

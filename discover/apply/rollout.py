@@ -6,7 +6,7 @@ The owner of what runs.
 import contextlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 
 from catalog.errors import Rejected
@@ -24,6 +24,7 @@ from discover.apply.plan import (
 from discover.apply.reload_pace import Pace, RefusedText
 from discover.apply.running import Running, Worker
 from discover.haproxy.replies import Mismatch
+from discover.model.proxy_config import Bind
 from discover.stubs.debt_keeper import StubDebt
 from discover.text.render import Rendered
 from sidecar.log import Details
@@ -61,6 +62,32 @@ class Rollout:
         """Find out what the worker runs; start HAProxy if it does not run. Raises Unavailable."""
         worker = self._applier.worker(self.running.worker)
         self.running = self.running.with_worker(worker)
+
+    def release(self, yielded: Set[Bind]) -> None:
+        """Stop listening at once where a container of this host wants to, before any reload.
+
+        All addresses of such a listener go; the next reload brings back those that may be.
+        """
+        running = self.running
+        if running.config is None or running.worker is None or running.layout is None:
+            return
+
+        listeners = running.config.listeners
+        left = [each.name for each in listeners if not yielded.isdisjoint(each.binds)]
+        if not left:
+            return
+
+        deaf = tuple(replace(each, binds=()) if each.name in left else each for each in listeners)
+        config = replace(running.config, listeners=deaf)
+        rendered = running.layout.render(config)
+        try:
+            worker = self._applier.release(running.worker, rendered, left)
+        except Mismatch as why:
+            log.warning("cannot leave a port at once, reloading instead: %s", why)
+            return
+
+        log.info("left ports to containers of this host %s", Details(listeners=", ".join(left)))
+        self.running = Running(worker, config, running.layout)
 
     def change_at_runtime(self, candidate: Candidate) -> Pending | None:
         """Do all that takes no reload; return what is left, None if that is nothing.

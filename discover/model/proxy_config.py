@@ -34,6 +34,12 @@ class Verbatim(str):
     origin = ""
 
 
+class Yielded(str):
+    """Why HAProxy keeps off an address: a container of its own host has it, or wants it."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Bind:
     """One address to listen on: an IP literal or `*`, and a port."""

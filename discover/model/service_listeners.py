@@ -8,8 +8,16 @@ from catalog.reserved_ports import PortSet
 from discover.model.http_routes import url_of
 from discover.model.listener import group_of, listener_of, odd_in, records_on
 from discover.model.ownership import OLDEST, Problems
-from discover.model.proxy_config import NO_PORT, Bind, Door, Listener, Location, Process
-from discover.reasons import because
+from discover.model.proxy_config import (
+    NO_PORT,
+    Bind,
+    Door,
+    Listener,
+    Location,
+    Process,
+    Yielded,
+)
+from discover.reasons import Code, because
 from discover.snapshot.holds import told
 from discover.snapshot.snapshot import Held, Service
 
@@ -185,5 +193,6 @@ def _refuse_unusable(
     for bind in wanted:
         why = port.unusable.get(bind)
         if why is not None:
+            code: Code = "PORT_YIELDED" if isinstance(why, Yielded) else "PORT_IN_USE"
             text = f"{name} has no listener on {bind}: {why}{reached}"
-            problems[f"{name}:{port.port} on {bind.host}"] = because("PORT_IN_USE", text)
+            problems[f"{name}:{port.port} on {bind.host}"] = because(code, text)

@@ -21,7 +21,8 @@ from catalog.port_claim import encode as claim_of
 from catalog.record import decode as instance_of
 from catalog.record import encode as value_of
 from discover.snapshot.departures import Reason
-from discover.snapshot.snapshot import Claim, Held, Owner, Record, Service, Snapshot
+from discover.snapshot.owner import Owner
+from discover.snapshot.snapshot import Claim, Held, Record, Service, Snapshot
 from discover.snapshot.suspects import HARD_STOP_S, Suspect, Suspects
 from sidecar.memo import MemoByName
 

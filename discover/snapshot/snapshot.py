@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from catalog.entries import Batch, Entry, Listing
 from catalog.errors import Rejected
 from catalog.hold import decode as hold_of
+from catalog.host_ports import HostPort
+from catalog.host_ports import decode as host_ports_of
 from catalog.keys import (
     DrainedKey,
     HoldKey,
+    HostPortsKey,
     InstanceKey,
     OwnerKey,
     PortKey,
@@ -19,6 +22,7 @@ from catalog.keys import (
 from catalog.port_claim import decode as port_of
 from catalog.record import Instance, decode
 from catalog.rules import SERVICE_NAME
+from discover.snapshot.owner import Owner, owner_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +43,6 @@ class Record:
     def endpoint(self) -> tuple[str, int]:
         """Where it is dialled."""
         return self.instance.address, self.instance.port
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """A host's owner key: created anew after an expiry, only modified by a takeover.
-
-    A store that was wiped and written again may come to the same revision. It may even come to
-    the same cluster id, which etcd makes of its members' names and addresses; but never to the
-    same lease.
-    """
-
-    created: int
-    lease: int = 0
-    modified: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +130,8 @@ class Snapshot:
     drained: frozenset[str] = frozenset()
     claims: Mapping[str, Claim] = field(default_factory=dict)
     holds: Holds = field(default_factory=dict)
+    # By host: the ports that its containers have or want.
+    host_ports: Mapping[str, tuple[HostPort, ...]] = field(default_factory=dict)
     # The other host that wrote the file that this was read from.
     written_by: str = field(default="", compare=False)
 
@@ -162,7 +154,8 @@ class Snapshot:
 
     def _content(self) -> tuple[object, ...]:
         hosts = self.owners, self.purged, self.drained
-        return self.services, self.refused, *hosts, self.claims, self.holds
+        belongs = self.claims, self.holds, self.host_ports
+        return self.services, self.refused, *hosts, *belongs
 
 
 EMPTY = Snapshot(0, {}, {})
@@ -214,6 +207,7 @@ class _Changing:
         self._drained = set(before.drained)
         self._claims = dict(before.claims)
         self._held: dict[HoldKey, Held | None] = {}  # what changed of the holds
+        self._host_ports = dict(before.host_ports)
 
     def take(self, prefix: str, text: str, entry: Entry | None) -> None:
         """Take the change of one key. Raises Rejected."""
@@ -224,7 +218,7 @@ class _Changing:
             case OwnerKey(host) if entry is None:
                 self._owners.pop(host, None)
             case OwnerKey(host) if entry is not None:
-                self._owners[host] = Owner(entry.create_revision, entry.lease, entry.mod_revision)
+                self._owners[host] = owner_of(entry)
             case PurgeKey(host):
                 _mark(self._purged, host, entry)
             case DrainedKey(host):
@@ -233,6 +227,8 @@ class _Changing:
                 self._take_claim(service, entry)
             case HoldKey():
                 self._take_hold(key, entry)
+            case HostPortsKey(host):
+                self._take_host_ports(host, entry)
 
     def _take_instance(self, key: InstanceKey, text: str, entry: Entry | None) -> None:
         records = self._touched.get(key.service)
@@ -264,6 +260,13 @@ class _Changing:
         changed = {**self._before.holds, **self._held}
         return {key: held for key, held in changed.items() if held is not None}
 
+    def _take_host_ports(self, host: str, entry: Entry | None) -> None:
+        # What cannot be read says nothing: the ports stay as they were.
+        if entry is None:
+            self._host_ports.pop(host, None)
+        else:
+            self._host_ports[host] = host_ports_of(entry.value)
+
     def snapshot(self, revision: int) -> Snapshot:
         """Return what has become of it."""
         services = dict(self._before.services)
@@ -282,6 +285,7 @@ class _Changing:
             frozenset(self._drained),
             self._claims,
             self._holds(),
+            self._host_ports,
         )
 
 

@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from discover.snapshot.departures import Reason
-from discover.snapshot.snapshot import Owner, Record, Service, Snapshot
+from discover.snapshot.owner import Owner
+from discover.snapshot.snapshot import Record, Service, Snapshot
 
 GRACE_S = 600.0
 HARD_STOP_S = 24 * 3600.0  # of a freeze

@@ -1,7 +1,7 @@
 """Docker's events over one connection. Only reads; hints.py knows what they mean."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -65,10 +65,12 @@ class EventStream:
             self._lines.close()
 
 
-def open_events(connection: Connection, since_ns: int) -> EventStream:
-    """Return the events since a time of the engine's clock. Raises Unavailable."""
+def open_events(
+    connection: Connection, since_ns: int, wanted: Sequence[str] = ACTIONS
+) -> EventStream:
+    """Return these events since a time of the engine's clock. Raises Unavailable."""
     client = connection.new_client()
-    actions = [*ACTIONS, *EVENTS, EXEC_DIED] if connection.is_podman else ACTIONS
+    actions = [*wanted, *EVENTS, EXEC_DIED] if connection.is_podman else wanted
     params = {
         "since": f"{since_ns // 10**9}.{since_ns % 10**9:09d}",
         "filters": json.dumps({"type": ["container", "network"], "event": list(actions)}),
