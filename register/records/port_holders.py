@@ -5,6 +5,7 @@ counts while Docker would start it again, and for a while else: people stop and 
 """
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,8 @@ from sidecar.status.problems import Problem
 
 # How long the ports of an ended container are kept for it, if Docker does not start it again.
 KEPT_S = 600.0
-SHOWN = 160  # characters of an engine's error, which names container, endpoint and address
+SHOWN = 400  # characters of an engine's error
+_ENDPOINT = re.compile(r" \([0-9a-f]{64}\)")  # says nothing to people
 _BOUND = frozenset({"created", "running", "paused", "restarting"})
 _ENDED = frozenset({"exited", "stopped"})
 _COMES_BACK = frozenset({"always", "unless-stopped", "on-failure"})
@@ -47,7 +49,7 @@ def holder_of(document: object, now_s: float, before: PortHolder | None) -> Port
 
     name = str(_dict(document).get("Name") or "").lstrip("/") or "a container"
     name = "".join(c if c.isprintable() else "?" for c in name)[:80]
-    error = " ".join(str(state.get("Error") or "").split())[:SHOWN]
+    error = " ".join(_ENDPOINT.sub("", str(state.get("Error") or "")).split())[:SHOWN]
     is_host = str(host.get("NetworkMode")) == "host"  # its -p is ignored
     ports = () if is_host else _ports(_part(host, "PortBindings"), name)
     if not ports and not (error and status == "created"):
