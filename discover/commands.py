@@ -19,7 +19,7 @@ from catalog.keys import root
 from catalog.store import Store
 from discover.apply.listeners_file import ListenersFile
 from discover.apply.running import Proxies, proxies_of
-from discover.claims.hand_over import hand_over, release
+from discover.claims.hand_over import Misspelt, hand_over, release
 from discover.haproxy.map_file import MapFiles, text_of
 from discover.haproxy.process import HAProxy, Refusal
 from discover.model.build import build
@@ -43,7 +43,7 @@ LIST_S = 10.0
 
 
 def run(settings: DiscoverSettings, command: Command) -> None:
-    """Print what was asked for; if that cannot be done, exit with 1 and a line for each mistake."""
+    """Print what was asked for; if that cannot be done, exit with a line for each mistake."""
     try:
         if command in ("release", "hand-over"):
             _change_hold(settings, command)
@@ -56,7 +56,8 @@ def run(settings: DiscoverSettings, command: Command) -> None:
             _show(settings, layout, command)
     except (Rejected, Unavailable) as error:
         lines = str(error).splitlines()
-        sys.exit("\n".join(f"{PROGRAM}: --{command}: {line}" for line in lines))
+        print("\n".join(f"{PROGRAM}: --{command}: {line}" for line in lines), file=sys.stderr)
+        sys.exit(2 if isinstance(error, Misspelt) else 1)
 
 
 def _change_hold(settings: DiscoverSettings, command: Command) -> None:
