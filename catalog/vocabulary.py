@@ -16,6 +16,13 @@ from catalog.value_types import Flag, ValueType
 # service: holds for all instances of a service; where they differ, the oldest real one decides.
 # instance: holds for one instance, or one server of the services file.
 Scope = Literal["offer", "service", "instance"]
+# What a wrong value in a label costs.
+# port: its port is refused, as the default would give it another name, place or part.
+# port if meant: the same, but a variable without a port in its name may well be another program's
+#   (SERVICE_MODE=production), and then counts as not given.
+# setting: only the setting. It says how calls are made, not where they go: the default applies.
+# item: only the wrong item of a list.
+Cost = Literal["port", "port if meant", "setting", "item"]
 _HASH = "hash:"
 
 
@@ -31,6 +38,7 @@ class Setting:
     http_only: str = ""  # the field that has no effect in tcp mode
     checks: tuple[Literal["http", "grpc"], ...] = ()  # the kinds that heed it; empty: all kinds
     for_one_port: bool = False  # it can be true of only one of a container's ports
+    wrong_costs: Cost = "setting"
 
     @property
     def type(self) -> ValueType:
@@ -40,15 +48,15 @@ class Setting:
 
 # SERVICE_NAME is not here: register/offer/naming.py reads it for all ports of a container at once.
 SETTINGS = (
-    Setting("IGNORE", "", "ignore", "offer", own_type=Flag()),
-    Setting("NETWORK", "", "network", "offer", own_type=PRINTABLE),
-    Setting("ADDRESS", "", "address", "offer", own_type=PRINTABLE),
-    Setting("PORT", "port", "service_port", "service", for_one_port=True),
-    Setting("MODE", "mode", "mode", "service", for_one_port=True),
-    Setting("HOSTS", "hosts", "hosts", "service", for_one_port=True),
-    Setting("PATH", "path", "paths", "service", for_one_port=True),
-    Setting("ROLE", "role", "role", "instance"),
-    Setting("STUB_POLICY", "stub_policy", "stub_policy", "instance"),
+    Setting("IGNORE", "", "ignore", "offer", own_type=Flag(), wrong_costs="port"),
+    Setting("NETWORK", "", "network", "offer", own_type=PRINTABLE, wrong_costs="port"),
+    Setting("ADDRESS", "", "address", "offer", own_type=PRINTABLE, wrong_costs="port"),
+    Setting("PORT", "port", "service_port", "service", for_one_port=True, wrong_costs="port"),
+    Setting("MODE", "mode", "mode", "service", for_one_port=True, wrong_costs="port if meant"),
+    Setting("HOSTS", "hosts", "hosts", "service", for_one_port=True, wrong_costs="port if meant"),
+    Setting("PATH", "path", "paths", "service", for_one_port=True, wrong_costs="port if meant"),
+    Setting("ROLE", "role", "role", "instance", wrong_costs="port"),
+    Setting("STUB_POLICY", "stub_policy", "stub_policy", "instance", wrong_costs="port"),
     Setting("WEIGHT", "weight", "weight", "instance"),
     Setting("", "zone", "zone", "instance"),
     Setting("", "state", "state", "instance"),
@@ -62,14 +70,14 @@ SETTINGS = (
     Setting("PANIC", "panic", "panic", "service"),
     Setting("STICKY", "sticky", "sticky", "service", http_only="sticky"),
     Setting("BALANCE", "balance", "balance", "service", http_only="hash_header"),
-    Setting("CANARY", "canary", "canary", "instance", http_only="canary"),
+    Setting("CANARY", "canary", "canary", "instance", http_only="canary", wrong_costs="port"),
     Setting("PROTO", "proto", "proto", "service", http_only="proto", for_one_port=True),
     Setting("RETRY", "retry", "retry", "service", http_only="retry"),
     Setting("TIMEOUT", "timeout", "timeout_ms", "service"),
     Setting("LOCALITY", "locality", "locality", "service"),
     Setting("SLOW_START", "slow_start", "slow_start_ms", "instance"),
     Setting("MAXCONN", "maxconn", "maxconn", "instance"),
-    Setting("TAGS", "tags", "tags", "instance"),
+    Setting("TAGS", "tags", "tags", "instance", wrong_costs="item"),
     Setting("ON_ABSENCE", "", "on_absence", "instance"),
 )
 LABELS: Mapping[str, Setting] = {setting.label: setting for setting in SETTINGS if setting.label}

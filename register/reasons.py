@@ -27,6 +27,7 @@ Code = Literal[
     "POD_INFRA",
     "POD_PORT",
     "BAD_LABEL",
+    "NOT_APPLIED",
     "AMBIGUOUS_LABEL",
     "PARTLY_APPLIED",
     "LOOKS_SECRET",
@@ -110,6 +111,10 @@ REASONS: Mapping[Code, Reason] = {
         "labelled",
     ),
     "BAD_LABEL": Reason("A label or variable has an invalid value.", "always"),
+    "NOT_APPLIED": Reason(
+        "A label or variable has an invalid value and counts as not given. The port is published.",
+        "always",
+    ),
     "AMBIGUOUS_LABEL": Reason(
         "A label without a port can be true of one port only, and the container offers several: it "
         "is not applied. The ports are published without it.",

@@ -8,7 +8,8 @@ from typing import Literal
 from catalog.errors import Rejected
 from catalog.rules import unmapped
 from register.docker.container import Binding, Bridges, Container, Port
-from register.offer.labels import Labels, PortLabels
+from register.offer.labels import Labels
+from register.offer.reading import PortLabels
 from register.reasons import Code, because
 from sidecar.status.problems import Problem
 

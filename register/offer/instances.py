@@ -9,11 +9,12 @@ from catalog.record import Instance, State
 from catalog.reserved_ports import NONE, PortSet
 from register.docker.container import Bridges, Container, Port
 from register.offer.addresses import Endpoint, HostAddresses, candidates, endpoint, why_none
-from register.offer.labels import Labels, PortLabels, labels_of, read, read_place
+from register.offer.labels import Labels, labels_of
 from register.offer.naming import ComposeNames, Name, names_of
 from register.offer.one_off import one_off_of
 from register.offer.one_port import bound
 from register.offer.port_ranges import fit_ports
+from register.offer.reading import PortLabels, read, read_place
 from register.offer.record_size import LISTS, fitted
 from register.reasons import because
 from sidecar.status.problems import Problem

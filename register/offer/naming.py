@@ -7,7 +7,7 @@ from catalog.errors import Rejected
 from catalog.origin import of_compose, of_image, of_swarm
 from catalog.rules import SERVICE_NAME
 from register.docker.container import Container
-from register.offer.attributes import unless_secret
+from register.offer.attributes import looks_secret, unless_secret
 from register.offer.labels import Labels, LabelText
 from register.reasons import because
 from sidecar.status.problems import Problem
@@ -97,20 +97,21 @@ def _shared(
 
 
 def _given(container: Container, text: LabelText) -> Name | Problem:
-    try:
-        return Name(service_name(text.value))
-    except Rejected as error:
-        why = unless_secret(str(error), text.value)
-        return because("BAD_NAME", f"{text.key} of {container.name}: {why}")
+    why = unless_secret("", text.value)
+    if not why:
+        try:
+            return Name(service_name(text.value))
+        except Rejected as error:
+            why = str(error)
+    return because("BAD_NAME", f"{text.key} of {container.name}: {why}")
 
 
 def _ambiguous(container: Container, general: LabelText, ports: Sequence[int]) -> Problem:
     listed = ", ".join(str(port) for port in ports)
-    return because(
-        "AMBIGUOUS_PORT",
-        f"{container.name} has ports {listed} and one {general.key}: "
-        f"choose with the label SERVICE_{ports[0]}_NAME={general.value:.63}",
-    )
+    seen = f"{container.name} has ports {listed} and one {general.key}"
+    value = "<name>" if looks_secret(general.value) else f"{general.value:.63}"
+    right = f"choose with the label SERVICE_{ports[0]}_NAME={value}"
+    return because("AMBIGUOUS_PORT", f"{seen}: {right}")
 
 
 def _not_chosen(container: Container, general: LabelText, port: int) -> Problem:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from catalog.errors import Rejected
 from catalog.vocabulary import LABELS, Setting
-from register.offer import nginx_words
+from register.offer import foreign_words
 from register.offer.labels import CHECK_CHOICE, Labels, LabelText
 from register.reasons import because
 from sidecar.status.problems import Problem
@@ -50,7 +50,7 @@ def _is_for_one(setting: Setting, text: LabelText) -> bool:
     try:
         return setting.type.from_label(text.value.strip()) not in _TRUE_OF_ALL
     except Rejected:
-        return True
+        return setting.wrong_costs != "setting"
 
 
 class _Binding:
@@ -83,7 +83,7 @@ class _Binding:
 
     def _ports_for(self, name: str, text: LabelText) -> tuple[int, ...]:
         """Return the ports that a label may be about."""
-        is_of_nginx = text.key in nginx_words.ALL
+        is_of_nginx = text.key in foreign_words.ALL
         is_of_web = name != "PORT" and self._labels.web_port in self._refused
         return (*self._ports, *self._refused) if is_of_nginx or is_of_web else self._ports
 

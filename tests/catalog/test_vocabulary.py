@@ -69,6 +69,20 @@ def test_a_setting_has_a_row_in_its_page(setting: Setting) -> None:
     assert any(name.search(cell) for cell in first_cells)
 
 
+def test_what_a_wrong_value_costs_is_in_the_page() -> None:
+    refusing = {s.label for s in SETTINGS if s.wrong_costs in ("port", "port if meant")}
+    if_meant = {s.label for s in SETTINGS if s.wrong_costs == "port if meant"}
+    _, _, text = LABELS_PAGE.partition("### A wrong value")
+    refuses, _, rest = text.partition("\n- What only")
+    of_variables = rest.partition("So a wrong")[2].partition(" in one ")[0]
+
+    assert {"NAME", *refusing} == set(re.findall(r"`([A-Z_]+)`", refuses)) - {
+        "BAD_LABEL",
+        "BAD_NAME",
+    }
+    assert if_meant == set(re.findall(r"`([A-Z]+)`", of_variables))
+
+
 def test_every_field_that_people_set_has_a_row() -> None:
     of_settings = {setting.field for setting in SETTINGS if setting.scope != "offer"}
 

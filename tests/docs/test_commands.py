@@ -8,7 +8,8 @@ import pytest
 
 from catalog.errors import Rejected
 from discover.settings import OPTIONS as DISCOVER
-from register.offer.labels import labels_of, read
+from register.offer.labels import labels_of
+from register.offer.reading import read
 from register.settings import OPTIONS as REGISTER
 from tests.parts.containers import container
 from tests.parts.markdown import PAGES, ROOT, Page
@@ -44,11 +45,10 @@ def refused_labels(command: str) -> str:
 
     found = labels_of(container(labels=labels, env=env))
     try:
-        for port in (*found.ports, 8000):
-            read(found, port)
+        notes = [read(found, port).notes for port in (*found.ports, 8000)]
     except Rejected as error:
         return str(error)
-    return ""
+    return "; ".join(note.text for each in (found.notes, *notes) for note in each.values())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)

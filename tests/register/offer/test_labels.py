@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 
 from catalog.errors import Rejected
 from catalog.record import Check, Instance
+from catalog.vocabulary import LABELS
+from register.offer import foreign_words
 from register.offer.instances import OfferSettings, instances_of
-from register.offer.labels import PortLabels, labels_of, read
+from register.offer.labels import labels_of
+from register.offer.reading import PortLabels, read
 from tests.parts.containers import ID, container, published
 
 
@@ -182,7 +185,7 @@ def test_what_looks_secret_is_no_attribute_and_is_not_shown() -> None:
         "VIRTUAL_PORT": "https://app:hunter9@db",
         "SERVICE_KEYSPACE": "k",
     }
-    good = {key: labels[key] for key in labels.keys() - {"SERVICE_ADDRESS", "SERVICE_CHECK_HTTP"}}
+    good = {key: labels[key] for key in labels.keys() - {"SERVICE_ADDRESS"}}
 
     offers = [
         instances_of(container(labels=each), OfferSettings("10.0.0.1")) for each in (labels, good)
@@ -196,6 +199,7 @@ def test_what_looks_secret_is_no_attribute_and_is_not_shown() -> None:
         "web-1 secrets": "LOOKS_SECRET",
         "web-1 SERVICE_TAGS": "PARTLY_APPLIED",
         "web-1 VIRTUAL_PORT": "NOT_READ",
+        "web-1 SERVICE_CHECK_HTTP": "NOT_APPLIED",
     }
     for problem in (*offers[0].reasons.values(), *offers[1].reasons.values()):
         assert "hunter" not in problem.text
@@ -295,34 +299,20 @@ def test_all_that_means_true_ignores(text: str) -> None:
 @pytest.mark.parametrize(
     ("key", "text", "problem"),
     [
-        ("SERVICE_8000_WEIGHT", "300", "'300' is not a whole number from 0 to 256"),
-        ("SERVICE_WEIGHT", "-1", "'-1' is not a whole number from 0 to 256"),
-        ("SERVICE_WEIGHT", "1" * 200, f"'{'1' * 79} is not a whole number from 0 to 256"),
         ("SERVICE_PORT", "0", "'0' is not a whole number from 1 to 65535, or auto"),
+        ("SERVICE_PORT", "1" * 200, f"'{'1' * 79} is not a whole number from 1 to 65535, or auto"),
         ("SERVICE_MODE", "udp", "'udp' is not one of tcp, http"),
         ("SERVICE_IGNORE", "maybe", "'maybe' is neither true nor false"),
         ("SERVICE_HOSTS", "a b/c", "'b/c' is not a host name, or one with a leading *."),
         ("SERVICE_HOSTS", "~^x", "'~^x' is not a host name, or one with a leading *."),
         ("SERVICE_PATH", "api", "'api' is not a path prefix such as /api"),
-        ("SERVICE_CHECK_HTTP", "health", "'health' is not a path such as /health"),
+        ("SERVICE_ROLE", "stubb", "'stubb' is not one of real, stub"),
         (
             "SERVICE_STUB_POLICY",
             "share=200%",
             "'share=200%' is not supersede, fallback, pin or share=N% with N from 0 to 100",
         ),
-        ("SERVICE_BALANCE", "hash", "'hash' is not hash:<header> with a header name"),
-        (
-            "SERVICE_BALANCE",
-            "uri",
-            "'uri' is not one of roundrobin, leastconn, random, source, hash:<header>",
-        ),
         ("SERVICE_CANARY", "a b", "'a b' is not a header name, or name=value"),
-        ("SERVICE_CHECK_STATUS", "2xx", "'2xx' is not status codes such as 200 or 200-299,404"),
-        (
-            "SERVICE_CHECK_INTERVAL",
-            "5",
-            "'5' is not a duration such as 500ms, 2s or 1m, from 100ms to 24h",
-        ),
         (
             "SERVICE_MODE",
             "http\nserver x",
@@ -339,8 +329,126 @@ def test_a_bad_value_names_container_label_and_what_would_be_right(
     assert str(caught.value) == f"{key} of web-1: {problem}"
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("WEIGHT", "300", "'300' is not a whole number from 0 to 256"),
+        ("WEIGHT", "-1", "'-1' is not a whole number from 0 to 256"),
+        ("MAXCONN", "many", "'many' is not a whole number from 1 to 1000000"),
+        ("CHECK_HTTP", "health", "'health' is not a path such as /health"),
+        ("CHECK_GRPC", "svc", "'svc' is neither true nor false"),
+        ("CHECK_TCP", "10.0.0.1:80", "'10.0.0.1:80' is neither true nor false"),
+        ("CHECK_STATUS", "2xx", "'2xx' is not status codes such as 200 or 200-299,404"),
+        ("CHECK_HOST", "a:80", "'a:80' is not a host name"),
+        (
+            "CHECK_INTERVAL",
+            "5",
+            "'5' is not a duration such as 500ms, 2s or 1m, from 100ms to 24h",
+        ),
+        ("TIMEOUT", "30", "'30' is not a duration such as 500ms, 2s or 1m, from 1ms to 24h"),
+        ("SLOW_START", "x", "'x' is not a duration such as 500ms, 2s or 1m, from 1ms to 24h"),
+        ("BALANCE", "hash", "'hash' is not hash:<header> with a header name"),
+        (
+            "BALANCE",
+            "uri",
+            "'uri' is not one of roundrobin, leastconn, random, source, hash:<header>",
+        ),
+        ("STICKY", "yes", "'yes' is not one of none, cookie"),
+        ("RETRY", "3", "'3' is not one of connect, idempotent, all"),
+        ("PROTO", "https", "'https' is not one of h1, h2c"),
+        ("PANIC", "50%", "'50%' is not one of on, off"),
+        ("LOCALITY", "eu", "'eu' is not one of any, zone, host"),
+        ("ON_ABSENCE", "stop", "'stop' is not one of keep, drop"),
+        (
+            "TIMEOUT",
+            "1s\nserver x",
+            r"'1s\nserver x' is not printable text of at most 255 characters",
+        ),
+    ],
+)
+def test_a_bad_value_of_what_only_tunes_leaves_the_default(
+    name: str, text: str, problem: str
+) -> None:
+    given: list[tuple[dict[str, str], dict[str, str]]] = [
+        ({f"SERVICE_{name}": text}, {}),
+        ({f"SERVICE_8000_{name}": text}, {}),
+        ({}, {f"SERVICE_8000_{name}": text}),
+    ]
+
+    for labels, env in given:
+        offer = instances_of(container(labels=labels, env=env), OfferSettings("10.0.0.1"))
+        [key] = labels or env
+
+        assert offer.instances == (instances_of(container(), OfferSettings("10.0.0.1")).instances)
+        [note] = offer.reasons.values()
+        assert (note.code, note.quiet) == ("NOT_APPLIED", False)
+        assert note.text == f"{key} of web-1 is not applied: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("SERVICE_TIMEOUT", "30"),
+        ("SERVICE_MODE", "production"),
+        ("SERVICE_WEIGHT", "heavy"),
+        ("SERVICE_PROTO", "https"),
+        ("SERVICE_RETRY", "5"),
+        ("SERVICE_HOSTS", "kafka-1:9092,kafka-2:9092"),
+        ("SERVICE_HOSTS", "kafka-1,kafka-2:9092"),
+        ("SERVICE_PATH", "./bin"),
+        ("SERVICE_CHECK_INTERVAL", "10"),
+    ],
+)
+@pytest.mark.parametrize("ports", [(8000,), (8000, 9000)])
+def test_a_variable_of_another_program_counts_as_not_given(
+    key: str, text: str, ports: tuple[int, ...]
+) -> None:
+    other = container(env={key: text}, bindings=published(*ports))
+    named = container(env={key: text, "SERVICE_NAME": "web"})
+
+    offer = instances_of(other, OfferSettings("10.0.0.1"))
+    labelled = instances_of(other, OfferSettings("10.0.0.1", "labelled"))
+    of_ours = instances_of(named, OfferSettings("10.0.0.1"))
+
+    plain = container(bindings=published(*ports))
+    assert offer.instances == instances_of(plain, OfferSettings("10.0.0.1")).instances
+    [note] = offer.reasons.values()
+    assert (note.code, note.quiet) == ("NOT_APPLIED", True)
+    assert f"{key} of web-1 is not applied" in note.text
+    assert labelled.instances == ()
+    # Who names a container with variables may mean this one, too, and reads the log.
+    assert [note.quiet for note in of_ours.reasons.values()] == [False]
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("SERVICE_8000_MODE", "production"),
+        ("SERVICE_8000_HOSTS", "a:80"),
+        ("SERVICE_PORT", ":8080"),
+        ("SERVICE_ROLE", "worker"),
+        ("SERVICE_IGNORE", "errors"),
+        ("SERVICE_STUB_POLICY", "no"),
+    ],
+)
+def test_a_bad_variable_that_says_what_or_where_refuses_its_port(key: str, text: str) -> None:
+    offer = instances_of(container(env={key: text}), OfferSettings("10.0.0.1"))
+
+    assert not offer.instances
+    assert offer.reasons["web-1:8000"].code == "BAD_LABEL"
+
+
+@pytest.mark.parametrize("hosts", ["SERVICE_HOSTS", "VIRTUAL_HOST", "SERVICE_8000_HOSTS"])
+def test_a_host_name_without_the_path_of_a_variable_gets_no_other_calls(hosts: str) -> None:
+    variables = {hosts: "shop.example", "SERVICE_PATH": "api"}
+
+    [instance] = instances_of(container(env=variables), OfferSettings("10.0.0.1")).instances
+
+    assert (instance.hosts, instance.paths) == ((), ())
+
+
 def test_a_bad_value_refuses_only_its_own_port() -> None:
-    two = container(bindings=published(80, 8000), labels={"SERVICE_8000_WEIGHT": "300"})
+    two = container(bindings=published(80, 8000), labels={"SERVICE_8000_ROLE": "stubb"})
 
     offer = instances_of(two, OfferSettings("10.0.0.1"))
 
@@ -402,3 +510,25 @@ def test_all_bad_labels_are_named_at_once() -> None:
         "SERVICE_MODE of web-1: 'htpp' is not one of tcp, http; "
         "SERVICE_WEIGHT of web-1: '-1' is not a whole number from 0 to 256"
     )
+
+
+SECRETS = ("https://app:hunter9@db.example", "ghp_hunter9hunter9", "x?token=hunter9 b")
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("key", [*LABELS, "NAME", "ANYTHING", *sorted(foreign_words.ALL)])
+def test_no_message_shows_a_value_that_looks_secret(key: str, secret: str) -> None:
+    word = key if key in foreign_words.ALL else f"SERVICE_{key}"
+    hosts = {"VIRTUAL_HOST": "a.example"} if key == "VIRTUAL_PROTO" else {}
+    words = [{word: secret} | hosts, {word.replace("SERVICE_", "SERVICE_8000_"): secret}]
+    forms = [{"labels": each} for each in words] + [{"env": each} for each in words]
+
+    for ports in ((8000,), (8000, 9000)):
+        for form in forms:
+            one = container(bindings=published(*ports), **form)
+            offer = instances_of(one, OfferSettings("10.0.0.1"))
+
+            texts = [problem.text for problem in offer.reasons.values()]
+            assert all("hunter" not in text for text in texts), texts
+            assert all("hunter" not in instance.service for instance in offer.instances)
+            assert all("hunter" not in "".join(i.tags) for i in offer.instances)
