@@ -55,7 +55,8 @@ def published(engine: Engine, pair: Pair, port: int, *flags: str, **environment:
         PORTS=str(port),
         **environment,
     )
-    wait_for(lambda: bool(record(pair, f"s{port}")), 15, f"s{port} is in the catalog")
+    key = f"/instances/s{port}/"
+    wait_for(lambda: any(key in each for each in pair.keys()), 15, f"s{port} is in the catalog")
     return one
 
 
@@ -72,6 +73,7 @@ def test_a_host_name_leads_to_the_port_that_virtual_port_names(engine: Engine, p
 
     wait_for(lambda: answering(pair, "git.apps.test") == forge.short, 15, "the door leads to it")
 
+    wait_for(lambda: pair.get(8022).status == 200, 15, "its other port is served")
     web, ssh = record(pair, "forge-web"), record(pair, "forge-ssh")
     assert (web["mode"], web["hosts"]) == ("http", ["git.apps.test"])
     assert (ssh["mode"], ssh["hosts"]) == ("tcp", [])
@@ -156,3 +158,63 @@ def test_values_are_read_as_go_and_compose_write_them(engine: Engine, pair: Pair
     assert (found["check"]["interval_ms"], found["check"]["timeout_ms"]) == (90_000, 1_500)
     assert (found["timeout_ms"], found["weight"]) == (3_600_000, 7)
     assert (found["panic"], found["tags"]) == ("off", ["a", "b"])
+
+
+def test_a_wrong_value_of_what_only_tunes_keeps_no_container_out(
+    engine: Engine, pair: Pair
+) -> None:
+    one = published(
+        engine,
+        pair,
+        3050,
+        *("--label", "SERVICE_WEIGHT=heavy", "--label", "SERVICE_CHECK_HTTP=health"),
+        SERVICE_TIMEOUT="30",
+        SERVICE_MODE="production",
+        SERVICE_HOSTS="kafka-1,kafka-2:9092",
+    )
+
+    wait_for(lambda: pair.get(3050).status == 200, 15, "it is served")
+    found = record(pair, "s3050")
+    assert (found["mode"], found["weight"], found["timeout_ms"]) == ("tcp", 100, None)
+    assert (found["hosts"], found["check"]["kind"]) == ([], "tcp")
+    assert pair.get(DOOR, host_header="kafka-1").status == 404
+    wrong = ("WEIGHT", "CHECK_HTTP", "TIMEOUT", "MODE", "HOSTS")
+    assert codes(pair, one) == {f"SERVICE_{name}": "NOT_APPLIED" for name in wrong}
+    assert pair.register.logs().count("'heavy' is not a whole number") == 1
+
+
+def test_a_wrong_value_of_what_says_who_refuses_its_port_alone(engine: Engine, pair: Pair) -> None:
+    two = engine.run(
+        "tandem-whoami",
+        *("-p", "3060", "-p", "3061", "--label", "SERVICE_3061_ROLE=stubb"),
+        PORTS="3060,3061",
+        SERVICE_3060_NAME="s3060",
+        SERVICE_3061_NAME="s3061",
+    )
+
+    wait_for(lambda: pair.get(3060).status == 200, 15, "the other port is served")
+
+    assert codes(pair, two) == {"3061": "BAD_LABEL"}
+    assert not [key for key in pair.keys() if "/s3061/" in key]
+
+
+def test_what_registrator_reads_and_we_do_not_is_said(engine: Engine, pair: Pair) -> None:
+    one = engine.run(
+        "tandem-whoami",
+        *("-p", "3070", "-p", "3071/udp"),
+        *("--label", "SERVICE_3070_tcp_NAME=s3070", "--label", "SERVICE_3071_udp_NAME=s3071"),
+        *("--label", "SERVICE_9000-9100_IGNORE=true", "--label", "SERVICE_ID=web.12"),
+        PORTS="3070",
+        SERVICE_CHECK_SCRIPT="curl -u app:hunter5 $SERVICE_IP",
+    )
+
+    wait_for(lambda: pair.get(3070).status == 200, 15, "it is served")
+
+    assert record(pair, "s3070")["attributes"] == {"id": "web.12"}
+    assert codes(pair, one) == {
+        "3071/udp": "UDP_PORT",
+        "SERVICE_3071_udp_NAME": "NOT_READ",
+        "SERVICE_9000-9100_IGNORE": "NOT_READ",
+        "SERVICE_CHECK_SCRIPT": "NOT_READ",
+    }
+    assert "hunter5" not in pair.register.logs() + pair.etcdctl("get", "--prefix", "")
