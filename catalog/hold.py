@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from catalog.errors import Rejected
 from catalog.json_object import object_of
-from catalog.rules import TEXT
+from catalog.rules import PLAIN_HOST_NAME, TEXT
 
 VERSION = 1
 HOLD_BYTES_MAX = 2048  # two times and a name, and what a later version may add
@@ -22,12 +22,14 @@ class Hold:
     """Who holds a thing: a service or, of a service's name, the origin of its records.
 
     The times are UTC, for people alone. `until` is set while the holder has no instance: then the
-    key is under a lease that ends about at that time.
+    key is under a lease that ends about at that time. `domain` is set if the thing is the service's
+    own name in this DOMAIN: hosts with another one cannot see who uses it.
     """
 
     holder: str
     since: str
     until: str | None = None
+    domain: str = ""
 
 
 def encode(hold: Hold) -> bytes:
@@ -35,6 +37,8 @@ def encode(hold: Hold) -> bytes:
     document = {"v": VERSION, "holder": hold.holder, "since": hold.since}
     if hold.until is not None:
         document["until"] = hold.until
+    if hold.domain:
+        document["domain"] = hold.domain
 
     return json.dumps(document, separators=(",", ":"), sort_keys=True).encode()
 
@@ -50,7 +54,12 @@ def decode(value: bytes) -> Hold:
         raise Rejected(f"hold: holder {holder!r:.80} is not the name of a service or an origin")
 
     until = document.get("until")
-    return Hold(holder, _moment(document.get("since")), None if until is None else _moment(until))
+    since, until = _moment(document.get("since")), None if until is None else _moment(until)
+
+    domain = document.get("domain", "")
+    if not isinstance(domain, str) or not (domain == "" or PLAIN_HOST_NAME.fullmatch(domain)):
+        raise Rejected(f"hold: domain {domain!r:.80} is not a domain")
+    return Hold(holder, since, until, domain)
 
 
 def _moment(value: object) -> str:

@@ -66,8 +66,8 @@ def due(known: Known) -> Due:
 
         name = service_of(key, held.holder)
         used = known.uses.get(name, _NOTHING)
-        if is_used(key, held.holder, known.view.services.get(name), used):
-            if held.leased and _is_stored(key, held.holder, known):
+        if is_used(key, held, known.view.services.get(name), used, known.domain):
+            if held.leased and _is_stored(key, held, known):
                 back[key] = held
         elif not held.leased and name not in known.unread:
             idle[key] = held
@@ -75,13 +75,13 @@ def due(known: Known) -> Due:
     return Due(_new(known, instead), back, idle, instead)
 
 
-def _is_stored(key: HoldKey, holder: str, known: Known) -> bool:
+def _is_stored(key: HoldKey, held: Held, known: Known) -> bool:
     """Whether a holder is back in etcd, and not only a suspect that may go."""
-    name = service_of(key, holder)
+    name = service_of(key, held.holder)
     service = known.stored.services.get(name)
     if service is None:
         return False
-    return is_used(key, holder, service, uses_of(name, service, known.domain))
+    return is_used(key, held, service, uses_of(name, service, known.domain), known.domain)
 
 
 def _new(known: Known, instead: Mapping[HoldKey, Held]) -> Mapping[HoldKey, str]:
@@ -100,10 +100,14 @@ def _new(known: Known, instead: Mapping[HoldKey, Held]) -> Mapping[HoldKey, str]
         for use in used:
             if use.key in settled or use.key in claimed:
                 continue
-            if _is_stored(use.key, use.holder, known):
+            if _is_stored(use.key, _unwritten(use), known):
                 asking.setdefault(use.key, []).append(use)
 
     return {**new, **{key: _first(uses, known) for key, uses in asking.items()}}
+
+
+def _unwritten(use: Use) -> Held:
+    return Held(use.holder, since="", until=None, created=0, leased=False)
 
 
 def _first(asking: list[Use], known: Known) -> str:

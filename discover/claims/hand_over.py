@@ -40,7 +40,7 @@ def release(store: Store, prefix: str, thing: str) -> str:
     if not found.modified:
         raise Rejected(f"nobody holds {_shown(key)}{_others(found, prefix)}")
 
-    if held is not None and _is_asking(found, held.holder):
+    if held is not None and _is_asking(found, held.holder, held.domain):
         raise Rejected(
             f"{_shown(key)} belongs to {held.holder}, which has instances and would take it again; "
             f"stop them first, or use --hand-over {thing.strip()}=SERVICE"
@@ -63,14 +63,15 @@ def hand_over(store: Store, prefix: str, given: str) -> str:
 
     found = _found(store, prefix, key)
     holder = _holder_named(found, name)
-    if not _is_asking(found, holder):
+    domain = _own_domain(key, holder)
+    if not _is_asking(found, holder, domain):
         asking = ", ".join(sorted(_asking(found))) or "nobody"
         raise Rejected(
             f"{name} has no instance that asks for {_shown(key)}; start it first. "
             f"Those that ask: {asking}"
         )
 
-    hold = Hold(holder, since=moment(time.time()))
+    hold = Hold(holder, since=moment(time.time()), domain=domain)
     _write(store, Put(found.text, encode(hold), found.modified))
     return f"{_shown(key)} belongs to {holder}{_before(found)}"
 
@@ -111,13 +112,24 @@ def _write(store: Store, change: Put | Delete) -> None:
         raise Rejected("somebody else changed it at the same moment; run it again") from error
 
 
-def _is_asking(found: _Found, holder: str) -> bool:
+def _own_domain(key: HoldKey, holder: str) -> str:
+    """Return the domain in which a host name would be the service's own.
+
+    Some host may have that as its DOMAIN.
+    """
+    host = key.thing.partition("/")[0]
+    is_own = key.kind == "host" and host.startswith(f"{holder}.")
+    return host.removeprefix(f"{holder}.") if is_own else ""
+
+
+def _is_asking(found: _Found, holder: str, domain: str) -> bool:
     """Whether a holder has an instance that uses the thing."""
     name = service_of(found.key, holder)
     service = found.snapshot.services.get(name)
     if service is None:
         return False
-    return is_used(found.key, holder, service, uses_of(name, service, domain=""))
+    held = Held(holder, since="", until=None, created=0, leased=False, domain=domain)
+    return is_used(found.key, held, service, uses_of(name, service, ""), domain="")
 
 
 def _asking(found: _Found) -> Iterator[str]:

@@ -17,7 +17,7 @@ from catalog.keys import HoldKey, InstanceKey, key_of, parse_key
 from catalog.session import Session
 from catalog.store import Put, Store
 from discover.claims.due import Due, Known, due
-from discover.claims.uses import Uses, moment
+from discover.claims.uses import Uses, domain_of, moment
 from discover.model.proxy_config import ProxyConfig
 from discover.snapshot.keeper import Keeper
 from discover.snapshot.snapshot import Held, Holds, Snapshot
@@ -245,11 +245,15 @@ class HoldWriter:
         """Write all that is due, in transactions. Raises Conflict."""
         now = moment(time.time())
         new = [
-            (key, Hold(holder, since=now), it.modified if (it := self._due.instead.get(key)) else 0)
+            (
+                key,
+                self._hold(key, holder, now),
+                it.modified if (it := self._due.instead.get(key)) else 0,
+            )
             for key, holder in self._due.new.items()
         ]
         back = [
-            (key, Hold(held.holder, held.since), held.modified)
+            (key, self._hold(key, held.holder, held.since, held.domain), held.modified)
             for key, held in self._due.back.items()
         ]
         for puts in self._batches([*new, *back]):
@@ -257,7 +261,7 @@ class HoldWriter:
 
         until = moment(time.time() + self._ttl_s)
         gone = [
-            (key, Hold(held.holder, held.since, until), held.modified)
+            (key, Hold(held.holder, held.since, until, held.domain), held.modified)
             for key, held in self._gone().items()
         ]
         for puts in self._batches(gone):
@@ -268,6 +272,11 @@ class HoldWriter:
         if gone:
             log.info("kept for services without instances %s", _told(gone))
         self._note_written(key for key, _, _ in gone)
+
+    def _hold(self, key: HoldKey, holder: str, since: str, domain: str = "") -> Hold:
+        """Return a hold of a holder that is there."""
+        own = domain_of(key, holder, self._domain)
+        return Hold(holder, since, domain=own or domain)
 
     def _note_written(self, gone: Iterable[HoldKey]) -> None:
         """Leave what was written alone until the watch shows it."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from catalog.keys import HoldKey
 from discover.model.http_routes import route_requests
 from discover.snapshot.holds import name_key, port_key, route_key
-from discover.snapshot.snapshot import Record, Service
+from discover.snapshot.snapshot import Held, Record, Service
 from sidecar.memo import MemoByName
 
 
@@ -45,17 +45,25 @@ class Uses:
         return self._memo.get(services)
 
 
-def is_used(key: HoldKey, holder: str, service: Service | None, uses: frozenset[Use]) -> bool:
+def is_used(
+    key: HoldKey, held: Held, service: Service | None, uses: frozenset[Use], domain: str
+) -> bool:
     """Whether a holder still uses what it holds, as far as its service's records say.
 
-    A host may have another DOMAIN than the host that wrote the hold: so a name that begins with
-    the service's own is used while there is the service.
+    A host with another DOMAIN than the one that the hold is for sees no use of it. There, it is
+    used while there is the service.
     """
     if service is None:
         return False
-    if Use(key, holder) in uses:
+    if Use(key, held.holder) in uses:
         return True
-    return key.kind == "host" and key.thing.startswith(f"{holder}.")
+    return held.domain not in ("", domain)
+
+
+def domain_of(key: HoldKey, holder: str, domain: str) -> str:
+    """Return the DOMAIN that a hold is for: this host's if it is the service's own name there."""
+    own_name = f"{holder}.{domain}/"
+    return domain if domain and key.kind == "host" and key.thing.startswith(own_name) else ""
 
 
 def service_of(key: HoldKey, holder: str) -> str:

@@ -18,6 +18,7 @@ from discover.snapshot.snapshot import Held, Holds, Record, Service
 from sidecar.status.problems import Problem
 
 HTTP_PORT = 80
+HOST_NAME_MAX = 253  # characters, as in HOST_NAME of catalog/rules.py
 
 # The keys that lead to each service port.
 Routes = Mapping[ServicePort, tuple[str, ...]]
@@ -66,9 +67,10 @@ def route_requests(name: str, service: Service, domain: str) -> RouteRequests:
     whole = [
         item for item in records.items() if item[1].instance.hosts or not item[1].instance.paths
     ]
-    if domain and whole:
+    own_name = _own_name(name, domain)
+    if own_name and whole:
         record_key, record = min(whole, key=_record_age)
-        add(f"{name}.{domain}/", record_key, record)
+        add(f"{own_name}/", record_key, record)
 
     return RouteRequests(tuple(oldest.values()), _needing_http(name, service, records))
 
@@ -130,11 +132,17 @@ def _by_service_port(given: Mapping[str, _Contender]) -> Routes:
 
 def route_keys(instance: Instance, domain: str) -> Iterator[str]:
     """Yield the keys that one record declares; paths without hosts belong to the service's name."""
-    own_name = (f"{instance.service}.{domain}",) if domain and instance.paths else ()
+    own_name = _own_name(instance.service, domain) if instance.paths else ""
 
-    for host in instance.hosts or own_name:
+    for host in instance.hosts or ((own_name,) if own_name else ()):
         for path in instance.paths or ("/",):
             yield f"{host}{path.rstrip('/')}/"
+
+
+def _own_name(service: str, domain: str) -> str:
+    """Return the host name of a service; empty if it has none, or one longer than DNS takes."""
+    name = f"{service}.{domain}" if domain else ""
+    return name if len(name) <= HOST_NAME_MAX else ""
 
 
 def http_records(service: Service) -> Mapping[str, Record]:

@@ -124,7 +124,7 @@ def _lines(saved: Saved, origin: Origin, ahead_s: float, texts: Texts) -> Iterat
         key = key_of(origin.prefix, PortKey(service))
         yield _line("claim", key, claim.port, claim.created)
     for hold_key, held in catalog.holds.items():
-        value = value_of_hold(Hold(held.holder, held.since, held.until)).decode()
+        value = value_of_hold(Hold(held.holder, held.since, held.until, held.domain)).decode()
         yield _line("hold", key_of(origin.prefix, hold_key), value, held.created, held.leased)
 
     yield from texts.of(catalog.services)
@@ -198,7 +198,7 @@ class _Reading:
             case "hold", [str(key), str(value), int(created), bool(leased)]:
                 hold = hold_of(value.encode())
                 self.holds[self._hold_key(key)] = Held(
-                    hold.holder, hold.since, hold.until, created, leased
+                    hold.holder, hold.since, hold.until, created, leased, domain=hold.domain
                 )
             case "record", [str(key), *record_fields]:
                 record = self._record(key, record_fields)

@@ -56,10 +56,9 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Who holds a thing, since when, and the revision that created its key, its age.
+    """Who holds a thing, and the revision that created its key, its age; see catalog/hold.py.
 
-    While its holder is away the key is `leased`, and `until` says when it ends; both times are
-    texts for people.
+    While its holder is away the key is `leased`.
     """
 
     holder: str
@@ -68,6 +67,7 @@ class Held:
     created: int
     leased: bool
     modified: int = 0
+    domain: str = ""
 
 
 Holds = Mapping[HoldKey, Held]
@@ -308,6 +308,7 @@ def _held(key: HoldKey, entry: Entry) -> Held:
         created=entry.create_revision,
         leased=entry.lease != 0,
         modified=entry.mod_revision,
+        domain=hold.domain,
     )
 
 

@@ -10,7 +10,12 @@ SINCE = "2026-11-26T18:00:00Z"
 
 
 @pytest.mark.parametrize(
-    "hold", [Hold("alpha", SINCE), Hold("alpha", SINCE, "2026-11-26T18:10:00Z")]
+    "hold",
+    [
+        Hold("alpha", SINCE),
+        Hold("alpha", SINCE, "2026-11-26T18:10:00Z"),
+        Hold("alpha", SINCE, domain="apps.test"),
+    ],
 )
 def test_what_is_encoded_is_decoded(hold: Hold) -> None:
     assert decode(encode(hold)) == hold
@@ -33,6 +38,7 @@ def test_what_a_later_version_adds_is_ignored() -> None:
         (b'{"v":1,"holder":"a\\nb","since":"2026-11-26T18:00:00Z"}', "holder 'a"),
         (b'{"v":1,"holder":"a","since":"yesterday"}', "'yesterday' is not a time"),
         (b'{"v":1,"holder":"a","since":"2026-11-26T18:00:00Z","until":5}', "5 is not a time"),
+        (b'{"v":1,"holder":"a","since":"2026-11-26T18:00:00Z","domain":"A_b"}', "'A_b' is not a"),
         (b'{"v":1,"holder":"' + b"a" * 3000 + b'"}', "at most 2048 are read"),
         (b"[" * 3000, "at most 2048"),
     ],

@@ -56,8 +56,10 @@ class FakeEtcd:
     def release(self, *services: str) -> "FakeEtcd":
         return self._commit({key_of(PREFIX, PortKey(service)): None for service in services})
 
-    def hold(self, key: HoldKey, holder: str, until: str | None = None) -> "FakeEtcd":
-        hold = Hold(holder, SINCE, until)
+    def hold(
+        self, key: HoldKey, holder: str, until: str | None = None, domain: str = ""
+    ) -> "FakeEtcd":
+        hold = Hold(holder, SINCE, until, domain)
         return self._commit({key_of(PREFIX, key): hold_of(hold)}, lease=9 if until else 0)
 
     def let_go(self, *keys: HoldKey) -> "FakeEtcd":

@@ -27,7 +27,7 @@ from sidecar.trigger import Trigger
 from tests.parts.configs import PROCESS, config_of
 from tests.parts.discover import publish, withdraw
 from tests.parts.etcd import Etcd, require_login
-from tests.parts.records import PREFIX, instance, snapshot
+from tests.parts.records import PREFIX, instance, snapshot, web
 from tests.parts.wait import assert_holds, wait_for
 
 PORT = HoldKey("port", "8000")
@@ -40,7 +40,11 @@ class Host:
     """One docker-discover without HAProxy, which `runs` what a test says."""
 
     def __init__(
-        self, access: Access, sight: Sight, runs: Callable[[], ProxyConfig | None]
+        self,
+        access: Access,
+        sight: Sight,
+        runs: Callable[[], ProxyConfig | None],
+        domain: str = "",
     ) -> None:
         self._stop = threading.Event()
         self._changed = Trigger()
@@ -59,7 +63,7 @@ class Host:
         self.writer = HoldWriter(
             access,
             PREFIX,
-            domain="",
+            domain=domain,
             ttl_s=600,
             keeper=self.keeper,
             runs=runs,
@@ -108,8 +112,10 @@ def hosts(*them: Host) -> Iterator[None]:
         yield
 
 
-def host(etcd: Etcd, sight: Sight = everything, access: Access | None = None) -> Host:
-    return Host(access or etcd.access, sight, nothing_runs)
+def host(
+    etcd: Etcd, sight: Sight = everything, access: Access | None = None, domain: str = ""
+) -> Host:
+    return Host(access or etcd.access, sight, nothing_runs, domain)
 
 
 def held(etcd: Etcd, key: HoldKey = PORT) -> Held | None:
@@ -120,8 +126,8 @@ def held(etcd: Etcd, key: HoldKey = PORT) -> Held | None:
         store.close()
 
 
-def is_leased(etcd: Etcd) -> bool:
-    found = held(etcd)
+def is_leased(etcd: Etcd, key: HoldKey = PORT) -> bool:
+    found = held(etcd, key)
     return found is not None and found.leased
 
 
@@ -198,6 +204,24 @@ def test_one_that_sees_less_than_another_does_not_write_to_and_fro(
         wait_for(lambda: held(etcd), 10, "alpha holds it")
         before = etcd.revision()
         assert_holds(lambda: etcd.revision() <= before + 12, 7, "each pause is twice as long")
+
+
+def test_hosts_with_other_domains_agree_and_a_name_that_is_given_up_is_free(
+    etcd: Etcd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hold_writer, "GONE_S", 0.2)
+    monkeypatch.setattr(hold_writer, "GONE_APART_S", 0.2)
+    shop, declared = web(), HoldKey("host", "shop.example.com/")
+    with hosts(*(host(etcd, domain=domain) for domain in ("a.test", "b.test", ""))):
+        publish(etcd, replace(shop, hosts=("shop.example.com",)))
+        own = [HoldKey("host", "shop.a.test/"), HoldKey("host", "shop.b.test/")]
+        wait_for(lambda: all(held(etcd, key) for key in (PORT, declared, *own)), 10, "all is held")
+        written = etcd.revision()
+        assert_holds(lambda: etcd.revision() == written, 2, "nobody writes to and fro")
+
+        publish(etcd, shop)
+        wait_for(lambda: is_leased(etcd, declared), 10, "it is no longer asked for")
+        assert_holds(lambda: etcd.revision() == written + 2, 2, "and the rest stays")
 
 
 def test_nothing_is_written_before_it_is_known_who_has_which_port_here(

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from catalog.errors import Rejected
-from catalog.keys import HoldKey
+from catalog.keys import HoldKey, key_of, parse_key
 from catalog.origin import of_compose
 from discover.claims.due import Due, Known, due
 from discover.claims.hand_over import hold_key
-from discover.claims.uses import Uses
+from discover.claims.uses import Uses, domain_of
 from discover.snapshot.saved_format import Origin, Saved, Texts, decode, encode
 from discover.snapshot.snapshot import EMPTY, Snapshot
 from discover.snapshot.state import State, learn, started
@@ -115,10 +115,34 @@ def test_host_names_paths_and_default_names_are_held() -> None:
 def test_a_host_of_another_domain_leaves_a_services_own_name_alone() -> None:
     """Or two hosts would write one hold to and fro."""
     key = HoldKey("host", "shop.apps.test/")
-    state = listed(FakeEtcd().claim("h1").put("h1", web()).hold(PORT, "shop").hold(key, "shop"))
+    etcd = FakeEtcd().claim("h1").put("h1", web()).hold(PORT, "shop")
+    state = listed(etcd.hold(key, "shop", domain="apps.test"))
 
     assert decided(state, domain="other.test").idle == {}
     assert decided(state, domain="").idle == {}
+    assert decided(state, domain="apps.test").idle == {}
+
+    gone = listed(etcd.delete("h1", web()))
+    assert key in decided(gone, domain="other.test").idle
+
+
+def test_a_service_lets_go_of_a_declared_name_that_only_looks_like_its_own() -> None:
+    key = HoldKey("host", "shop.example.com/")
+    etcd = FakeEtcd().claim("h1").put("h1", web()).hold(PORT, "shop").hold(key, "shop")
+
+    assert [*decided(listed(etcd)).idle] == [key]
+    assert domain_of(key, "shop", "example.com") == "example.com"
+    assert domain_of(key, "shop", "example") == domain_of(key, "sho", "example.com") == ""
+
+
+def test_every_name_that_is_held_has_a_key_that_can_be_read() -> None:
+    paths = ("/" + "p" * 254, "//", "/a//b/", "/a/../b")
+    records = web(1, "a" * 63, paths=paths), web(2, "b", hosts=("x.test", "*.y.test"), paths=paths)
+    etcd = FakeEtcd().claim("h1").put("h1", web(3, "c" * 63, service_port=8001), *records)
+
+    for domain in ("apps.test", ".".join(["d" * 60] * 4)):
+        for key in decided(listed(etcd), domain=domain).new:
+            assert parse_key(PREFIX, key_of(PREFIX, key)) == key
 
 
 def test_a_hold_that_cannot_be_read_is_never_written_over() -> None:
