@@ -3,7 +3,10 @@
 import logging
 import time
 import uuid
+from contextlib import suppress
 
+from catalog.errors import Unavailable
+from register.docker.container import Bridges
 from register.docker.source import DockerSource
 from register.host.identity import (
     Registrar,
@@ -28,10 +31,12 @@ def identify(settings: RegisterSettings, surroundings: Surroundings) -> Registra
     Raises Unavailable without Docker or a route to etcd, WrongSettings for good.
     """
     source = docker_source(settings)
+    bridges: Bridges = None
     try:
         engine = source.engine()
         neighbours = source.neighbours()
-        bridges = source.bridges()
+        with suppress(Unavailable):  # it only serves a warning
+            bridges = source.bridges()
     finally:
         source.close()
 

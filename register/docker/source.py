@@ -29,6 +29,7 @@ NOT_SPECIFIC = frozenset({"", "0.0.0.0", "::", "127.0.0.1", "::1"})  # noqa: S10
 # over it until the deadline. A few of those cost themselves alone; more are the engine's failure.
 FAILED_ALONE = 3
 FAILED_AGAIN_S = 60.0
+LOOK_UPS = 3  # that may fail before rounds go on without
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class DockerSource:
         self._has_listed = False
         self._bridges: Bridges = ()
         self._looked_up: frozenset[str] = frozenset()  # what the bridges were last asked for
+        self._look_ups_failed = 0  # in a row
 
     @property
     def clock_ns(self) -> int | None:
@@ -128,7 +130,17 @@ class DockerSource:
         if addresses <= self._looked_up and not (everything and addresses):
             return
 
-        self._bridges = self.bridges()
+        try:
+            self._bridges = self.bridges()
+        except Unavailable:
+            # Once it may be the engine. If it goes on to answer all but this, what is known stays.
+            self._look_ups_failed += 1
+            if self._look_ups_failed < LOOK_UPS:
+                raise
+            self._bridges = self._bridges if self._looked_up else None
+            return
+
+        self._look_ups_failed = 0
         self._looked_up = addresses
 
     def bridges(self) -> Bridges:

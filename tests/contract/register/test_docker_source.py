@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from register.docker.source import ContainerList, DockerSource
 from sidecar.status.health import Health
 from tests.parts.docker_proxy import docker_proxy
 from tests.parts.engine import Container, Engine, docker
-from tests.parts.scripted_engine import answers_with, scripted_engine
+from tests.parts.scripted_engine import Answers, answers_with, scripted_engine
 from tests.parts.scripted_engine import inspected as inspected_by_number
 from tests.parts.wait import wait_for
 
@@ -359,6 +360,34 @@ def test_the_bridges_are_looked_up_for_a_port_at_one_address(
         again = source.containers(Hints(), everything=False).bridges
 
         assert (first, again) == (bridges, bridges)
+        source.close()
+
+
+@pytest.mark.parametrize(
+    ("first", "bridges"),
+    [((200, NETWORKS), (ip_network("172.17.0.0/16"),)), ((500, b"broken"), None)],
+)
+def test_an_engine_that_fails_to_list_networks_keeps_no_container_out(
+    first: tuple[int, bytes], bridges: Bridges
+) -> None:
+    def at(host_ip: str) -> Answers:
+        one = inspected_by_number(1)
+        one["NetworkSettings"] = {"Ports": {"80/tcp": [{"HostIp": host_ip, "HostPort": "8080"}]}}
+        return answers_with([one])
+
+    answers = at("192.0.2.9") | {"/networks": first}
+    with scripted_engine(answers) as docker_host:
+        source = DockerSource(docker_host, {})
+        with suppress(Unavailable):
+            source.containers(Hints(), everything=False)
+        answers |= at("192.0.2.10") | {"/networks": (500, b"broken")}
+
+        for _ in range(2):
+            with suppress(Unavailable):
+                source.containers(Hints(), everything=True)
+        seen = source.containers(Hints(), everything=True)
+
+        assert (names(seen), seen.bridges) == ({"scripted-1"}, bridges)
         source.close()
 
 
