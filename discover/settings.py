@@ -91,7 +91,7 @@ OPTIONS = (
         hosts,
         None,
         "addresses of all service ports; * for every address "
-        "(default: 127.0.0.1, ::1 and docker0's addresses)",
+        "(default: 127.0.0.1, ::1 and the addresses of docker0 and Podman's bridge)",
     ),
     Option(
         "STATS",

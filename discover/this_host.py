@@ -9,7 +9,13 @@ import resource
 from dataclasses import replace
 from pathlib import Path
 
-from discover.haproxy.ports import bridge_gateway, bridge_gateway6, has_address
+from discover.haproxy.ports import (
+    BRIDGE,
+    PODMAN_BRIDGES,
+    bridge_gateway,
+    bridge_gateway6,
+    has_address,
+)
 from discover.haproxy.process import Paths
 from discover.model.proxy_config import Bind, Door, HostPolicy, Location, Process
 from discover.settings import DiscoverSettings
@@ -77,12 +83,13 @@ def pages_of(settings: DiscoverSettings) -> Path:
 
 
 def _default_hosts() -> tuple[str, ...]:
-    """Return loopback, for programs on this host, and the bridge's gateway, for containers.
+    """Return loopback, for programs on this host, and the bridges' gateways, for containers.
 
     Both of IPv6 too, where they are: `localhost` is ::1 first for many programs.
     """
     loopback6 = LOOPBACK6 if has_address(LOOPBACK6) else None
-    found = (LOOPBACK, loopback6, bridge_gateway(), bridge_gateway6() if loopback6 else None)
+    gateways = [bridge_gateway(name) for name in (BRIDGE, *PODMAN_BRIDGES)]
+    found = (LOOPBACK, loopback6, *gateways, bridge_gateway6() if loopback6 else None)
     return tuple(filter(None, found))
 
 

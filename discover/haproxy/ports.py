@@ -15,6 +15,7 @@ from pathlib import Path
 from discover.model.proxy_config import Bind
 
 BRIDGE = "docker0"
+PODMAN_BRIDGES = ("podman0", "cni-podman0")  # by netavark, and by the older CNI plugins
 ADDRESSES6 = Path("/proc/net/if_inet6")
 GLOBAL = 0  # the scope of an address there: linux/ipv6.h, IPV6_ADDR_ANY
 _SIOCGIFADDR = 0x8915  # netdevice(7): the IPv4 address of an interface

@@ -7,18 +7,20 @@ from discover.model.proxy_config import Bind
 from discover.settings import settings_of
 from discover.this_host import policy_of
 
+GATEWAYS = {"docker0": "172.17.0.1", "podman0": "10.88.0.1"}
+
 
 @pytest.fixture
 def bridged(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(this_host, "bridge_gateway", lambda: "172.17.0.1")
+    monkeypatch.setattr(this_host, "bridge_gateway", GATEWAYS.get)
     monkeypatch.setattr(this_host, "bridge_gateway6", lambda: "fd00:17::1")
 
 
 @pytest.mark.parametrize(
     ("has_ipv6", "hosts"),
     [
-        (True, ("127.0.0.1", "::1", "172.17.0.1", "fd00:17::1")),
-        (False, ("127.0.0.1", "172.17.0.1")),
+        (True, ("127.0.0.1", "::1", "172.17.0.1", "10.88.0.1", "fd00:17::1")),
+        (False, ("127.0.0.1", "172.17.0.1", "10.88.0.1")),
     ],
 )
 def test_service_ports_listen_on_both_loopbacks_and_at_the_bridge(

@@ -45,6 +45,8 @@ def test_every_recorded_container_can_be_read(name: str) -> None:
         ("host", "network_mode", "host"),
         ("host", "exposed", ()),
         ("restarted", "restart_count", 3),
+        ("rootless", "bindings", (Binding(Port(8000), "", 18099),)),
+        ("rootless", "networks", ()),
     ],
 )
 def test_single_facts(name: str, field: str, value: object) -> None:
