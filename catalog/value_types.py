@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from catalog.errors import Rejected
 from catalog.rules import DURATION_MS_MAX
+from catalog.secrets import masked
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
 # As Go's time.ParseDuration reads them, without a sign; bounds keep the arithmetic small.
@@ -53,7 +54,7 @@ def shown(value: object) -> str:
         return f"a {type(value).__name__} of {len(value)}"
 
     try:
-        return f"{value!r:.80}"
+        return f"{masked(repr(value)):.80}"
     except ValueError:
         # Python prints no number of more than 4300 digits, but YAML reads one, written as 0xfff…
         return f"a {type(value).__name__}"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal, get_args
 
+from catalog.secrets import masked
 from sidecar.status.problems import Problem
 
 Code = Literal[
@@ -99,4 +100,4 @@ assert set(REASONS) == set(get_args(Code))  # noqa: S101  both lists are in this
 
 def because(code: Code, text: str) -> Problem:
     """Return why something is left out or served otherwise; `text` is the sentence for people."""
-    return Problem(code, text)
+    return Problem(code, masked(text))

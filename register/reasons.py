@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from catalog.secrets import masked
 from sidecar.status.problems import Problem
 
 Code = Literal[
@@ -166,4 +167,4 @@ def because(code: Code, text: str, *, labelled: bool = True) -> Problem:
     """Return the refusal; `labelled`: the container's labels ask for a service."""
     logged = REASONS[code].logged
     is_quiet = logged == "never" or (logged == "labelled" and not labelled)
-    return Problem(code, text, quiet=is_quiet)
+    return Problem(code, masked(text), quiet=is_quiet)

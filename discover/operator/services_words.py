@@ -71,7 +71,7 @@ def endpoint(text: str) -> tuple[str, int | None]:
         return address_of(host), None
 
     if not _PORT.fullmatch(port):
-        refuse(f"{text!r:.80} is not {ENDPOINT_IPV6}")
+        refuse(f"{shown(text)} is not {ENDPOINT_IPV6}")
     return address_of(host), int(port)
 
 
@@ -80,12 +80,12 @@ def _split(text: str) -> tuple[str, str | None]:
     if text.startswith("[") and "]" in text:
         host, _, rest = text.removeprefix("[").partition("]")
         if rest and not rest.startswith(":"):
-            refuse(f"{text!r:.80} is not {ENDPOINT_IPV6}")
+            refuse(f"{shown(text)} is not {ENDPOINT_IPV6}")
         return host, rest.removeprefix(":") if rest else None
 
     host, colon, port = text.partition(":")
     if ":" in port:
-        refuse(f"{text!r:.80} is not {ENDPOINT_IPV6}")
+        refuse(f"{shown(text)} is not {ENDPOINT_IPV6}")
     return host, port if colon else None
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from catalog.rules import TEXT
+from catalog.secrets import looks_secret
 from register.reasons import because
 from sidecar.status.problems import Problem
 
@@ -11,24 +12,7 @@ from sidecar.status.problems import Problem
 _SECRET_NAME = re.compile(
     r"PASS|PWD|SECRET|TOKEN|CREDENTIAL|PRIVATE|AUTH|DSN|JWT|BASE64|HEX_[0-9]|SALT|KEY(?:_|$)"
 )
-_SECRET_VALUE = re.compile(
-    r"://[^/\s]*:[^/\s]*@"
-    r"|PRIVATE KEY"
-    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\."  # a JSON web token
-    r"|\b(?:gh[pousr]_|github_pat_|glpat-|xox[abprs]-|[sr]k_live_|AKIA[0-9A-Z]{12})"
-    r"|(?i:password|passwd|secret|token|api_?key)="
-)
 _SHOWN = 3  # of several that are alike, as many as a message names
-
-
-def looks_secret(value: str) -> bool:
-    """Whether a value is better shown to nobody."""
-    return bool(_SECRET_VALUE.search(value))
-
-
-def unless_secret(message: str, value: str) -> str:
-    """Return a message about a value; of one that looks secret it must not show anything."""
-    return "a value that looks secret, and is not shown" if looks_secret(value) else message
 
 
 def is_secret(name: str, value: str) -> bool:

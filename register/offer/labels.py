@@ -15,11 +15,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from catalog.errors import Rejected
+from catalog.secrets import unless_secret
 from catalog.value_types import Flag
 from catalog.vocabulary import LABELS
 from register.docker.container import Container
 from register.offer import foreign_words
-from register.offer.attributes import is_secret, is_text, not_kept, unless_secret
+from register.offer.attributes import is_secret, is_text, not_kept
 from register.reasons import because
 from sidecar.status.problems import Problem
 

@@ -6,8 +6,8 @@ from typing import Literal, NamedTuple
 from catalog.errors import Rejected
 from catalog.origin import of_compose, of_image, of_swarm
 from catalog.rules import SERVICE_NAME
+from catalog.secrets import looks_secret, unless_secret
 from register.docker.container import Container
-from register.offer.attributes import looks_secret, unless_secret
 from register.offer.labels import Labels, LabelText
 from register.reasons import because
 from sidecar.status.problems import Problem

@@ -10,10 +10,10 @@ from typing import Any
 
 from catalog.errors import Rejected
 from catalog.rules import ITEMS_MAX
+from catalog.secrets import looks_secret, unless_secret
 from catalog.text_types import PRINTABLE, Tags, Texts
 from catalog.vocabulary import LABELS, SETTINGS, Setting, record_fields
 from register.offer import foreign_words
-from register.offer.attributes import looks_secret, unless_secret
 from register.offer.labels import OURS, Labels, LabelText, LabelTexts
 from register.reasons import Code, because
 from sidecar.status.problems import Problem

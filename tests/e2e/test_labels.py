@@ -129,6 +129,7 @@ def test_nothing_secret_reaches_etcd_or_a_message(engine: Engine, pair: Pair) ->
         pair,
         3030,
         *("--label", "SERVICE_REGION=eu-1", "--label", "SERVICE_DB_PASSWORD=hunter1"),
+        *("--label", "SERVICE_CHECK_HTTP=https://app:hunter5@db/up"),
         SERVICE_HEX_32_JWT="hunter2",
         SERVICE_REALBASE64_64_KEYS="aHVudGVy",
         SERVICE_FQDN_WEB="hunter3",
@@ -136,7 +137,8 @@ def test_nothing_secret_reaches_etcd_or_a_message(engine: Engine, pair: Pair) ->
     )
 
     assert record(pair, "s3030")["attributes"] == {"region": "eu-1"}
-    assert codes(pair, one) == {"secrets": "LOOKS_SECRET"}
+    said = {"secrets": "LOOKS_SECRET", "SERVICE_CHECK_HTTP": "NOT_APPLIED"}
+    assert codes(pair, one) == said
     seen = pair.register.logs() + pair.get(REGISTER_METRICS, "/explain").text
     assert "hunter" not in seen + pair.etcdctl("get", "--prefix", "")
 

@@ -391,3 +391,13 @@ def test_every_label_has_its_word() -> None:
 
     assert checks == CHECK_WORDS.keys()
     assert others | {"check", "zone", "state"} == SERVICE_WORDS.keys()
+
+
+def test_a_wrong_entry_shows_nothing_that_looks_secret() -> None:
+    address = f"https://app:{'hunter' * 20}@db"
+
+    for entry in (address, f"{{servers: ['{address}']}}", f"{{servers: [x], port: '{address}'}}"):
+        found = texts(read(entry))
+
+        assert found
+        assert all("hunter" not in text for text in found), found
