@@ -222,14 +222,14 @@ class HoldWriter:
             if key in self._due.idle or (key in stored and stored[key].leased)
         }
 
-        now_s = time.monotonic()
+        # The same for all that left together, so that it is one write.
+        now_s = time.monotonic() + jitter(GONE_APART_S)
         self._gone_s = {
             key: self._gone_s.get(key, now_s + self._gone_after_s(key)) for key in self._due.idle
         }
 
     def _gone_after_s(self, key: HoldKey) -> float:
-        times = min(self._times_gone.get(key, 0), DOUBLED_MAX)
-        return float(GONE_S * 2**times) + jitter(GONE_APART_S)
+        return float(GONE_S * 2 ** min(self._times_gone.get(key, 0), DOUBLED_MAX))
 
     def _gone(self) -> Mapping[HoldKey, Held]:
         now_s = time.monotonic()

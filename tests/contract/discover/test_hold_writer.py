@@ -155,15 +155,16 @@ def test_three_write_each_thing_once_and_nothing_while_idle(
 ) -> None:
     monkeypatch.setattr(hold_writer, "GONE_S", 0.5)
     monkeypatch.setattr(hold_writer, "GONE_APART_S", 0.5)
+    alpha = web(1, "alpha", hosts=("a.test", "b.test"))
     with hosts(host(etcd), host(etcd), host(etcd)):
         before = etcd.revision()
-        publish(etcd, ALPHA)
-        wait_for(lambda: held(etcd), 10, "alpha holds it")
+        publish(etcd, alpha)
+        wait_for(lambda: held(etcd), 10, "alpha holds it, and its names")
         assert etcd.revision() == before + 2
 
-        withdraw(etcd, ALPHA)
+        withdraw(etcd, alpha)
         wait_for(lambda: is_leased(etcd), 10, "alpha is away")
-        publish(etcd, ALPHA)
+        publish(etcd, alpha)
         wait_for(lambda: not is_leased(etcd), 10, "alpha is back")
         after = before + 6  # its record deleted, the lease, its record put, no lease
         assert_holds(lambda: etcd.revision() == after, 2, "nobody writes")
