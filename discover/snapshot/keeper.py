@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import Any
 
 from discover.snapshot.departures import Departures
+from discover.snapshot.holds import told
 from discover.snapshot.snapshot import Snapshot
 from discover.snapshot.state import State, checked, learn
 from discover.snapshot.suspects import CheckResult, Suspect
@@ -141,6 +142,10 @@ class Keeper:
             "frozen": bool(state.frozen),
             "purged": sorted(state.catalog.purged),
             "claims": {service: claim.port for service, claim in claims},
+            "holds": {
+                f"{key.kind} {key.thing}": f"{held.holder}{told(held)}"
+                for key, held in sorted(state.view.holds.items())
+            },
         }
 
 

@@ -28,6 +28,7 @@ from sidecar.memo import MemoByName
 
 MAGIC = "tandem-snapshot"
 VERSION = 1
+KINDS = ("catalog", "owner", "purged", "claim", "hold", "record", "suspect")
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +206,10 @@ class _Reading:
                 self.records.setdefault(record.key.service, {})[key] = record
             case "suspect", [str(key), [*record_fields], *rest]:
                 self.suspects[key] = _suspect(self._record(key, record_fields), rest)
+            case _ if kind in KINDS:
+                raise Rejected(f"has an invalid line: {kind!r:.40}")
             case _:
-                raise Rejected(f"has an unknown line: {kind!r:.40}")
+                pass  # of a later version, which was put back to this one
 
     def _service(self, text: str) -> str:
         key = parse_key(self.origin.prefix, text)

@@ -5,13 +5,14 @@ from typing import Literal
 
 import pytest
 
+from catalog.keys import HoldKey
 from discover.snapshot import keeper as keepers
 from discover.snapshot.keeper import Checked, Keeper, Learned
 from discover.snapshot.snapshot import EMPTY
 from discover.snapshot.state import State, learn, started
 from sidecar.status.metrics import Metrics
 from sidecar.trigger import Trigger
-from tests.parts.catalogs import FakeEtcd
+from tests.parts.catalogs import SINCE, UNTIL, FakeEtcd
 from tests.parts.records import instance
 
 
@@ -132,4 +133,15 @@ def test_suspects_are_told_and_explained_once(
     assert said.count("removals are no longer frozen") == 1
     assert said.count("no longer suspect") == 1
     assert {it["frozen"] for it in suspects.values()} == {True}
-    assert keeper.explained() == {"suspects": {}, "frozen": False, "purged": [], "claims": {}}
+    nothing = {"suspects": {}, "frozen": False, "purged": [], "claims": {}, "holds": {}}
+    assert keeper.explained() == nothing
+
+
+def test_it_is_told_who_holds_what_since_when_and_until_when(etcd: FakeEtcd) -> None:
+    etcd.hold(HoldKey("port", "8000"), "orders").hold(HoldKey("host", "a.test/"), "web", UNTIL)
+    keeper = kept(remembered(etcd), had_file=False)
+
+    assert keeper.explained()["holds"] == {
+        "host a.test/": f"web since {SINCE}, which has no instance now, until {UNTIL}",
+        "port 8000": f"orders since {SINCE}",
+    }

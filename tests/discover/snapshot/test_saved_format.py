@@ -130,6 +130,13 @@ def test_another_etcd_is_rejected_but_not_a_member_more_or_less() -> None:
     assert decode(content, Origin("another", PREFIX, ("e2:2379", "e3:2379")), AHEAD_S).host == "me"
 
 
+def test_what_a_later_version_wrote_more_is_ignored_when_this_one_is_back() -> None:
+    head = json.dumps(["catalog", PREFIX, "me", HERE.etcd, 1, 9])
+    body = f'{head}\n["later",{{"more":1}}]\n'
+
+    assert decode((_seal(body.encode()) + body).encode(), HERE, AHEAD_S).catalog.revision == 9
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -143,7 +150,7 @@ def test_another_etcd_is_rejected_but_not_a_member_more_or_less() -> None:
         ],
         ["record", "/services/v1/hosts/h1/instances/whoami/000000000001:8000", 1, True, "{}"],
         ["suspect", "/services/v1/hosts/h1/instances/whoami/000000000001:8000"],
-        ["something"],
+        ["owner"],
         [],
         {},
     ],
