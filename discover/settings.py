@@ -10,6 +10,7 @@ from catalog.access import Access
 from catalog.errors import Rejected
 from catalog.reserved_ports import PortSet, port_set
 from catalog.rules import PLAIN_HOST_NAME
+from discover.haproxy.old_workers import MEGABYTES
 from discover.snapshot.port_claims import PortRange, port_range
 from sidecar.options import (
     ARGUMENT,
@@ -183,7 +184,7 @@ OPTIONS = (
     ),
     Option(
         "OLD_WORKERS_MB",
-        number(1, 1_000_000, "MB"),
+        MEGABYTES,
         None,
         "memory that old workers may take together; above it the oldest is ended "
         "(default: a tenth of the machine's memory, or half of the container's limit)",

@@ -26,12 +26,14 @@ from discover.haproxy.other_processes import (
 from discover.haproxy.replies import rows_of
 from sidecar.actors import Actor
 from sidecar.log import Details
+from sidecar.options import number
 from sidecar.status.metrics import Metrics
 from sidecar.trigger import Trigger
 
 log = logging.getLogger(__name__)
 
 MB = 1024 * 1024
+MEGABYTES = number(1, 1_000_000, "MB")  # reads OLD_WORKERS_MB
 # A master of 2.6 takes no command any more with 214 of them, one of 3.0 ends with 1,200, and all
 # connections with it (docs/research/haproxy.md section 1.4).
 COUNT_MAX = 150

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from discover.haproxy import other_processes
+from discover.haproxy.__main__ import megabytes
 from discover.haproxy.old_workers import COUNT_MAX, MB, Worker, may_take, old_of, surplus
 
 
@@ -51,3 +52,11 @@ def test_they_may_take_a_tenth_of_the_machine_or_half_of_the_container(
 
     assert may_take(None) == expected * MB
     assert may_take(77) == 77 * MB
+
+
+def test_a_wrong_setting_costs_a_lone_haproxy_nothing_else(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert megabytes("20") == 20
+    assert megabytes("20 MB") is None
+    assert "'20 MB' is not a whole number of MB from 1 to 1000000; the default" in caplog.text
