@@ -31,6 +31,8 @@ OURS = LABELS.keys() | {"NAME"}
 _TCP = "TCP_"  # the living fork of registrator also writes SERVICE_80_TCP_NAME
 # These are one choice: a tcp check for one port beats an http check for all.
 CHECK_CHOICE = frozenset({"CHECK_HTTP", "CHECK_TCP", "CHECK_GRPC"})
+# Without the first the second would bring calls that were never meant: so the first was meant.
+KEEPS_CALLS_FROM = {"PATH": "HOSTS", "WEIGHT": "CANARY"}
 # With one of these a container asks to be offered; IGNORE does not.
 _ASKING = OURS - {"IGNORE"}
 
@@ -146,10 +148,10 @@ def _take_strangers(
     reasons = {name: _why_strange(name, text) for name, text in general.items()}
     strange = {name: why for name, why in reasons.items() if why}
 
-    # A path without which a host name would get all calls was meant, whatever it looks like.
     given = [general.keys() - strange, words.texts, *by_port.values()]
-    if "PATH" in strange and any("HOSTS" in names for names in given):
-        del strange["PATH"]
+    for name, other in KEEPS_CALLS_FROM.items():
+        if any(other in names for names in given):
+            strange.pop(name, None)
 
     # Who labels a container reads the log, too.
     is_ours = bool(by_port or _ASKING & (general.keys() - strange))

@@ -14,7 +14,7 @@ from catalog.secrets import looks_secret, unless_secret
 from catalog.text_types import PRINTABLE, Tags, Texts
 from catalog.vocabulary import LABELS, SETTINGS, Setting, record_fields
 from register.offer import foreign_words
-from register.offer.labels import OURS, Labels, LabelText, LabelTexts
+from register.offer.labels import KEEPS_CALLS_FROM, OURS, Labels, LabelText, LabelTexts
 from register.reasons import Code, because
 from sidecar.status.problems import Problem
 
@@ -84,7 +84,7 @@ class _Reading:
             except Rejected as error:
                 wrong[name] = unless_secret(str(error), text.value)
 
-        if any(LABELS[name].wrong_costs != "setting" for name in wrong):
+        if any(_refuses(name, texts) for name in wrong):
             raise Rejected("; ".join(f"{self._of(texts[name])}: {wrong[name]}" for name in wrong))
 
         for name, why in wrong.items():
@@ -148,6 +148,11 @@ class _Reading:
     def _of(self, text: LabelText) -> str:
         label = ascii(text.key)[1:-1]
         return f"{label:.80} of {self._container}"
+
+
+def _refuses(name: str, texts: LabelTexts) -> bool:
+    """Whether a wrong value of a setting refuses the port."""
+    return LABELS[name].wrong_costs != "setting" or KEEPS_CALLS_FROM.get(name) in texts
 
 
 def _item(type_: Texts, item: str) -> str:

@@ -438,6 +438,18 @@ def test_a_bad_variable_that_says_what_or_where_refuses_its_port(key: str, text:
     assert offer.reasons["web-1:8000"].code == "BAD_LABEL"
 
 
+@pytest.mark.parametrize("weight", ["SERVICE_WEIGHT", "SERVICE_8000_WEIGHT"])
+@pytest.mark.parametrize("canary", ["SERVICE_CANARY", "SERVICE_8000_CANARY"])
+def test_a_canary_whose_weight_is_wrong_gets_no_other_calls(weight: str, canary: str) -> None:
+    words = {weight: "none", canary: "X-Canary", "SERVICE_MODE": "http"}
+
+    for form in ({"labels": words}, {"env": words}):
+        offer = instances_of(container(**form), OfferSettings("10.0.0.1"))
+
+        assert not offer.instances
+        assert offer.reasons["web-1:8000"].code == "BAD_LABEL"
+
+
 @pytest.mark.parametrize("hosts", ["SERVICE_HOSTS", "VIRTUAL_HOST", "SERVICE_8000_HOSTS"])
 def test_a_host_name_without_the_path_of_a_variable_gets_no_other_calls(hosts: str) -> None:
     variables = {hosts: "shop.example", "SERVICE_PATH": "api"}
