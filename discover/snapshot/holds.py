@@ -35,9 +35,11 @@ def told(held: Held | None) -> str:
     """Return since when a thing is held and, if its holder is away, until when; for people."""
     if held is None:
         return ""
-    if held.until is None:
+    if held.until is None or not held.leased:
         return f" since {held.since}"
-    return f" since {held.since}, which has no instance now, until {held.until}"
+
+    ends = f"until {held.until} or until docker-discover --release"
+    return f" since {held.since}, which has no instance now, {ends}"
 
 
 def believed_holds(

@@ -142,6 +142,7 @@ def test_it_is_told_who_holds_what_since_when_and_until_when(etcd: FakeEtcd) -> 
     keeper = kept(remembered(etcd), had_file=False)
 
     assert keeper.explained()["holds"] == {
-        "host a.test/": f"web since {SINCE}, which has no instance now, until {UNTIL}",
+        "host a.test/": f"web since {SINCE}, which has no instance now, until {UNTIL}"
+        " or until docker-discover --release",
         "port 8000": f"orders since {SINCE}",
     }
