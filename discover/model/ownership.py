@@ -120,8 +120,12 @@ class Ownership:
         if len(service.names) != len(service.records):
             return False
 
-        # A service that has a port keeps it, however young its records are by now.
+        # A service that has a port keeps it, however young its records are by now; but what the
+        # services file sets up has a right of its own.
         aged = [port for port, created in service.ports.items() if created != last.ports[port]]
+        if any(OLDEST in (service.ports[port], last.ports[port]) for port in aged):
+            return False
+
         held, holders = self._held.get(now.holds), now.listening.holders
         if any(held.get(port, holders.get(port)) != self._owners[port] for port in aged):
             return False
