@@ -104,7 +104,8 @@ OPTIONS = (
         "PORT_RANGE",
         port_range,
         "10000-10999",
-        "ports for SERVICE_PORT=auto; a service keeps the one that it claims in etcd",
+        "ports for SERVICE_PORT=auto, and for containers whose own port is reserved; "
+        "a service keeps the one that it claims in etcd",
     ),
     Option(
         "RESERVED_PORTS",
@@ -116,7 +117,7 @@ OPTIONS = (
         "HOLD_TTL",
         number(10, 86400, "seconds"),
         "600",
-        "seconds that a service without instances keeps its ports and host names",
+        "seconds that a service without instances keeps its ports, host names and default name",
     ),
     Option(
         "HTTP_BIND",

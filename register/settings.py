@@ -86,13 +86,13 @@ OPTIONS = (
         one_of("published", "labelled"),
         "published",
         "published: every container that publishes a port; "
-        "labelled: only those with a SERVICE_ label",
+        "labelled: only those that ask by a label or variable",
     ),
     Option(
         "COMPOSE_NAMES",
         one_of("service", "project"),
         "service",
-        "what a compose service without a name is called: service, as in db; "
+        "what a compose service without a SERVICE_NAME is called: service, as in db; "
         "project: <project>-<service>, as in shop-db",
     ),
     Option(
