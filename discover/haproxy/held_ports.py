@@ -73,7 +73,9 @@ class HeldPorts:
                 # What the operator set is for the operator to change.
                 if _meet(host, wish.address) and bind not in own:
                     where = host_port(wish.address, wish.port) if wish.address else str(wish.port)
-                    found[bind] = Yielded(f"container {wish.by} of this host has {where} (-p)")
+                    found[bind] = Yielded(
+                        f"container {wish.by} of this host has {where} (-p); use -P instead"
+                    )
         return found
 
     def recalled(self, binds: Iterable[Bind]) -> Mapping[Bind, str]:

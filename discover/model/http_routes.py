@@ -13,7 +13,7 @@ from catalog.record import Instance
 from discover.model.ownership import OLDEST, Problems
 from discover.model.proxy_config import NO_PORT, UNKNOWN_BACKEND, Door, ProxyConfig, ServicePort
 from discover.reasons import because
-from discover.snapshot.holds import route_key, told
+from discover.snapshot.holds import hand_over_of, route_key, told
 from discover.snapshot.snapshot import Held, Holds, Record, Service
 from sidecar.status.problems import Problem
 
@@ -81,8 +81,8 @@ def assigned_routes(
     """Return the keys that lead to each service port.
 
     A key that is held leads to its holder alone, or to what this host's services file sets up. Of
-    several services that ask for one that is not
-    held yet, the oldest record gets it. `problems` names those that do not get theirs.
+    several services that ask for one that is not held yet, the oldest record gets it. `problems`
+    names those that do not get theirs.
     """
     given: dict[str, _Contender] = {}
     losers: list[_Contender] = []
@@ -106,15 +106,23 @@ def assigned_routes(
 
     for loser in losers:
         key = loser.request.key
-        owner = _owner_told(given.get(key), holds.get(route_key(key)))
-        text = f"{loser.service} is not reachable at {key}: it belongs to {owner}"
+        owner, held = given.get(key), holds.get(route_key(key))
+        right = "choose another name or path"
+        if held is not None and not _is_from_file(owner):
+            right = f"{right}, or take it with {hand_over_of(key, loser.service)}"
+        seen = f"{loser.service} is not reachable at {key}"
+        text = f"{seen}: it belongs to {_owner_told(owner, held)}; {right}"
         problems[f"{loser.service} at {key}"] = because("HOST_CLAIMED", text)
 
     return _by_service_port(given)
 
 
+def _is_from_file(contender: _Contender | None) -> bool:
+    return contender is not None and contender.created == OLDEST
+
+
 def _owner_told(contender: _Contender | None, held: Held | None) -> str:
-    if contender is not None and contender.created == OLDEST:
+    if contender is not None and _is_from_file(contender):
         return f"{contender.service}, of the services file"
     if held is not None:
         return f"{held.holder}{told(held)}"
@@ -220,7 +228,7 @@ def missing_door(door: Door | None, routes: Mapping[str, str] | None) -> Mapping
 
     text = (
         "no http services at HTTP_BIND:"
-        " the template in use has no block `door`, unlike the shipped one"
+        " the template in use has no block `door`; add the one of the shipped template"
     )
     return {"HTTP_BIND": because("NO_DOOR", text)}
 

@@ -166,7 +166,9 @@ def _without_own_addresses(
         circling = {key for key, record in service.records.items() if record.endpoint in addresses}
         for key in circling:
             address, port = service.records[key].endpoint
-            text = f"{name} is announced at {address} port {port}, where HAProxy itself listens"
+            seen = f"{name} is announced at {address} port {port}, where HAProxy itself listens"
+            right = "give the program another port, or the service on this one another SERVICE_PORT"
+            text = f"{seen}: {right}"
             problems[key] = because("OWN_ADDRESS", f"hidden: {text}")
 
         kept[name] = _without(service, circling)

@@ -18,7 +18,7 @@ from discover.model.proxy_config import (
     Yielded,
 )
 from discover.reasons import Code, because
-from discover.snapshot.holds import told
+from discover.snapshot.holds import hand_over_of, told
 from discover.snapshot.snapshot import Held, Service
 
 
@@ -149,8 +149,11 @@ def _refuse_claimed(given: ServiceInput, port: PortInput, reached: str, problems
 
     for key, record in records_on(given.service, port.port).items():
         # What the operator wrote has the words of the services file, not labels.
-        setting = "port:" if record.created == OLDEST else "SERVICE_PORT"
-        text = f"service port {port.port} belongs to {owner}; choose another with {setting}"
+        in_file = record.created == OLDEST
+        right = f"choose another with {'port:' if in_file else 'SERVICE_PORT'}"
+        if port.held is not None and not in_file:
+            right = f"{right}, or take it with {hand_over_of(port.port, given.name)}"
+        text = f"service port {port.port} belongs to {owner}; {right}"
         problem = because("PORT_CLAIMED", f"{given.name} has no listener: {text}")
 
         # Most http services live behind the door, without a port of their own.

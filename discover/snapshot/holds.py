@@ -42,6 +42,11 @@ def told(held: Held | None) -> str:
     return f" since {held.since}, which has no instance now, {ends}"
 
 
+def hand_over_of(thing: object, service: str) -> str:
+    """Return the command that gives a held thing to another service."""
+    return f"docker-discover --hand-over {thing}={service}"
+
+
 def believed_holds(
     before: Snapshot, stored_before: Snapshot, stored: Snapshot, *, wiped: bool, rewound: int = 0
 ) -> Holds:

@@ -97,7 +97,9 @@ def endpoint(
 def _announced(text: str, host: HostAddresses) -> str:
     address = ip_address(checked_host_ip(text))
     if _is_only_here(address) and not _is_only_here(ip_address(host.own)):
-        raise Rejected(f"{text!a:.80} leads every other host to itself")
+        raise Rejected(
+            f"{text!a:.80} leads every other host to itself; name one that they can reach"
+        )
     return str(address)
 
 

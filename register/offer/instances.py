@@ -146,7 +146,8 @@ def _outcomes(
         elif isinstance(name, Problem):
             outcomes[port] = name
         else:
-            nameless = f"port {port} of {container.name} has no name"
+            help_ = f"add the label SERVICE_{port}_NAME=<name>"
+            nameless = f"port {port} of {container.name} has no name; {help_}"
             outcomes[port] = because("NOT_CHOSEN", nameless)
     return outcomes, notes
 

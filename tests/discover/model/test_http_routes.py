@@ -423,6 +423,7 @@ def test_a_route_leads_to_its_holder_and_to_nobody_else() -> None:
 
     assert door_map(config)["a.test/"] == "new:8001"
     assert "belongs to new since" in problems["old at a.test/"].text
+    assert "docker-discover --hand-over a.test/=old" in problems["old at a.test/"].text
 
     config, problems = build(etcd.hold(route, "away", UNTIL).relist()[0], AT_DOOR)
     assert "a.test/" not in door_map(config)
