@@ -52,14 +52,10 @@ class HoldProblem:
         self._changed = changed
 
     def update(self, why: str) -> None:
-        """Replace the reason; a new one is logged, and a change wakes the thread that applies."""
-        if why == self.why:
-            return
-
-        if why:
-            log.warning("cannot write in etcd whose ports and names are %s", Details(why=why))
-        self.why = why
-        self._changed.fire("holds")
+        """Replace the reason; a change wakes the thread that applies, which says NOT_HELD."""
+        if why != self.why:
+            self.why = why
+            self._changed.fire("holds")
 
 
 class _Refusal(NamedTuple):
