@@ -228,13 +228,15 @@ def _is_ready(target: Target | None, findings: Findings) -> bool:
 
 
 def _looping(container: Container) -> Problem:
-    text = f"{container.name} keeps restarting: offered again once it stays up for a while"
+    help_ = f"`docker logs {container.name}` may say why it ends"
+    text = f"{container.name} keeps restarting: offered again once it stays up for a while; {help_}"
     return because("CRASH_LOOP", text)
 
 
 def _taken(container: Container, instance: Instance, holder: Container) -> tuple[str, Problem]:
     address = f"{instance.address} port {instance.port}"
-    text = f"{container.name} has the same address as {holder.name}, {address}"
+    seen = f"{container.name} has the same address as {holder.name}, {address}"
+    text = f"{seen}: give one of them another port"
     return f"{container.name}:{instance.container_port}", because("ADDRESS_TAKEN", text)
 
 
