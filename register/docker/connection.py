@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from catalog.errors import Unavailable
 from register.docker.library import DEFAULT_DOCKER_API_VERSION, docker, kwargs_from_env
 from register.docker.mount import DEAD, is_dead
-from register.docker.podman import is_podman
+from register.docker.podman import PING_HEADER, is_podman
 
 DEADLINE_S = 4.0  # for each answer; less than the time a sidecar has to end in
 # What requests, urllib3 and docker-py raise for a transport that failed or a reply that is no JSON.
@@ -96,9 +96,17 @@ class Connection:
             self.clock_ns = int(date.timestamp()) * 10**9
 
     def _asked_version(self, arguments: Mapping[str, Any]) -> str:
-        """Ask for the API's version, and which engine it is: it takes Podman half a second."""
+        """Ask for the API's version, and which engine it is.
+
+        Podman starts programs to answer /version, which takes it half a second, or many on a busy
+        machine. A ping tells the same in its headers; a proxy may refuse it.
+        """
         client = docker.APIClient(**arguments, version=DEFAULT_DOCKER_API_VERSION)
         try:
+            pong = client.get(f"{client.base_url}/_ping", timeout=DEADLINE_S)
+            if pong.ok and (version := str(pong.headers.get("Api-Version", ""))):
+                self.is_podman = PING_HEADER in pong.headers
+                return version
             document = client.version(api_version=False)
         finally:
             client.close()

@@ -23,6 +23,7 @@ EVENTS: Mapping[str, str] = {
 # Up to 4.6 it tells of a health check before it is made, with the health until then: the end of any
 # command shows when to look. Docker never tells this.
 EXEC_DIED = "exec_died"
+PING_HEADER = "Libpod-API-Version"  # of its reply to GET /_ping
 # Its list of the containers that run leaves out those that are paused or being stopped, and refuses
 # Docker's filter for them.
 LISTED = frozenset({"running", "paused", "stopping", "restarting"})

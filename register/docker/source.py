@@ -1,8 +1,8 @@
 """The only door to Docker: lists, inspects, events. Only GETs, each with a deadline; no retry.
 
 The questions are few, so that a proxy before the socket can refuse all others: /version,
-/containers/json, /containers/<id>/json, /events; and /info, /networks and /images/<id>/json, which
-it may refuse.
+/containers/json, /containers/<id>/json, /events; and /_ping, /info, /networks and
+/images/<id>/json, which it may refuse.
 """
 
 import re
@@ -173,8 +173,8 @@ class DockerSource:
         """
         what = "list containers"
         # Podman's list of those that run lacks some that Docker's has.
-        is_podman = self._connection.is_podman
-        listed = self._connection.ask(what, lambda client: client.containers(all=is_podman))
+        connection = self._connection  # it knows the engine once it is asked
+        listed = connection.ask(what, lambda client: client.containers(all=connection.is_podman))
         if not isinstance(listed, list):
             seen = f"{type(listed).__name__} instead of a list of objects"
             raise Unavailable(f"{what} at {self._connection.where}: {seen}")
@@ -187,7 +187,7 @@ class DockerSource:
             except Rejected as error:
                 odd.append(str(error))
 
-        if is_podman:
+        if connection.is_podman:
             rows = {id_: row for id_, row in rows.items() if is_listed(row)}
         if odd and not rows:
             raise Unavailable(f"{what} at {self._connection.where}: {odd[0]}")

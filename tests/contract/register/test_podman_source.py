@@ -1,8 +1,11 @@
 """Lists, inspects and events of an engine that answers as Podman 4.3 did."""
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 
@@ -115,6 +118,40 @@ def test_docker_is_asked_for_those_that_run_alone() -> None:
 
         assert len(source.neighbours()) == 1
         source.close()
+
+
+class Ponging(BaseHTTPRequestHandler):
+    """Podman, as far as a ping and an empty list; it fails whoever asks for /version."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        self.send_response(500 if "/version" in self.path else 200)
+        self.send_header("API-Version", "1.41")
+        self.send_header("Libpod-API-Version", "4.3.1")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"[]")
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_a_ping_tells_that_it_is_podman_and_spares_the_slow_version() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ponging) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="ponging")
+        thread.start()
+        source = DockerSource(f"tcp://127.0.0.1:{server.server_address[1]}", {})
+
+        assert source.neighbours() == ()
+
+        source.close()
+        server.shutdown()
+        thread.join(5)
+    assert Ponging.asked[0] == "/_ping"
+    assert Ponging.asked[1].startswith("/v1.41/containers/json")
+    assert "all=1" in Ponging.asked[1]
 
 
 def test_a_version_that_is_no_object_is_no_engine() -> None:
