@@ -285,14 +285,11 @@ def test_the_same_name_again_is_another_container(service: Service) -> None:
 @pytest.mark.parametrize(
     ("label", "value", "said"),
     [
-        ("SERVICE_WEIGHT", "300", "'300'"),
+        ("SERVICE_ROLE", "stubb", "'stubb'"),
         ("SERVICE_MODE", "ftp", "'ftp'"),
         ("SERVICE_NAME", "x\n  server evil 10.0.0.1:1", "SERVICE_NAME"),
         ("SERVICE_PORT", "eighty", "'eighty'"),
         ("SERVICE_IGNORE", "perhaps", "'perhaps'"),
-        ("SERVICE_CHECK_HTTP", "/x y", "'/x y'"),
-        ("SERVICE_CHECK_INTERVAL", "soon", "'soon'"),
-        ("SERVICE_BALANCE", "random\nbind *:22", "SERVICE_BALANCE"),
         ("SERVICE_HOSTS", "a/b", "'a/b'"),
     ],
 )
@@ -308,6 +305,32 @@ def test_a_bad_label_gets_one_line_and_the_others_work(
     assert label in line
     assert said in line
     assert bad.short not in "".join(pair.keys())
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "said"),
+    [
+        ("SERVICE_WEIGHT", "300", "'300'"),
+        ("SERVICE_CHECK_HTTP", "/x y", "'/x y'"),
+        ("SERVICE_CHECK_INTERVAL", "soon", "'soon'"),
+        ("SERVICE_BALANCE", "random\nbind *:22", "SERVICE_BALANCE"),
+    ],
+)
+def test_a_bad_label_that_only_tunes_gets_one_line_and_its_default(
+    pair: Pair, service: Service, label: str, value: str, said: str
+) -> None:
+    bad = service.run("--label", f"{label}={value}")
+    good = service.run()
+
+    service.wait_answered_by(bad, good)
+
+    def told() -> list[str]:
+        lines = pair.register.logs().splitlines()
+        return [line for line in lines if bad.name in line and "NOT_APPLIED" in line]
+
+    [line] = wait_for(told, 10, "the bad label is named")
+    assert label in line
+    assert said in line
 
 
 @pytest.fixture
