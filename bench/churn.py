@@ -7,7 +7,7 @@ from bench.report.figures import Figure, at_least, at_most, say
 from bench.rig.pair import DISCOVER, RELOADS, listens, metric, pair_of
 from bench.rig.records import Records, record
 from bench.rig.usage import cpu_s
-from catalog.record import Instance
+from catalog.records.record import Instance
 from tests.parts.engine import Engine, Pair
 from tests.parts.wait import wait_for
 

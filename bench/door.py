@@ -15,7 +15,7 @@ from bench.report.figures import Figure, at_most, median, percentile, say, sprea
 from bench.rig.programs import STRONG
 from bench.rig.records import chunks, record, record_key
 from catalog.entries import Put
-from catalog.record import Instance, encode
+from catalog.records.record import Instance, encode
 from catalog.store import Store
 from tests.parts.door import Door
 from tests.parts.etcd import Etcd

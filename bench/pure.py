@@ -8,7 +8,7 @@ from bench.report.figures import Figure, median, say
 from bench.rig.records import PREFIX, record, record_key
 from bench.scale import SIZES
 from catalog.entries import Batch, Entry, Event, Listing
-from catalog.record import encode
+from catalog.records.record import encode
 from discover.apply.plan import RuntimeUpdate, plan
 from discover.model.build import BuildMemo, build
 from discover.model.proxy_config import Bind, HostPolicy, Process

@@ -16,7 +16,7 @@ from bench.rig.prober import call
 from bench.rig.programs import STRONG
 from bench.rig.records import Records, record
 from bench.rig.usage import age_s, rss_mb
-from catalog.record import Instance
+from catalog.records.record import Instance
 from tests.parts.engine import Engine, Pair
 from tests.parts.wait import wait_for
 

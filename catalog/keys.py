@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from catalog.errors import Rejected
-from catalog.record import Instance
-from catalog.rules import HOST_NAME, PATH_PREFIX, SERVICE_NAME
+from catalog.records.record import Instance
+from catalog.values.rules import HOST_NAME, PATH_PREFIX, SERVICE_NAME
 
 HOST_ID = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 CONTAINER_SHORT = 12  # digits of a container id, as many as Docker itself shows

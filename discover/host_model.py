@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from catalog.host_ports import HostPort
+from catalog.records.host_ports import HostPort
 from discover.haproxy.held_ports import HeldPorts, Said
 from discover.haproxy.ports import has_address, trial
 from discover.model.build import BuildMemo, build

@@ -8,8 +8,8 @@ from typing import Literal
 
 from catalog.access import Access
 from catalog.errors import Rejected
-from catalog.reserved_ports import PortSet, port_set
-from catalog.rules import PLAIN_HOST_NAME
+from catalog.values.reserved_ports import PortSet, port_set
+from catalog.values.rules import PLAIN_HOST_NAME
 from discover.haproxy.old_workers import MEGABYTES
 from discover.snapshot.port_claims import PortRange, port_range
 from sidecar.options import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from catalog.errors import Unavailable
 from catalog.keys import instances_root
-from catalog.reserved_ports import NONE, PortSet
+from catalog.values.reserved_ports import NONE, PortSet
 from register.docker.event_reader import EventReader
 from register.docker.source import ContainerList, DockerSource
 from register.offer.instances import OfferSettings, RegisterMode

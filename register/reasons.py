@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from catalog.secrets import masked
+from catalog.values.secrets import masked
 from sidecar.status.problems import Problem
 
 Code = Literal[

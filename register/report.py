@@ -8,7 +8,7 @@ from typing import Any
 
 from catalog.entries import Entry, Put
 from catalog.host_port import host_port
-from catalog.record import Instance
+from catalog.records.record import Instance
 from register.docker.mount import STRANDED
 from register.docker.source import ContainerList
 from register.ready.readiness import Desired

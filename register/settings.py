@@ -7,8 +7,8 @@ from typing import Any
 from catalog.access import Access
 from catalog.errors import Rejected
 from catalog.keys import HOST_ID
-from catalog.reserved_ports import RESERVED, PortSet, port_set
-from catalog.rules import TEXT
+from catalog.values.reserved_ports import RESERVED, PortSet, port_set
+from catalog.values.rules import TEXT
 from register.host.acquire import KEEPALIVES_PER_TTL
 from register.offer.addresses import checked_host_ip
 from register.offer.instances import RegisterMode

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from catalog.access import Access, parse_members
 from catalog.entries import Delete, Put
 from catalog.keys import identity, key_of
-from catalog.record import Instance, encode
+from catalog.records.record import Instance, encode
 from catalog.store import CHANGES_MAX, Store
 
 PREFIX = "/services"

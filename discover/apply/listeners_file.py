@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import Rejected
-from catalog.record import Check
+from catalog.records.record import Check
 from discover.model.empty_services import EmptyByPort, LastServer, LastServers
 from discover.model.proxy_config import (
     NO_PORT,

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from catalog.errors import Conflict, Rejected
-from catalog.hold import Hold, encode
 from catalog.keys import HoldKey, PortKey, key_of, root
-from catalog.origin import suggested_name
-from catalog.port_claim import PORT_MAX
-from catalog.rules import HOST_NAME, SERVICE_NAME, TEXT
+from catalog.records.hold import Hold, encode
+from catalog.records.origin import suggested_name
+from catalog.records.port_claim import PORT_MAX
 from catalog.store import Delete, Put, Store
+from catalog.values.rules import HOST_NAME, SERVICE_NAME, TEXT
 from discover.claims.uses import is_used, moment, service_of, uses_of
 from discover.snapshot.snapshot import Held, Snapshot, snapshot_of
 

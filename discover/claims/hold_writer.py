@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from catalog.access import Access
 from catalog.errors import Conflict, Full, Refused, Rejected
-from catalog.hold import Hold, encode
 from catalog.keys import HoldKey, InstanceKey, key_of, parse_key
+from catalog.records.hold import Hold, encode
 from catalog.session import Session
 from catalog.store import Put, Store
 from discover.claims.due import Due, Known, due

@@ -15,7 +15,7 @@ from itertools import islice
 from catalog.access import Access
 from catalog.errors import Conflict, Full, Refused
 from catalog.keys import PortKey, key_of, ports_root
-from catalog.port_claim import encode
+from catalog.records.port_claim import encode
 from catalog.session import Session
 from catalog.store import Put, Store, Unchanged
 from discover.snapshot.holds import held_ports

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from catalog.host_port import host_port
-from catalog.host_ports import HostPort, decode, encode
+from catalog.records.host_ports import HostPort, decode, encode
 from discover.model.proxy_config import Bind, HostPolicy, Yielded
 from sidecar.atomic_files import StateFile
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from catalog.record import Instance
+from catalog.records.record import Instance
 from discover.model.ownership import OLDEST, Problems
 from discover.model.proxy_config import NO_PORT, UNKNOWN_BACKEND, Door, ProxyConfig, ServicePort
 from discover.reasons import because
@@ -18,7 +18,7 @@ from discover.snapshot.snapshot import Held, Holds, Record, Service
 from sidecar.status.problems import Problem
 
 HTTP_PORT = 80
-HOST_NAME_MAX = 253  # characters, as in HOST_NAME of catalog/rules.py
+HOST_NAME_MAX = 253  # characters, as in HOST_NAME of catalog/values/rules.py
 
 # The keys that lead to each service port.
 Routes = Mapping[ServicePort, tuple[str, ...]]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from catalog.record import Balance, Sticky
+from catalog.records.record import Balance, Sticky
 from discover.model.health_check import grpc_request
 from discover.model.no_effect import without_effect
 from discover.model.ownership import Problems

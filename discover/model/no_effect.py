@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from catalog.record import DEFAULTS, Check, Instance
-from catalog.vocabulary import SETTINGS, Setting
+from catalog.records.record import DEFAULTS, Check, Instance
+from catalog.values.vocabulary import SETTINGS, Setting
 from discover.model.ownership import OLDEST
 from discover.reasons import because
 from discover.snapshot.snapshot import Record

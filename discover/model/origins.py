@@ -6,7 +6,7 @@ the name by default, those of one origin have it: the one that holds it, else th
 
 from collections.abc import Mapping
 
-from catalog.origin import label_to_add
+from catalog.records.origin import label_to_add
 from discover.reasons import because
 from discover.snapshot.holds import name_key, told
 from discover.snapshot.snapshot import Holds, Record, Service

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from catalog.host_port import host_port
-from catalog.record import Balance, Check, Mode, Retry, Sticky
-from catalog.reserved_ports import NONE, PortSet
+from catalog.records.record import Balance, Check, Mode, Retry, Sticky
+from catalog.values.reserved_ports import NONE, PortSet
 
 # Stands in a text in place of the marker that the text will have.
 OPEN_MARKER = "0" * 12

@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping
 
 from catalog.host_port import host_port
-from catalog.record import Locality, Sticky
-from catalog.rules import WEIGHT_MAX
+from catalog.records.record import Locality, Sticky
+from catalog.values.rules import WEIGHT_MAX
 from discover.model.proxy_config import Location, Server
 from discover.snapshot.snapshot import Record
 

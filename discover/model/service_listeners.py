@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from catalog.reserved_ports import PortSet
+from catalog.values.reserved_ports import PortSet
 from discover.model.http_routes import url_of
 from discover.model.listener import group_of, listener_of, odd_in, records_on
 from discover.model.ownership import OLDEST, Problems

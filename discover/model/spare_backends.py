@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from operator import attrgetter
 
-from catalog.record import Check
+from catalog.records.record import Check
 from discover.model.health_check import INTERVAL_MS
 from discover.model.proxy_config import Listener, ProxyConfig, ServicePort, door_listener_name
 

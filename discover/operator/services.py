@@ -11,10 +11,10 @@ from typing import Any
 from catalog.errors import Rejected
 from catalog.host_port import host_port
 from catalog.keys import CONTAINER_SHORT, InstanceKey
-from catalog.record import Instance
-from catalog.text_types import SERVICE
-from catalog.value_types import shown
-from catalog.vocabulary import record_fields
+from catalog.records.record import Instance
+from catalog.values.text_types import SERVICE
+from catalog.values.value_types import shown
+from catalog.values.vocabulary import record_fields
 from discover.model.ownership import OLDEST
 from discover.operator.services_words import (
     ENDPOINT,

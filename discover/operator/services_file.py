@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from catalog.errors import Rejected, Unavailable
-from catalog.record import decode, encode
+from catalog.records.record import decode, encode
 from discover.operator.file_watch import FileWatch
 from discover.operator.services import (
     FILE_PREFIX,

@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from catalog.errors import Rejected
-from catalog.record import Check
-from catalog.value_types import PORT, shown
-from catalog.vocabulary import SETTINGS, Setting, check_of
+from catalog.records.record import Check
+from catalog.values.value_types import PORT, shown
+from catalog.values.vocabulary import SETTINGS, Setting, check_of
 
 _PORT = re.compile(r"[0-9]{1,5}")
 ENDPOINT = "an address and a port, such as 10.0.0.5:5432"

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from catalog.errors import Rejected
-from catalog.value_types import shown
+from catalog.values.value_types import shown
 
 BYTES_MAX = 4 * 1024 * 1024  # ten thousand servers and more, each on a line of its own
 

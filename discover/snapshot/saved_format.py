@@ -12,14 +12,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
 from catalog.errors import Rejected
-from catalog.hold import Hold
-from catalog.hold import decode as hold_of
-from catalog.hold import encode as value_of_hold
 from catalog.keys import HoldKey, InstanceKey, PortKey, identity, key_of, parse_key
-from catalog.port_claim import decode as port_of
-from catalog.port_claim import encode as claim_of
-from catalog.record import decode as instance_of
-from catalog.record import encode as value_of
+from catalog.records.hold import Hold
+from catalog.records.hold import decode as hold_of
+from catalog.records.hold import encode as value_of_hold
+from catalog.records.port_claim import decode as port_of
+from catalog.records.port_claim import encode as claim_of
+from catalog.records.record import decode as instance_of
+from catalog.records.record import encode as value_of
 from discover.snapshot.departures import Reason
 from discover.snapshot.owner import Owner
 from discover.snapshot.snapshot import Claim, Held, Record, Service, Snapshot

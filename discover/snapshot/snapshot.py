@@ -5,9 +5,6 @@ from dataclasses import dataclass, field
 
 from catalog.entries import Batch, Entry, Listing
 from catalog.errors import Rejected
-from catalog.hold import decode as hold_of
-from catalog.host_ports import HostPort
-from catalog.host_ports import decode as host_ports_of
 from catalog.keys import (
     DrainedKey,
     HoldKey,
@@ -19,9 +16,12 @@ from catalog.keys import (
     identity,
     parse_key,
 )
-from catalog.port_claim import decode as port_of
-from catalog.record import Instance, decode
-from catalog.rules import SERVICE_NAME
+from catalog.records.hold import decode as hold_of
+from catalog.records.host_ports import HostPort
+from catalog.records.host_ports import decode as host_ports_of
+from catalog.records.port_claim import decode as port_of
+from catalog.records.record import Instance, decode
+from catalog.values.rules import SERVICE_NAME
 from discover.snapshot.owner import Owner, owner_of
 
 
@@ -56,7 +56,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Who holds a thing, and the revision that created its key, its age; see catalog/hold.py.
+    """Who holds a thing, and the revision that created its key, its age; see catalog/records/hold.py.
 
     While its holder is away the key is `leased`.
     """

@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import product
 from typing import get_args
 
-from catalog.record import Balance, Check, Mode, Retry, Sticky
+from catalog.records.record import Balance, Check, Mode, Retry, Sticky
 from discover.model.health_check import INTERVAL_MS, grpc_request
 from discover.model.proxy_config import (
     Bind,

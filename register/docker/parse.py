@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from catalog.errors import Rejected
-from catalog.rules import CONTAINER_ID
+from catalog.values.rules import CONTAINER_ID
 from register.docker.container import (
     STOP_SIGNAL,
     Binding,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from catalog.entries import Entry
 from catalog.errors import Conflict, Rejected, Unavailable
 from catalog.keys import OwnerKey, instances_root, key_of
-from catalog.record import encode
+from catalog.records.record import encode
 from catalog.store import Store
 from register.host.acquire import KEEPALIVES_PER_TTL, acquire
 from register.host.drain_mark import mark_drained

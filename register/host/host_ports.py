@@ -18,8 +18,8 @@ from typing import Any
 from catalog.access import Access
 from catalog.entries import Delete, Put
 from catalog.errors import Conflict
-from catalog.host_ports import HostPort, encode
 from catalog.keys import HostPortsKey, key_of
+from catalog.records.host_ports import HostPort, encode
 from catalog.session import Session
 from catalog.store import Store
 from register.docker.connection import DEADLINE_S, Connection, Gone

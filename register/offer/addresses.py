@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal
 
 from catalog.errors import Rejected
-from catalog.rules import unmapped
+from catalog.values.rules import unmapped
 from register.docker.container import Binding, Bridges, Container, Port
 from register.offer.labels import Labels
 from register.offer.reading import PortLabels

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable, Mapping
 
-from catalog.rules import TEXT
-from catalog.secrets import looks_secret
+from catalog.values.rules import TEXT
+from catalog.values.secrets import looks_secret
 from register.reasons import because
 from sidecar.status.problems import Problem
 

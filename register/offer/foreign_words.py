@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from catalog.errors import Rejected
-from catalog.secrets import unless_secret
-from catalog.value_types import PORT
-from catalog.vocabulary import LABELS
+from catalog.values.secrets import unless_secret
+from catalog.values.value_types import PORT
+from catalog.values.vocabulary import LABELS
 from register.offer.attributes import some
 from register.reasons import because
 from sidecar.status.problems import Problem

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from catalog.errors import Rejected
-from catalog.record import Instance, State
-from catalog.reserved_ports import NONE, PortSet
+from catalog.records.record import Instance, State
+from catalog.values.reserved_ports import NONE, PortSet
 from register.docker.container import Bridges, Container, Port
 from register.offer.addresses import Endpoint, HostAddresses, candidates, endpoint, why_none
 from register.offer.labels import Labels, labels_of

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from catalog.errors import Rejected
-from catalog.secrets import unless_secret
-from catalog.value_types import Flag
-from catalog.vocabulary import LABELS
+from catalog.values.secrets import unless_secret
+from catalog.values.value_types import Flag
+from catalog.values.vocabulary import LABELS
 from register.docker.container import Container
 from register.offer import foreign_words
 from register.offer.attributes import is_secret, is_text, not_kept

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from catalog.errors import Rejected
-from catalog.origin import of_compose, of_image, of_swarm
-from catalog.rules import SERVICE_NAME
-from catalog.secrets import looks_secret, unless_secret
+from catalog.records.origin import of_compose, of_image, of_swarm
+from catalog.values.rules import SERVICE_NAME
+from catalog.values.secrets import looks_secret, unless_secret
 from register.docker.container import Container
 from register.offer.labels import Labels, LabelText
 from register.reasons import because

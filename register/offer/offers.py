@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from catalog.record import Instance, encode
+from catalog.records.record import Instance, encode
 from register.docker.container import Container
 from register.docker.hints import Hint, Hints, has_ended, is_asked_to_stop
 from register.offer.instances import Offer, OfferSettings, instances_of

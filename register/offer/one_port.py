@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from catalog.errors import Rejected
-from catalog.vocabulary import LABELS, Setting
+from catalog.values.vocabulary import LABELS, Setting
 from register.offer import foreign_words
 from register.offer.labels import CHECK_CHOICE, Labels, LabelText
 from register.reasons import because

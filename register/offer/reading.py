@@ -1,7 +1,7 @@
 """What labels say about one port: read, checked, and what of them is left out. No I/O.
 
-What a wrong value costs stands in the row of its setting (`catalog/vocabulary.py`). What is odd in
-tags, in free attributes or in nginx-proxy's words costs itself alone.
+What a wrong value costs stands in the row of its setting (`catalog/values/vocabulary.py`). What is
+odd in tags, in free attributes or in nginx-proxy's words costs itself alone.
 """
 
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from catalog.errors import Rejected
-from catalog.rules import ITEMS_MAX
-from catalog.secrets import looks_secret, unless_secret
-from catalog.text_types import PRINTABLE, Tags, Texts
-from catalog.vocabulary import LABELS, SETTINGS, Setting, record_fields
+from catalog.values.rules import ITEMS_MAX
+from catalog.values.secrets import looks_secret, unless_secret
+from catalog.values.text_types import PRINTABLE, Tags, Texts
+from catalog.values.vocabulary import LABELS, SETTINGS, Setting, record_fields
 from register.offer import foreign_words
 from register.offer.labels import KEEPS_CALLS_FROM, OURS, Labels, LabelText, LabelTexts
 from register.reasons import Code, because

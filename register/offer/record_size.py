@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from catalog.record import RECORD_BYTES_MAX, Instance, encode
+from catalog.records.record import RECORD_BYTES_MAX, Instance, encode
 
 LISTS = frozenset({"hosts", "paths", "tags", "attributes"})
 # For what may change in a record while it stands: its state.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from catalog.keys import identity, key_of
-from catalog.record import Instance
+from catalog.records.record import Instance
 from register.docker.container import Container
 from register.offer.instances import Offer
 from register.ready.crash_loop import History, is_looping, well_from_s

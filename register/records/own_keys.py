@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from catalog.entries import Entry
 from catalog.errors import Rejected
-from catalog.record import Instance, decode
+from catalog.records.record import Instance, decode
 from catalog.store import Store
 from register.records.changes import Change, applied
 from register.records.host_state import HostLease

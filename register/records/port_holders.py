@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.host_ports import EVERY, HostPort
+from catalog.records.host_ports import EVERY, HostPort
 from register.reasons import because
 from sidecar.status.problems import Problem
 

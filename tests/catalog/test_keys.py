@@ -21,8 +21,8 @@ from catalog.keys import (
     parse_key,
     root,
 )
-from catalog.record import Instance
-from catalog.rules import SERVICE_NAME
+from catalog.records.record import Instance
+from catalog.values.rules import SERVICE_NAME
 
 CONTAINER = "0123456789ab"
 

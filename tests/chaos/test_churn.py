@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.rig.usage import cpu_s
 from catalog.entries import Delete, Put
-from catalog.record import Check, Instance, encode
+from catalog.records.record import Check, Instance, encode
 from catalog.store import Store
 from discover.model.proxy_config import listener_name
 from tests.parts.discover import Discover

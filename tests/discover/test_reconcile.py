@@ -13,7 +13,7 @@ import pytest
 import discover.apply.candidates
 import discover.apply.rollout
 from catalog.errors import Rejected
-from catalog.record import Instance
+from catalog.records.record import Instance
 from discover.apply.listeners_file import ListenersFile
 from discover.apply.plan import ServerChange
 from discover.apply.running import Worker

@@ -2,7 +2,7 @@
 
 import re
 
-from catalog.vocabulary import LABELS
+from catalog.values.vocabulary import LABELS
 from discover.reasons import REASONS as DISCOVER_REASONS
 from discover.settings import OPTIONS as DISCOVER
 from register.reasons import REASONS as REGISTER_REASONS

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from catalog.keys import InstanceKey, OwnerKey, key_of
-from catalog.record import encode
+from catalog.records.record import encode
 from tests.parts.engine import Container, Pair
 from tests.parts.pair_service import Calls, Service
 from tests.parts.records import PREFIX, instance

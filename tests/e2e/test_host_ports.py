@@ -5,7 +5,7 @@ import socket
 from typing import Any
 
 from catalog.keys import InstanceKey, key_of
-from catalog.record import encode
+from catalog.records.record import encode
 from tests.parts.engine import DISCOVER_METRICS, REGISTER_METRICS, Engine, Pair, docker
 from tests.parts.records import PREFIX, container_id, instance
 from tests.parts.wait import wait_for

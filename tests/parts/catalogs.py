@@ -5,11 +5,11 @@ them would say.
 from dataclasses import dataclass, field
 
 from catalog.entries import Batch, Entry, Event, Listing
-from catalog.hold import Hold
-from catalog.hold import encode as hold_of
 from catalog.keys import DrainedKey, HoldKey, OwnerKey, PortKey, PurgeKey, identity, key_of
-from catalog.port_claim import encode as claim_of
-from catalog.record import Instance, encode
+from catalog.records.hold import Hold
+from catalog.records.hold import encode as hold_of
+from catalog.records.port_claim import encode as claim_of
+from catalog.records.record import Instance, encode
 from discover.snapshot.departures import Departures, in_batch, in_listing
 from discover.snapshot.snapshot import EMPTY, Snapshot, apply, snapshot_of
 from tests.parts.records import PREFIX

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from catalog.record import Instance
+from catalog.records.record import Instance
 from tests.parts.etcd import Etcd
 from tests.parts.haproxy import RealHAProxy, get
 from tests.parts.ports import free_port

@@ -5,7 +5,7 @@ import http.client
 from collections.abc import Iterator
 from pathlib import Path
 
-from catalog.record import Instance
+from catalog.records.record import Instance
 from discover.settings import TEMPLATE
 from tests.parts.discover import Discover
 from tests.parts.etcd import Etcd

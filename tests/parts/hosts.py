@@ -5,7 +5,7 @@ when it wants.
 from collections.abc import Sequence
 
 from catalog.keys import OwnerKey, identity, key_of
-from catalog.record import Instance, encode
+from catalog.records.record import Instance, encode
 from tests.parts.etcd import Etcd
 from tests.parts.records import PREFIX
 

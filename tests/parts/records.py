@@ -5,7 +5,7 @@ from typing import Any
 
 from catalog.entries import Entry, Listing
 from catalog.keys import identity, key_of
-from catalog.record import Instance, encode
+from catalog.records.record import Instance, encode
 from discover.snapshot.snapshot import Snapshot, snapshot_of
 
 PREFIX = "/services"

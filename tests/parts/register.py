@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from catalog.keys import InstanceKey, parse_key
-from catalog.record import Instance, decode
+from catalog.records.record import Instance, decode
 from catalog.store import Event, Store
 from tests.parts.etcd import Etcd
 from tests.parts.ports import free_ports

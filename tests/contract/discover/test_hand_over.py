@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from catalog.errors import Rejected
-from catalog.hold import Hold, encode
 from catalog.keys import HoldKey, PortKey, key_of
-from catalog.origin import of_compose
-from catalog.port_claim import encode as claim_of
+from catalog.records.hold import Hold, encode
+from catalog.records.origin import of_compose
+from catalog.records.port_claim import encode as claim_of
 from catalog.store import Put, Store
 from discover.claims.hand_over import hand_over, release
 from discover.snapshot.snapshot import snapshot_of

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from catalog.keys import HoldKey, holds_root
-from catalog.origin import of_compose
-from catalog.record import Check
+from catalog.records.origin import of_compose
+from catalog.records.record import Check
 from catalog.store import Store
 from discover.snapshot.snapshot import Held, snapshot_of
 from tests.parts.backend import backend

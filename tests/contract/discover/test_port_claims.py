@@ -16,8 +16,8 @@ import pytest
 
 from catalog.errors import Unavailable
 from catalog.keys import PortKey, key_of, ports_root
-from catalog.port_claim import encode
-from catalog.record import Instance
+from catalog.records.port_claim import encode
+from catalog.records.record import Instance
 from catalog.store import CHANGES_MAX, Put, Store
 from discover.claims.port_claimer import claim
 from discover.haproxy.ports import trial

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.record import Instance
+from catalog.records.record import Instance
 from discover.snapshot.saved_file import SavedFile
 from discover.snapshot.saved_format import Origin, _seal
 from discover.snapshot.state import State, started

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from catalog.record import Check, Instance
+from catalog.records.record import Check, Instance
 from tests.parts import records
 from tests.parts.backend import backend
 from tests.parts.caller import Caller

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.host_ports import HostPort, encode
+from catalog.records.host_ports import HostPort, encode
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, publish
 from tests.parts.etcd import Etcd

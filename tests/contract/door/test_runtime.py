@@ -14,7 +14,7 @@ from typing import Any
 import grpc
 import pytest
 
-from catalog.record import Check, encode
+from catalog.records.record import Check, encode
 from catalog.store import Store
 from tests.parts.backend import backend
 from tests.parts.discover import publish, withdraw

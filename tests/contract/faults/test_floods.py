@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.record import Check, Instance, encode
+from catalog.records.record import Check, Instance, encode
 from catalog.store import Store
 from tests.parts.discover import Discover
 from tests.parts.engine import Engine

@@ -8,7 +8,7 @@ import socket
 import time
 from pathlib import Path
 
-from catalog.record import Instance
+from catalog.records.record import Instance
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, publish
 from tests.parts.engine import Engine, Pair

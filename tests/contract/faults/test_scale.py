@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from catalog.record import Check, encode
+from catalog.records.record import Check, encode
 from catalog.store import Store
 from tests.parts.backend import backend
 from tests.parts.discover import Discover

@@ -12,7 +12,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from catalog.record import Check
+from catalog.records.record import Check
 from tests.parts.backend import backend, backends, echo
 from tests.parts.caller import TcpClient
 from tests.parts.discover import Discover, publish, withdraw

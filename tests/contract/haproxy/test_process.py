@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import Rejected, Unavailable
-from catalog.record import Check, Instance
+from catalog.records.record import Check, Instance
 from discover.apply.applier import Applier
 from discover.apply.plan import RuntimeUpdate, plan
 from discover.apply.running import Worker

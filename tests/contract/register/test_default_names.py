@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from catalog.record import encode
+from catalog.records.record import encode
 from tests.parts.engine import Container, Engine, docker
 from tests.parts.etcd import Etcd
 from tests.parts.register import Catalog, Changes, Register

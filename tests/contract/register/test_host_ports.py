@@ -3,7 +3,7 @@
 import socket
 from pathlib import Path
 
-from catalog.host_ports import decode
+from catalog.records.host_ports import decode
 from tests.parts.engine import Engine, docker
 from tests.parts.etcd import Etcd
 from tests.parts.ports import free_port

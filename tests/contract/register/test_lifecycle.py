@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.record import Instance
+from catalog.records.record import Instance
 from tests.parts.docker_proxy import docker_proxy
 from tests.parts.engine import Engine, docker
 from tests.parts.etcd import Etcd

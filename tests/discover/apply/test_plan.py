@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from catalog.record import Instance
+from catalog.records.record import Instance
 from discover.apply.plan import Noop, Reload, RuntimeUpdate, keeping_structure, plan
 from discover.model.empty_services import with_empty_services
 from discover.model.proxy_config import HostPolicy

@@ -8,7 +8,7 @@ import pytest
 
 from catalog.errors import Rejected
 from catalog.keys import HoldKey, key_of, parse_key
-from catalog.origin import of_compose
+from catalog.records.origin import of_compose
 from discover.claims.due import Due, Known, due
 from discover.claims.hand_over import hold_key
 from discover.claims.uses import Uses, domain_of

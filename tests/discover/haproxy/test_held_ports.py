@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.host_ports import HostPort
+from catalog.records.host_ports import HostPort
 from discover.haproxy.held_ports import RECALLED_S, HeldPorts, Said
 from discover.model.proxy_config import Bind, HostPolicy
 from tests.parts.configs import AT_DOOR, POLICY

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from catalog.entries import Listing
-from catalog.record import Check, Instance
+from catalog.records.record import Check, Instance
 from discover.model.build import BuildMemo, build
 from discover.model.ownership import OLDEST, Listening
 from discover.model.proxy_config import Bind, HostPolicy

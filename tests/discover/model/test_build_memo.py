@@ -7,10 +7,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from catalog.entries import Batch, Event
-from catalog.hold import Hold
-from catalog.hold import encode as hold_of
 from catalog.keys import HoldKey, PortKey, key_of
-from catalog.port_claim import encode
+from catalog.records.hold import Hold
+from catalog.records.hold import encode as hold_of
+from catalog.records.port_claim import encode
 from discover.model.build import BuildMemo, build
 from discover.model.ownership import Listening
 from discover.model.proxy_config import Bind, Door, HostPolicy

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.record import Check
+from catalog.records.record import Check
 from discover.model.build import BuildMemo, build
 from discover.model.health_check import (
     HOSTS_AT_INTERVAL,

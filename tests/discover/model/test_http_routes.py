@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from catalog.keys import HoldKey
-from catalog.record import Check, Instance
+from catalog.records.record import Check, Instance
 from discover.apply.plan import (
     RouteChange,
     RuntimeUpdate,

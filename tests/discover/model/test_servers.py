@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.keys import identity
-from catalog.record import Check, Instance, Locality, Sticky
+from catalog.records.record import Check, Instance, Locality, Sticky
 from discover.model.build import build
 from discover.model.health_check import SERVING, grpc_request
 from discover.model.proxy_config import Header, HostPolicy, Listener, Location, Server

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import Rejected
-from catalog.record import Check, Instance
-from catalog.vocabulary import LABELS
+from catalog.records.record import Check, Instance
+from catalog.values.vocabulary import LABELS
 from discover.operator.services import (
     FileServices,
     JoinedSnapshots,

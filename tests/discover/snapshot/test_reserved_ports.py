@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from catalog.record import Instance
-from catalog.reserved_ports import port_set
+from catalog.records.record import Instance
+from catalog.values.reserved_ports import port_set
 from discover.model.build import build
 from discover.model.http_routes import door_map
 from discover.model.proxy_config import HostPolicy

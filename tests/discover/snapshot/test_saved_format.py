@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import Rejected
-from catalog.record import encode as value_of
+from catalog.records.record import encode as value_of
 from discover.snapshot.saved_format import MAGIC, Origin, Saved, Texts, _seal, decode, encode, sane
 from discover.snapshot.snapshot import EMPTY
 from discover.snapshot.state import State, checked, learn, started

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from catalog.record import Check
+from catalog.records.record import Check
 from discover.snapshot.state import State, learn, started
 from discover.snapshot.suspects import (
     GRACE_S,

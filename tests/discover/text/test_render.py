@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import Rejected
-from catalog.record import Check
+from catalog.records.record import Check
 from discover.model.proxy_config import Listener, ProxyConfig
 from discover.text.marker import marker_of, next_marker
 from discover.text.render import Layout, rendered_of

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import Rejected
-from catalog.record import encode
+from catalog.records.record import encode
 from register.docker.event_stream import event_of
 from register.docker.hints import DockerEvent, Hints
 from register.docker.parse import parse_bridges, parse_inspect, parse_row, row_id

@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalog.record import decode, encode
-from catalog.vocabulary import LABELS
+from catalog.records.record import decode, encode
+from catalog.values.vocabulary import LABELS
 from register.docker.container import Binding, Container, Network, Port
 from register.offer.instances import OfferSettings, instances_of
 from register.offer.naming import COMPOSE_PROJECT, COMPOSE_SERVICE, SWARM_SERVICE

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import Rejected
-from catalog.record import Check, Instance
-from catalog.vocabulary import LABELS
+from catalog.records.record import Check, Instance
+from catalog.values.vocabulary import LABELS
 from register.offer import foreign_words
 from register.offer.instances import OfferSettings, instances_of
 from register.offer.labels import labels_of

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from catalog.record import Instance
+from catalog.records.record import Instance
 from register.offer.instances import OfferSettings, instances_of
 from register.offer.naming import ComposeNames
 from tests.parts.containers import container, published, recorded_container

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from catalog.record import encode
+from catalog.records.record import encode
 from register.docker.container import Container
 from register.docker.hints import DockerEvent, Hints
 from register.offer.instances import Offer, OfferSettings, instances_of

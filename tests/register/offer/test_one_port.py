@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.record import Check, Instance
+from catalog.records.record import Check, Instance
 from register.docker.container import Binding, Port
 from register.offer.instances import Offer, OfferSettings, instances_of
 from tests.parts.containers import container, published

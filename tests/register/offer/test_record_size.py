@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalog.record import RECORD_BYTES_MAX, decode, encode
+from catalog.records.record import RECORD_BYTES_MAX, decode, encode
 from register.docker.container import Container
 from register.offer.instances import OfferSettings, instances_of
 from tests.parts.containers import container

@@ -2,8 +2,8 @@
 
 import pytest
 
-from catalog.record import Instance, decode, encode
-from catalog.reserved_ports import RESERVED, port_set
+from catalog.records.record import Instance, decode, encode
+from catalog.values.reserved_ports import RESERVED, port_set
 from register.offer.instances import OfferSettings, instances_of
 from tests.parts.containers import container, published
 

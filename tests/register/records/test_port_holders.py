@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from catalog.host_ports import HostPort
+from catalog.records.host_ports import HostPort
 from register.records.port_holders import KEPT_S, PortHolder, holder_of
 
 NOW_S = 1000.0

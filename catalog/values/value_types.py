@@ -1,7 +1,7 @@
 """Types of value: what a record may hold, and how a label and the services file write it. No I/O.
 
-A field of `catalog/record.py` names one of these types. `check` refuses a value that a record must
-not hold. `from_label` reads the text of a label, `from_file` a value of the services file; what
+A field of a record names one of these types. `check` refuses a value that a record must not hold.
+`from_label` reads the text of a label, `from_file` a value of the services file; what
 `check` refuses anyway, `from_file` may let pass. All three raise Rejected and say what was right.
 """
 
@@ -11,8 +11,8 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 from catalog.errors import Rejected
-from catalog.rules import DURATION_MS_MAX
-from catalog.secrets import masked
+from catalog.values.rules import DURATION_MS_MAX
+from catalog.values.secrets import masked
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
 # As Go's time.ParseDuration reads them, without a sign; bounds keep the arithmetic small.

@@ -3,7 +3,7 @@
 import pytest
 
 from catalog.errors import Rejected
-from catalog.reserved_ports import RESERVED, port_set
+from catalog.values.reserved_ports import RESERVED, port_set
 
 
 @pytest.mark.parametrize("text", ["off", "22", "22,80-90", RESERVED])

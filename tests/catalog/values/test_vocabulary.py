@@ -5,8 +5,8 @@ from dataclasses import fields
 
 import pytest
 
-from catalog.record import DEFAULTS, Check, Instance
-from catalog.vocabulary import LABELS, SETTINGS, Setting, record_fields
+from catalog.records.record import DEFAULTS, Check, Instance
+from catalog.values.vocabulary import LABELS, SETTINGS, Setting, record_fields
 from tests.parts.markdown import page
 
 LABELS_PAGE = page("labels.md").text

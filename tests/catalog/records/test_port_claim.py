@@ -3,7 +3,7 @@
 import pytest
 
 from catalog.errors import Rejected
-from catalog.port_claim import decode, encode
+from catalog.records.port_claim import decode, encode
 
 
 @pytest.mark.parametrize("port", [1, 10007, 65535])

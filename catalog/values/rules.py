@@ -31,7 +31,7 @@ STUB_POLICY = re.compile(r"supersede|fallback|pin|share=(100|[1-9]?[0-9])%")
 # Printable, one line, and no half of a surrogate pair: JSON can carry one ("\\ud800"), no file can.
 TEXT = re.compile(r"[\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\U0010ffff]{0,255}")
 
-# By what a service got its default name (catalog/origin.py), in one line of a message.
+# By what a service got its default name (catalog/records/origin.py), in one line of a message.
 ORIGIN_CHARACTERS = 128
 ORIGIN = re.compile(rf"[\x20-\x7e]{{1,{ORIGIN_CHARACTERS}}}")
 

@@ -3,8 +3,8 @@
 import pytest
 
 from catalog.errors import Rejected
-from catalog.hold import Hold, decode, encode
 from catalog.keys import HoldKey, key_of, parse_key
+from catalog.records.hold import Hold, decode, encode
 
 SINCE = "2026-11-26T18:00:00Z"
 

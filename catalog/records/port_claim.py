@@ -6,7 +6,7 @@ A claim gives a service its port for good.
 import json
 
 from catalog.errors import Rejected
-from catalog.json_object import object_of
+from catalog.records.json_object import object_of
 
 VERSION = 1
 CLAIM_BYTES_MAX = 1024  # a port, and what a later version may add

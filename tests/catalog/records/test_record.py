@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog import record, rules
 from catalog.errors import Rejected
-from catalog.record import Check, Instance, decode, encode
+from catalog.records import record
+from catalog.records.record import Check, Instance, decode, encode
+from catalog.values import rules
 
 GOOD: dict[str, Any] = {
     "v": 1,

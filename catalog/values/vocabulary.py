@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from catalog.record import TYPES, Check, CheckKind
-from catalog.text_types import PRINTABLE
-from catalog.value_types import Flag, ValueType
+from catalog.records.record import TYPES, Check, CheckKind
+from catalog.values.text_types import PRINTABLE
+from catalog.values.value_types import Flag, ValueType
 
 # offer: whether and where docker-register offers a port; fills no field of the record.
 # service: holds for all instances of a service; where they differ, the oldest real one decides.

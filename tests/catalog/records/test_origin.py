@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.origin import label_to_add, of_compose, of_image, of_swarm, suggested_name
-from catalog.rules import ORIGIN, SERVICE_NAME
+from catalog.records.origin import label_to_add, of_compose, of_image, of_swarm, suggested_name
+from catalog.values.rules import ORIGIN, SERVICE_NAME
 
 texts = st.text(max_size=300)
 

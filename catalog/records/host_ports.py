@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.errors import Rejected
-from catalog.rules import TEXT
+from catalog.values.rules import TEXT
 
 VERSION = 1
 # A host has a few dozen; many more in one value would only fill every host's memory.

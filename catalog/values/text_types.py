@@ -1,13 +1,13 @@
-"""Types of text: patterns of `catalog/rules.py` with the words for them. No I/O."""
+"""Types of text: patterns of `catalog/values/rules.py` with the words for them. No I/O."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from catalog import rules
 from catalog.errors import Rejected
-from catalog.value_types import one_of, text_of
+from catalog.values import rules
+from catalog.values.value_types import one_of, text_of
 
 _BETWEEN_ITEMS = re.compile(r"[,\s]+")
 _COMMA_NOT_ESCAPED = re.compile(r"(?<!\\),")

@@ -4,7 +4,8 @@ Everything that can reach haproxy.cfg is checked here, when an Instance is made.
 the same rules: docker-register to labels, docker-discover to whatever anybody wrote to etcd.
 
 A field names its type of value in its annotation, and all else follows from that: how it is
-checked, encoded and decoded here, and how `catalog/vocabulary.py` reads it from what people write.
+checked, encoded and decoded here, and how `catalog/values/vocabulary.py` reads it from what people
+write.
 """
 
 import json
@@ -14,9 +15,9 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from catalog.errors import Rejected
-from catalog.json_object import object_of
-from catalog.rules import CONNECTIONS_MAX, WEIGHT_MAX, address_of
-from catalog.text_types import (
+from catalog.records.json_object import object_of
+from catalog.values.rules import CONNECTIONS_MAX, WEIGHT_MAX, address_of
+from catalog.values.text_types import (
     CANARY,
     CHECK_HOST,
     CHECK_PATH,
@@ -34,7 +35,7 @@ from catalog.text_types import (
     Texts,
     check_count,
 )
-from catalog.value_types import (
+from catalog.values.value_types import (
     PORT,
     Choice,
     Duration,
@@ -130,7 +131,7 @@ class Instance:
     # a header, or header=value: calls with it go here, besides those that the weight brings
     canary: Annotated[str, CANARY] = ""
     locality: Annotated[Locality, Choice(get_args(Locality))] = "any"
-    # by what the service got its default name (catalog/origin.py); empty if it was given one
+    # by what the service got its default name (origin.py); empty if it was given one
     origin: Annotated[str, ORIGIN] = ""
     # the container did not ask for its own port, which is one of the host's: so it names none
     port_reserved: Annotated[bool, Flag()] = False

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from catalog.errors import Rejected
-from catalog.host_ports import PORTS_MAX, HostPort, decode, encode
+from catalog.records.host_ports import PORTS_MAX, HostPort, decode, encode
 
 WEB = HostPort(8700, "", "web")
 OTHER = HostPort(81, "127.0.0.1", "other")

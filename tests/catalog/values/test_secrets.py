@@ -2,7 +2,7 @@
 
 import pytest
 
-from catalog.secrets import looks_secret, masked
+from catalog.values.secrets import looks_secret, masked
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import Rejected
-from catalog.record import TYPES
-from catalog.rules import DURATION_MS_MAX
-from catalog.value_types import Duration, Flag
+from catalog.records.record import TYPES
+from catalog.values.rules import DURATION_MS_MAX
+from catalog.values.value_types import Duration, Flag
 
 SPELLED_MS = {"us": 0.001, "ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 

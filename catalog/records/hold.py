@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 
 from catalog.errors import Rejected
-from catalog.json_object import object_of
-from catalog.rules import PLAIN_HOST_NAME, TEXT
+from catalog.records.json_object import object_of
+from catalog.values.rules import PLAIN_HOST_NAME, TEXT
 
 VERSION = 1
 HOLD_BYTES_MAX = 2048  # two times and a name, and what a later version may add
