@@ -7,7 +7,7 @@ from typing import Literal
 
 from catalog.errors import Rejected
 from catalog.records.record import Instance
-from catalog.values.rules import HOST_NAME, PATH_PREFIX, SERVICE_NAME
+from catalog.values.rules import HOST_NAME, PATH_PREFIX, PORT_MAX, SERVICE_NAME
 
 HOST_ID = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 CONTAINER_SHORT = 12  # digits of a container id, as many as Docker itself shows
@@ -184,4 +184,4 @@ def _hold_key(kind: str, thing: str) -> HoldKey | None:
 
 
 def _is_port(text: str) -> bool:
-    return _PORT.fullmatch(text) is not None and int(text) <= 65535
+    return _PORT.fullmatch(text) is not None and int(text) <= PORT_MAX

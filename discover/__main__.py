@@ -17,10 +17,10 @@ from discover.apply.listeners_file import ListenersFile
 from discover.claims.hold_writer import HoldProblem, HoldWriter
 from discover.claims.port_claimer import ClaimProblems, PortClaimer
 from discover.explain import explained
-from discover.haproxy.__main__ import watchers
 from discover.haproxy.held_ports import HeldPorts
 from discover.haproxy.ports import trial
 from discover.haproxy.process import HAProxy
+from discover.haproxy.watchers import watchers
 from discover.model.proxy_config import Bind, HostPolicy, ProxyConfig
 from discover.operator.file_watch import FileWatch
 from discover.operator.snippets import SnippetFolder

@@ -11,10 +11,11 @@ from register import commands
 from register.docker.connection import Connection
 from register.docker.event_reader import LOOP, STUCK_S, EventReader
 from register.host.handover import DeadMount
-from register.host.host_ports import HostPorts, PortEvents
 from register.host.identity import read_surroundings
 from register.host.lease import LeaseKeeper, LeaseSettings
 from register.host.own_watch import OwnWatch
+from register.ports.events import PortEvents
+from register.ports.writer import HostPorts
 from register.publisher import WATCHED, Peers, Publisher, PublisherSettings
 from register.ready.probe import Prober
 from register.records.host_state import TURNED_WITHIN_S, HostState

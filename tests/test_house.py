@@ -36,6 +36,7 @@ INNER_ARROWS = {
         "ready": {"docker", "offer"},
         "records": set[str](),
         "host": {"docker", "records"},
+        "ports": {"docker", "records"},
     },
     "discover": {
         "snapshot": set[str](),

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.errors import Rejected
-from catalog.values.rules import TEXT
+from catalog.records.json_object import object_of
+from catalog.values.rules import PORT_MAX, TEXT
 
 VERSION = 1
 # A host has a few dozen; many more in one value would only fill every host's memory.
 PORTS_MAX = 1024
 BYTES_MAX = 256 * 1024
-PORT_MAX = 65535
 EVERY = ""
 
 
@@ -41,14 +41,8 @@ def encode(ports: Iterable[HostPort]) -> bytes:
 
 def decode(value: bytes) -> tuple[HostPort, ...]:
     """Return the ports, ignoring unknown fields. Raises Rejected."""
-    if len(value) > BYTES_MAX:
-        raise Rejected(f"host ports: {len(value)} bytes, at most {BYTES_MAX} are read")
-
-    try:
-        document = json.loads(value)
-    except (ValueError, RecursionError) as error:
-        raise Rejected(f"host ports: not JSON: {error}") from error
-    if not isinstance(document, dict) or document.get("v") != VERSION:
+    document = object_of(value, "host ports", BYTES_MAX)
+    if document.get("v") != VERSION:
         raise Rejected(f'host ports: {value!r:.60} is not like {{"ports":[],"v":{VERSION}}}')
 
     rows = document.get("ports")

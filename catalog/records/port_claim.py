@@ -7,10 +7,10 @@ import json
 
 from catalog.errors import Rejected
 from catalog.records.json_object import object_of
+from catalog.values.rules import PORT_MAX
 
 VERSION = 1
 CLAIM_BYTES_MAX = 1024  # a port, and what a later version may add
-PORT_MAX = 65535
 
 
 def encode(port: int) -> bytes:

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 
 from catalog.errors import Rejected
+from catalog.values.rules import PORT_MAX
 
-PORT_MAX = 65535
 # Those that only root may listen on, and of well-known programs of a host: Tandem's own, Docker's
 # (2375, 2376), etcd's (2379, 2380; 4001, 7001 of old) and those of Kubernetes (6443, 10250).
 RESERVED = "1-1023,1936,2375,2376,2379,2380,4001,6443,7001,9301,9302,10250"

@@ -35,6 +35,7 @@ TEXT = re.compile(r"[\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\U0010ffff]{0,255}"
 ORIGIN_CHARACTERS = 128
 ORIGIN = re.compile(rf"[\x20-\x7e]{{1,{ORIGIN_CHARACTERS}}}")
 
+PORT_MAX = 65535
 WEIGHT_MAX = 256  # HAProxy configuration manual, section 5.2 "weight"
 CONNECTIONS_MAX = 1_000_000
 DURATION_MS_MAX = 24 * 3600 * 1000

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 from catalog.errors import Rejected
-from catalog.values.rules import DURATION_MS_MAX
+from catalog.values.rules import DURATION_MS_MAX, PORT_MAX
 from catalog.values.secrets import masked
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
@@ -101,7 +101,7 @@ class Whole:
         return f"a whole number from {self.low} to {self.high}"
 
 
-PORT = Whole(1, 65535)
+PORT = Whole(1, PORT_MAX)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 """Which holds are to be written: pure, from what services use and what etcd has."""
 
-from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
 
-from catalog.keys import HoldKey
+from catalog.errors import Rejected
+from catalog.keys import HoldKey, InstanceKey, parse_key
+from catalog.records.hold import Hold
 from discover.claims.uses import (
     Use,
     UsesByService,
@@ -30,7 +32,7 @@ class Due:
     new: Mapping[HoldKey, str]
     back: Mapping[HoldKey, Held]
     idle: Mapping[HoldKey, Held]
-    instead: Mapping[HoldKey, Held] = field(default_factory=dict)
+    instead: Mapping[HoldKey, Held]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,6 @@ def due(known: Known) -> Due:
     """Return what is to be written."""
     back: dict[HoldKey, Held] = {}
     idle: dict[HoldKey, Held] = {}
-
     instead: dict[HoldKey, Held] = {}
 
     for key, held in known.stored.holds.items():
@@ -66,8 +67,8 @@ def due(known: Known) -> Due:
 
         name = service_of(key, held.holder)
         used = known.uses.get(name, _NOTHING)
-        if is_used(key, held, known.view.services.get(name), used, known.domain):
-            if held.leased and _is_stored(key, held, known):
+        if is_used(key, held.hold, known.view.services.get(name), used, known.domain):
+            if held.leased and _is_stored(key, held.hold, known):
                 back[key] = held
         elif not held.leased and name not in known.unread:
             idle[key] = held
@@ -75,13 +76,13 @@ def due(known: Known) -> Due:
     return Due(_new(known, instead), back, idle, instead)
 
 
-def _is_stored(key: HoldKey, held: Held, known: Known) -> bool:
+def _is_stored(key: HoldKey, hold: Hold, known: Known) -> bool:
     """Whether a holder is back in etcd, and not only a suspect that may go."""
-    name = service_of(key, held.holder)
+    name = service_of(key, hold.holder)
     service = known.stored.services.get(name)
     if service is None:
         return False
-    return is_used(key, held, service, uses_of(name, service, known.domain), known.domain)
+    return is_used(key, hold, service, uses_of(name, service, known.domain), known.domain)
 
 
 def _new(known: Known, instead: Mapping[HoldKey, Held]) -> Mapping[HoldKey, str]:
@@ -100,14 +101,10 @@ def _new(known: Known, instead: Mapping[HoldKey, Held]) -> Mapping[HoldKey, str]
         for use in used:
             if use.key in settled or use.key in claimed:
                 continue
-            if _is_stored(use.key, _unwritten(use), known):
+            if _is_stored(use.key, Hold(use.holder, since=""), known):
                 asking.setdefault(use.key, []).append(use)
 
     return {**new, **{key: _first(uses, known) for key, uses in asking.items()}}
-
-
-def _unwritten(use: Use) -> Held:
-    return Held(use.holder, since="", until=None, created=0, leased=False)
 
 
 def _first(asking: list[Use], known: Known) -> str:
@@ -122,3 +119,14 @@ def _first(asking: list[Use], known: Known) -> str:
         return age_of_use(use, service), use.holder
 
     return min(asking, key=age).holder
+
+
+def unreadable(prefix: str, stored: Snapshot) -> Iterable[HoldKey | InstanceKey]:
+    """Yield the keys of holds and instances whose values cannot be read."""
+    for text in stored.refused:
+        try:
+            key = parse_key(prefix, text)
+        except Rejected:
+            continue
+        if isinstance(key, HoldKey | InstanceKey):
+            yield key

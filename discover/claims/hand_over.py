@@ -8,9 +8,8 @@ from catalog.errors import Conflict, Rejected
 from catalog.keys import HoldKey, PortKey, key_of, root
 from catalog.records.hold import Hold, encode
 from catalog.records.origin import suggested_name
-from catalog.records.port_claim import PORT_MAX
 from catalog.store import Delete, Put, Store
-from catalog.values.rules import HOST_NAME, SERVICE_NAME, TEXT
+from catalog.values.rules import HOST_NAME, PORT_MAX, SERVICE_NAME, TEXT
 from discover.claims.uses import is_used, moment, service_of, uses_of
 from discover.snapshot.snapshot import Held, Snapshot, snapshot_of
 
@@ -40,7 +39,7 @@ def release(store: Store, prefix: str, thing: str) -> str:
     if not found.modified:
         raise Rejected(f"nobody holds {_shown(key)}{_others(found, prefix)}")
 
-    if held is not None and _is_asking(found, held.holder, held.domain):
+    if held is not None and _is_asking(found, held.hold):
         raise Rejected(
             f"{_shown(key)} belongs to {held.holder}, which has instances and would take it again; "
             f"stop them first, or use --hand-over {thing.strip()}=SERVICE"
@@ -63,15 +62,14 @@ def hand_over(store: Store, prefix: str, given: str) -> str:
 
     found = _found(store, prefix, key)
     holder = _holder_named(found, name)
-    domain = _own_domain(key, holder)
-    if not _is_asking(found, holder, domain):
+    hold = Hold(holder, since=moment(time.time()), domain=_own_domain(key, holder))
+    if not _is_asking(found, hold):
         asking = ", ".join(sorted(_asking(found))) or "nobody"
         raise Rejected(
             f"{name} has no instance that asks for {_shown(key)}; start it first. "
             f"Those that ask: {asking}"
         )
 
-    hold = Hold(holder, since=moment(time.time()), domain=domain)
     _write(store, Put(found.text, encode(hold), found.modified))
     return f"{_shown(key)} belongs to {holder}{_before(found)}"
 
@@ -122,14 +120,13 @@ def _own_domain(key: HoldKey, holder: str) -> str:
     return host.removeprefix(f"{holder}.") if is_own else ""
 
 
-def _is_asking(found: _Found, holder: str, domain: str) -> bool:
+def _is_asking(found: _Found, hold: Hold) -> bool:
     """Whether a holder has an instance that uses the thing."""
-    name = service_of(found.key, holder)
+    name = service_of(found.key, hold.holder)
     service = found.snapshot.services.get(name)
     if service is None:
         return False
-    held = Held(holder, since="", until=None, created=0, leased=False, domain=domain)
-    return is_used(found.key, held, service, uses_of(name, service, ""), domain="")
+    return is_used(found.key, hold, service, uses_of(name, service, ""), domain="")
 
 
 def _asking(found: _Found) -> Iterator[str]:
@@ -178,7 +175,7 @@ def _others(found: _Found, prefix: str) -> str:
 
 def _before(found: _Found) -> str:
     if found.held is not None:
-        return f"; {found.held.holder} held it since {found.held.since}"
+        return f"; {found.held.holder} held it since {found.held.hold.since}"
     return "; what was held there could not be read" if found.modified else ""
 
 

@@ -6,21 +6,22 @@ write is a compare-and-swap on what the watch showed; whichever host loses looks
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
 from catalog.access import Access
-from catalog.errors import Conflict, Full, Refused, Rejected
-from catalog.keys import HoldKey, InstanceKey, key_of, parse_key
+from catalog.errors import Conflict, Full, Refused
+from catalog.keys import HoldKey, InstanceKey, key_of
 from catalog.records.hold import Hold, encode
 from catalog.session import Session
 from catalog.store import Put, Store
-from discover.claims.due import Due, Known, due
+from discover.claims.due import Due, Known, due, unreadable
 from discover.claims.uses import Uses, domain_of, moment
 from discover.model.proxy_config import ProxyConfig
 from discover.snapshot.keeper import Keeper
-from discover.snapshot.snapshot import Held, Holds, Snapshot
+from discover.snapshot.snapshot import Held, Holds
 from discover.snapshot.state import State
 from sidecar.actors import Actor
 from sidecar.log import Details
@@ -103,7 +104,7 @@ class HoldWriter:
         self._awake = Trigger()
         self._uses = Uses(domain)
         self._seen: _Seen | None = None
-        self._due = Due({}, {}, {})
+        self._due = Due({}, {}, {}, {})
         # When each holder that left is to be written as gone.
         self._gone_s: dict[HoldKey, float] = {}
         # How often each was written as gone since this host saw its holder.
@@ -200,15 +201,15 @@ class HoldWriter:
 
     def _known(self, state: State) -> Known:
         running = self._runs()
-        unreadable = list(_unreadable(self._prefix, state.stored))
+        unread = list(unreadable(self._prefix, state.stored))
         return Known(
             view=state.view,
             stored=state.stored,
             uses=self._uses.of(state.view.services),
             domain=self._domain,
             holders=running.port_holders if running else {},
-            unreadable=frozenset(key for key in unreadable if isinstance(key, HoldKey)),
-            unread=frozenset(key.service for key in unreadable if isinstance(key, InstanceKey)),
+            unreadable=frozenset(key for key in unread if isinstance(key, HoldKey)),
+            unread=frozenset(key.service for key in unread if isinstance(key, InstanceKey)),
         )
 
     def _note_gone(self, stored: Holds) -> None:
@@ -239,27 +240,13 @@ class HoldWriter:
 
     def _write(self, store: Store) -> None:
         """Write all that is due, in transactions. Raises Conflict."""
-        now = moment(time.time())
-        new = [
-            (
-                key,
-                self._hold(key, holder, now),
-                it.modified if (it := self._due.instead.get(key)) else 0,
-            )
-            for key, holder in self._due.new.items()
-        ]
-        back = [
-            (key, self._hold(key, held.holder, held.since, held.domain), held.modified)
-            for key, held in self._due.back.items()
-        ]
+        new = list(self._new())
+        back = [_Change(key, self._of(key, it.hold), it) for key, it in self._due.back.items()]
         for puts in self._batches([*new, *back]):
             store.write(puts, lease=0)
 
         until = moment(time.time() + self._ttl_s)
-        gone = [
-            (key, Hold(held.holder, held.since, until, held.domain), held.modified)
-            for key, held in self._gone().items()
-        ]
+        gone = [_Change(key, replace(it.hold, until=until), it) for key, it in self._gone().items()]
         for puts in self._batches(gone):
             self._write_leased(store, puts)
 
@@ -267,12 +254,18 @@ class HoldWriter:
             log.info("holding ports and names %s", _told(new))
         if gone:
             log.info("kept for services without instances %s", _told(gone))
-        self._note_written(key for key, _, _ in gone)
+        self._note_written(change.key for change in gone)
 
-    def _hold(self, key: HoldKey, holder: str, since: str, domain: str = "") -> Hold:
-        """Return a hold of a holder that is there."""
-        own = domain_of(key, holder, self._domain)
-        return Hold(holder, since, domain=own or domain)
+    def _new(self) -> Iterator["_Change"]:
+        """Yield the holds of those that have none yet, or another one from a backup."""
+        now = moment(time.time())
+        for key, holder in self._due.new.items():
+            yield _Change(key, self._of(key, Hold(holder, now)), self._due.instead.get(key))
+
+    def _of(self, key: HoldKey, hold: Hold) -> Hold:
+        """Return a hold as it is written of a holder that is there."""
+        domain = domain_of(key, hold.holder, self._domain) or hold.domain
+        return replace(hold, until=None, domain=domain)
 
     def _note_written(self, gone: Iterable[HoldKey]) -> None:
         """Leave what was written alone until the watch shows it."""
@@ -281,7 +274,7 @@ class HoldWriter:
             del self._gone_s[key]
 
         idle = {key: held for key, held in self._due.idle.items() if key in self._gone_s}
-        self._due = Due({}, {}, idle)
+        self._due = Due({}, {}, idle, {})
 
     def _write_leased(self, store: Store, puts: list[Put]) -> None:
         lease = store.grant(self._ttl_s)
@@ -291,26 +284,29 @@ class HoldWriter:
             store.revoke(lease)
             raise
 
-    def _batches(self, holds: Iterable[tuple[HoldKey, Hold, int]]) -> Iterable[list[Put]]:
+    def _batches(self, changes: Iterable["_Change"]) -> Iterator[list[Put]]:
         puts = (
-            Put(key_of(self._prefix, key), encode(hold), expected) for key, hold, expected in holds
+            Put(key_of(self._prefix, change.key), encode(change.hold), change.expected)
+            for change in changes
         )
         while batch := list(islice(puts, PUTS_MAX)):
             yield batch
 
 
-def _told(holds: list[tuple[HoldKey, Hold, int]]) -> Details:
-    key, hold, _ = holds[0]
-    until = {"until": hold.until} if hold.until else {}
-    return Details(things=len(holds), first=f"{key.kind} {key.thing}", of=hold.holder, **until)
+class _Change(NamedTuple):
+    """A hold to be written, and the one that it replaces; None: there is no such key."""
+
+    key: HoldKey
+    hold: Hold
+    before: Held | None
+
+    @property
+    def expected(self) -> int:
+        return self.before.modified if self.before else 0
 
 
-def _unreadable(prefix: str, stored: Snapshot) -> Iterable[HoldKey | InstanceKey]:
-    """Yield the keys of holds and instances whose values cannot be read."""
-    for text in stored.refused:
-        try:
-            key = parse_key(prefix, text)
-        except Rejected:
-            continue
-        if isinstance(key, HoldKey | InstanceKey):
-            yield key
+def _told(changes: list[_Change]) -> Details:
+    first = changes[0]
+    until = {"until": first.hold.until} if first.hold.until else {}
+    thing = f"{first.key.kind} {first.key.thing}"
+    return Details(things=len(changes), first=thing, of=first.hold.holder, **until)

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from catalog.keys import HoldKey
+from catalog.records.hold import Hold
 from discover.model.http_routes import route_requests
 from discover.snapshot.holds import name_key, port_key, route_key
-from discover.snapshot.snapshot import Held, Record, Service
+from discover.snapshot.snapshot import Record, Service
 from sidecar.memo import MemoByName
 
 
@@ -46,7 +47,7 @@ class Uses:
 
 
 def is_used(
-    key: HoldKey, held: Held, service: Service | None, uses: frozenset[Use], domain: str
+    key: HoldKey, hold: Hold, service: Service | None, uses: frozenset[Use], domain: str
 ) -> bool:
     """Whether a holder still uses what it holds, as far as its service's records say.
 
@@ -55,9 +56,9 @@ def is_used(
     """
     if service is None:
         return False
-    if Use(key, held.holder) in uses:
+    if Use(key, hold.holder) in uses:
         return True
-    return held.domain not in ("", domain)
+    return hold.domain not in ("", domain)
 
 
 def domain_of(key: HoldKey, holder: str, domain: str) -> str:

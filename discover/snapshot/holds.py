@@ -35,11 +35,13 @@ def told(held: Held | None) -> str:
     """Return since when a thing is held and, if its holder is away, until when; for people."""
     if held is None:
         return ""
-    if held.until is None or not held.leased:
-        return f" since {held.since}"
 
-    ends = f"until {held.until} or until docker-discover --release"
-    return f" since {held.since}, which has no instance now, {ends}"
+    since = f" since {held.hold.since}"
+    if held.hold.until is None or not held.leased:
+        return since
+
+    ends = f"until {held.hold.until} or until docker-discover --release"
+    return f"{since}, which has no instance now, {ends}"
 
 
 def hand_over_of(thing: object, service: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 
 from catalog.errors import Rejected
-from catalog.records.port_claim import PORT_MAX
+from catalog.values.rules import PORT_MAX
 from discover.snapshot.snapshot import Claim, Record, Service, Snapshot
 from sidecar.memo import MemoByName
 

@@ -13,7 +13,6 @@ from typing import Any, get_args
 
 from catalog.errors import Rejected
 from catalog.keys import HoldKey, InstanceKey, PortKey, identity, key_of, parse_key
-from catalog.records.hold import Hold
 from catalog.records.hold import decode as hold_of
 from catalog.records.hold import encode as value_of_hold
 from catalog.records.port_claim import decode as port_of
@@ -125,7 +124,7 @@ def _lines(saved: Saved, origin: Origin, ahead_s: float, texts: Texts) -> Iterat
         key = key_of(origin.prefix, PortKey(service))
         yield _line("claim", key, claim.port, claim.created)
     for hold_key, held in catalog.holds.items():
-        value = value_of_hold(Hold(held.holder, held.since, held.until, held.domain)).decode()
+        value = value_of_hold(held.hold).decode()
         yield _line("hold", key_of(origin.prefix, hold_key), value, held.created, held.leased)
 
     yield from texts.of(catalog.services)
@@ -197,10 +196,8 @@ class _Reading:
                 # Encoded and decoded, as that checks the number.
                 self.claims[self._service(key)] = Claim(port_of(claim_of(port)), created)
             case "hold", [str(key), str(value), int(created), bool(leased)]:
-                hold = hold_of(value.encode())
-                self.holds[self._hold_key(key)] = Held(
-                    hold.holder, hold.since, hold.until, created, leased, domain=hold.domain
-                )
+                held = Held(hold_of(value.encode()), created, leased)
+                self.holds[self._hold_key(key)] = held
             case "record", [str(key), *record_fields]:
                 record = self._record(key, record_fields)
                 self.records.setdefault(record.key.service, {})[key] = record

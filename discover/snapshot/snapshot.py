@@ -16,6 +16,7 @@ from catalog.keys import (
     identity,
     parse_key,
 )
+from catalog.records.hold import Hold
 from catalog.records.hold import decode as hold_of
 from catalog.records.host_ports import HostPort
 from catalog.records.host_ports import decode as host_ports_of
@@ -56,18 +57,20 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Who holds a thing, and the revision that created its key, its age; see catalog/records/hold.py.
+    """Who holds a thing, and the revision that created its key, its age.
 
     While its holder is away the key is `leased`.
     """
 
-    holder: str
-    since: str
-    until: str | None
+    hold: Hold
     created: int
     leased: bool
     modified: int = 0
-    domain: str = ""
+
+    @property
+    def holder(self) -> str:
+        """The service, or of a default name the origin, that it belongs to."""
+        return self.hold.holder
 
 
 Holds = Mapping[HoldKey, Held]
@@ -301,15 +304,7 @@ def _held(key: HoldKey, entry: Entry) -> Held:
     if key.kind != "name" and not SERVICE_NAME.fullmatch(hold.holder):
         raise Rejected(f"hold: holder {hold.holder!r:.80} is not the name of a service")
 
-    return Held(
-        hold.holder,
-        hold.since,
-        hold.until,
-        created=entry.create_revision,
-        leased=entry.lease != 0,
-        modified=entry.mod_revision,
-        domain=hold.domain,
-    )
+    return Held(hold, entry.create_revision, entry.lease != 0, entry.mod_revision)
 
 
 def _record(key: InstanceKey, entry: Entry) -> Record:

@@ -67,11 +67,14 @@ class Container:
     health: HealthStatus | None = None
     restart_count: int = 0
     is_restarted: bool = False  # by the engine, however it ends
+    status: str = ""  # "created", "running", "exited" and so on, as the engine says
+    start_error: str = ""  # why the engine could not start it
     stop_signal: int = STOP_SIGNAL
     network_mode: str = "default"
     networks: tuple[Network, ...] = ()
     exposed: tuple[Port, ...] = ()
     bindings: tuple[Binding, ...] = ()
+    asked: tuple[Binding, ...] = ()  # ports of the host that -p names, bound or not
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     unclear: tuple[Port, ...] = ()  # published without a host port that can be read

@@ -85,6 +85,7 @@ def open_events(
 
 
 def event_of(line: bytes) -> DockerEvent | None:
+    """Return the event in a line of the stream; None if it cannot be read."""
     try:
         document = json.loads(line)
         actor = document["Actor"]

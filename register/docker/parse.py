@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from catalog.errors import Rejected
-from catalog.values.rules import CONTAINER_ID
+from catalog.values.rules import CONTAINER_ID, PORT_MAX
 from register.docker.container import (
     STOP_SIGNAL,
     Binding,
@@ -100,11 +100,15 @@ def parse_inspect(document: object) -> Container:
         health=_health(state.part("Health").text("Status")),
         restart_count=root.whole("RestartCount"),
         is_restarted=host_config.part("RestartPolicy").text("Name") in _RESTARTED,
+        status=state.text("Status"),
+        start_error=state.text("Error"),
         stop_signal=parse_signal(config.scalar("StopSignal")) or STOP_SIGNAL,
         network_mode=shown(host_config.text("NetworkMode")) or "default",
         networks=_networks(network_settings.part("Networks")),
         exposed=_exposed(config.part("ExposedPorts")),
         bindings=_bindings(ports),
+        # of a range, or of all that are free, Docker takes any
+        asked=_bindings(host_config.part("PortBindings").quiet()),
         unclear=_unclear(ports),
         labels=MappingProxyType(config.part("Labels").texts()),
         env=MappingProxyType(_env(config)),
@@ -220,7 +224,7 @@ def _port(text: str) -> Port:
 
 
 def _number(text: str) -> int:
-    if not (_NUMBER.fullmatch(text) and int(text) <= 65535):
+    if not (_NUMBER.fullmatch(text) and int(text) <= PORT_MAX):
         raise Rejected(f"{text!a:.80} is not a port")
     return int(text)
 

@@ -60,6 +60,10 @@ class Part:
     def part(self, name: str) -> "Part":
         return Part(f"{self.where}.{shown(name)}", self._get(name, dict, {}), self._odd)
 
+    def quiet(self) -> "Part":
+        """Return the same object, of which nothing odd is noted."""
+        return Part(self.where, self._document, odd=[])
+
     def names(self) -> tuple[str, ...]:
         return tuple(self._document)
 

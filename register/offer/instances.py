@@ -138,17 +138,13 @@ def _outcomes(
     outcomes: dict[int, Instance | Problem] = {}
     for port, place in places.items():
         name = names.get(port)
-        if isinstance(name, Name) and _takes_part(place):
+        if isinstance(name, Name):
             found = _named_port(own_labels, port, name, place)
             outcomes[port] = _instance(container, settings, state, found, notes)
         elif isinstance(place, Problem):
             outcomes[port] = place
-        elif isinstance(name, Problem):
+        elif name is not None:
             outcomes[port] = name
-        else:
-            help_ = f"add the label SERVICE_{port}_NAME=<name>"
-            nameless = f"port {port} of {container.name} has no name; {help_}"
-            outcomes[port] = because("NOT_CHOSEN", nameless)
     return outcomes, notes
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from catalog.errors import Rejected
+from catalog.values.rules import PORT_MAX
 from catalog.values.secrets import unless_secret
 from catalog.values.value_types import Flag
 from catalog.values.vocabulary import LABELS
@@ -26,7 +27,6 @@ from sidecar.status.problems import Problem
 
 # What is for UDP is about no port of ours.
 _KEY = re.compile(r"SERVICE_(?:(?P<port>[1-9][0-9]{0,4})_(?!(?i:udp)_))?(?P<name>.+)", re.DOTALL)
-_PORT_MAX = 65535
 OURS = LABELS.keys() | {"NAME"}
 _TCP = "TCP_"  # the living fork of registrator also writes SERVICE_80_TCP_NAME
 # These are one choice: a tcp check for one port beats an http check for all.
@@ -111,7 +111,7 @@ def labels_of(container: Container) -> Labels:
 
     for key, value in {**variables, **labels}.items():
         port, name = _split(key)
-        if not name or not value or port > _PORT_MAX:
+        if not name or not value or port > PORT_MAX:
             continue
 
         texts = by_port.setdefault(port, {}) if port else general

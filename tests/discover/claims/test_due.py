@@ -41,7 +41,7 @@ def decided(
 def test_the_oldest_of_those_that_ask_gets_a_port_unless_one_has_it_on_this_host() -> None:
     state = listed(FakeEtcd().claim("h1").put("h1", BETA).put("h1", ALPHA))
 
-    assert decided(state) == Due({PORT: "beta"}, {}, {})
+    assert decided(state) == Due({PORT: "beta"}, {}, {}, {})
     assert decided(state, {8000: "alpha"}).new == {PORT: "alpha"}
     assert decided(state, {8000: "gone"}).new == {PORT: "beta"}
 
@@ -49,7 +49,7 @@ def test_the_oldest_of_those_that_ask_gets_a_port_unless_one_has_it_on_this_host
 def test_what_is_held_is_left_alone_while_its_holder_is_there() -> None:
     state = listed(FakeEtcd().claim("h1").put("h1", BETA).put("h1", ALPHA).hold(PORT, "alpha"))
 
-    assert decided(state, {8000: "beta"}) == Due({}, {}, {})
+    assert decided(state, {8000: "beta"}) == Due({}, {}, {}, {})
 
 
 def test_a_hold_of_a_holder_that_left_is_idle_and_one_that_is_back_loses_its_lease() -> None:
@@ -58,7 +58,7 @@ def test_a_hold_of_a_holder_that_left_is_idle_and_one_that_is_back_loses_its_lea
     assert (gone.new, gone.back, [*gone.idle]) == ({}, {}, [PORT])
 
     leased = listed(etcd.hold(PORT, "alpha", UNTIL))
-    assert decided(leased) == Due({}, {}, {})
+    assert decided(leased) == Due({}, {}, {}, {})
 
     back = decided(listed(etcd.put("h1", ALPHA)))
     assert (back.new, [*back.back], back.idle) == ({}, [PORT], {})
@@ -78,10 +78,10 @@ def test_a_suspect_keeps_its_hold_but_does_not_take_it_from_its_lease() -> None:
     state = listed(etcd)
     state = learn(state, *etcd.expire("h1").step(), 1.0)
     assert "alpha" in state.view.services
-    assert decided(state) == Due({}, {}, {})
+    assert decided(state) == Due({}, {}, {}, {})
 
     state = learn(state, *etcd.hold(PORT, "alpha", UNTIL).step(), 2.0)
-    assert decided(state) == Due({}, {}, {})
+    assert decided(state) == Due({}, {}, {}, {})
     state = learn(state, *etcd.claim("h1").put("h1", ALPHA).step(), 3.0)
     assert [*decided(state).back] == [PORT]
 
@@ -90,7 +90,7 @@ def test_a_port_from_the_range_needs_no_hold_and_no_one_else_holds_it() -> None:
     auto = instance(1, "auto", service_port=None)
     etcd = FakeEtcd().claim("h1").put("h1", auto).port("auto", 8000).put("h1", BETA)
 
-    assert decided(listed(etcd)) == Due({}, {}, {})
+    assert decided(listed(etcd)) == Due({}, {}, {}, {})
 
 
 def test_host_names_paths_and_default_names_are_held() -> None:
@@ -148,7 +148,7 @@ def test_every_name_that_is_held_has_a_key_that_can_be_read() -> None:
 def test_a_hold_that_cannot_be_read_is_never_written_over() -> None:
     state = listed(FakeEtcd().claim("h1").put("h1", ALPHA))
 
-    assert decided(state, unreadable={PORT}) == Due({}, {}, {})
+    assert decided(state, unreadable={PORT}) == Due({}, {}, {}, {})
 
 
 def test_a_service_whose_record_is_for_another_version_keeps_what_it_has() -> None:
@@ -164,7 +164,7 @@ def test_a_suspect_takes_nothing_that_is_free() -> None:
     state = learn(listed(etcd), *etcd.expire("h1").step(), 1.0)
 
     assert "alpha" in state.view.services
-    assert decided(state) == Due({}, {}, {})
+    assert decided(state) == Due({}, {}, {}, {})
 
 
 # What the store lost

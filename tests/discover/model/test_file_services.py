@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from catalog.entries import Listing
 from catalog.keys import HoldKey
+from catalog.records.hold import Hold
 from discover.model.build import build
 from discover.model.http_routes import door_map
 from discover.model.ownership import OLDEST, Listening
@@ -17,7 +18,7 @@ def both() -> Snapshot:
     """One service of the fleet, which holds what the file of this host also sets up."""
     legacy = entry(web(1, "legacy", hosts=("a.test",)), created=OLDEST)
     fleet = entry(web(2, "fleet", hosts=("a.test",)), created=5)
-    held = Held("fleet", SINCE, None, created=6, leased=False)
+    held = Held(Hold("fleet", SINCE), created=6, leased=False)
     holds = {HoldKey("port", "8000"): held, HoldKey("host", "a.test/"): held}
     return replace(snapshot_of(PREFIX, Listing(1, 100, (legacy, fleet))), holds=holds)
 

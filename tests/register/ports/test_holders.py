@@ -1,11 +1,11 @@
 """Which ports of the host a container has or wants, by its inspect."""
 
-from typing import Any
-
 import pytest
 
 from catalog.records.host_ports import HostPort
-from register.records.port_holders import KEPT_S, PortHolder, holder_of
+from register.docker.container import Container
+from register.docker.parse import parse_inspect
+from register.ports.holders import KEPT_S, PortHolder, holder_of
 
 NOW_S = 1000.0
 
@@ -17,9 +17,10 @@ def inspect(
     policy: str = "no",
     network: str = "default",
     error: str = "",
-) -> dict[str, Any]:
+) -> Container:
     published = {"8000/tcp": [{"HostIp": "", "HostPort": "8700"}]}
-    return {
+    document = {
+        "Id": "a" * 64,
         "Name": "/web",
         "State": {"Status": status, "Error": error},
         "HostConfig": {
@@ -28,6 +29,7 @@ def inspect(
             "RestartPolicy": {"Name": policy},
         },
     }
+    return parse_inspect(document)
 
 
 def ports(bindings: object) -> list[tuple[str, int]]:
@@ -97,6 +99,6 @@ def test_one_that_could_not_start_keeps_them_and_says_why() -> None:
     assert (problem.code, error in problem.text) == ("START_FAILED", True)
 
 
-@pytest.mark.parametrize("document", [None, [], {}, {"State": 3}, {"State": {"Status": "dead"}}])
-def test_what_is_no_container_holds_nothing(document: object) -> None:
-    assert holder_of(document, NOW_S, None) is None
+@pytest.mark.parametrize("status", ["dead", "removing", "", "other"])
+def test_what_is_on_its_way_out_holds_nothing(status: str) -> None:
+    assert holder_of(inspect(status), NOW_S, None) is None
