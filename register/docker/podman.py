@@ -31,15 +31,20 @@ LISTED = frozenset({"running", "paused", "stopping", "restarting"})
 
 def is_podman(version: object) -> bool:
     """Whether this is Podman's reply to GET /version."""
-    components = version.get("Components") if isinstance(version, dict) else None
-    names = [part.get("Name") for part in components or () if isinstance(part, dict)]
+    if not isinstance(version, dict):
+        return False
+
+    components = version.get("Components") or ()
+    names = [part.get("Name") for part in components if isinstance(part, dict)]
     return "Podman Engine" in names
 
 
 def in_dockers_words(event: DockerEvent) -> DockerEvent:
     """Return what Docker would have told."""
+    action = EVENTS.get(event.action, event.action)
     signal = "KILL" if event.action == "restart" else event.signal
-    return replace(event, action=EVENTS.get(event.action, event.action), signal=signal)
+
+    return replace(event, action=action, signal=signal)
 
 
 def health_in(document: Mapping[str, Any], attributes: Mapping[str, Any]) -> str:
@@ -47,6 +52,7 @@ def health_in(document: Mapping[str, Any], attributes: Mapping[str, Any]) -> str
     if document.get("Action") == EXEC_DIED:
         status = attributes.get("containerExitCode")
         return "healthy" if status == "0" else "unhealthy"
+
     return str(document.get("HealthStatus") or attributes.get("health_status") or "")
 
 
@@ -62,6 +68,7 @@ def with_own_ports(containers: Iterable[Container]) -> list[Container]:
     pod are its members', unless labels of the pod itself say what they are.
     """
     all_ = {container.id: container for container in containers}
+
     members: dict[str, list[str]] = {}
     for container in all_.values():
         members.setdefault(_network_of(container), []).append(container.name)
@@ -83,7 +90,14 @@ def _network_of(container: Container) -> str:
 
 
 def _in_pod(container: Container, owner: Container | None, members: list[str]) -> Container:
-    is_pods = owner is not None and owner.is_infra
-    if owner is None or not is_pods or any(name.startswith("SERVICE_") for name in owner.labels):
+    is_in_pod = owner is not None and owner.is_infra
+    if not is_in_pod or _is_labelled(owner):
         return replace(container, bindings=(), unclear=())
-    return replace(container, mates=tuple(name for name in members if name != container.name))
+
+    mates = tuple(name for name in members if name != container.name)
+    return replace(container, mates=mates)
+
+
+def _is_labelled(pod: Container | None) -> bool:
+    labels = pod.labels if pod else ()
+    return any(name.startswith("SERVICE_") for name in labels)

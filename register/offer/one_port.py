@@ -72,7 +72,8 @@ class _Binding:
 
         del self._general[name]
         rivals = CHECK_CHOICE if name in CHECK_CHOICE else {name}
-        free = [port for port in ports if not rivals & self._labels.specific(port).keys()]
+        free = [port for port in ports if rivals.isdisjoint(self._labels.specific(port))]
+
         fitting, is_clear = self._fitting(name, text, ports, free)
 
         if is_clear:
@@ -85,7 +86,10 @@ class _Binding:
         """Return the ports that a label may be about."""
         is_of_nginx = text.key in foreign_words.ALL
         is_of_web = name != "PORT" and self._labels.web_port in self._refused
-        return (*self._ports, *self._refused) if is_of_nginx or is_of_web else self._ports
+        if is_of_nginx or is_of_web:
+            return (*self._ports, *self._refused)
+
+        return self._ports
 
     def _fitting(
         self, name: str, text: LabelText, ports: Sequence[int], free: Sequence[int]
@@ -117,12 +121,19 @@ class _Binding:
     def _heeds(self, port: int, setting: Setting, text: LabelText) -> bool:
         own = self._by_port[port]
         if setting.checks:
-            return "CHECK_HTTP" in own or ("grpc" in setting.checks and "CHECK_GRPC" in own)
-        if setting.http_only and (setting.label != "BALANCE" or ":" in text.value):
-            mode = own.get("MODE") or self._general.get("MODE")
-            is_http = mode is not None and mode.value.lower() == "http"
-            return is_http or (mode is None and bool({"HOSTS", "PATH"} & own.keys()))
-        return True
+            is_grpc_enough = "grpc" in setting.checks and "CHECK_GRPC" in own
+            return "CHECK_HTTP" in own or is_grpc_enough
+
+        # Only `hash:<header>` needs http.
+        is_plain_balance = setting.label == "BALANCE" and ":" not in text.value
+        if not setting.http_only or is_plain_balance:
+            return True
+
+        mode = own.get("MODE") or self._general.get("MODE")
+        if mode is None:
+            return bool({"HOSTS", "PATH"} & own.keys())
+
+        return mode.value.lower() == "http"
 
     def result(self) -> Labels:
         """Return the labels as they are bound."""
@@ -132,16 +143,18 @@ class _Binding:
 
 def _web_ports(labels: Labels, ports: Sequence[int]) -> tuple[int, ...]:
     """Return the ports that may speak http: those that are said to, else all that might."""
-    if labels.web_port in ports:
-        return tuple(port for port in ports if port == labels.web_port)
+    if labels.web_port is not None and labels.web_port in ports:
+        return (labels.web_port,)
 
     said = tuple(port for port in ports if _speaks_http(labels, port))
     if said:
         return said
 
     hosts = labels.general.get("HOSTS")
-    if hosts is not None and hosts.key == "VIRTUAL_HOST" and _NGINX_PORT in ports:
+    is_of_nginx = hosts is not None and hosts.key == "VIRTUAL_HOST"
+    if is_of_nginx and _NGINX_PORT in ports:
         return (_NGINX_PORT,)
+
     return tuple(port for port in ports if "MODE" not in labels.specific(port))
 
 
@@ -155,7 +168,7 @@ def _speaks_http(labels: Labels, port: int) -> bool:
 def _with_number(free: Sequence[int], text: LabelText) -> list[int]:
     """Return which of these ports a service port can be meant for: its own number, if it is one."""
     own = [port for port in free if text.value.strip() == str(port)]
-    return own if own and len(free) > 1 else list(free)
+    return own or list(free)
 
 
 def _ambiguous(container: str, name: str, text: LabelText, ports: Sequence[int]) -> Problem:
