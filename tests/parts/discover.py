@@ -112,6 +112,15 @@ class Discover:
         told: dict[str, Any] = json.loads(get(self.metrics, "/explain")[1])
         return told
 
+    def wait_refused(self, code: str, words: str, within_s: float = 10) -> None:
+        """Return when it tells at /explain of a refusal with this code and these words."""
+
+        def is_told() -> bool:
+            refused = self.explain()["refused"].values()
+            return any(it["code"] == code and words in it["text"] for it in refused)
+
+        wait_for(is_told, within_s, f"{code} with {words!r}")
+
     def reloads(self) -> int:
         """Return how often it said that it reloaded HAProxy."""
         return self.log.count("reloaded why=")

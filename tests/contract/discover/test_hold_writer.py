@@ -13,20 +13,21 @@ from typing import Any
 import pytest
 
 from catalog.access import Access
-from catalog.keys import HoldKey, holds_root, key_of
+from catalog.keys import HoldKey, key_of
 from catalog.store import Store
 from discover.claims import hold_writer
 from discover.claims.hold_writer import HoldProblem, HoldWriter
 from discover.model.proxy_config import ProxyConfig
 from discover.snapshot.etcd_watch import CatalogWatch
 from discover.snapshot.keeper import Keeper, Learned
-from discover.snapshot.snapshot import EMPTY, Held, Snapshot, snapshot_of
+from discover.snapshot.snapshot import EMPTY, Held, Snapshot
 from sidecar.status.health import Health
 from sidecar.status.metrics import Metrics
 from sidecar.trigger import Trigger
 from tests.parts.configs import PROCESS, config_of
 from tests.parts.discover import publish, withdraw
 from tests.parts.etcd import Etcd, require_login
+from tests.parts.holds import holder_in, holds_in
 from tests.parts.records import PREFIX, instance, snapshot, web
 from tests.parts.wait import assert_holds, wait_for
 
@@ -119,11 +120,7 @@ def host(
 
 
 def held(etcd: Etcd, key: HoldKey = PORT) -> Held | None:
-    store = Store(etcd.access)
-    try:
-        return snapshot_of(PREFIX, store.list(holds_root(PREFIX))).holds.get(key)
-    finally:
-        store.close()
+    return holds_in(etcd).get(key)
 
 
 def is_leased(etcd: Etcd, key: HoldKey = PORT) -> bool:
@@ -264,16 +261,11 @@ def test_a_backup_of_an_earlier_day_gives_no_port_to_who_had_it_then(
         shutil.rmtree(data)
         shutil.copytree(backup, data)
         etcd.start()
-        wait_for(lambda: holder_in(etcd) == "alpha", 20, "alpha holds it again")
+        wait_for(lambda: holder_in(etcd, PORT) == "alpha", 20, "alpha holds it again")
         assert holder(one) == holder(other) == "alpha"
 
 
 def holder(of: Host) -> str:
     """Who holds the port, as one host believes."""
     found = of.keeper.state.view.holds.get(PORT)
-    return found.holder if found else ""
-
-
-def holder_in(etcd: Etcd) -> str:
-    found = held(etcd)
     return found.holder if found else ""

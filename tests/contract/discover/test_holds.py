@@ -6,19 +6,18 @@ All parts are real.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from catalog.keys import HoldKey, holds_root
+from catalog.keys import HoldKey
 from catalog.records.origin import of_compose
 from catalog.records.record import Check
-from catalog.store import Store
-from discover.snapshot.snapshot import Held, snapshot_of
+from discover.snapshot.holds import port_key
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, discover_command, publish, withdraw
 from tests.parts.etcd import Etcd, require_login
 from tests.parts.haproxy import get, wait_answered
+from tests.parts.holds import holds_in, wait_held
 from tests.parts.ports import free_port
-from tests.parts.records import PREFIX, local
+from tests.parts.records import local
 from tests.parts.wait import wait_for
 
 # Written as gone this long after a holder left, and a second or two for the hosts to differ.
@@ -31,35 +30,6 @@ def discovering(folder: Path, etcd: Etcd, *flags: str) -> Iterator[Discover]:
     folder.parent.chmod(0o755)
     with Discover(folder, etcd.endpoint, *flags) as it:
         yield it
-
-
-def holds(etcd: Etcd) -> dict[HoldKey, Held]:
-    store = Store(etcd.access)
-    try:
-        return dict(snapshot_of(PREFIX, store.list(holds_root(PREFIX))).holds)
-    finally:
-        store.close()
-
-
-def holder(etcd: Etcd, key: HoldKey) -> str:
-    held = holds(etcd).get(key)
-    return held.holder if held else ""
-
-
-def wait_held(etcd: Etcd, key: HoldKey, service: str, within_s: float = 10) -> None:
-    wait_for(lambda: holder(etcd, key) == service, within_s, f"{service} holds {key.thing}")
-
-
-def port_key(port: int) -> HoldKey:
-    return HoldKey("port", str(port))
-
-
-def wait_refused(discover: Discover, code: str, words: str) -> None:
-    def is_told() -> bool:
-        found: dict[str, Any] = discover.explain()["refused"]
-        return any(it["code"] == code and words in it["text"] for it in found.values())
-
-    wait_for(is_told, 10, f"{code} with {words!r}")
 
 
 def silent(port: int) -> bool:
@@ -86,25 +56,29 @@ def test_a_service_that_restarts_keeps_its_port_from_one_that_waits_for_it(
         wait_answered(service_port, "alpha")
         wait_held(etcd, port_key(service_port), "alpha")
         publish(etcd, beta)
-        wait_refused(first, "PORT_CLAIMED", "belongs to alpha")
-        wait_refused(second, "PORT_CLAIMED", "belongs to alpha")
+        first.wait_refused("PORT_CLAIMED", "belongs to alpha")
+        second.wait_refused("PORT_CLAIMED", "belongs to alpha")
 
         # Away for longer than the settling: beta gets nothing, and is told until when.
         withdraw(etcd, alpha)
         wait_for(lambda: silent(service_port), 10, "nobody answers")
-        wait_for(lambda: holds(etcd)[port_key(service_port)].leased, GONE_S, "it is under a lease")
-        wait_refused(second, "PORT_CLAIMED", "which has no instance now, until 20")
+        wait_for(
+            lambda: holds_in(etcd)[port_key(service_port)].leased, GONE_S, "it is under a lease"
+        )
+        second.wait_refused("PORT_CLAIMED", "which has no instance now, until 20")
         assert silent(service_port)
 
         # Also for a docker-discover that never saw alpha.
         with discovering(tmp_path / "d3", etcd, "--bind", "127.0.0.3") as third:
-            wait_refused(third, "PORT_CLAIMED", "belongs to alpha")
+            third.wait_refused("PORT_CLAIMED", "belongs to alpha")
             assert "beta:" not in third.haproxy.config.read_text()
 
         publish(etcd, alpha)
         wait_answered(service_port, "alpha")
         wait_for(
-            lambda: not holds(etcd)[port_key(service_port)].leased, 10, "it is held for good again"
+            lambda: not holds_in(etcd)[port_key(service_port)].leased,
+            10,
+            "it is held for good again",
         )
 
 
@@ -143,7 +117,7 @@ def test_a_port_is_freed_or_handed_over_at_once_by_command(tmp_path: Path, etcd:
         publish(etcd, alpha)
         wait_held(etcd, port_key(service_port), "alpha")
         publish(etcd, local(2, at_beta, service_port, "beta", mode="http"))
-        wait_refused(discover, "PORT_CLAIMED", "belongs to alpha")
+        discover.wait_refused("PORT_CLAIMED", "belongs to alpha")
 
         def command(*flags: str) -> tuple[int, str]:
             done = discover_command("--etcd-host", etcd.endpoint, *flags)
@@ -157,7 +131,7 @@ def test_a_port_is_freed_or_handed_over_at_once_by_command(tmp_path: Path, etcd:
         assert status == 0
         assert f"service port {service_port} belongs to beta; alpha held it since" in said
         wait_answered(service_port, "beta")
-        wait_refused(discover, "PORT_CLAIMED", "belongs to beta since")
+        discover.wait_refused("PORT_CLAIMED", "belongs to beta since")
 
         command("--hand-over", f"{service_port}=alpha")
         wait_answered(service_port, "alpha")
@@ -190,7 +164,7 @@ def test_of_two_projects_one_has_the_name_and_the_other_is_told_which_label_to_a
         publish(etcd, of_shop)
         wait_held(etcd, HoldKey("name", "db"), shop)
         publish(etcd, local(2, at_blog, service_port, "db", mode="http", origin=blog))
-        wait_refused(discover, "NAME_TAKEN", "SERVICE_NAME=blog-db")
+        discover.wait_refused("NAME_TAKEN", "SERVICE_NAME=blog-db")
         assert {get(service_port)[1] for _ in range(6)} == {"shop"}
 
         withdraw(etcd, of_shop)
@@ -215,13 +189,13 @@ def test_who_may_not_write_holds_says_so_and_keeps_ports_here_for_a_while(tmp_pa
             alpha = local(1, at_alpha, service_port, "alpha", mode="http")
             publish(etcd, alpha)
             wait_answered(service_port, "alpha")
-            wait_refused(discover, "NOT_HELD", "permission denied")
+            discover.wait_refused("NOT_HELD", "permission denied")
             assert discover.ready()
 
             publish(etcd, local(2, at_beta, service_port, "beta", mode="http"))
-            wait_refused(discover, "PORT_CLAIMED", "belongs to alpha")
+            discover.wait_refused("PORT_CLAIMED", "belongs to alpha")
             withdraw(etcd, alpha)
             wait_for(lambda: silent(service_port), 10, "nobody answers")
-            wait_refused(discover, "PORT_CLAIMED", "belongs to alpha")
+            discover.wait_refused("PORT_CLAIMED", "belongs to alpha")
             publish(etcd, alpha)
             wait_answered(service_port, "alpha")

@@ -1,32 +1,16 @@
 """Host names and paths lead to no other service while theirs restarts. All parts are real."""
 
-from catalog.keys import HoldKey, holds_root
-from catalog.store import Store
-from discover.snapshot.snapshot import snapshot_of
+from discover.snapshot.holds import route_key
 from tests.parts.backend import backend
 from tests.parts.discover import publish, withdraw
 from tests.parts.door import Door, opened, web
 from tests.parts.etcd import Etcd
+from tests.parts.holds import wait_held
 from tests.parts.ports import free_port
-from tests.parts.records import PREFIX
 from tests.parts.wait import wait_for
 
 # What alpha has; without it, a wildcard or a shorter path of beta would answer.
 OF_ALPHA = (("a.test", "/x"), ("b.test", "/x/y"), ("alpha.apps.test", "/"))
-
-
-def wait_held(etcd: Etcd, route: str, service: str) -> None:
-    key = HoldKey("host", route)
-
-    def is_held() -> bool:
-        store = Store(etcd.access)
-        try:
-            held = snapshot_of(PREFIX, store.list(holds_root(PREFIX))).holds.get(key)
-        finally:
-            store.close()
-        return held is not None and held.holder == service
-
-    wait_for(is_held, 10, f"{service} holds {route}")
 
 
 def wait_absent(door: Door, host: str, path: str) -> None:
@@ -48,12 +32,12 @@ def test_no_other_service_answers_while_one_restarts(etcd: Etcd) -> None:
 
         publish(etcd, alpha)
         door.wait_answered("a.test", "alpha", "/x")
-        wait_held(etcd, "a.test/x/", "alpha")
-        wait_held(etcd, "alpha.apps.test/", "alpha")
+        wait_held(etcd, route_key("a.test/x/"), "alpha")
+        wait_held(etcd, route_key("alpha.apps.test/"), "alpha")
         publish(etcd, beta)
         door.wait_answered("a.test", "beta", "/y")
         door.wait_answered("other.apps.test", "beta")
-        wait_held(etcd, "*.test/", "beta")
+        wait_held(etcd, route_key("*.test/"), "beta")
 
         withdraw(etcd, alpha)
         for host, path in OF_ALPHA:
