@@ -10,9 +10,9 @@ from catalog.store import Store
 from register import commands
 from register.docker.connection import Connection
 from register.docker.event_reader import LOOP, STUCK_S, EventReader
-from register.host.handover import DeadMount
 from register.host.identity import read_surroundings
 from register.host.lease import LeaseKeeper, LeaseSettings
+from register.host.next_life import DeadMount
 from register.host.own_watch import OwnWatch
 from register.ports.events import PortEvents
 from register.ports.writer import HostPorts

@@ -16,7 +16,6 @@ from register.docker.mount import DEAD
 from register.host.acquire import KEEPALIVES_PER_TTL, acquire
 from register.host.drain import Drain, DrainSettings
 from register.host.drain_mark import undrain, why_drained
-from register.host.handover import hand_over
 from register.host.identity import Registrar
 from register.host.lease_report import LeaseReport
 from register.host.lease_states import (
@@ -30,6 +29,7 @@ from register.host.lease_states import (
     Waiting,
     next_state,
 )
+from register.host.next_life import leave_records
 from register.host.owner import found_owner
 from register.host.requests import Requests
 from register.records.host_state import Command, HostLease, HostState
@@ -302,11 +302,11 @@ class LeaseKeeper:
     def _confirmed(self, state: Holding) -> None:
         self._requests.owner_changed = False
         self._report.confirmed()
-        is_leaving = self._requests.is_leaving  # nobody else writes while we hand over
+        is_leaving = self._requests.is_leaving  # nobody else writes while the records are left
         self._enter(replace(state, confirmed=not is_leaving, doubt=None))
 
         if is_leaving and (host := self._host_state.host) is not None:
-            hand_over(self._store, self._settings.prefix, host.id, state.lease)
+            leave_records(self._store, self._settings.prefix, host.id, state.lease)
             self._end_if_leaving()
         if state.old_lease:
             self._leave_old_lease(state)

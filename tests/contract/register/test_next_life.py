@@ -9,8 +9,8 @@ from catalog.errors import Unavailable
 from catalog.keys import OwnerKey, instances_root, key_of
 from catalog.store import Store
 from register.host.acquire import Acquired, acquire
-from register.host.handover import hand_over
 from register.host.identity import read_surroundings
+from register.host.next_life import leave_records
 from register.host.owner import HostOwner
 from register.records.host_state import LISTED_WITHIN_S, Host, HostLease
 from register.registrar import new_life
@@ -53,7 +53,7 @@ def acquired(store: Store, owner: HostOwner) -> Acquired:
 def test_everything_stays_as_it_is_under_a_longer_lease(store: Store, lease: HostLease) -> None:
     before = store.list(PREFIX).entries
 
-    hand_over(store, PREFIX, HOST, lease)
+    leave_records(store, PREFIX, HOST, lease)
 
     after = store.list(PREFIX).entries
     assert [(entry.key, entry.value) for entry in after] == [
@@ -66,7 +66,7 @@ def test_everything_stays_as_it_is_under_a_longer_lease(store: Store, lease: Hos
 
 
 def test_the_next_life_takes_over_and_ends_the_longer_lease(store: Store, lease: HostLease) -> None:
-    hand_over(store, PREFIX, HOST, lease)
+    leave_records(store, PREFIX, HOST, lease)
     entry = store.get(OWNER)
     assert entry is not None
 
@@ -80,7 +80,7 @@ def test_a_host_that_another_registrar_has_is_left_alone(store: Store, lease: Ho
     other = acquired(store, life())
 
     with pytest.raises(Unavailable, match="hand over"):
-        hand_over(store, PREFIX, HOST, lease)
+        leave_records(store, PREFIX, HOST, lease)
 
     entry = store.get(OWNER)
     assert entry is not None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from register.host.handover import PATIENCE_S, DeadMount
+from register.host.next_life import PATIENCE_S, DeadMount
 from register.records.host_state import HostState
 
 

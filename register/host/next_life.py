@@ -34,7 +34,7 @@ class DeadMount:
         return now_s - self._since_s >= PATIENCE_S
 
 
-def hand_over(store: Store, prefix: str, host: str, lease: HostLease) -> None:
+def leave_records(store: Store, prefix: str, host: str, lease: HostLease) -> None:
     """Put the host's records and its owner key again, under a longer lease. Raises Unavailable.
 
     The owner key comes last: until then every put is fenced by it.
@@ -50,4 +50,4 @@ def hand_over(store: Store, prefix: str, host: str, lease: HostLease) -> None:
         if owner is not None:
             store.write([Put(owner.key, owner.value, lease.revision)], lease=longer)
     except Conflict as error:
-        raise Unavailable(f"cannot hand over: {error}") from error
+        raise Unavailable(f"cannot leave the records to the next life: {error}") from error
