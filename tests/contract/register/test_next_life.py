@@ -79,7 +79,7 @@ def test_the_next_life_takes_over_and_ends_the_longer_lease(store: Store, lease:
 def test_a_host_that_another_registrar_has_is_left_alone(store: Store, lease: HostLease) -> None:
     other = acquired(store, life())
 
-    with pytest.raises(Unavailable, match="hand over"):
+    with pytest.raises(Unavailable, match="leave the records"):
         leave_records(store, PREFIX, HOST, lease)
 
     entry = store.get(OWNER)
