@@ -17,7 +17,7 @@ from discover.apply.listeners_file import ListenersFile
 from discover.claims.hold_writer import HoldProblem, HoldWriter
 from discover.claims.port_claimer import ClaimProblems, PortClaimer
 from discover.explain import explained
-from discover.haproxy.held_ports import HeldPorts
+from discover.haproxy.host_ports import HostPorts
 from discover.haproxy.ports import trial
 from discover.haproxy.process import HAProxy
 from discover.haproxy.watchers import watchers
@@ -190,7 +190,7 @@ def _sources(
         policy=policy,
         templates=Templates(settings.template, state_dir / "template.good.json", TEMPLATE),
         listeners_file=ListenersFile(state_dir / "listeners"),
-        held_ports=HeldPorts(state_dir / "held-ports"),
+        host_ports=HostPorts(state_dir / "host-ports"),
         outside=services_file.joined if services_file else _as_it_is,
         snippets=SnippetFolder(settings.snippets).read,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from catalog.records.host_ports import HostPort
-from discover.haproxy.held_ports import HeldPorts, Said
+from discover.haproxy.host_ports import HostPorts, Said
 from discover.haproxy.ports import has_address, trial
 from discover.model.build import BuildMemo, build
 from discover.model.empty_services import (
@@ -69,10 +69,10 @@ class HostModel:
     """Builds models. Used by the reconcile actor alone."""
 
     def __init__(
-        self, policy: Callable[[], HostPolicy], empty_services: EmptyServices, held: HeldPorts
+        self, policy: Callable[[], HostPolicy], empty_services: EmptyServices, host_ports: HostPorts
     ) -> None:
         self._policy = policy
-        self._held = held
+        self._host_ports = host_ports
         self._empty_services = empty_services
         self._built = BuildMemo()
 
@@ -88,7 +88,7 @@ class HostModel:
             if host in snapshot.host_ports:
                 ports += snapshot.host_ports[host]
                 is_told = True
-        return self._held.yielded(Said(tuple(ports) if is_told else None, owner), policy)
+        return self._host_ports.yielded(Said(tuple(ports) if is_told else None, owner), policy)
 
     @contextlib.contextmanager
     def of(
@@ -104,7 +104,7 @@ class HostModel:
 
         empty = self._empty_services.listeners()
         new = with_empty_services(config, empty).binds - listening.binds - yielded.keys()
-        recalled = self._held.recalled(new)
+        recalled = self._host_ports.recalled(new)
         draining = config.only_draining(new)
 
         with trial(new - draining - recalled.keys()) as taken:
@@ -114,5 +114,5 @@ class HostModel:
                 policy = replace(policy, unusable=unusable)
                 config, problems = build(snapshot, policy, self._built, listening)
 
-            self._held.note({**taken, **recalled})
+            self._host_ports.note({**taken, **recalled})
             yield Model(config, problems, unusable, snapshot.holds)

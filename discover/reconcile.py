@@ -15,7 +15,7 @@ from discover.apply.reload_pace import Pace
 from discover.apply.rollout import Pending, Rollout
 from discover.apply.running import Proxies, Running, proxies_of
 from discover.deadlines import Deadlines
-from discover.haproxy.held_ports import HeldPorts
+from discover.haproxy.host_ports import HostPorts
 from discover.host_model import HostModel, Model
 from discover.model.empty_services import Empty, EmptyServices
 from discover.model.http_routes import missing_door
@@ -54,7 +54,7 @@ class Sources:
     listeners_file: ListenersFile
     outside: Joining  # adds the services of a file to the catalog
     snippets: Callable[[], Snippets]
-    held_ports: HeldPorts = field(default_factory=HeldPorts)
+    host_ports: HostPorts = field(default_factory=HostPorts)
 
 
 class Reconcile:
@@ -78,7 +78,7 @@ class Reconcile:
         self._stop: threading.Event = applier.stop
         self._proxies = Memo(proxies_of)
         self._empty_services = EmptyServices(sources.listeners_file.save_empty)
-        self._host_model = HostModel(sources.policy, self._empty_services, sources.held_ports)
+        self._host_model = HostModel(sources.policy, self._empty_services, sources.host_ports)
         self._candidates = Candidates(sources.templates, applier.check)
         self._rollout = Rollout(applier, stubs)
         self._deadlines = Deadlines()

@@ -23,7 +23,7 @@ from register.docker.connection import Connection, Gone
 from register.docker.hints import DockerEvent
 from register.docker.parse import parse_inspect
 from register.ports.events import EVENTS, SUBSCRIBED
-from register.ports.holders import PortHolder, holder_of
+from register.ports.users import PortUser, user_of
 from register.records.host_state import HostLease, HostState
 from sidecar.actors import Actor
 from sidecar.log import Details
@@ -58,7 +58,7 @@ class HostPorts:
         self._resync_s = resync_s
         self._cap_s = cap_s
         self._etcd = Session(access)
-        self._holders: dict[str, PortHolder] = {}
+        self._users: dict[str, PortUser] = {}
         # Containers that events named, and what is known of them already.
         self._changed: deque[tuple[str, object]] = deque()
         self._statuses: dict[str, str] = {}  # as the last list had them
@@ -69,7 +69,7 @@ class HostPorts:
             self._awake.fire("subscribed")
             return
 
-        known = self._holders.get(event.container)
+        known = self._users.get(event.container)
         is_mended = event.action == "start" and known is not None and known.error
         if event.container and (event.action in EVENTS or is_mended):
             self._changed.append((event.container, document))
@@ -112,7 +112,7 @@ class HostPorts:
         rows = self._engine.ask("list all containers", lambda client: client.containers(all=True))
         listed = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
         statuses = {str(row.get("Id")): str(row.get("State")) for row in listed}
-        self._holders = {id_: held for id_, held in self._holders.items() if id_ in statuses}
+        self._users = {id_: user for id_, user in self._users.items() if id_ in statuses}
 
         for id_, status in statuses.items():
             if self._statuses.get(id_) != status:
@@ -139,22 +139,22 @@ class HostPorts:
         self._take(id_, document)
 
     def _take(self, id_: str, document: object) -> None:
-        """Note what a container holds; one that is gone, or that cannot be read, holds nothing."""
-        holder = None
+        """Note what a container has; one that is gone, or that cannot be read, has nothing."""
+        user = None
         with contextlib.suppress(Rejected):
             container = parse_inspect(document)
-            holder = holder_of(container, time.monotonic(), self._holders.get(id_))
+            user = user_of(container, time.monotonic(), self._users.get(id_))
 
-        if holder is None:
-            self._holders.pop(id_, None)
+        if user is None:
+            self._users.pop(id_, None)
         else:
-            self._holders[id_] = holder
+            self._users[id_] = user
 
     def _tell(self, written: "_Written") -> None:
         problems = {
-            f"{holder.name} start": problem
-            for holder in self._holders.values()
-            if (problem := holder.problem())
+            f"{user.name} start": problem
+            for user in self._users.values()
+            if (problem := user.problem())
         }
         self._told(problems)
 
@@ -164,9 +164,9 @@ class HostPorts:
 
         now_s = time.monotonic()
         ports: set[HostPort] = set()
-        for holder in self._holders.values():
-            if holder.until_s is None or now_s < holder.until_s:
-                ports.update(holder.ports)
+        for user in self._users.values():
+            if user.until_s is None or now_s < user.until_s:
+                ports.update(user.ports)
         key = key_of(self._prefix, HostPortsKey(host.id))
         written.bring(key, encode(ports) if ports else None, lease)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from catalog.records.host_ports import HostPort
-from discover.haproxy.held_ports import RECALLED_S, HeldPorts, Said
+from discover.haproxy.host_ports import RECALLED_S, HostPorts, Said
 from discover.model.proxy_config import Bind, HostPolicy
 from tests.parts.configs import AT_DOOR, POLICY
 
@@ -23,8 +23,8 @@ class Clock:
         return self.now_s
 
 
-def hosts(held: HeldPorts, said: Said, policy: HostPolicy = HERE) -> list[str]:
-    return [bind.host for bind in held.yielded(said, policy)]
+def hosts(host_ports: HostPorts, said: Said, policy: HostPolicy = HERE) -> list[str]:
+    return [bind.host for bind in host_ports.yielded(said, policy)]
 
 
 @pytest.mark.parametrize(
@@ -40,9 +40,9 @@ def hosts(held: HeldPorts, said: Said, policy: HostPolicy = HERE) -> list[str]:
 def test_haproxy_leaves_the_addresses_that_meet(address: str, left: list[str]) -> None:
     said = Said((HostPort(8700, address, "web"),), 1)
 
-    assert hosts(HeldPorts(), said) == left
+    assert hosts(HostPorts(), said) == left
     everywhere = replace(POLICY, hosts=("*",))
-    assert hosts(HeldPorts(), said, everywhere) == ([] if address == "::" else ["*"])
+    assert hosts(HostPorts(), said, everywhere) == ([] if address == "::" else ["*"])
 
 
 @pytest.mark.parametrize("port", [1936, 80])
@@ -52,50 +52,50 @@ def test_what_the_operator_set_stays(port: int) -> None:
     own = replace(door, binds=(Bind("127.0.0.1", 80),))
     policy = replace(AT_DOOR, process=replace(AT_DOOR.process, door=own))
 
-    assert "127.0.0.1" not in hosts(HeldPorts(), Said((HostPort(port, "", "web"),), 1), policy)
+    assert "127.0.0.1" not in hosts(HostPorts(), Said((HostPort(port, "", "web"),), 1), policy)
 
 
 def test_silence_changes_nothing(tmp_path: Path) -> None:
     clock = Clock()
-    held = HeldPorts(tmp_path / "held", clock)
-    held.yielded(Said((WEB,), 1), HERE)
+    host_ports = HostPorts(tmp_path / "host-ports", clock)
+    host_ports.yielded(Said((WEB,), 1), HERE)
     clock.now_s += 1000
 
-    assert hosts(held, SILENCE) == list(HERE.hosts)
-    assert hosts(HeldPorts(tmp_path / "held", clock), SILENCE) == list(HERE.hosts)
+    assert hosts(host_ports, SILENCE) == list(HERE.hosts)
+    assert hosts(HostPorts(tmp_path / "host-ports", clock), SILENCE) == list(HERE.hosts)
 
 
 def test_a_registrar_that_takes_it_back_is_believed_at_once() -> None:
-    held = HeldPorts()
-    held.yielded(Said((WEB,), 1), HERE)
+    host_ports = HostPorts()
+    host_ports.yielded(Said((WEB,), 1), HERE)
 
-    assert hosts(held, Said(None, 1)) == []
+    assert hosts(host_ports, Said(None, 1)) == []
 
 
 def test_another_registrar_has_its_time_to_speak() -> None:
     clock = Clock()
-    held = HeldPorts(clock_s=clock)
-    held.yielded(Said((WEB,), 1), HERE)
+    host_ports = HostPorts(clock_s=clock)
+    host_ports.yielded(Said((WEB,), 1), HERE)
 
-    assert hosts(held, Said(None, 2)) == list(HERE.hosts)
+    assert hosts(host_ports, Said(None, 2)) == list(HERE.hosts)
     clock.now_s += RECALLED_S - 0.1
-    assert hosts(held, Said(None, 2)) == list(HERE.hosts)
+    assert hosts(host_ports, Said(None, 2)) == list(HERE.hosts)
     clock.now_s += 0.1
-    assert hosts(held, Said(None, 2)) == []
+    assert hosts(host_ports, Said(None, 2)) == []
 
 
 def test_what_another_program_held_is_left_to_it_after_a_start(tmp_path: Path) -> None:
     clock = Clock()
-    HeldPorts(tmp_path / "held", clock).note({BUSY: "in use"})
-    held = HeldPorts(tmp_path / "held", clock)
+    HostPorts(tmp_path / "host-ports", clock).note({BUSY: "in use"})
+    host_ports = HostPorts(tmp_path / "host-ports", clock)
 
-    assert held.recalled({BUSY, Bind("127.0.0.1", 80)}).keys() == {BUSY}
+    assert host_ports.recalled({BUSY, Bind("127.0.0.1", 80)}).keys() == {BUSY}
     clock.now_s += RECALLED_S
-    assert held.recalled({BUSY}) == {}
+    assert host_ports.recalled({BUSY}) == {}
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"containers": "x", "programs": []}', "\udcff"])
 def test_a_broken_file_is_no_file(tmp_path: Path, content: str) -> None:
-    (tmp_path / "held").write_text(content, errors="surrogateescape")
+    (tmp_path / "host-ports").write_text(content, errors="surrogateescape")
 
-    assert hosts(HeldPorts(tmp_path / "held"), SILENCE) == []
+    assert hosts(HostPorts(tmp_path / "host-ports"), SILENCE) == []

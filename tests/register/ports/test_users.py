@@ -5,7 +5,7 @@ import pytest
 from catalog.records.host_ports import HostPort
 from register.docker.container import Container
 from register.docker.parse import parse_inspect
-from register.ports.holders import KEPT_S, PortHolder, holder_of
+from register.ports.users import KEPT_S, PortUser, user_of
 
 NOW_S = 1000.0
 
@@ -33,15 +33,15 @@ def inspect(
 
 
 def ports(bindings: object) -> list[tuple[str, int]]:
-    holder = holder_of(inspect(bindings=bindings), NOW_S, None)
-    return [(each.address, each.port) for each in holder.ports] if holder else []
+    user = user_of(inspect(bindings=bindings), NOW_S, None)
+    return [(each.address, each.port) for each in user.ports] if user else []
 
 
 @pytest.mark.parametrize("status", ["created", "running", "paused", "restarting"])
 def test_a_container_has_its_ports_from_its_creation_on(status: str) -> None:
-    found = holder_of(inspect(status), NOW_S, None)
+    found = user_of(inspect(status), NOW_S, None)
 
-    assert found == PortHolder("web", (HostPort(8700, "", "web"),), None)
+    assert found == PortUser("web", (HostPort(8700, "", "web"),), None)
 
 
 @pytest.mark.parametrize(
@@ -68,20 +68,20 @@ def test_only_ports_that_are_named_are_wanted(
 
 
 def test_on_the_hosts_network_nothing_is_published() -> None:
-    assert holder_of(inspect(network="host"), NOW_S, None) is None
+    assert user_of(inspect(network="host"), NOW_S, None) is None
 
 
 @pytest.mark.parametrize("policy", ["always", "unless-stopped", "on-failure"])
 def test_one_that_docker_starts_again_keeps_its_ports(policy: str) -> None:
-    found = holder_of(inspect("exited", policy=policy), NOW_S, None)
+    found = user_of(inspect("exited", policy=policy), NOW_S, None)
 
     assert found is not None
     assert found.until_s is None
 
 
 def test_one_that_ended_keeps_them_for_a_while_from_the_first_look_on() -> None:
-    first = holder_of(inspect("exited"), NOW_S, None)
-    second = holder_of(inspect("exited"), NOW_S + 60, first)
+    first = user_of(inspect("exited"), NOW_S, None)
+    second = user_of(inspect("exited"), NOW_S + 60, first)
 
     assert first is not None
     assert first.until_s == NOW_S + KEPT_S
@@ -90,7 +90,7 @@ def test_one_that_ended_keeps_them_for_a_while_from_the_first_look_on() -> None:
 
 def test_one_that_could_not_start_keeps_them_and_says_why() -> None:
     error = "driver failed: listen tcp4 0.0.0.0:8700: bind: address already in use"
-    found = holder_of(inspect("exited", error=error), NOW_S, None)
+    found = user_of(inspect("exited", error=error), NOW_S, None)
 
     assert found is not None
     assert found.until_s is None
@@ -100,5 +100,5 @@ def test_one_that_could_not_start_keeps_them_and_says_why() -> None:
 
 
 @pytest.mark.parametrize("status", ["dead", "removing", "", "other"])
-def test_what_is_on_its_way_out_holds_nothing(status: str) -> None:
-    assert holder_of(inspect(status), NOW_S, None) is None
+def test_what_is_on_its_way_out_has_nothing(status: str) -> None:
+    assert user_of(inspect(status), NOW_S, None) is None

@@ -30,14 +30,14 @@ class Said(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class _Kept:
     """What the file keeps."""
 
     containers: tuple[HostPort, ...] = ()
     programs: frozenset[Bind] = frozenset()
 
 
-class HeldPorts:
+class HostPorts:
     """Used by the reconcile actor alone. Without a path, nothing is kept for another life."""
 
     def __init__(
@@ -46,13 +46,13 @@ class HeldPorts:
         self._file = path and StateFile(
             path,
             _text,
-            _held,
+            _kept,
             unknown="%s %s, so HAProxy may take ports that containers of this host had",
             unkept="the next start will not know which ports others have",
         )
         self._clock_s = clock_s
-        self._held = (self._file.load() if self._file else None) or _Held()
-        self._recalled = self._held.programs
+        self._kept = (self._file.load() if self._file else None) or _Kept()
+        self._recalled = self._kept.programs
         self._recalled_until_s = clock_s() + RECALLED_S
         # The registrar's life in which it said something, and since when another says nothing.
         self._spoke: int | None = None
@@ -60,14 +60,14 @@ class HeldPorts:
 
     def yielded(self, said: Said, policy: HostPolicy) -> Mapping[Bind, Yielded]:
         """Return the addresses of service ports that belong to containers of this host, and why."""
-        self._keep(_Held(self._heard(said), self._held.programs))
+        self._keep(_Kept(self._heard(said), self._kept.programs))
         own = {
             *policy.process.stats_binds,
             *(policy.process.door.binds if policy.process.door else ()),
         }
 
         found: dict[Bind, Yielded] = {}
-        for wish in self._held.containers:
+        for wish in self._kept.containers:
             for host in policy.hosts:
                 bind = Bind(host, wish.port)
                 # What the operator set is for the operator to change.
@@ -88,7 +88,7 @@ class HeldPorts:
     def note(self, unusable: Mapping[Bind, str]) -> None:
         """Keep for the next life which addresses other programs hold now."""
         programs = frozenset(bind for bind, why in unusable.items() if not isinstance(why, Yielded))
-        self._keep(_Held(self._held.containers, programs))
+        self._keep(_Kept(self._kept.containers, programs))
 
     def _heard(self, said: Said) -> tuple[HostPort, ...]:
         """Return the ports that count: silence ends them only once a registrar had its time."""
@@ -98,19 +98,19 @@ class HeldPorts:
 
         if said.owner is None:
             self._silent_since_s = None
-            return self._held.containers
+            return self._kept.containers
 
         now_s = self._clock_s()
         since_s = self._silent_since_s
         self._silent_since_s = now_s if since_s is None else since_s
         is_over = said.owner == self._spoke or now_s >= self._silent_since_s + RECALLED_S
-        return () if is_over else self._held.containers
+        return () if is_over else self._kept.containers
 
-    def _keep(self, held: _Held) -> None:
-        if held != self._held:
-            self._held = held
+    def _keep(self, kept: _Kept) -> None:
+        if kept != self._kept:
+            self._kept = kept
             if self._file:
-                self._file.save(held)  # if that fails, it counts in this life all the same
+                self._file.save(kept)  # if that fails, it counts in this life all the same
 
 
 def _meet(host: str, address: str) -> bool:
@@ -122,12 +122,12 @@ def _meet(host: str, address: str) -> bool:
     return is_any and (":" in host) == (":" in address)
 
 
-def _text(held: _Held) -> str:
-    programs = sorted([bind.host, bind.port] for bind in held.programs)
-    return json.dumps({"containers": encode(held.containers).decode(), "programs": programs})
+def _text(kept: _Kept) -> str:
+    programs = sorted([bind.host, bind.port] for bind in kept.programs)
+    return json.dumps({"containers": encode(kept.containers).decode(), "programs": programs})
 
 
-def _held(content: bytes) -> _Held:
+def _kept(content: bytes) -> _Kept:
     document = json.loads(content)
     programs = frozenset(Bind(str(host), int(port)) for host, port in document["programs"])
-    return _Held(decode(str(document["containers"]).encode()), programs)
+    return _Kept(decode(str(document["containers"]).encode()), programs)

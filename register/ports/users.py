@@ -22,7 +22,7 @@ _ENDED = frozenset({"exited", "stopped"})
 
 
 @dataclass(frozen=True, slots=True)
-class PortHolder:
+class PortUser:
     """A container with ports of the host, and until when they are its own."""
 
     name: str
@@ -39,8 +39,8 @@ class PortHolder:
         return because("START_FAILED", f"{self.name} was not started: {self.error}; {right}")
 
 
-def holder_of(container: Container, now_s: float, before: PortHolder | None) -> PortHolder | None:
-    """Return the holder that a container is, if it is one."""
+def user_of(container: Container, now_s: float, before: PortUser | None) -> PortUser | None:
+    """Return the user of ports that a container is, if it is one."""
     if container.status not in _BOUND | _ENDED:
         return None
 
@@ -52,7 +52,7 @@ def holder_of(container: Container, now_s: float, before: PortHolder | None) -> 
     until_s = None
     if container.status in _ENDED and not container.is_restarted and not error:
         until_s = before.until_s if before and before.until_s else now_s + KEPT_S
-    return PortHolder(container.name, ports, until_s, error)
+    return PortUser(container.name, ports, until_s, error)
 
 
 def _ports(container: Container) -> tuple[HostPort, ...]:
