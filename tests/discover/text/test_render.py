@@ -113,6 +113,14 @@ def test_only_idempotent_requests_are_replayed_unless_the_service_says_so() -> N
     assert not any("disable-l7-retry" in line for line in asked_for)
 
 
+def test_an_old_worker_ends_after_so_many_hours_at_the_latest() -> None:
+    config = config_of(snapshot(instance(1)))
+
+    for hours in (168, 3):
+        process = replace(config.process, old_workers_hours=hours)
+        assert f"    hard-stop-after {hours}h" in lines(replace(config, process=process))
+
+
 def test_without_a_stats_address_there_is_no_stats_page() -> None:
     config = replace(config_of(snapshot(instance(1))), process=replace(POLICY.process, stats=None))
 
