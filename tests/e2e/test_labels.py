@@ -10,15 +10,20 @@ from tests.parts.engine import REGISTER_METRICS, Container, Engine, Pair
 from tests.parts.ports import free_port
 from tests.parts.wait import wait_for
 
-DOOR = free_port()
+
+class DoorPair(Pair):
+    """A pair with one HTTP port, `door`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.door = free_port()
+        # Everything that publishes a port would be taken: only what asks is, as in other tests.
+        super().__init__(engine, discover={"HTTP_BIND": str(self.door), "DOMAIN": "apps.test"})
 
 
 @pytest.fixture(scope="module")
-def pair(engine: Engine) -> Iterator[Pair]:
-    # Everything that publishes a port would be taken: only what asks is, as in the other tests.
-    settings = {"HTTP_BIND": str(DOOR), "DOMAIN": "apps.test"}
-    with Pair(engine, discover=settings) as one:
-        yield one
+def pair(engine: Engine) -> Iterator[DoorPair]:
+    with (pair := DoorPair(engine)):
+        yield pair
 
 
 def record(pair: Pair, service: str) -> dict[str, Any]:
@@ -38,8 +43,8 @@ def codes(pair: Pair, container: Container) -> dict[str, str]:
     }
 
 
-def answering(pair: Pair, host: str) -> str:
-    reply = pair.get(DOOR, host_header=host)
+def answering(pair: DoorPair, host: str) -> str:
+    reply = pair.get(pair.door, host_header=host)
     assert reply.status == 200, reply
     return reply.text.split()[1]
 
@@ -60,7 +65,9 @@ def published(engine: Engine, pair: Pair, port: int, *flags: str, **environment:
     return one
 
 
-def test_a_host_name_leads_to_the_port_that_virtual_port_names(engine: Engine, pair: Pair) -> None:
+def test_a_host_name_leads_to_the_port_that_virtual_port_names(
+    engine: Engine, pair: DoorPair
+) -> None:
     forge = engine.run(
         "tandem-whoami",
         *("-p", "3000", "-p", "8022"),
@@ -80,7 +87,7 @@ def test_a_host_name_leads_to_the_port_that_virtual_port_names(engine: Engine, p
     assert pair.get(8022).text.split()[1] == forge.short
 
 
-def test_a_label_that_fits_two_ports_is_refused_alone(engine: Engine, pair: Pair) -> None:
+def test_a_label_that_fits_two_ports_is_refused_alone(engine: Engine, pair: DoorPair) -> None:
     two = engine.run(
         "tandem-whoami",
         *("-p", "3010", "-p", "8032"),
@@ -94,14 +101,14 @@ def test_a_label_that_fits_two_ports_is_refused_alone(engine: Engine, pair: Pair
     for port in (3010, 8032):
         wait_for(lambda port=port: pair.get(port).status == 200, 15, "it is served")  # type: ignore[misc]
 
-    assert pair.get(DOOR, host_header="two.apps.test").status == 404
+    assert pair.get(pair.door, host_header="two.apps.test").status == 404
     assert codes(pair, two) == {
         "SERVICE_HOSTS": "AMBIGUOUS_LABEL",
         "SERVICE_PORT": "AMBIGUOUS_LABEL",
     }
 
 
-def test_metadata_of_any_size_keeps_no_container_out(engine: Engine, pair: Pair) -> None:
+def test_metadata_of_any_size_keeps_no_container_out(engine: Engine, pair: DoorPair) -> None:
     hosts = [f"name-number-{number}.shop.example.com" for number in range(14)]
     urls = [f"SERVICE_X{number}_URL=https://{'u' * 220}.example" for number in range(60)]
     labels = [word for url in urls for word in ("--label", url)]
@@ -163,7 +170,7 @@ def test_values_are_read_as_go_and_compose_write_them(engine: Engine, pair: Pair
 
 
 def test_a_wrong_value_of_what_only_tunes_keeps_no_container_out(
-    engine: Engine, pair: Pair
+    engine: Engine, pair: DoorPair
 ) -> None:
     one = published(
         engine,
@@ -179,7 +186,7 @@ def test_a_wrong_value_of_what_only_tunes_keeps_no_container_out(
     found = record(pair, "s3050")
     assert (found["mode"], found["weight"], found["timeout_ms"]) == ("tcp", 100, None)
     assert (found["hosts"], found["check"]["kind"]) == ([], "tcp")
-    assert pair.get(DOOR, host_header="kafka-1").status == 404
+    assert pair.get(pair.door, host_header="kafka-1").status == 404
     wrong = ("WEIGHT", "CHECK_HTTP", "TIMEOUT", "MODE", "HOSTS")
     assert codes(pair, one) == {f"SERVICE_{name}": "NOT_APPLIED" for name in wrong}
     assert pair.register.logs().count("'heavy' is not a whole number") == 1

@@ -22,6 +22,8 @@ SOCKET = "/var/run/docker.sock"
 ETCD_PORT = 4001
 INSTANCES = "/services/v1/hosts/"
 IMAGES_S = 120.0
+LAST = "/services/last"  # a key that is written after all that a watch is to show
+WATCH_S = "30"
 
 
 class OwnEngine:
@@ -126,15 +128,21 @@ class OwnEngine:
 
     def deleted_since(self, revision: int) -> list[str]:
         """Return the keys that were deleted after a revision, by hand or with a lease."""
-        watch = ("watch", "--prefix", "/services/", f"--rev={revision + 1}")
-        seen = subprocess.run(
-            ["timeout", "2", *self._etcdctl, *watch],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=ENVIRONMENT,
-        ).stdout.splitlines()
-        assert "PUT" in seen, "the watch shows nothing at all"
+        self._ctl("put", LAST, "")
+        command = [*self._etcdctl, "watch", "--prefix", "/services/", f"--rev={revision + 1}"]
+        seen: list[str] = []
+        with subprocess.Popen(
+            ["timeout", WATCH_S, *command], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
+        ) as watch:
+            assert watch.stdout is not None
+            for line in watch.stdout:
+                seen.append(line.rstrip("\n"))
+                if seen[-1] == LAST:
+                    break
+            watch.terminate()
+
+        assert seen, "the watch shows nothing at all"
+        assert seen[-1] == LAST, "the watch does not reach what was written last"
         return [seen[number + 1] for number, line in enumerate(seen) if line == "DELETE"]
 
     def clear(self) -> None:

@@ -91,6 +91,7 @@ class Calls:
         self.done = 0
         self.answered_by: set[str] = set()
         self.last = ""  # who answered the last call; empty if nobody did
+        self.unanswered = 0  # calls in a row, up to the last one
         self._service = service
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="calls")
@@ -107,10 +108,12 @@ class Calls:
         while not self._stop.wait(0.005):
             try:
                 self.last = self._service.call()
+                self.unanswered = 0
                 self.answered_by.add(self.last)
                 self.done += 1
             except (OSError, AssertionError) as error:
                 self.last = ""
+                self.unanswered += 1
                 self.failures.append(repr(error))
 
     def wait_for_more(self, count: int = 50) -> None:
@@ -121,5 +124,5 @@ class Calls:
         wait_for(lambda: self.last == container.short, 20, f"{container.short} answers")
 
     def wait_unanswered(self, count: int = 20) -> None:
-        before = len(self.failures)
-        wait_for(lambda: len(self.failures) > before + count, 20, "nobody answers")
+        """Return when so many calls in a row have failed."""
+        wait_for(lambda: self.unanswered >= count, 20, "nobody answers")

@@ -18,7 +18,7 @@ from tests.parts.wait import assert_holds, wait_for
 
 TTL_S = 5
 HOUR_S = 3600
-LINGER_S = "3"
+LINGER_S = "20"  # longer than the wait for `draining`
 
 
 def test_a_clock_that_jumps_loses_no_lease(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,5 +109,6 @@ def wait_until_there(catalog: Catalog, service: str) -> None:
 
 def told_to_stop(catalog: Catalog, stopped: Container, service: str) -> None:
     stopped.do("kill", "-s", "TERM")
-    wait_for(lambda: catalog.state(service) == "draining", 2, "draining")
+    wait_for(lambda: catalog.state(service) == "draining", 15, "draining")
+    stopped.do("kill")
     wait_for(lambda: catalog.state(service) is None, 10, "gone")
