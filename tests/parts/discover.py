@@ -8,6 +8,8 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -139,6 +141,17 @@ class Discover:
 
     def wait_said(self, text: str, within_s: float = 10) -> None:
         wait_for(lambda: text in self.log, within_s, f"docker-discover says {text!r}")
+
+
+@contextmanager
+def discovering(
+    folder: Path, etcd_host: str, *flags: str, kind: type[Discover] = Discover
+) -> Iterator[Discover]:
+    """Run docker-discover in a new folder, and give it once it is ready."""
+    folder.mkdir()
+    folder.parent.chmod(0o755)
+    with kind(folder, etcd_host, *flags) as it:
+        yield it
 
 
 def publish(etcd: Etcd, *records: Instance) -> None:

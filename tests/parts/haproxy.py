@@ -153,6 +153,14 @@ def get(
         connection.close()
 
 
+def is_silent(port: int) -> bool:
+    """Whether nobody answers for a service: 503, or no connection. A call that hangs is neither."""
+    try:
+        return get(port)[0] == 503
+    except (ConnectionError, http.client.HTTPException):
+        return True
+
+
 def answers(port: int, name: str) -> bool:
     """Whether a GET is answered with status 200 and this name."""
     return get(port, timeout_s=2) == (200, name)

@@ -128,6 +128,11 @@ def is_leased(etcd: Etcd, key: HoldKey = PORT) -> bool:
     return found is not None and found.leased
 
 
+def is_for_good(etcd: Etcd, key: HoldKey = PORT) -> bool:
+    found = held(etcd, key)
+    return found is not None and not found.leased
+
+
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     """How often etcd is asked to write, and to grant a lease."""
@@ -162,7 +167,7 @@ def test_three_write_each_thing_once_and_nothing_while_idle(
         withdraw(etcd, alpha)
         wait_for(lambda: is_leased(etcd), 10, "alpha is away")
         publish(etcd, alpha)
-        wait_for(lambda: not is_leased(etcd), 10, "alpha is back")
+        wait_for(lambda: is_for_good(etcd), 10, "alpha is back")
         after = before + 6  # its record deleted, the lease, its record put, no lease
         assert_holds(lambda: etcd.revision() == after, 2, "nobody writes")
         assert counted["write"] <= 9, "one writes, the others see it or lose"
@@ -175,15 +180,22 @@ def test_who_may_not_write_asks_every_half_minute_however_much_happens(
     require_login(etcd, "reader", "read", f"{PREFIX}/")
     root = replace(etcd.access, user="root", password="secret")
     reader = host(etcd, access=replace(etcd.access, user="reader", password="pass"))
+
+    def is_known(service: str) -> bool:
+        return service in reader.keeper.state.view.services
+
     with hosts(reader):
+        publish(etcd, ALPHA)
+        wait_for(lambda: "permission denied" in reader.problem.why, 10, "it is said")
         for number in range(20):
             publish(etcd, instance(number, f"service-{number}", service_port=9000 + number))
-        wait_for(lambda: "permission denied" in reader.problem.why, 10, "it is said")
-        assert counted == {"write": 1, "grant": 0}
+        wait_for(lambda: is_known("service-19"), 10, "the last one is known")
+        assert_holds(lambda: counted == {"write": 1, "grant": 0}, 1, "it does not try again")
 
         # One that may write does it, and all is well again.
         with hosts(host(etcd, access=root)):
             wait_for(lambda: reader.problem.why == "", 10, "nothing is left to be written")
+            wait_for(lambda: len(reader.keeper.state.stored.holds) == 21, 10, "all is held")
 
 
 def test_one_that_sees_less_than_another_does_not_write_to_and_fro(
@@ -201,6 +213,8 @@ def test_one_that_sees_less_than_another_does_not_write_to_and_fro(
     with hosts(host(etcd), host(etcd, blind)):
         wait_for(lambda: held(etcd), 10, "alpha holds it")
         before = etcd.revision()
+        wait_for(lambda: etcd.revision() >= before + 4, 10, "they differ, and both write")
+        # Two writes a pause, which is 0.2 s, 0.4 s, 0.8 s and so on.
         assert_holds(lambda: etcd.revision() <= before + 12, 7, "each pause is twice as long")
 
 
@@ -230,8 +244,12 @@ def test_nothing_is_written_before_it_is_known_who_has_which_port_here(
     publish(etcd, BETA, ALPHA)
     late = Host(etcd.access, everything, lambda: running[0] if running else None)
     with hosts(late):
-        wait_for(lambda: late.keeper.listed, 10, "etcd is known")
-        assert_holds(lambda: held(etcd) is None, 0.5, "nothing is held")
+        wait_for(
+            lambda: late.keeper.state.view.services.keys() == {"alpha", "beta"},
+            10,
+            "both are known",
+        )
+        assert_holds(lambda: held(etcd) is None, 1, "nothing is held")
         running.append(config_of(snapshot(ALPHA)))
         wait_for(lambda: held(etcd), 10, "it is held")
 

@@ -7,8 +7,7 @@ import json
 import random
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,9 @@ from discover.model.proxy_config import Bind
 from discover.snapshot.port_claims import PortRange, Wanted, choose
 from discover.snapshot.snapshot import Snapshot, snapshot_of
 from tests.parts.backend import backend
-from tests.parts.discover import Discover, publish, withdraw
+from tests.parts.discover import Discover, discovering, publish, withdraw
 from tests.parts.etcd import Etcd, require_login
-from tests.parts.haproxy import get, wait_answered
+from tests.parts.haproxy import get, is_silent, wait_answered
 from tests.parts.records import PREFIX, entry, instance
 from tests.parts.wait import wait_for
 
@@ -41,16 +40,6 @@ def free_range(size: int) -> PortRange:
         ) as unusable:
             if not unusable:
                 return PortRange(low, low + size - 1)
-
-
-@contextmanager
-def discovering(
-    folder: Path, etcd: Etcd, *flags: str, kind: type[Discover] = Discover
-) -> Iterator[Discover]:
-    folder.mkdir()
-    folder.parent.chmod(0o755)
-    with kind(folder, etcd.endpoint, *flags) as it:
-        yield it
 
 
 def auto(number: int, port: int, service: str, **changes: Any) -> Instance:
@@ -144,7 +133,7 @@ def test_three_hosts_claim_for_500_services_once_and_all_listen_on_the_same_port
             stack.enter_context(
                 discovering(
                     tmp_path / f"d{host}",
-                    etcd,
+                    etcd.endpoint,
                     "--port-range",
                     str(within),
                     "--bind",
@@ -187,7 +176,7 @@ def test_a_port_stays_with_its_service(tmp_path: Path, etcd: Etcd) -> None:
     with (
         backend("one") as one,
         backend("two") as two,
-        discovering(tmp_path / "d", etcd, *flags) as discover,
+        discovering(tmp_path / "d", etcd.endpoint, *flags) as discover,
     ):
         first, second = auto(1, one, "one"), auto(2, two, "two")
         publish(etcd, first, second)
@@ -200,7 +189,7 @@ def test_a_port_stays_with_its_service(tmp_path: Path, etcd: Etcd) -> None:
 
         # Its service goes, and docker-discover is another: nobody else gets it, whoever names it.
         withdraw(etcd, first)
-        wait_for(lambda: closed(port), 10, "nobody answers")
+        wait_for(lambda: is_silent(port), 10, "nobody answers")
         discover.stop()
         discover.haproxy.end()
         discover.start()
@@ -209,7 +198,7 @@ def test_a_port_stays_with_its_service(tmp_path: Path, etcd: Etcd) -> None:
         newcomer = auto(3, one, "newcomer", service_port=port)
         publish(etcd, newcomer)
         wait_refused(discover, "PORT_CLAIMED", "one")
-        assert closed(port)
+        assert is_silent(port)
         withdraw(etcd, newcomer)
 
         # It comes back to it, also on a fixed number that says the same.
@@ -223,20 +212,13 @@ def test_a_port_stays_with_its_service(tmp_path: Path, etcd: Etcd) -> None:
         assert etcd.revision() == quiet + 5  # what this test wrote itself
 
 
-def closed(port: int) -> bool:
-    try:
-        return get(port)[0] == 503
-    except OSError:
-        return True
-
-
 def test_a_range_without_a_free_port_is_said_and_a_claim_that_is_deleted_makes_room(
     tmp_path: Path, etcd: Etcd
 ) -> None:
     within = free_range(2)
     with (
         backend("here") as port,
-        discovering(tmp_path / "d", etcd, "--port-range", str(within)) as discover,
+        discovering(tmp_path / "d", etcd.endpoint, "--port-range", str(within)) as discover,
     ):
         etcd.ctl("put", key_of(PREFIX, PortKey("gone")), encode(within.low).decode())
         etcd.ctl("put", key_of(PREFIX, PortKey("broken")), "nonsense")
@@ -259,7 +241,7 @@ def test_claims_of_an_etcd_that_is_wiped_are_put_again(tmp_path: Path, etcd: Etc
     within = free_range(20)
     with (
         backend("here") as port,
-        discovering(tmp_path / "d", etcd, "--port-range", str(within)) as discover,
+        discovering(tmp_path / "d", etcd.endpoint, "--port-range", str(within)) as discover,
     ):
         etcd.ctl("put", key_of(PREFIX, PortKey("absent")), encode(within.high).decode())
         publish(etcd, auto(1, port, "web"))
@@ -287,7 +269,10 @@ def test_who_may_not_write_says_so_and_serves_what_others_claim(tmp_path: Path) 
     with Etcd(tmp_path / "etcd") as etcd:
         require_login(etcd, "reader", "read", "/services/")
         flags = ("--port-range", str(within), *login)
-        with backend("here") as port, discovering(tmp_path / "d", etcd, *flags) as discover:
+        with (
+            backend("here") as port,
+            discovering(tmp_path / "d", etcd.endpoint, *flags) as discover,
+        ):
             publish(
                 etcd,
                 auto(1, port, "web"),
@@ -318,7 +303,7 @@ def test_a_port_below_1024_without_the_right_is_told_and_all_else_goes_on(
     flags = ("--port-range", str(free_range(20)))
     with (
         backend("here") as port,
-        discovering(tmp_path / "d", etcd, *flags, kind=WithoutRight) as discover,
+        discovering(tmp_path / "d", etcd.endpoint, *flags, kind=WithoutRight) as discover,
     ):
         publish(etcd, auto(1, port + 1, "low", service_port=81), auto(2, port, "web"))
 

@@ -2,33 +2,21 @@
 file says now.
 """
 
-import contextlib
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.parts.backend import backend
-from tests.parts.discover import Discover, publish, withdraw
+from tests.parts.discover import Discover, discovering, publish, withdraw
 from tests.parts.etcd import Etcd
 from tests.parts.haproxy import get
 from tests.parts.ports import free_port
 from tests.parts.records import instance
 from tests.parts.wait import wait_for
-
-
-@contextlib.contextmanager
-def discovering(tmp_path: Path, etcd_host: str, file: Path) -> Iterator[Discover]:
-    (folder := tmp_path / "discover").mkdir(exist_ok=True)
-    tmp_path.chmod(0o755)
-    it = Discover(folder, etcd_host, "--services", str(file))
-    it.start()
-    try:
-        yield it
-    finally:
-        it.end()
 
 
 @dataclass(frozen=True)
@@ -44,8 +32,11 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("outside")
     (file := folder / "services.yaml").write_text("services: {}\n")
-    with Etcd(folder) as etcd, discovering(folder, etcd.endpoint, file) as discover:
-        discover.wait_ready()
+    flags = ("--services", str(file))
+    with (
+        Etcd(folder) as etcd,
+        discovering(folder / "discover", etcd.endpoint, *flags) as discover,
+    ):
         yield Site(etcd, discover, file)
 
 
@@ -141,17 +132,13 @@ def test_one_legacy_server_can_be_two_services(site: Site) -> None:
 
 def test_a_file_that_was_spoilt_meanwhile_stays_as_it_was_and_needs_no_etcd(tmp_path: Path) -> None:
     (file := tmp_path / "services.yaml").write_text("services: {}\n")
+    (folder := tmp_path / "discover").mkdir()
+    tmp_path.chmod(0o755)
     port = free_port()
-    with (
-        backend("one") as one,
-        backend("two") as two,
-        discovering(tmp_path, f"127.0.0.1:{free_port()}", file) as discover,
-    ):
-        discover.kill()
+    discover = Discover(folder, f"127.0.0.1:{free_port()}", "--services", str(file))
+    with backend("one") as one, backend("two") as two, ExitStack() as stack:
+        stack.callback(discover.end)
         file.write_text(f"services:\n  db: {{port: {port}, servers: ['127.0.0.1:{one}']}}\n")
-        discover.haproxy.end()
-        for left in ("haproxy.cfg", "listeners"):
-            (discover.folder / left).unlink(missing_ok=True)
         discover.start()
         wait_for(lambda: answers(port) == {"one"}, 15, "it is served before etcd has said anything")
         file.write_text(f"services:\n  db: {{port: {port}, servers: ['127.0.0.1:{two}']}}\n")

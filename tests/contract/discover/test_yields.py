@@ -8,7 +8,7 @@ import pytest
 
 from catalog.records.host_ports import HostPort, encode
 from tests.parts.backend import backend
-from tests.parts.discover import Discover, publish
+from tests.parts.discover import Discover, discovering, publish
 from tests.parts.etcd import Etcd
 from tests.parts.haproxy import get, wait_answered
 from tests.parts.ports import free_port
@@ -22,11 +22,8 @@ OWNER = f"{PREFIX}/v1/hosts/here/owner"
 @pytest.fixture
 def here(tmp_path: Path, etcd: Etcd) -> Iterator[Discover]:
     """docker-discover of the host whose docker-register is `here`."""
-    (folder := tmp_path / "discover").mkdir()
-    tmp_path.chmod(0o755)
-    with Discover(
-        folder, etcd.endpoint, "--host-id", "here", "--bind", "127.0.0.1,127.0.0.5"
-    ) as it:
+    flags = ("--host-id", "here", "--bind", "127.0.0.1,127.0.0.5")
+    with discovering(tmp_path / "discover", etcd.endpoint, *flags) as it:
         yield it
 
 
@@ -64,15 +61,15 @@ def test_a_port_that_a_container_wants_is_free_for_it_and_taken_back(
 
         tell(etcd, HostPort(port, "", "web"))
 
-        wait_for(lambda: can_bind(port), 5, "the port is free")
+        wait_for(lambda: can_bind(port), 10, "the port is free")
         wait_for(lambda: refusals(here) == ["PORT_YIELDED"] * 2, 10, "it is said")
-        wait_for(lambda: not here.runs_with(f"bind 127.0.0.1:{port}"), 5, "the file says so")
+        wait_for(lambda: not here.runs_with(f"bind 127.0.0.1:{port}"), 10, "the file says so")
         assert get(other) == (200, "other")
 
         etcd.ctl("del", KEY)
 
         wait_answered(port, "here")
-        assert refusals(here) == []
+        wait_for(lambda: refusals(here) == [], 10, "and no longer said")
 
 
 def test_only_the_address_that_is_wanted_is_left(here: Discover, etcd: Etcd) -> None:
@@ -84,7 +81,7 @@ def test_only_the_address_that_is_wanted_is_left(here: Discover, etcd: Etcd) -> 
         tell(etcd, HostPort(port, "127.0.0.5", "web"))
 
         wait_for(lambda: refusals(here) == ["PORT_YIELDED"], 10, "it is said")
-        wait_for(lambda: can_bind(port, "127.0.0.5"), 5, "that address is free")
+        wait_for(lambda: can_bind(port, "127.0.0.5"), 10, "that address is free")
         wait_answered(port, "here")
 
 
