@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import os
+import signal
 import time
 from collections.abc import Iterator
 
@@ -343,7 +345,7 @@ def other(pair: Pair) -> Iterator[Service]:
 def test_two_services_of_one_port_the_oldest_keeps_it_over_its_restarts(
     pair: Pair, service: Service, other: Service
 ) -> None:
-    one = service.run()
+    one = service.run("--restart", "always", name="holder")
     service.wait_answered_by(one)
     held = f"/services/v1/holds/port/{service.port}"
     wait_for(lambda: held in pair.etcdctl("get", held), 10, "the port is held")
@@ -355,12 +357,14 @@ def test_two_services_of_one_port_the_oldest_keeps_it_over_its_restarts(
     with Calls(service) as calls:
         one.do("restart", "-t", "1")
         calls.wait_answered_by(one)
-        one.do("kill")
+        crash(one)
         calls.wait_unanswered()
-        again = service.run()
+        calls.wait_answered_by(one)
+        container_gone(one)
+        calls.wait_unanswered()
+        again = service.run(name="holder")
         calls.wait_answered_by(again)
         container_gone(again)
-        container_gone(one)
         calls.wait_unanswered()
         pair.discover.do("restart", "-t", "1")
         pair.wait_until_ready()
@@ -371,6 +375,11 @@ def test_two_services_of_one_port_the_oldest_keeps_it_over_its_restarts(
     said = pair.discover.exec("docker-discover", "--release", str(service.port))
     assert f"service port {service.port} is free; {service.name} held it since" in said
     wait_for(lambda: service.call() == two.short, 15, "the port is free for the next")
+
+
+def crash(container: Container) -> None:
+    """Kill its program, which the engine takes for no stop: a restart policy starts it again."""
+    os.kill(container.state()["Pid"], signal.SIGKILL)
 
 
 CRASHING = "python3 -IS /whoami.py & sleep 1; exit 1"
