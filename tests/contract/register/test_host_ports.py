@@ -19,18 +19,28 @@ def told(catalog: Catalog, port: int) -> list[str]:
     return [each.by for each in decode(value) if each.port == port] if value else []
 
 
+def wait_looked(register: Register) -> None:
+    """Return when what happened before was seen: all containers are listed once a second."""
+    before = register.lists()
+    wait_for(lambda: register.lists() >= before + 3, 15, "three lists")
+
+
 def test_a_created_container_has_its_port_until_it_is_removed(
     etcd: Etcd, catalog: Catalog, engine: Engine, tmp_path: Path
 ) -> None:
     port = free_port()
     name = engine.name("created")
     flags = ("--name", name, "--label", engine.label, "-p", f"127.0.0.1:{port}:8000")
-    with Register(tmp_path, etcd):
+    with Register(tmp_path, etcd, RESYNC="1") as register:
         docker("create", *flags, "tandem-whoami")
         wait_for(lambda: told(catalog, port) == [name], 10, "it is told of")
 
         docker("start", name)
+        wait_looked(register)
+        assert told(catalog, port) == [name]
+
         docker("stop", "-t", "1", name)
+        wait_looked(register)
         assert told(catalog, port) == [name]
 
         docker("rm", name)
