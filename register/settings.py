@@ -112,7 +112,7 @@ OPTIONS = (
         "METRICS",
         address_or_off,
         "127.0.0.1:9301",
-        "ip:port of /metrics, /healthz, /readyz and /explain; or off",
+        "ip:port of /metrics, /healthz, /readyz and /explain, at 127.0.0.1 also on ::1; or off",
     ),
     Option(
         "DRAIN_WAIT",

@@ -207,7 +207,8 @@ class _Metrics:
         self._count = metrics.gauge("discover_old_workers", "Workers from before the last reload")
         self._bytes = metrics.gauge("discover_old_workers_bytes", "The memory that they take")
         self.cut = metrics.counter(
-            "discover_cut_connections", "Connections cut as old workers took too much memory"
+            "discover_cut_connections",
+            "Connections cut as old workers took too much memory or were too many",
         )
 
     def show(self, workers: Sequence[Worker]) -> None:
