@@ -32,7 +32,8 @@ images: $(BIN)/.installed ## build the images whose sources changed
 	@images/engine.sh up
 	@images/build.sh up
 
-bench: images $(BIN)/.bench ## measure everything and write docs/bench.md (BENCH=--full: every repetition, takes hours)
+bench: images ## measure everything and write docs/bench.md (BENCH=--full: every repetition, takes hours)
+	@images/bench.sh
 	@$(BIN)/python -m bench $(BENCH)
 
 lab: ## run three hosts and three etcd members here; safe to repeat
@@ -49,9 +50,5 @@ clean: ## undo everything: also images, .venv and downloads
 
 $(BIN)/.installed: requirements-dev.lock pyproject.toml
 	@PYTHON=$(PYTHON) images/venv.sh
-
-$(BIN)/.bench: bench/requirements.lock $(BIN)/.installed
-	@$(BIN)/python -m pip --disable-pip-version-check -q install --require-hashes --only-binary :all: -r $<
-	@touch $@
 
 .PHONY: help up down test check docs images bench lab lab-down chaos clean

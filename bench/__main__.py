@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bench import (
+    calls,
     churn,
     door,
     idle,
@@ -42,6 +43,7 @@ MODULES = (
     idle,
     switches,
     door,
+    calls,
 )
 PARTS: dict[str, Callable[..., list[Figure]]] = {
     module.__name__.removeprefix("bench."): module.run for module in MODULES

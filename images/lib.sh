@@ -53,8 +53,8 @@ need() {
     step "installing ${missing[*]}" install_stopped "${missing[@]}"
 }
 
-# Install packages without starting their services. With a service manager, etcd, haproxy and the
-# databases would start at once, and etcd would take our port.
+# Install packages without starting their services. With a service manager, etcd, haproxy, nginx and
+# the databases would start at once, and etcd would take our port.
 install_stopped() {
     local policy=/usr/sbin/policy-rc.d service
     # From Debian 13 on, the engine's package comes without the docker command.
@@ -74,7 +74,7 @@ install_stopped() {
     fi
 
     [ -d /run/systemd/system ] || return 0
-    for service in etcd haproxy redis-server postgresql; do
+    for service in etcd haproxy nginx redis-server postgresql; do
         [[ " $* " != *" $service"* ]] || systemctl disable --now "$service" || true
     done
 }

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+CELL = " | "  # between table, row and column in the name of a figure
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -76,6 +78,11 @@ def spread(
     return [
         Figure(f"{name}, p{percent}", percentile(values_ms, percent), "ms") for percent in percents
     ]
+
+
+def cell(table: str, row: str, column: str) -> str:
+    """Return the name of a figure that the page shows in a table of its own."""
+    return CELL.join((table, row, column))
 
 
 def say(text: str) -> None:

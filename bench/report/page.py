@@ -1,4 +1,4 @@
-"""Write the results as a table, as docs/bench.md, docs/bench.json and docs/bench.png."""
+"""Write the results as tables, as docs/bench.md, docs/bench.json and pictures."""
 
 import importlib.util
 import json
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.report.figures import Figure, say
+from bench.report.grid import Grid, parted
 
 DOCS = Path(__file__).parents[2] / "docs"
 ABOUT = {
@@ -43,6 +44,12 @@ ABOUT = {
     "door": (
         "Http services on one port, told apart by host name; calls one after the other on a kept "
         "connection."
+    ),
+    "calls": (
+        "Calls without a pause, by wrk and h2load, through one proxy after the other in short "
+        "turns; all call the same nginx, and have as many threads as the machine has CPUs. "
+        "Tandem and HAProxy are one program of one image. Medians of the rounds; CPU a call is "
+        "that of the proxy's processes. Between two hosts each packet takes its 0.5 ms."
     ),
 }
 # The page's own lines are wider than the code's.
@@ -87,15 +94,19 @@ def _result(document: dict[str, Any]) -> Result:
 
 
 def text(results: Mapping[str, Result]) -> str:
-    """Return everything as one table for the terminal."""
+    """Return everything as tables for the terminal."""
+    blocks = []
     rows = [("part", "figure", "measured", "wanted", "")]
     for name, result in results.items():
-        for figure in result.figures:
+        grids, single = parted(result.figures)
+        for grid in grids:
+            blocks += [_table(grid.rows()), ""]
+        for figure in single:
             measured = f"{figure.text} {figure.unit}".strip()
             rows.append((name, figure.name, measured, figure.wanted, _mark(figure)))
 
     commands = [f"{name}: {result.command}" for name, result in results.items()]
-    return "\n".join([_table(rows), "", *commands])
+    return "\n".join([*blocks, _table(rows), "", *commands])
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
@@ -111,20 +122,34 @@ def _padded(row: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(cells).rstrip()
 
 
-def markdown(results: Mapping[str, Result], *, has_picture: bool) -> str:
-    """Return the page."""
+def markdown(results: Mapping[str, Result], pictures: Mapping[str, str]) -> str:
+    """Return the page, with the picture of each part that has one."""
     lines = [PREFACE, f"Machine: {_machine()}.", ""]
-    if has_picture:
-        lines += ["![Start event to first reply](bench.png)", ""]
-
     for name, result in results.items():
         lines += [f"## {name}", ""]
         lines += [f"{ABOUT[name]} {result.when}", ""]
         lines += [f"    {result.command}", ""]
+        if name in pictures:
+            lines += [pictures[name], ""]
+
+        grids, single = parted(result.figures)
+        for grid in grids:
+            lines += [*_markdown_grid(grid), ""]
+
         lines += ["| | measured | wanted | |", "|---|---|---|---|"]
-        lines += [_markdown_row(figure) for figure in result.figures]
+        lines += [_markdown_row(figure) for figure in single]
         lines.append("")
     return "\n".join(lines)
+
+
+def _markdown_grid(grid: Grid) -> list[str]:
+    head, *body = grid.rows()
+    rule = "|---" * len(head) + "|"
+    return [_bars(head), rule, *map(_bars, body)]
+
+
+def _bars(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _markdown_row(figure: Figure) -> str:
@@ -133,24 +158,24 @@ def _markdown_row(figure: Figure) -> str:
 
 
 def write(files: Mapping[str, Path]) -> None:
-    """Print the table; write the page, the figures as JSON and the picture."""
+    """Print the tables; write the page, the figures as JSON and the pictures."""
     results = load(files)
     print(text(results))
 
-    has_picture = importlib.util.find_spec("matplotlib") is not None and "start" in results
-    if has_picture:
+    pictures: dict[str, str] = {}
+    if importlib.util.find_spec("matplotlib") is not None:
         # Only `make bench` installs matplotlib.
-        from bench.report.picture import draw  # noqa: PLC0415
+        from bench.report.picture import draw_all  # noqa: PLC0415
 
-        draw(results, DOCS / "bench.png")
+        pictures = draw_all(results, DOCS)
     else:
-        say("no picture: it needs matplotlib (make bench installs it) and the part start")
+        say("no pictures: they need matplotlib, which make bench installs")
 
-    page = markdown(results, has_picture=has_picture)
+    page = markdown(results, pictures)
     (DOCS / "bench.md").write_text(page)
     document = json.dumps(_document(results), indent=1, ensure_ascii=False)
     (DOCS / "bench.json").write_text(document + "\n")
-    say(f"wrote {DOCS.name}/bench.md, bench.json" + (" and bench.png" if has_picture else ""))
+    say(f"wrote {DOCS.name}/bench.md, bench.json and {len(pictures)} pictures")
 
 
 def _document(results: Mapping[str, Result]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What `bench calls` compares Tandem with and measures it by: proxies, instance, load, wire."""

@@ -1,0 +1,184 @@
+"""Run the instance, the peers and Tandem, all on one machine, until the end of a block."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from bench.peers import configs
+from bench.peers.routes import LARGE, LARGE_BYTES, ROUTES, TWIN_OFFSET, Route, Side
+from bench.peers.wire import FarHost, far_host
+from bench.rig.containers import ContainerFactory
+from bench.rig.pair import pair_of
+from bench.rig.records import Records, record
+from catalog.records.record import Instance
+from lab.proc import program, with_descendants
+from tests.parts.engine import Engine, Pair, docker
+from tests.parts.wait import wait_for
+
+ANSWERS_S = 30.0
+NICE = -10  # all that is measured goes before whatever else the machine does
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """All sides, running; `roots` are the processes whose descendants a side consists of."""
+
+    address: str
+    roots: Mapping[Side, int]
+    far: FarHost
+
+    def url(self, side: Side, route: Route, path: str) -> str:
+        host = route.host if side is Side.DIRECT else self.address
+        port = route.port if side is Side.DIRECT else route.port_at(side)
+        return f"http://{host}:{port}{path}"
+
+    def pids(self, side: Side) -> list[int]:
+        """Return the processes that carry a side's calls; a container has others too."""
+        if side is Side.DIRECT:
+            return []
+
+        family = with_descendants({self.roots[side]})
+        return [pid for pid in family if program(pid) in ("haproxy", "nginx", "caddy")]
+
+
+@contextlib.contextmanager
+def field(folder: Path) -> Iterator[Field]:
+    """Run it; all of it is removed afterwards."""
+    with contextlib.ExitStack() as stack:
+        _go_first(stack)
+        far = stack.enter_context(far_host(folder))
+        _start_instances(stack, folder, far)
+
+        engine = stack.enter_context(Engine())
+        pair = stack.enter_context(pair_of(engine))
+        _publish(stack, pair)
+        tandem = _root_of(pair.discover.id)
+        roots = {Side.TCP: tandem, Side.HTTP: tandem}
+        roots |= _start_peers(stack, folder, pair.address, engine)
+
+        running = Field(pair.address, roots, far)
+        for side in Side:
+            for route in ROUTES:
+                wait_for(
+                    partial(_answers, running, side, route), ANSWERS_S, f"{side}, {route.name}"
+                )
+            _let_go_first(running.pids(side))
+        yield running
+
+
+def _go_first(stack: contextlib.ExitStack) -> None:
+    """Give precedence to this program and to those that it starts."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    os.setpriority(os.PRIO_PROCESS, 0, NICE)
+    stack.callback(os.setpriority, os.PRIO_PROCESS, 0, before)
+
+
+def _let_go_first(pids: Sequence[int]) -> None:
+    """Give it to processes of containers too, thread by thread: setpriority(2)."""
+    for pid in pids:
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            os.setpriority(os.PRIO_PROCESS, int(thread.name), NICE)
+
+
+def _start_instances(stack: contextlib.ExitStack, folder: Path, far: FarHost) -> None:
+    """Start the instance here and on the far host."""
+    home = folder / "instance"
+    home.mkdir()
+    (home / LARGE.removeprefix("/")).write_bytes(b"x" * LARGE_BYTES)
+    home.chmod(0o755)
+
+    prefixes: dict[str, Sequence[str]] = {"near": (), "far": far.namespace.command()}
+    for name, prefix in prefixes.items():
+        config = home / f"{name}.conf"
+        config.write_text(configs.instance(str(home)).replace("nginx.pid", f"{name}.pid"))
+        _start(stack, home / f"{name}.log", *prefix, "nginx", "-c", str(config))
+
+
+def _start_peers(
+    stack: contextlib.ExitStack,
+    folder: Path,
+    address: str,
+    engine: Engine,
+) -> dict[Side, int]:
+    """Start the proxies that are no Tandem, and return the process of each."""
+    home = folder / "peers"
+    home.mkdir()
+    threads = len(os.sched_getaffinity(0))
+
+    nginx = home / "nginx.conf"
+    nginx.write_text(configs.nginx(str(home), address, threads))
+    caddy = home / "Caddyfile"
+    caddy.write_text(configs.caddy(address))
+    caddy_binary = str(Path(sys.executable).parent / "caddy")
+
+    haproxy = ContainerFactory(engine).haproxy_on_host(configs.haproxy(address))
+    haproxy.start()
+    return {
+        Side.HAPROXY: _root_of(haproxy.id),
+        Side.NGINX: _start(stack, home / "nginx.log", "nginx", "-c", str(nginx)),
+        Side.CADDY: _start(
+            stack,
+            home / "caddy.log",
+            caddy_binary,
+            "run",
+            f"--config={caddy}",
+            "--adapter=caddyfile",
+        ),
+    }
+
+
+def _start(stack: contextlib.ExitStack, log: Path, *command: str) -> int:
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    stack.callback(process.wait)
+    stack.callback(process.terminate)
+    return process.pid
+
+
+def _publish(stack: contextlib.ExitStack, pair: Pair) -> None:
+    """Put the instance into etcd, as a registrar of another host would."""
+    records = Records(pair.address)
+    stack.callback(records.close)
+    instances = [_instance(side, route) for side in (Side.TCP, Side.HTTP) for route in ROUTES]
+    records.put(*instances)
+
+
+def _instance(side: Side, route: Route) -> Instance:
+    """Return the record that makes a route of a side of Tandem."""
+    if side is Side.TCP:
+        mode, proto, port = "tcp", "h1", route.port + TWIN_OFFSET
+    else:
+        mode, proto, port = "http", "h2c" if route.h2c else "h1", route.port
+
+    service_port = route.port_at(side)
+    return record(
+        number=service_port,
+        service=f"{mode}-{route.name}",
+        address=route.host,
+        port=port,
+        service_port=service_port,
+        mode=mode,
+        proto=proto,
+    )
+
+
+def _root_of(container: str) -> int:
+    return int(docker("inspect", "-f", "{{.State.Pid}}", container))
+
+
+def _answers(running: Field, side: Side, route: Route) -> bool:
+    """Whether a side answers; curl speaks h2c too."""
+    url = running.url(side, route, "/")
+    words = ["--http2-prior-knowledge"] if route.h2c else []
+    done = subprocess.run(["curl", "-sf", *words, url], capture_output=True, timeout=5, check=False)
+    return done.stdout.startswith(b"hello")
