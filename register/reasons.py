@@ -79,7 +79,9 @@ REASONS: Mapping[Code, Reason] = {
     "UDP_PORT": Reason("The port is UDP; only TCP is balanced.", "labelled"),
     "SCTP_PORT": Reason("The port is SCTP; only TCP is balanced.", "labelled"),
     "LOOPBACK_ONLY": Reason(
-        "The port is published on loopback only, and HOST_IP is not loopback.", "labelled"
+        "The port is published only on loopback or at a link-local address, and HOST_IP is not "
+        "loopback.",
+        "labelled",
     ),
     "BRIDGE_ONLY": Reason(
         "The port is published only at the address that this host has on a Docker network, where "
