@@ -188,7 +188,7 @@ OPTIONS = (
         MEGABYTES,
         None,
         "memory that old workers may take together; above it the oldest is ended "
-        "(default: a tenth of the machine's memory, or half of the container's limit)",
+        "(default: a tenth of the machine's memory, or half of the container's limit if less)",
     ),
     Option("HAPROXY", str, "haproxy", "HAProxy's program, by name or path"),
     Option(
