@@ -168,8 +168,10 @@ class Publisher:
 
         held_due_s = self._held.due_s
         is_held_due = held_due_s is not None and now_s >= held_due_s
-        if is_resync or reasons - NEED_NO_LIST or is_held_due:
-            self._list(now_s, is_resync=is_resync, is_silent=not reasons)
+        is_owed = self._schedule.is_list_due(now_s)
+        news = reasons - NEED_NO_LIST
+        if is_resync or is_held_due or is_owed or (news and not self._took_start(news)):
+            self._list(now_s, is_resync=is_resync, is_silent=not (reasons or is_owed))
 
         self._is_complete = True
         self._publish_listed()
@@ -184,9 +186,26 @@ class Publisher:
             self._rereads.spend(now_s)
             self._own_keys.forget()
 
+    def _took_start(self, news: frozenset[str]) -> bool:
+        """Take in what started, if nothing else happened: what it offers waits for no list."""
+        events = self._peers.events
+        if news != {"start"} or self._listed is None:
+            return False
+        listed = self._source.with_started(events.take_started(), events.hints)
+        if listed is None:
+            return False
+
+        now_s = time.monotonic()
+        self._listed = listed
+        self._histories = followed(self._histories, listed.containers, now_s)
+        self._schedule.inspected_alone(now_s)
+        return True
+
     def _list(self, now_s: float, *, is_resync: bool, is_silent: bool) -> None:
         """List the containers; `is_silent`: no event asked for it."""
         everything = is_resync and self._schedule.is_inspect_due(now_s)
+        self._schedule.list_s = None
+        self._peers.events.take_started()  # a list has them
         try:
             listed = self._containers(everything=everything)
         except Unavailable:

@@ -54,10 +54,18 @@ class EventReader:
         self._stream: EventStream | None = None
         self._first_since_ns = time.time_ns() - LOOK_BACK_NS
         self._latest: deque[DockerEvent] = deque(maxlen=REMEMBERED)
+        self._started: deque[str] = deque(maxlen=REMEMBERED)
 
     def actor(self) -> Actor:
         """Return the actor that reads."""
         return Actor("events", self.run, self.interrupt)
+
+    def take_started(self) -> frozenset[str]:
+        """Return the containers that started since this was last asked. For one other thread."""
+        taken: set[str] = set()
+        while self._started:
+            taken.add(self._started.popleft())
+        return frozenset(taken)
 
     def interrupt(self) -> None:
         """Make `run` return."""
@@ -126,5 +134,7 @@ class EventReader:
 
         is_news = self.hints.of(event.container).is_changed_by(event)
         self.hints = self.hints.after(replace(event, heard=heard))
+        if event.action == "start":
+            self._started.append(event.container)
         if is_news:
             self._on_event(event.action)

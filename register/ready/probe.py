@@ -4,8 +4,8 @@ Decides nothing about what is published.
 
 Docker's userland proxy accepts on a published port before the program behind it listens, and
 whether or not it ever does, and then closes at once. So the container's own address is asked
-first: a refusal or an accept there is the truth. At the announced address, an accept counts only
-if nobody closes the connection for a while.
+first: a refusal or an accept there is the truth. The announced address is asked only if that says
+nothing: there, an accept counts only if nobody closes the connection for a while.
 """
 
 import errno
@@ -27,6 +27,9 @@ from sidecar.log import Details
 log = logging.getLogger(__name__)
 
 HELD_S = 0.25  # the userland proxy closes within a few milliseconds; on a busy host within tens
+# A container answers within a tenth of a millisecond; without an answer for so long, the announced
+# address is asked as well. The userland proxy would only take time from a program that starts.
+DIRECT_S = 0.02
 CONNECT_S = 1.0  # a SYN without an answer for so long was dropped somewhere
 # Without any answer for so long, the port cannot be probed from here; it is published unprobed.
 BLIND_S = 3.0
@@ -63,6 +66,7 @@ class _Probe:
     target: Target
     since_s: float
     next_s: float
+    announced_s: float | None = None  # when this try turns to the announced address; None: it has
     attempts: set[_Attempt] = field(default_factory=set)
     was_answered: bool = False  # somebody refused at least once
 
@@ -158,6 +162,8 @@ class Prober:
         may_start = self._active() < AT_ONCE
         for probe in self._probes.values():
             times_s += [attempt.until_s for attempt in probe.attempts]
+            if probe.announced_s is not None:
+                times_s.append(probe.announced_s)
             if may_start and not probe.attempts:
                 times_s.append(probe.next_s)
         return max(0.0, min(times_s) - now_s) if times_s else None
@@ -166,16 +172,16 @@ class Prober:
 
     def _try(self, probe: _Probe, now_s: float) -> None:
         target = probe.target
+        probe.announced_s = None if target.announced in target.direct else now_s + DIRECT_S
         for address in target.direct:
             self._connect(probe, address, now_s, is_direct=True)
             if target.started not in self._probes:
                 return  # accepted at once
-
-        if target.announced not in target.direct:
-            self._connect(probe, target.announced, now_s, is_direct=False)
-            if target.started not in self._probes:
-                return
         self._conclude(probe)
+
+    def _try_announced(self, probe: _Probe) -> None:
+        probe.announced_s = None
+        self._connect(probe, probe.target.announced, time.monotonic(), is_direct=False)
 
     def _connect(
         self, probe: _Probe, address: SocketAddress, now_s: float, *, is_direct: bool
@@ -228,8 +234,10 @@ class Prober:
 
     def _expire(self, now_s: float) -> None:
         over: list[_Attempt] = []
-        for probe in self._probes.values():
+        for probe in tuple(self._probes.values()):
             over += [attempt for attempt in probe.attempts if attempt.until_s <= now_s]
+            if probe.announced_s is not None and probe.announced_s <= now_s:
+                self._try_announced(probe)
 
         for attempt in over:
             if attempt in attempt.probe.attempts:
@@ -246,12 +254,15 @@ class Prober:
         if outcome == "refused":
             probe.was_answered = True
             if attempt.is_direct and not any(other.is_direct for other in probe.attempts):
+                probe.announced_s = None
                 self._drop_all(probe)
         self._conclude(probe)
 
     def _conclude(self, probe: _Probe) -> None:
         """Plan the next try once no attempt is left, or give up on a port without any answer."""
-        if probe.attempts:
+        if not probe.attempts and probe.announced_s is not None:
+            self._try_announced(probe)
+        if probe.attempts or probe.target.started not in self._probes:
             return
 
         now_s = time.monotonic()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from register.schedule import INSPECT_ALL_S, TURN_S, Schedule
+from register.schedule import INSPECT_ALL_S, LIST_AFTER_S, TURN_S, Schedule
 
 NOW_S = 1000.0
 
@@ -57,3 +57,15 @@ def test_a_decision_is_brought_forward_and_never_put_off() -> None:
     schedule.no_later_than(NOW_S + 9)
 
     assert schedule.decide_s == NOW_S + 2
+
+
+def test_what_was_inspected_alone_is_listed_soon_however_many_follow() -> None:
+    schedule = resynced()
+    assert not schedule.is_list_due(NOW_S + 20)
+
+    schedule.inspected_alone(NOW_S)
+    schedule.inspected_alone(NOW_S + LIST_AFTER_S / 2)
+
+    assert schedule.timeout_s(NOW_S, None) == LIST_AFTER_S
+    assert not schedule.is_list_due(NOW_S)
+    assert schedule.is_list_due(NOW_S + LIST_AFTER_S)

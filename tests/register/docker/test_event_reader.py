@@ -124,6 +124,15 @@ def test_what_was_told_after_the_clock_was_put_back_is_read_and_nothing_twice(no
     assert engine.reader.hints.last_ns == now_ns - HOUR_NS + 1
 
 
+def test_what_started_is_told_once(now_ns: int) -> None:
+    engine = FakeEngine(now_ns)
+    engine.remembered = [event("pause", now_ns - 9), event("start", now_ns - 5)]
+    engine.connect()
+
+    assert engine.reader.take_started() == {"a"}
+    assert engine.reader.take_started() == frozenset()
+
+
 def test_the_next_stream_goes_on_where_the_put_back_clock_was(now_ns: int) -> None:
     engine = FakeEngine(now_ns)
     engine.remembered = [event("pause", now_ns), event("unpause", now_ns - HOUR_NS)]

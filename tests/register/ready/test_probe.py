@@ -142,6 +142,31 @@ def test_a_refusal_by_the_container_itself_beats_an_accept_of_the_proxy() -> Non
         assert not running.decided.wait(2 * probe.HELD_S)
 
 
+def test_the_announced_address_is_left_alone_while_the_container_answers() -> None:
+    with (
+        Running() as running,
+        socket.socket() as late,
+        socket.create_server(("127.0.0.1", 0)) as proxy,
+    ):
+        late.bind(("127.0.0.1", 0))
+        proxy.setblocking(False)
+        running.prober.set_targets((target(late.getsockname(), proxy.getsockname()),))
+        assert not running.decided.wait(5 * probe.DIRECT_S)
+        late.listen()
+
+        assert running.decided.wait(2)
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+
+
+def test_a_container_that_says_nothing_is_asked_at_its_announced_address() -> None:
+    with Running() as running, silent() as own, listening() as announced:
+        running.prober.set_targets((target(own, announced),))
+
+        assert running.decided.wait(probe.CONNECT_S)
+        assert dict(running.prober.results) == {Started("a", 1, 80): "accepted"}
+
+
 def test_an_accept_of_the_announced_address_that_is_held_counts() -> None:
     with Running() as running, listening() as announced:
         began = time.monotonic()
