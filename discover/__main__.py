@@ -2,7 +2,6 @@
 
 import logging
 import os
-import platform
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence, Set
@@ -10,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from discover import commands
 from discover.apply.applier import Applier
 from discover.apply.ask_suspects import AskSuspects
 from discover.apply.listeners_file import ListenersFile
@@ -25,7 +23,6 @@ from discover.model.proxy_config import Bind, HostPolicy, ProxyConfig
 from discover.operator.file_watch import FileWatch
 from discover.operator.snippets import SnippetFolder
 from discover.operator.templates import Templates
-from discover.pages.server import PageFinder, pages
 from discover.reconcile import Reconcile, Sources
 from discover.settings import PROGRAM, TEMPLATE, DiscoverSettings, settings_of
 from discover.snapshot.audit import Audit
@@ -82,6 +79,9 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
     settings = settings_of(argv, environ)
     log.setup(settings.log_level, settings.log_format)
     if settings.command:
+        # Only these need difflib and tempfile.
+        from discover import commands  # noqa: PLC0415
+
         commands.run(settings, settings.command)
         return
 
@@ -133,6 +133,9 @@ def _actors(around: Around) -> list[Actor]:
         *_watchers(around, haproxy),
     ]
     if settings.http_bind:
+        # The pages need difflib and html.
+        from discover.pages.server import PageFinder, pages  # noqa: PLC0415
+
         actors.append(pages(pages_of(settings), PageFinder(runs, reconcile.empty_since)))
     if settings.metrics:
         actors.append(status_server(settings.metrics, around.health, around.metrics, explain))
@@ -150,7 +153,7 @@ def _haproxy(settings: DiscoverSettings) -> HAProxy:
 
 def _origin(settings: DiscoverSettings) -> Origin:
     members = tuple(map(str, settings.access.members))
-    return Origin(platform.node(), settings.prefix, members)
+    return Origin(os.uname().nodename, settings.prefix, members)
 
 
 def _keeper(around: Around, found: Found | None) -> Keeper:

@@ -63,7 +63,6 @@ DOORS = {
     "watchdog": {"discover.operator.file_watch"},
     "yaml": {"discover.operator.services_yaml", "stub.documents"},
     "tenacity": {"sidecar.retry"},
-    "prometheus_client": {"sidecar.status.metrics"},
     "starlette": {"stub.app"},
     "uvicorn": {"stub.__main__"},
 }
@@ -78,13 +77,15 @@ EFFECTS = {
     },
     ("register", "subprocess"): set[str](),
 }
-# The environment is an argument everywhere else; etcd.library sets in it what grpc reads at import.
+# The environment is an argument everywhere else; etcd.library sets in it what grpc reads at import,
+# and docker.library asks it at import whether docker needs TLS.
 READS_ENVIRONMENT = {
     "sidecar.program",
     "register.__main__",
     "discover.__main__",
     "ctl.__main__",
     "catalog.etcd.library",
+    "register.docker.library",
 }
 # Who reads the catalogue of faults without being one.
 OF_CHAOS = {"tests.docs.test_faults": {"tests.chaos.catalogue"}}

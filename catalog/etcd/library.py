@@ -11,13 +11,14 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 from catalog.etcd.rpc import rpc_module
-from catalog.etcd.without_modules import without_modules
+from catalog.without_modules import as_if_missing, without_modules
 
 # Before etcd3 is imported: its own etcdrpc package cannot be loaded, see catalog.etcd.rpc.
 etcdrpc = rpc_module()
 sys.modules["etcd3.etcdrpc"] = etcdrpc
 
-with without_modules("grpc.aio"):  # the same for asyncio: 1.5 MB
+# grpc for asyncio, and asyncio itself, which brings ssl: 5 MB.
+with without_modules("grpc.aio"), as_if_missing("asyncio"):
     import etcd3
     import grpc
     import grpc._common

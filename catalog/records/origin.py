@@ -5,8 +5,8 @@ origin was named by a label or a variable, or is a stub's: it belongs to the ser
 """
 
 import re
-from hashlib import sha256
 
+from catalog.digest import sha256
 from catalog.values.rules import ORIGIN_CHARACTERS, SERVICE_NAME
 
 # What stays readable of a text that is too long: all of it together is in the digest after it.

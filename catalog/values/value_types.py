@@ -7,7 +7,6 @@ A field of a record names one of these types. `check` refuses a value that a rec
 
 import re
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any, Protocol
 
 from catalog.errors import Rejected
@@ -138,8 +137,8 @@ class Duration:
         value_ms = 0
         if _DURATION.fullmatch(text):
             parts = _DURATION_PART.finditer(text)
-            total_ns = sum(Fraction(_number(m["count"])) * _UNIT_NS[m["unit"]] for m in parts)
-            value_ms = int(total_ns / _NS_OF_MS)
+            total = sum(_billionths(m["count"]) * _UNIT_NS[m["unit"]] for m in parts)
+            value_ms = total // (10**9 * _NS_OF_MS)
 
         if not self.low_ms <= value_ms <= DURATION_MS_MAX:
             right = f"a duration such as 500ms, 2s or 1m, from {self.low_ms}ms to 24h"
@@ -151,9 +150,10 @@ class Duration:
         return self.from_label(text)
 
 
-def _number(digits: str) -> str:
-    """Return `1.` and `.5`, which Go takes, as Python's fractions take them."""
-    return f"0{digits}0" if "." in digits else digits
+def _billionths(count: str) -> int:
+    """Return `1.5` as a whole number, exactly, and also `1.` and `.5`, which Go takes."""
+    whole, _, part = count.partition(".")
+    return int(f"{whole}{part:0<9}")
 
 
 @dataclass(frozen=True, slots=True)

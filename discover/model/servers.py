@@ -1,8 +1,8 @@
 """The servers of one service port: stubs, nearness, order, and their share of calls. No I/O."""
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping
 
+from catalog.digest import sha256
 from catalog.host_port import host_port
 from catalog.records.record import Locality, Sticky
 from catalog.values.rules import WEIGHT_MAX
@@ -60,13 +60,13 @@ def servers_of(
 
 def _order(name: str, seed: str) -> tuple[str, str]:
     """Return what servers are sorted by: another order on each host, or by name without a seed."""
-    mixed = hashlib.sha256(f"{seed} {name}".encode()).hexdigest() if seed else ""
+    mixed = sha256(f"{seed} {name}".encode()).hexdigest() if seed else ""
     return mixed, name
 
 
 def _cookie(name: str) -> str:
     # A hash: an address in a cookie would show every client how the network looks inside.
-    return hashlib.sha256(name.encode()).hexdigest()[:12]
+    return sha256(name.encode()).hexdigest()[:12]
 
 
 def _is_backup(record: Record, policy: str, locality: Locality, location: Location) -> bool:

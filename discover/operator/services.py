@@ -3,11 +3,11 @@
 Imported only where SERVICES names a file, as it takes yaml with it.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from catalog.digest import sha256
 from catalog.errors import Rejected
 from catalog.host_port import host_port
 from catalog.keys import CONTAINER_SHORT, InstanceKey
@@ -209,7 +209,7 @@ def _instance(service: str, shared: Mapping[str, Any], server: object) -> Instan
         refuse(f"{shown(server)} has no port; expected {ENDPOINT}")
 
     name = host_port(address, port)
-    digits = hashlib.sha256(f"{service} {name}".encode()).hexdigest()
+    digits = sha256(f"{service} {name}".encode()).hexdigest()
     identity = {"service_port": service_port, "container_name": name}
     return Instance(
         service=service,

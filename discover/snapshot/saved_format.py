@@ -5,12 +5,12 @@ line. Times are wall-clock seconds, as no other clock outlives a boot. A wall cl
 then, so times are trusted only within bounds.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
+from catalog.digest import sha256
 from catalog.errors import Rejected
 from catalog.keys import HoldKey, InstanceKey, PortKey, identity, key_of, parse_key
 from catalog.records.hold import decode as hold_of
@@ -294,4 +294,4 @@ def _line(*fields: object) -> str:
 
 
 def _seal(body: bytes) -> str:
-    return f"{MAGIC} {VERSION} {len(body)} {hashlib.sha256(body).hexdigest()}\n"
+    return f"{MAGIC} {VERSION} {len(body)} {sha256(body).hexdigest()}\n"

@@ -9,18 +9,21 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from jinja2 import (
-    BaseLoader,
-    Environment,
-    StrictUndefined,
-    TemplateNotFound,
-    TemplateSyntaxError,
-    nodes,
-)
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
 from catalog.errors import Rejected
+from catalog.without_modules import as_if_missing, without_modules
 from discover.model.proxy_config import Verbatim
+
+# Jinja2 can keep compiled templates on a disk, with pickle; and it takes digests of their names.
+with without_modules("jinja2.bccache"), as_if_missing("_hashlib"):
+    from jinja2 import (
+        BaseLoader,
+        Environment,
+        StrictUndefined,
+        TemplateNotFound,
+        TemplateSyntaxError,
+        nodes,
+    )
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 # Any template may extend the one that comes with docker-discover by this name.
 SHIPPED = "haproxy.cfg.j2"

@@ -3,9 +3,9 @@
 A template lays out an open marker. A text gets its own marker only when it is written.
 """
 
-import hashlib
 import re
 
+from catalog.digest import sha256
 from discover.model.proxy_config import MAP_NAME, OPEN_MARKER
 
 MARKER_DIGITS = len(OPEN_MARKER)
@@ -48,4 +48,4 @@ def opened(text: str) -> str:
 
 def next_marker(text: str, shown: str | None) -> str:
     """Return a marker that no worker shows yet, made from the text and the marker shown now."""
-    return hashlib.sha256(f"{shown} {text}".encode()).hexdigest()[:MARKER_DIGITS]
+    return sha256(f"{shown} {text}".encode()).hexdigest()[:MARKER_DIGITS]

@@ -1,28 +1,48 @@
-"""Import docker without the modules that requests would load in vain.
+"""Import docker without the modules that it and requests would load in vain.
 
 No other file imports docker or requests.
 """
 
+import os
 import sys
 import warnings
-from typing import Any
 
-# requests guesses the encoding of a text that does not declare one, with 3 MB of tables. Answers of
-# an engine are JSON. Without either module requests works, and warns that it is missing.
-_GUESSERS = ("chardet", "charset_normalizer")
-_modules: dict[str, Any] = sys.modules
-_hidden = [name for name in _GUESSERS if name not in _modules]
-_modules.update(dict.fromkeys(_hidden))
-try:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import docker
-        import docker.errors
-        from docker.constants import DEFAULT_DOCKER_API_VERSION
-        from docker.types import CancellableStream
-        from docker.utils import kwargs_from_env
-finally:
-    for _name in _hidden:
-        del _modules[_name]
+from catalog.without_modules import as_if_missing, without_modules
+
+# Libraries do without these by themselves, and save what each costs.
+_MISSING = (
+    # requests guesses the encoding of a text that does not declare one, by tables: 3 MB. Answers
+    # of an engine are JSON. requests warns that both are missing.
+    "chardet",
+    "charset_normalizer",
+    "docker.transport.sshconn",  # needs subprocess
+    "_hashlib",  # hashlib by OpenSSL; Python has its own: 4 MB with OpenSSL, without ssl
+)
+# Their functions are called for what nobody does here: 3 MB together.
+_UNUSED = (
+    "docker.client",  # objects above the API
+    "docker.credentials",  # logins at registries, which need subprocess
+    "importlib.metadata",  # versions of packages
+    "encodings.idna",
+    "idna",  # names of hosts beyond ASCII; whoever needs it imports it then
+    "tarfile",  # builds of images
+    "zipfile",  # bundles of certificates
+)
+# An engine at a socket needs no TLS: 3 MB. This is what turns it on for docker.
+_hosts = (os.environ.get("DOCKER_HOST", ""), *sys.argv)
+_has_tls = (
+    any("https://" in host for host in _hosts)
+    or "DOCKER_TLS_VERIFY" in os.environ
+    or "DOCKER_CERT_PATH" in os.environ
+)
+_missing = _MISSING if _has_tls else (*_MISSING, "ssl")
+
+with as_if_missing(*_missing), without_modules(*_UNUSED), warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import docker
+    import docker.errors
+    from docker.constants import DEFAULT_DOCKER_API_VERSION
+    from docker.types import CancellableStream
+    from docker.utils import kwargs_from_env
 
 __all__ = ["DEFAULT_DOCKER_API_VERSION", "CancellableStream", "docker", "kwargs_from_env"]

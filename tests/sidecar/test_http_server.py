@@ -3,6 +3,8 @@
 import socket
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
@@ -66,4 +68,22 @@ def test_a_body_that_nobody_wants_does_not_take_the_answer_away(place: Path) -> 
 
 
 def test_what_is_no_request_gets_an_error(place: Path) -> None:
-    assert "Error code: 400" in "".join(ask(place, b"nonsense\r\n\r\n"))
+    for sent in (b"nonsense\r\n\r\n", b"GET /\r\n\r\n", b"GET / HTTP/1.0\r\n" + b"a: b\r\n" * 101):
+        head, body = ask(place, sent)
+
+        assert head.startswith("HTTP/1.0 400 Bad Request\r\n")
+        assert body == "this is no HTTP request\n"
+
+
+def test_headers_are_found_in_any_case_without_the_spaces_around_them(place: Path) -> None:
+    _, body = ask(place, b"GET / HTTP/1.1\r\nhOST:   web \r\nHost: other\r\n\r\n")
+
+    assert body == "GET / web"
+
+
+def test_the_answer_has_the_time(place: Path) -> None:
+    head, _ = ask(place, b"GET / HTTP/1.0\r\n\r\n")
+    [date] = [line for line in head.splitlines() if line.startswith("Date: ")]
+
+    seen = parsedate_to_datetime(date.removeprefix("Date: "))
+    assert abs((datetime.now(UTC) - seen).total_seconds()) < 60
