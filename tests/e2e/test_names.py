@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.parts.engine import DISCOVER_METRICS, REGISTER_METRICS, Container, Engine, Pair, docker
+from tests.parts.pair_service import Calls, Service
 from tests.parts.wait import wait_for
 
 CALLS = 12
@@ -61,8 +62,12 @@ def test_the_same_service_of_two_compose_projects(engine: Engine, pair: Pair) ->
 
     assert "SERVICE_NAME=blog-nm-db" in reason(pair, DISCOVER_METRICS, "project blog")
     assert answering(pair, 4010) == {shop.short}
-    shop.do("restart", "-t", "1")
-    is_alone(pair, 4010, shop)
+    service = Service(pair)
+    service.port = 4010
+    with Calls(service) as calls:
+        shop.do("restart", "-t", "1")
+        calls.wait_answered_by(shop)
+    assert calls.answered_by == {shop.short}
 
     # as the reason says; and a port that is free, as that one is shop's
     blog.do("rm", "-f")
