@@ -11,6 +11,7 @@ from catalog.records.origin import of_compose
 from catalog.records.record import Check
 from discover.snapshot.holds import port_key
 from tests.parts.backend import backend
+from tests.parts.caller import Caller
 from tests.parts.discover import discover_command, discovering, publish, withdraw
 from tests.parts.etcd import Etcd, require_login
 from tests.parts.haproxy import get, is_silent, wait_answered
@@ -55,28 +56,30 @@ def test_a_service_that_restarts_keeps_its_port_from_one_that_waits_for_it(
         first.wait_refused("PORT_CLAIMED", "belongs to alpha")
         second.wait_refused("PORT_CLAIMED", "belongs to alpha")
 
-        # Away for longer than the settling: beta gets nothing, and is told until when.
-        withdraw(etcd, alpha)
-        wait_for(lambda: is_silent(service_port), 10, "nobody answers")
-        wait_for(
-            lambda: holds_in(etcd)[port_key(service_port)].leased, GONE_S, "it is under a lease"
-        )
-        assert leased_for_s(etcd, service_port) >= PROMISED_S
-        second.wait_refused("PORT_CLAIMED", "which has no instance now, until 20")
-        assert is_silent(service_port)
+        with Caller(service_port) as calls:
+            # Away for longer than the settling: beta gets nothing, and is told until when.
+            withdraw(etcd, alpha)
+            wait_for(lambda: is_silent(service_port), 10, "nobody answers")
+            wait_for(
+                lambda: holds_in(etcd)[port_key(service_port)].leased, GONE_S, "it is under a lease"
+            )
+            assert leased_for_s(etcd, service_port) >= PROMISED_S
+            second.wait_refused("PORT_CLAIMED", "which has no instance now, until 20")
+            assert is_silent(service_port)
 
-        # Also for a docker-discover that never saw alpha.
-        with discovering(tmp_path / "d3", etcd.endpoint, "--bind", "127.0.0.3") as third:
-            third.wait_refused("PORT_CLAIMED", "belongs to alpha")
-            assert "beta:" not in third.haproxy.config.read_text()
+            # Also for a docker-discover that never saw alpha.
+            with discovering(tmp_path / "d3", etcd.endpoint, "--bind", "127.0.0.3") as third:
+                third.wait_refused("PORT_CLAIMED", "belongs to alpha")
+                assert "beta:" not in third.haproxy.config.read_text()
 
-        publish(etcd, alpha)
-        wait_answered(service_port, "alpha")
-        wait_for(
-            lambda: not holds_in(etcd)[port_key(service_port)].leased,
-            10,
-            "it is held for good again",
-        )
+            publish(etcd, alpha)
+            wait_answered(service_port, "alpha")
+            wait_for(
+                lambda: not holds_in(etcd)[port_key(service_port)].leased,
+                10,
+                "it is held for good again",
+            )
+        assert set(calls.replies) == {"alpha"}
 
 
 def test_a_hold_ends_by_itself_and_the_one_that_waits_has_the_port_on_all_hosts(
