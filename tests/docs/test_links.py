@@ -47,3 +47,10 @@ def test_readme_leads_to_every_page_within_two_clicks() -> None:
 
     front_page_of_the_site = ROOT / "docs" / "index.md"
     assert {page.path for page in PAGES} - {front_page_of_the_site} <= near
+
+
+def test_the_index_of_decisions_lists_every_page_of_them() -> None:
+    index = ROOT / "docs" / "decisions" / "index.md"
+    pages = set(index.parent.glob("*.md")) - {index}
+
+    assert pages <= pages_behind(Page(index))
