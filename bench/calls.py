@@ -70,11 +70,14 @@ def run(rounds: int = 5, seconds: int = 1) -> list[Figure]:
                         turns[case][side].append(_measure(running, case, side, seconds))
                 say(f"round {number + 1} of {rounds}: {_brief(turns[CASES[0]])}")
 
+            # It carries packets in one case only.
+            wire_share = running.far.wire_cpu_s() / (rounds * seconds * len(Side))
+
     figures = []
     for case in CASES:
         figures += _table(case.title, turns[case])
         figures += _compared(case.name, turns[case])
-    return figures
+    return [*figures, Figure("the wire between two hosts, of a core", wire_share * 100, "%")]
 
 
 def _order(number: int) -> list[Side]:

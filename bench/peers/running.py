@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.peers import configs
+from bench.peers.one_group import one_group
 from bench.peers.routes import LARGE, LARGE_BYTES, ROUTES, TWIN_OFFSET, Route, Side
 from bench.peers.wire import FarHost, far_host
 from bench.rig.containers import ContainerFactory
@@ -21,7 +22,6 @@ from tests.parts.engine import Engine, Pair, docker
 from tests.parts.wait import wait_for
 
 ANSWERS_S = 30.0
-NICE = -10  # all that is measured goes before whatever else the machine does
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,9 @@ class Field:
 def field(folder: Path) -> Iterator[Field]:
     """Run it; all of it is removed afterwards."""
     with contextlib.ExitStack() as stack:
-        _go_first(stack)
+        # The wire is outside the group: its real-time priority counts in none.
         far = stack.enter_context(far_host(folder))
+        group = stack.enter_context(one_group())
         _start_instances(stack, folder, far)
 
         engine = stack.enter_context(Engine())
@@ -64,25 +65,10 @@ def field(folder: Path) -> Iterator[Field]:
         running = Field(pair.address, roots, far)
         for side in Side:
             for route in ROUTES:
-                wait_for(
-                    partial(_answers, running, side, route), ANSWERS_S, f"{side}, {route.name}"
-                )
-            _let_go_first(running.pids(side))
+                answers = partial(_answers, running, side, route)
+                wait_for(answers, ANSWERS_S, f"{side}, {route.name}")
+            group.take(running.pids(side))
         yield running
-
-
-def _go_first(stack: contextlib.ExitStack) -> None:
-    """Give precedence to this program and to those that it starts."""
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    os.setpriority(os.PRIO_PROCESS, 0, NICE)
-    stack.callback(os.setpriority, os.PRIO_PROCESS, 0, before)
-
-
-def _let_go_first(pids: Sequence[int]) -> None:
-    """Give it to processes of containers too, thread by thread: setpriority(2)."""
-    for pid in pids:
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            os.setpriority(os.PRIO_PROCESS, int(thread.name), NICE)
 
 
 def _start_instances(stack: contextlib.ExitStack, folder: Path, far: FarHost) -> None:

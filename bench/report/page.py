@@ -47,9 +47,10 @@ ABOUT = {
     ),
     "calls": (
         "Calls without a pause, by wrk and h2load, through one proxy after the other in short "
-        "turns; all call the same nginx, and have as many threads as the machine has CPUs. "
-        "Tandem and HAProxy are one program of one image. Medians of the rounds; CPU a call is "
-        "that of the proxy's processes. Between two hosts each packet takes its 0.5 ms."
+        "turns. All call the same nginx, have as many threads as the machine has CPUs, and are "
+        "in one control group. Tandem and HAProxy are one program of one image. Medians of the "
+        "rounds; CPU a call is that of the proxy's processes. Between two hosts each packet "
+        "takes 0.5 ms: bench/peers/wire.py passes it on, for kernels without netem."
     ),
 }
 # The page's own lines are wider than the code's.
