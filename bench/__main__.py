@@ -97,6 +97,7 @@ def _run(part: str, options: Options) -> list[Figure]:
         "command": command,
         "at": time.strftime("%Y-%m-%d %H:%M"),
         "images": TAG,
+        "machine": page.machine(),
         "seconds": round(time.monotonic() - began),
         "figures": [figure.as_dict() for figure in figures],
     }
@@ -132,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="part")
     commands.add_parser(
         "report",
-        help="write docs/bench.md and the picture from the newest result of each part",
+        help="write docs/bench.md and its pictures from the newest result of each part",
     )
     for part, run in PARTS.items():
         text = sys.modules[run.__module__].__doc__

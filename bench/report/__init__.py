@@ -1,1 +1,1 @@
-"""What the measurements leave: figures in; a table, docs/bench.md and a picture out."""
+"""What the measurements leave: figures in; tables, docs/bench.md and pictures out."""

@@ -69,28 +69,35 @@ PREFACE = (
 )
 
 
+Documents = dict[str, dict[str, Any]]  # by part: what python -m bench keeps of a measurement
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """The figures of one measurement, and the command that measures them again."""
 
     command: str
     figures: tuple[Figure, ...]
-    when: str = ""  # day, time, duration, images
+    when: str = ""  # day, time, duration, images, machine
 
 
-def load(files: Mapping[str, Path]) -> dict[str, Result]:
-    """Return the newest result of each measurement."""
-    results = {}
+def load(files: Mapping[str, Path]) -> Documents:
+    """Return the newest measurement of each part; the page's own of those not measured here."""
+    known: Documents = json.loads((DOCS / "bench.json").read_text())
+    documents = {}
     for name, path in files.items():
         if path.exists():
-            results[name] = _result(json.loads(path.read_text()))
-    return results
+            documents[name] = json.loads(path.read_text())
+        elif name in known:
+            documents[name] = known[name]
+    return documents
 
 
-def _result(document: dict[str, Any]) -> Result:
+def result_of(document: Mapping[str, Any]) -> Result:
+    """Return what a measurement's document says."""
     figures = [Figure(**figure) for figure in document["figures"]]
     at, seconds, images = document["at"], document["seconds"], document["images"]
-    when = f"Measured {at} in {seconds} s, images `{images}`."
+    when = f"Measured {at} in {seconds} s, images `{images}`, on {document['machine']}."
     return Result(document["command"], tuple(figures), when)
 
 
@@ -125,7 +132,7 @@ def _padded(row: Sequence[str], widths: Sequence[int]) -> str:
 
 def markdown(results: Mapping[str, Result], pictures: Mapping[str, str]) -> str:
     """Return the page, with the picture of each part that has one."""
-    lines = [PREFACE, f"Machine: {_machine()}.", ""]
+    lines = [PREFACE]
     for name, result in results.items():
         lines += [f"## {name}", ""]
         lines += [f"{ABOUT[name]} {result.when}", ""]
@@ -160,7 +167,8 @@ def _markdown_row(figure: Figure) -> str:
 
 def write(files: Mapping[str, Path]) -> None:
     """Print the tables; write the page, the figures as JSON and the pictures."""
-    results = load(files)
+    documents = load(files)
+    results = {name: result_of(document) for name, document in documents.items()}
     print(text(results))
 
     pictures: dict[str, str] = {}
@@ -174,17 +182,9 @@ def write(files: Mapping[str, Path]) -> None:
 
     page = markdown(results, pictures)
     (DOCS / "bench.md").write_text(page)
-    document = json.dumps(_document(results), indent=1, ensure_ascii=False)
-    (DOCS / "bench.json").write_text(document + "\n")
+    kept = json.dumps(documents, indent=1, ensure_ascii=False)
+    (DOCS / "bench.json").write_text(kept + "\n")
     say(f"wrote {DOCS.name}/bench.md, bench.json and {len(pictures)} pictures")
-
-
-def _document(results: Mapping[str, Result]) -> dict[str, Any]:
-    document = {}
-    for name, result in results.items():
-        figures = [figure.as_dict() for figure in result.figures]
-        document[name] = {"command": result.command, "figures": figures}
-    return document
 
 
 def _mark(figure: Figure) -> str:
@@ -192,6 +192,6 @@ def _mark(figure: Figure) -> str:
     return marks[figure.good]
 
 
-def _machine() -> str:
-    system = f"{platform.machine()}, Linux {platform.release()}"
-    return f"{os.cpu_count()} cores, {system}, load {os.getloadavg()[0]:.1f} at the end"
+def machine() -> str:
+    """Return what figures belong to."""
+    return f"{os.cpu_count()} cores, {platform.machine()}, Linux {platform.release()}"
