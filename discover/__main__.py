@@ -119,14 +119,14 @@ def _actors(around: Around) -> list[Actor]:
         return reconcile.running.config
 
     def explain() -> dict[str, Any]:
-        return explained(runs(), keeper, stubs, problems.current)
+        return explained(reconcile.running, keeper, stubs, problems.current)
 
     actors = [
         reconcile.actor(),
         _port_claimer(settings, keeper, services_file, unclaimed, runs).actor(),
         _hold_writer(settings, keeper, unheld, runs).actor(),
         *catalog_actors,
-        AskSuspects(keeper, haproxy, around.trigger, runs).actor(),
+        AskSuspects(keeper, haproxy, around.trigger, lambda: reconcile.running).actor(),
         SnapshotSaver(keeper, snapshot_file).actor(),
         *(services_file.actors(around.trigger.fire) if services_file else ()),
         _template_watch(around).actor(),

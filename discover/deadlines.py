@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 RETRY_FILE_S = 5.0  # a full disk is not waited for longer once there is room
 RETRY_PORTS_S = 30.0  # a port that another program holds is tried again after this
-SWEEP_S = 60.0  # servers that rest are swept out once nothing has changed for so long
+TIDY_S = 60.0  # servers without a slot get one once nothing has changed for so long
 
 
 @dataclass(slots=True)
@@ -17,20 +17,27 @@ class Deadlines:
 
     file_s: float = math.inf
     ports_s: float = math.inf
-    sweep_s: float = math.inf
+    tidy_s: float = math.inf
     _changed_s: float = -math.inf  # when something happened last
 
     def next_s(self, reload_s: float) -> float:
         """Return when the first thing is due, a reload among them."""
-        return min(reload_s, self.file_s, self.ports_s, self.sweep_s)
+        return min(reload_s, self.file_s, self.ports_s, self.tidy_s)
 
     def changed(self, now_s: float) -> None:
         """Note that something happened."""
         self._changed_s = now_s
 
-    def rest(self, *, too_many: bool) -> None:
-        """Note whether too many servers rest in maintenance."""
-        self.sweep_s = self._changed_s + SWEEP_S if too_many else math.inf
+    def tidy(self, *, untidy: bool) -> None:
+        """Note whether a reload would give servers what a change at runtime cannot."""
+        self.tidy_s = self._changed_s + TIDY_S if untidy else math.inf
+
+    def take_tidying(self, now_s: float) -> bool:
+        """Return whether that reload is due; if so, it counts as done whatever becomes of it."""
+        is_due = now_s >= self.tidy_s
+        if is_due:
+            self.changed(now_s)
+        return is_due
 
     def file_unwritten(self, now_s: float) -> None:
         """Note that a file could not be written."""

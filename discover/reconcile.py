@@ -37,7 +37,7 @@ from sidecar.trigger import Trigger
 log = logging.getLogger(__name__)
 
 CAP_S = 5.0  # a HAProxy that was away is not waited for longer once it is well
-RESTING_MAX = 50  # servers in maintenance before a reload sweeps them out ...
+RESTING_MAX = 50  # servers without a slot in maintenance before a reload leaves them out ...
 RESTING_SHARE = 0.1  # ... or this share of all servers, whichever is more
 TURN_S = 30.0  # how often this loop shows that it still turns
 
@@ -119,7 +119,7 @@ class Reconcile:
     def _session(self) -> None:
         """Go round at every wake-up, first at once, with what runs unknown; Unavailable ends it."""
         self._rollout.lose_worker()
-        self._deadlines.rest(too_many=self._too_many_rest())
+        self._deadlines.tidy(untidy=self._is_untidy())
         reasons: tuple[str, ...] = ("start",)
 
         while not self._stop.is_set():
@@ -130,7 +130,7 @@ class Reconcile:
 
             if reasons:
                 self._deadlines.changed(now_s)
-            self._deadlines.rest(too_many=self._too_many_rest())
+            self._deadlines.tidy(untidy=self._is_untidy())
 
             wait_s = self._next_s() - time.monotonic()
             reasons = self._trigger.wait(max(0.0, min(wait_s, TURN_S)))
@@ -139,8 +139,12 @@ class Reconcile:
         """Return when there is something to do even if nothing happens."""
         return self._deadlines.next_s(self._rollout.pace.due_s)
 
-    def _too_many_rest(self) -> bool:
-        config = self.running.config
+    def _is_untidy(self) -> bool:
+        """Whether a reload would serve calls better: servers have no slot, or many rest."""
+        worker, config = self.running.worker, self.running.config
+        if worker and any(seats.late for seats in worker.rendered.seats.values()):
+            return True
+
         listeners = config.listeners if config else ()
         servers = sum(len(listener.servers) for listener in listeners)
         return self._applier.resting > max(RESTING_MAX, RESTING_SHARE * servers)
@@ -172,10 +176,7 @@ class Reconcile:
         return self._applier.has_file() and self.running.config is None
 
     def _catch_up(self) -> None:
-        """Do what earlier rounds left: sweep out resting servers, write unwritten files."""
-        if time.monotonic() >= self._deadlines.sweep_s:
-            self._rollout.sweep()
-
+        """Write the files that earlier rounds could not write."""
         with contextlib.suppress(Unwritten):
             self._applier.settle()
 
@@ -252,6 +253,7 @@ class Reconcile:
             services=model.with_empty(self._empty_services),
             snippets=self._sources.snippets(),
             running=running.config,
+            sections=running.sections,
             proxies=proxies.names,
             good=running.good_listeners(),
         )
@@ -277,6 +279,8 @@ class Reconcile:
             if not self._rollout.take_if_due(pending):
                 return  # accepted so far: its reload comes later
             self._reload(pending, model)
+        elif self._deadlines.take_tidying(time.monotonic()):
+            self._rollout.tidy_up(candidate.for_reload(self.running.sections))
 
         self._rollout.pace.dropped()
         self._sources.templates.accept(candidate.layout)
@@ -288,7 +292,7 @@ class Reconcile:
             services = model.with_empty(self._empty_services)
             candidate = self._candidates.again(candidate, services)
 
-        candidate = candidate.for_reload()
+        candidate = candidate.for_reload(self.running.sections)
         self._rollout.reload(candidate, pending)
         self._sources.listeners_file.save(without_spares(candidate.config.listeners))
 

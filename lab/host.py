@@ -23,7 +23,7 @@ FIRST_NUMBER = 11
 READY_S = 60.0
 REGISTER_PORT, DISCOVER_PORT, STATS_PORT = 9301, 9302, 1936
 # srv_admin_state and srv_op_state: HAProxy management manual, "show servers state"
-IN_MAINTENANCE = 0x01 | 0x02 | 0x04 | 0x20
+IN_MAINTENANCE = 0x01 | 0x02 | 0x20
 IS_STOPPED = 0
 ANSWER_S = 5.0
 # A service's backend is `name:port`. Other backends repeat these servers, or have none.
@@ -56,6 +56,7 @@ class Host:
         code: Path = HOUSE,
     ) -> None:
         self.name = f"h{number}"
+        self._names: dict[str, str] = {}  # of instances in HAProxy, by address
         address_number = FIRST_NUMBER + number - 1
         self.machine = Machine(wire, folder, self.name, address_number)
         self.namespace = self.machine.namespace
@@ -172,18 +173,37 @@ class Host:
         return b"".join(chunks).decode(errors="replace")
 
     def servers(self) -> dict[str, Server]:
-        """Return every server that represents an instance, by name. Raises OSError."""
-        table = self.ask_haproxy("show servers state")
-        _, names, *rows = table.splitlines()
-        fields = names.removeprefix("# ").split()
+        """Return every server that represents an instance, by name.
 
-        servers = {}
-        for row in rows:
-            state = dict(zip(fields, row.split(), strict=False))
-            if state and _is_instance(state):
-                server = _server(state)
-                servers[server.name] = server
-        return servers
+        Raises OSError, also while docker-discover does not say yet whose server one is.
+        """
+        table = self.ask_haproxy("show servers state")
+        _, head, *rows = table.splitlines()
+        fields = head.removeprefix("# ").split()
+
+        states = [dict(zip(fields, row.split(), strict=False)) for row in rows]
+        states = [state for state in states if state and _is_instance(state)]
+        names = self._names_of({_endpoint(state) for state in states})
+        servers = [_server(state, names[_endpoint(state)]) for state in states]
+        return {server.name: server for server in servers}
+
+    def _names_of(self, endpoints: set[str]) -> dict[str, str]:
+        """Return the instances at these addresses; docker-discover is asked for new ones alone."""
+        if not endpoints <= self._names.keys():
+            listeners = self.explain()["listeners"].values()
+            self._names = {
+                server["endpoint"]: server["name"]
+                for listener in listeners
+                for server in listener["servers"]
+            }
+
+        missing = endpoints - self._names.keys()
+        if missing:
+            raise OSError(f"{self.name}: docker-discover does not know {sorted(missing)}")
+
+        # An address may be another container's later.
+        self._names = {endpoint: self._names[endpoint] for endpoint in endpoints}
+        return self._names
 
     # -- what happens to all of it
 
@@ -249,12 +269,16 @@ def _is_instance(state: dict[str, str]) -> bool:
     return bool(_SERVICE_BACKEND.fullmatch(state["be_name"])) and not in_maintenance
 
 
-def _server(state: dict[str, str]) -> Server:
+def _endpoint(state: dict[str, str]) -> str:
+    return f"{state['srv_addr']}:{state['srv_port']}"
+
+
+def _server(state: dict[str, str], name: str) -> Server:
     service, _, _ = state["be_name"].rpartition(":")
     return Server(
         service=service,
-        name=state["srv_name"],
-        endpoint=f"{state['srv_addr']}:{state['srv_port']}",
+        name=name,
+        endpoint=_endpoint(state),
         up=int(state["srv_op_state"]) != IS_STOPPED,
         weight=int(state["srv_uweight"]),
     )

@@ -57,6 +57,8 @@ State = Literal["ready", "draining"]
 Balance = Literal["roundrobin", "leastconn", "random", "source"]
 Sticky = Literal["none", "cookie"]
 Retry = Literal["connect", "idempotent", "all"]
+# whether a connection to an instance is kept for the next request: HAProxy's http-reuse
+Reuse = Literal["safe", "always", "never"]
 CheckKind = Literal["tcp", "http", "none"]
 # whether all instances are called when the http checks of all fail
 Panic = Literal["on", "off"]
@@ -131,6 +133,8 @@ class Instance:
     # a header, or header=value: calls with it go here, besides those that the weight brings
     canary: Annotated[str, CANARY] = ""
     locality: Annotated[Locality, Choice(get_args(Locality))] = "any"
+    # None: kept, unless `retry` says that nothing may be sent twice
+    reuse: Annotated[Reuse | None, OrNone(Choice(get_args(Reuse)))] = None
     # by what the service got its default name (origin.py); empty if it was given one
     origin: Annotated[str, ORIGIN] = ""
     # the container did not ask for its own port, which is one of the host's: so it names none

@@ -73,6 +73,7 @@ SETTINGS = (
     Setting("CANARY", "canary", "canary", "instance", http_only="canary", wrong_costs="port"),
     Setting("PROTO", "proto", "proto", "service", http_only="proto", for_one_port=True),
     Setting("RETRY", "retry", "retry", "service", http_only="retry"),
+    Setting("REUSE", "reuse", "reuse", "service", http_only="reuse"),
     Setting("TIMEOUT", "timeout", "timeout_ms", "service"),
     Setting("LOCALITY", "locality", "locality", "service"),
     Setting("SLOW_START", "slow_start", "slow_start_ms", "instance"),

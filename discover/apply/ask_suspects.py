@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 
 from catalog.errors import Unavailable
-from discover.apply.suspect_checks import questions, results_of
+from discover.apply.running import Running
+from discover.apply.suspect_checks import Places, questions, results_of
 from discover.haproxy.batches import batches
 from discover.haproxy.process import HAProxy
-from discover.model.proxy_config import ProxyConfig
 from discover.model.spare_backends import door_backends
 from discover.snapshot.keeper import Checked, Keeper
 from discover.snapshot.state import State, checked
@@ -32,7 +32,7 @@ class AskSuspects:
         keeper: Keeper,
         haproxy: HAProxy,
         changed: Trigger,
-        runs: Callable[[], ProxyConfig | None],
+        runs: Callable[[], Running],
     ) -> None:
         self._keeper = keeper
         self._haproxy = haproxy
@@ -90,14 +90,15 @@ class AskSuspects:
         """Return what HAProxy says of the suspects now. No answer is no evidence."""
         suspects = state.suspects
         claims = state.view.claims
-        behind = door_backends(self._runs())
+        running = self._runs()
+        places = Places(door_backends(running.config), running.seats)
         answers: list[str] = []
 
         with contextlib.suppress(Unavailable):
-            for line in batches(questions(suspects, claims, behind)):
+            for line in batches(questions(suspects, claims, places)):
                 answers.append(self._haproxy.ask(line))
 
-        results = results_of("\n".join(answers), suspects, claims, behind)
+        results = results_of("\n".join(answers), suspects, claims, places)
         return Checked(results, time.monotonic())
 
     def _end_waiting(self) -> None:

@@ -23,6 +23,7 @@ from discover.text.blame import Blame, blamed
 from discover.text.environment import LayoutRefused
 from discover.text.render import Layout, Rendered
 from discover.text.sample import sample
+from discover.text.sections import Section
 from sidecar.status.problems import Problem
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class Wanted:
     services: ProxyConfig  # by the services' own names, empty services with them
     snippets: Snippets
     running: ProxyConfig | None  # what it runs now
+    sections: Mapping[str, Section]  # the same as text; none if that is not known
     proxies: Set[str]  # the names of all proxies that HAProxy runs
     good: Listeners  # the listeners that HAProxy accepted last
 
@@ -54,12 +56,17 @@ class Candidate:
     config: ProxyConfig  # the same, services that only the door leads to in spare backends
     rendered: Rendered
 
-    def for_reload(self) -> "Candidate":
-        """Return the form for a reload: each service by its own name, and new spare backends."""
+    def for_reload(self, running: Mapping[str, Section]) -> "Candidate":
+        """Return the form for a reload: each service by its own name, new spares, a slot for each.
+
+        `running` is the sections that run.
+        """
         config = with_spare_backends(self.services)
-        if config == self.config:
+        if config == self.config and not self.rendered.uneven:
             return self
-        return replace(self, config=config, rendered=self.layout.render(config))
+
+        rendered = self.layout.render(config, running, anew=True)
+        return replace(self, config=config, rendered=rendered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +217,8 @@ class Candidates:
         self._fitted = self._fit(layout)
         services = self._fitted.services
         config = in_spare_backends(services, self._wanted.running)
-        return Candidate(layout, services, config, layout.render(config))
+        rendered = layout.render(config, self._wanted.sections)
+        return Candidate(layout, services, config, rendered)
 
     def _prove(self, layout: Layout) -> None:
         """Try an edited template on listeners of all kinds: refuse it now, not weeks later."""

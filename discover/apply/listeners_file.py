@@ -30,7 +30,9 @@ def text_of(listeners: Iterable[Listener]) -> str:
 
     What is known by holds alone is left out: the holds are saved elsewhere.
     """
-    kept = [replace(listener, servers=()) for listener in listeners if listener.port >= NO_PORT]
+    kept = [
+        replace(listener, servers=(), free=()) for listener in listeners if listener.port >= NO_PORT
+    ]
     return json.dumps([asdict(listener) for listener in kept], indent=1)
 
 
@@ -49,6 +51,7 @@ def _listener(found: dict[str, Any]) -> Listener:
         "binds": tuple(map(_bind, found["binds"])),
         "check": Check(**found["check"]),
         "servers": (),
+        "free": (),
         "canary": Header(**canary) if canary else None,
         "routes": tuple(map(str, found.get("routes", ()))),
         # Verbatim is safe here: this folder is as much the operator's as that of the snippets.

@@ -22,7 +22,10 @@ class Noop:
 
 @dataclass(frozen=True, slots=True)
 class ServerChange:
-    """One server of one proxy: before None is a new one, after None one that goes."""
+    """One server of one proxy: an instance that comes, goes, moves or changes its weight.
+
+    Before it came its slot was free, or None: then it is a new server. So it is after it went.
+    """
 
     proxy: str
     name: str
@@ -30,8 +33,10 @@ class ServerChange:
     after: ServerLine | None
 
     def __str__(self) -> str:
-        sign = "+" if self.before is None else "-" if self.after is None else "~"
-        return f"{self.proxy} {sign}{self.name}"
+        before, after = (_in_use(line) for line in (self.before, self.after))
+        sign = "-" if after is None else "+" if before is None else "~"
+        shown = after or before
+        return f"{self.proxy} {sign}{shown.endpoint if shown else self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +171,7 @@ def _server_changes(
         for name in sorted(before.keys() | after.keys()):
             old = before.get(name)
             new = after.get(name)
-            if old != new:
+            if old != new and (_in_use(old) or _in_use(new)):
                 yield ServerChange(proxy, name, old, new)
 
 
@@ -185,6 +190,10 @@ def _inherit_defaults(
 
 def _has_default_server(section: Section) -> bool:
     return any(line.startswith("default-server") for line in section.lines)
+
+
+def _in_use(line: ServerLine | None) -> ServerLine | None:
+    return None if line is None or line.free else line
 
 
 def _in_one_line(texts: Sequence[str]) -> str:

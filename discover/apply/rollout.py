@@ -79,7 +79,7 @@ class Rollout:
 
         deaf = tuple(replace(each, binds=()) if each.name in left else each for each in listeners)
         config = replace(running.config, listeners=deaf)
-        rendered = running.layout.render(config)
+        rendered = running.layout.render(config, running.sections)
         try:
             worker = self._applier.release(running.worker, rendered, left)
         except Mismatch as why:
@@ -123,15 +123,15 @@ class Rollout:
 
         self._runs(self._reloaded(candidate.rendered, why), candidate)
 
-    def sweep(self) -> None:
-        """Reload what runs, so that servers that rest in maintenance are left out."""
-        worker = self.running.worker
-        if worker is None:
+    def tidy_up(self, candidate: Candidate) -> None:
+        """Reload what runs in its form for a reload: each server has a slot, and none rests."""
+        is_tidy = isinstance(self._step_to(candidate.rendered), Noop)
+        if is_tidy and not self._applier.resting:
             return
 
         with contextlib.suppress(Rejected):  # what runs now was accepted before: it goes on
-            worker = self._reloaded(worker.rendered, "removing resting servers")
-            self.running = replace(self.running, worker=worker)
+            worker = self._reloaded(candidate.rendered, "giving every server a slot")
+            self._runs(worker, candidate)
 
     def _step_to(self, wanted: Rendered) -> Plan:
         worker = self.running.worker
@@ -152,6 +152,9 @@ class Rollout:
                 log.warning("a runtime update failed, reloading instead: %s", why)
                 return f"a runtime update failed: {why}"
             log.info("updated %s", Details(changes=step.why))
+        else:
+            # The same text; but one that was read from a file does not tell who has which slot.
+            worker = replace(worker, rendered=candidate.rendered)
 
         self._runs(worker, candidate)
         return ""
@@ -167,13 +170,13 @@ class Rollout:
         if runs_already or kept == candidate.config:
             return
 
-        rendered = candidate.layout.render(kept)
+        rendered = candidate.layout.render(kept, running.sections)
         kept_up = replace(candidate, config=kept, rendered=rendered)
         self._without_reload(self._step_to(rendered), kept_up)
 
     def _runs(self, worker: Worker, candidate: Candidate) -> None:
         self.running = Running(worker, candidate.config, candidate.layout)
-        self._stubs.update(candidate.config)
+        self._stubs.update(candidate.config, candidate.rendered.seats)
 
     def _reloaded(self, wanted: Rendered, why: str) -> Worker:
         """Make HAProxy reload and return the new worker. Raises Rejected."""

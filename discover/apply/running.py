@@ -7,6 +7,7 @@ from discover.model.proxy_config import Bind, Listener, ProxyConfig, service_por
 from discover.model.spare_backends import under_own_names
 from discover.text.render import Layout, Rendered
 from discover.text.sections import Section
+from discover.text.slots import Seats
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,11 @@ class Running:
     def sections(self) -> Mapping[str, Section]:
         """The sections that the worker runs; none if they are not known."""
         return self.worker.rendered.sections if self.worker else {}
+
+    @property
+    def seats(self) -> Mapping[str, Seats]:
+        """The slots of the instances that run, by listener; none of a text read from a file."""
+        return self.worker.rendered.seats if self.worker else {}
 
     @property
     def routes(self) -> Mapping[str, str] | None:

@@ -1,8 +1,8 @@
 """Say changes of servers and routes in the words of HAProxy's runtime API. No I/O.
 
 A server that goes stays behind in maintenance: deleting one crashes HAProxy 2.6 and is not safe in
-3.0.11 (docs/research/haproxy.md section 2.4). If its container starts again, the same server gets
-its new address; the next reload leaves out the others.
+3.0.11 (docs/research/haproxy.md section 2.4). Its slot is free for the next instance then
+(discover/text/slots.py). A server without a slot rests until the next reload leaves it out.
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from discover.apply.plan import RouteChange, ServerChange
-from discover.haproxy.replies import Mismatch, table_of
+from discover.haproxy.replies import DISABLED_IN_FILE, Mismatch, table_of
 from discover.text.sections import Section, ServerLine, endpoint_of
 
 # srv_admin_state, forced maintenance: HAProxy's management manual, section 9.3 "show servers state"
@@ -75,7 +75,8 @@ class RestingServers:
 
     def _row(self, change: ServerChange) -> Row | None:
         if change.before is not None:
-            return Row(change.before.endpoint, change.before.weight, admin=0)
+            admin = MAINT if change.before.free else 0
+            return Row(change.before.endpoint, change.before.weight, admin)
 
         line = self._lines.get((change.proxy, change.name))
         if line is None:
@@ -92,7 +93,7 @@ def states_of(answer: str) -> Mapping[str, Rows]:
     for proxy, name, address, port, weight, admin in table_of(answer, *_COLUMNS):
         endpoint = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         try:
-            row = Row(endpoint, int(weight), int(admin))
+            row = Row(endpoint, int(weight), int(admin) & ~DISABLED_IN_FILE)
         except ValueError as error:
             raise Mismatch(f"show servers state: {error!r}") from error
         proxies.setdefault(proxy, {})[name] = row
@@ -109,7 +110,7 @@ def commands(changes: Iterable[ServerChange], rows: Rows) -> Commands:
 def _commands(change: ServerChange, row: Row | None) -> Commands:
     path = f"{change.proxy}/{change.name}"
 
-    if change.after is None:
+    if change.after is None or change.after.free:
         is_off = row is None or row.rests
         return () if is_off else (f"set server {path} state maint",)
 
@@ -142,7 +143,7 @@ def _move(path: str, wanted: ServerLine, row: Row) -> Commands:
     if moves:
         address, _, port = wanted.endpoint.rpartition(":")
         steps.append(f"set server {path} addr {address.strip('[]')} port {port}")
-    if row.weight != wanted.weight:
+    if row.weight != wanted.weight or row.rests:
         steps.append(f"set server {path} weight {wanted.weight}")
     if moves or row.admin:
         steps.append(f"set server {path} state ready")
@@ -171,7 +172,7 @@ def verify(changes: Iterable[ServerChange], rows: Rows) -> None:
     """Raise Mismatch if the worker's servers are not as the changes wanted them."""
     for change in changes:
         row = rows.get(change.name)
-        if change.after is None:
+        if change.after is None or change.after.free:
             is_done = row is None or row.rests
         else:
             is_done = row is not None and _is_as(row, change.after)
@@ -181,15 +182,14 @@ def verify(changes: Iterable[ServerChange], rows: Rows) -> None:
 
 
 def verify_all(section: Section, rows: Rows) -> None:
-    """Raise Mismatch if a proxy has other servers than its section, resting ones aside."""
+    """Raise Mismatch if a proxy has other servers than its section, those in maintenance aside."""
     active = {name: row for name, row in rows.items() if not row.rests}
+    wanted = {name: line for name, line in section.servers.items() if not line.free}
 
-    if active.keys() != section.servers.keys():
-        raise Mismatch(
-            f"{section.name} has the servers {sorted(active)}, not {sorted(section.servers)}"
-        )
+    if active.keys() != wanted.keys():
+        raise Mismatch(f"{section.name} has the servers {sorted(active)}, not {sorted(wanted)}")
 
-    for name, line in section.servers.items():
+    for name, line in wanted.items():
         if not _is_as(active[name], line):
             raise Mismatch(f"{section.name} has {name} as {active[name]}, not as {line}")
 

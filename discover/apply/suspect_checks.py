@@ -1,12 +1,13 @@
 """Decide which of HAProxy's servers to ask about suspects, and what their checks prove. No I/O."""
 
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
-from discover.haproxy.replies import rows_of
-from discover.model.proxy_config import NO_PORT, listener_name
+from discover.haproxy.replies import DISABLED_IN_FILE, rows_of
+from discover.model.proxy_config import NO_PORT, ServicePort, listener_name
 from discover.snapshot.snapshot import Claim
 from discover.snapshot.suspects import CheckResult, Suspects
+from discover.text.slots import Seats
 
 # src/proxy.c of HAProxy, "show servers state"; the numbers are in its management manual, section
 # 9.3.
@@ -23,16 +24,31 @@ PASSED = 3
 ENABLED = 0x04
 MANY = 50  # questions, which fit on one line
 
-# The backends of services that only the door leads to, by service and service port.
-Backends = Mapping[tuple[str, int], str]
-NOTHING: Backends = MappingProxyType({})
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where instances are in HAProxy."""
+
+    # The backends of services that only the door leads to, by service and service port.
+    backends: Mapping[ServicePort, str] = field(default_factory=dict)
+    # The slots of a listener by its name.
+    seats: Mapping[str, Seats] = field(default_factory=dict)
+
+    def of(self, service: str, port: int, instance: str) -> tuple[str, str]:
+        """Return the proxy and the server of an instance."""
+        proxy = self.backends.get((service, port)) or listener_name(service, port)
+        seats = self.seats.get(proxy)
+        return proxy, seats.slots.get(instance, instance) if seats else instance
+
+
+NOWHERE = Places()
 Claims = Mapping[str, Claim]
 Keys = Mapping[tuple[str, str], str]  # of suspects, by proxy and server
 
 
-def questions(suspects: Suspects, claims: Claims, behind: Backends = NOTHING) -> Iterable[str]:
+def questions(suspects: Suspects, claims: Claims, places: Places = NOWHERE) -> Iterable[str]:
     """Return the questions: for each listener with a suspect, or for all if they are many."""
-    servers = _keys(suspects, claims, behind)
+    servers = _keys(suspects, claims, places)
     proxies = sorted({proxy for proxy, _server in servers})
     if len(proxies) > MANY:
         return ["show servers state"]
@@ -40,10 +56,10 @@ def questions(suspects: Suspects, claims: Claims, behind: Backends = NOTHING) ->
 
 
 def results_of(
-    answers: str, suspects: Suspects, claims: Claims, behind: Backends = NOTHING
+    answers: str, suspects: Suspects, claims: Claims, places: Places = NOWHERE
 ) -> Mapping[str, CheckResult]:
     """Return what the answers say about each suspect that was found and checked."""
-    keys = _keys(suspects, claims, behind)
+    keys = _keys(suspects, claims, places)
     results: dict[str, CheckResult] = {}
 
     for proxy, server, *states in rows_of(answers, *_COLUMNS):
@@ -55,7 +71,7 @@ def results_of(
     return results
 
 
-def _keys(suspects: Suspects, claims: Claims, behind: Backends) -> Keys:
+def _keys(suspects: Suspects, claims: Claims, places: Places) -> Keys:
     """Return the suspects' keys by the proxy and server that each is."""
     keys: dict[tuple[str, str], str] = {}
 
@@ -68,15 +84,14 @@ def _keys(suspects: Suspects, claims: Claims, behind: Backends) -> Keys:
             # Without a claim it is reached by its host name only.
             port = claim.port if claim is not None else NO_PORT
 
-        proxy = behind.get((service, port)) or listener_name(service, port)
-        keys[proxy, record.key.name] = key
+        keys[places.of(service, port, record.key.name)] = key
 
     return keys
 
 
 def _result(operation: str, admin: str, result: str, check: str) -> CheckResult | None:
     numbers = (operation, admin, result, check)
-    if not all(number.isdigit() for number in numbers) or int(admin):
+    if not all(number.isdigit() for number in numbers) or int(admin) & ~DISABLED_IN_FILE:
         return None
 
     if not int(check) & ENABLED:

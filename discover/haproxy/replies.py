@@ -12,6 +12,10 @@ _DONE = re.compile(
     r"(IP|port) changed from .*|.*(IP|port) changed from .* by 'stats socket command'"
 )
 
+# srv_admin_state: a server that its line in the file disables. It says so for good, also once the
+# server is ready.
+DISABLED_IN_FILE = 0x04
+
 
 class Mismatch(Exception):
     """HAProxy did not take a change at runtime as it should have: a reload puts it right."""

@@ -91,6 +91,7 @@ def listener_of(
         balance=_balance(first.balance or "roundrobin", len(group)),
         sticky=sticky,
         retry=first.retry,
+        reuse=first.reuse or ("never" if first.retry == "connect" else "safe"),
         timeout_ms=first.timeout_ms,
         check=first.check,
         interval_ms=first.check.interval_ms or interval_ms,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from catalog.host_port import host_port
-from catalog.records.record import Balance, Check, Mode, Retry, Sticky
+from catalog.records.record import Balance, Check, Mode, Retry, Reuse, Sticky
 from catalog.values.reserved_ports import NONE, PortSet
 
 # Stands in a text in place of the marker that the text will have.
@@ -55,7 +55,8 @@ class Bind:
 class Server:
     """One instance as a server.
 
-    Its name is unique in its listener and stays the same while the container lives.
+    Its name is unique in its listener and stays the same while the container lives. A template
+    sees the name of its slot instead.
     """
 
     name: str
@@ -68,6 +69,10 @@ class Server:
     slow_start_ms: int | None = None
     maxconn: int | None = None
     stub: bool = False
+    # Whether it was added at runtime, when HAProxy does not take every option.
+    late: bool = False
+    # Whether this is a slot that no instance has (discover/text/slots.py).
+    free: bool = False
 
     @property
     def called(self) -> bool:
@@ -120,6 +125,10 @@ class Listener:
     supersedes: bool = False
     # The operator's own lines.
     snippet: tuple[Verbatim, ...] = ()
+    # Whether connections to servers are kept for the next request.
+    reuse: Reuse = "safe"
+    # Slots that no instance has: filled in when it is laid out.
+    free: tuple[Server, ...] = ()
 
     @property
     def parts(self) -> tuple[str, ...]:

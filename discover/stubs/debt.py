@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 
 from discover.haproxy.replies import rows_of
 from discover.model.proxy_config import Listener, ProxyConfig, Server
+from discover.text.slots import Seats, seated
 from sidecar.memo import MemoByName
 
 Stubs = tuple[str, ...]  # servers as HAProxy knows them, `proxy/server`
 Counts = Mapping[str, int]  # calls by stub
+SeatsByListener = Mapping[str, Seats]
 _COLUMNS = ("pxname", "svname", "stot")
 
 
@@ -37,13 +39,13 @@ class StubbedServices:
     def __init__(self) -> None:
         self._stubs = MemoByName(_serving_stubs)
 
-    def among(self, config: ProxyConfig) -> Mapping[str, Stubs]:
+    def among(self, config: ProxyConfig, seats: SeatsByListener) -> Mapping[str, Stubs]:
         """Return the services of a configuration that only stubs serve, with those stubs."""
-        listeners = {listener.name: listener for listener in config.listeners}
+        listeners = {each.name: (each, seats.get(each.name)) for each in config.listeners}
         stubs = self._stubs.get(listeners)
         services: dict[str, Stubs] = {}
 
-        for name, listener in listeners.items():
+        for name, (listener, _) in listeners.items():
             if stubs[name]:
                 others = services.get(listener.service, ())
                 services[listener.service] = (*others, *stubs[name])
@@ -51,9 +53,9 @@ class StubbedServices:
         return services
 
 
-def _serving_stubs(name: str, listener: Listener) -> Stubs:
+def _serving_stubs(name: str, given: tuple[Listener, Seats | None]) -> Stubs:
     """Return the stubs of a listener if new calls go to no other server."""
-    called = _called(listener.servers)
+    called = _called(seated(*given).servers)
     stubs = tuple(f"{name}/{server.name}" for server in called if server.stub)
     return stubs if len(stubs) == len(called) else ()
 
@@ -84,10 +86,10 @@ class Debts:
         }
         return Debts(debts)
 
-    def counted_from(self, before: "Debts", counted: Counts, settled: Counts) -> "Debts":
+    def counted_from(self, before: "Debts", counted: Counts) -> "Debts":
         """Return these debts without the calls that a stub answered while it was not serving alone.
 
-        `counted` is what HAProxy counts now, `settled` what it had counted when a stub served last.
+        `counted` is what HAProxy counts now, for what had the slot of a stub before, too.
         """
         no_debt = Debt(0)
         debts: dict[str, Debt] = {}
@@ -95,7 +97,7 @@ class Debts:
         for service, debt in self.by_service.items():
             old = set(before.by_service.get(service, no_debt).stubs)
             now = set(debt.stubs)
-            carried = debt.carried + _sum(old - now, counted) - _sum(now - old, settled)
+            carried = debt.carried + _sum(old - now, counted) - _sum(now - old, counted)
             debts[service] = replace(debt, carried=carried)
 
         return Debts(debts)
@@ -107,16 +109,6 @@ class Debts:
             for service, debt in self.by_service.items()
         }
         return Debts(debts)
-
-
-def stubs_in(config: ProxyConfig) -> Stubs:
-    """Return all stubs, whether they serve or not."""
-    return tuple(
-        f"{listener.name}/{server.name}"
-        for listener in config.listeners
-        for server in listener.servers
-        if server.stub
-    )
 
 
 def _sum(stubs: Iterable[str], counted: Counts) -> int:

@@ -13,7 +13,14 @@ from typing import Any
 from catalog.errors import Unavailable
 from discover.haproxy.batches import batches
 from discover.model.proxy_config import ProxyConfig
-from discover.stubs.debt import Debt, Debts, StubbedServices, counts_of, questions, stubs_in
+from discover.stubs.debt import (
+    Debt,
+    Debts,
+    SeatsByListener,
+    StubbedServices,
+    counts_of,
+    questions,
+)
 from sidecar.atomic_files import StateFile
 from sidecar.log import Details
 from sidecar.status.metrics import Metrics
@@ -37,25 +44,17 @@ class StubDebt:
         self.debts = self._file.load() or Debts()
         self._ask = ask
         self._stubbed = StubbedServices()
-        # What HAProxy had counted for each stub when it served last, to begin from; None: not asked
-        # in this life.
-        self._settled: dict[str, int] | None = None
         self._measure(metrics)
 
-    def update(self, config: ProxyConfig) -> None:
+    def update(self, config: ProxyConfig, seats: SeatsByListener) -> None:
         """Take what runs now."""
         before = self.debts
-        now = before.learn(self._stubbed.among(config), time.time())
-
-        if self._settled is None:
-            new = frozenset(stubs_in(config)) - before.stubs
-            self._settled = dict(self._counted(new))
+        now = before.learn(self._stubbed.among(config, seats), time.time())
         if now == before:
             return
 
-        counted = self._counted(before.stubs - now.stubs)
-        self._keep(now.counted_from(before, counted, self._settled))
-        self._settled.update(counted)
+        counted = self._counted(before.stubs ^ now.stubs)
+        self._keep(now.counted_from(before, counted))
         _say_changes(before, now, config)
 
     def counted(self) -> Mapping[str, int]:
@@ -64,7 +63,6 @@ class StubDebt:
 
     def carry(self, counted: Mapping[str, int]) -> None:
         """Carry on what a worker had counted that a reload made old; the new one counts from 0."""
-        self._settled = {}
         if any(counted.values()):
             self._keep(self.debts.carrying(counted))
 

@@ -40,7 +40,9 @@ def _is_newly_taken_over(before: Section | None, after: Section) -> bool:
 
 def _takes_over(section: Section) -> bool:
     servers = section.servers.values()
-    return any(TAKES_OVER in server.words and server.weight > 0 for server in servers)
+    return any(
+        TAKES_OVER in server.words and server.weight > 0 and not server.free for server in servers
+    )
 
 
 def _backups(section: Section) -> Iterator[str]:

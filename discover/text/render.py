@@ -13,6 +13,7 @@ from discover.text.environment import FindTemplate, LayoutRefused, Template, no_
 from discover.text.marker import OPEN_MAP_NAME, filled, has_open_marker, map_filled, opened
 from discover.text.sample import sample
 from discover.text.sections import Section, sections_of
+from discover.text.slots import Lines, Seats, lines_of, seated, seats_anew, seats_of
 from sidecar.memo import Memo, MemoByName
 
 
@@ -30,6 +31,13 @@ class Rendered:
     routes: Mapping[str, str] | None = None
     # Stubs that no client shall stay with, as `proxy/server`.
     superseded: frozenset[str] = field(default=frozenset(), compare=False)
+    # By listener: the slots of its instances. None of a text that was laid out without slots.
+    seats: Mapping[str, Seats] = field(default_factory=dict, compare=False)
+
+    @property
+    def uneven(self) -> bool:
+        """Whether a reload would lay slots out otherwise: it has late ones, or too few are free."""
+        return any(seats.uneven for seats in self.seats.values())
 
     @property
     def text(self) -> str:
@@ -42,6 +50,10 @@ class Rendered:
         first, *others = self.pieces
         text = "".join((filled(first, marker), *others))
         return text if self.routes is None else map_filled(text, marker)
+
+
+# A listener, and the slots of its instances.
+_Seated = tuple[Listener, Seats | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +72,7 @@ class _Head:
 
     text: str
     sections: Mapping[str, Section]
-    listeners: MemoByName[Listener, _ListenerText]
+    listeners: MemoByName[_Seated, _ListenerText]
 
 
 class Layout:
@@ -72,31 +84,56 @@ class Layout:
         self._template = Template(text, name, find)
         self._by_listener: bool | None = None
         self._head = Memo(self._head_of)
+        self._seats = MemoByName(_seats_of)
 
     @property
     def others(self) -> Mapping[str, str | None]:
         """The other templates that this one asked for until now; None for one that is missing."""
         return self._template.others
 
-    def render(self, config: ProxyConfig) -> Rendered:
-        """Return the text for a configuration. Raises Rejected.
+    def render(
+        self,
+        config: ProxyConfig,
+        running: Mapping[str, Section] | None = None,
+        *,
+        anew: bool = False,
+    ) -> Rendered:
+        """Return the text for a configuration, with slots for its instances. Raises Rejected.
 
-        The same configuration gives the same text. Where the template lays listeners out one after
-        the other, at its end, only those that changed since the last time are laid out.
+        An instance keeps its slot in the sections that run. With `anew` slots are laid out as a
+        reload can. Without `running` each server has the name of its instance, and none is free.
+
+        The same arguments give the same text. Where the template lays listeners out one after the
+        other, at its end, only those that changed since the last time are laid out.
         """
         if self._by_listener is None:
             self._by_listener = self._lays_out_by_listener(config.process)
 
-        return self._in_pieces(config) if self._by_listener else self._at_once(config)
+        seats = {} if running is None else self._seats_in(config, running, anew=anew)
+        lay_out = self._in_pieces if self._by_listener else self._at_once
+        return replace(lay_out(config, seats), seats=seats)
 
-    def _at_once(self, config: ProxyConfig) -> Rendered:
-        rendered = rendered_of(self._lay_out(config.process, config.listeners))
+    def _seats_in(
+        self, config: ProxyConfig, running: Mapping[str, Section], *, anew: bool
+    ) -> Mapping[str, Seats]:
+        given = {each.name: (each, lines_of(each, running)) for each in config.listeners}
+        seats = self._seats.get(given)
+        if not anew:
+            return seats
+
+        again = {name: seats_anew(*given[name]) for name, its in seats.items() if its.uneven}
+        return {**seats, **again}
+
+    def _at_once(self, config: ProxyConfig, seats: Mapping[str, Seats]) -> Rendered:
+        listeners = tuple(seated(each, seats.get(each.name)) for each in config.listeners)
+        config = replace(config, listeners=listeners)
+        rendered = rendered_of(self._lay_out(config.process, listeners))
         routes = _routes(rendered.text, config)
         return replace(rendered, routes=routes, superseded=config.superseded)
 
-    def _in_pieces(self, config: ProxyConfig) -> Rendered:
+    def _in_pieces(self, config: ProxyConfig, seats: Mapping[str, Seats]) -> Rendered:
         head = self._head.get(config.process)
-        by_name = {listener.name: listener for listener in config.listeners}
+        by_name = {each.name: (each, seats.get(each.name)) for each in config.listeners}
         texts = head.listeners.get(by_name)
 
         if any(text.refused for text in texts.values()):
@@ -107,8 +144,8 @@ class Layout:
     def _head_of(self, process: Process) -> _Head:
         text = self._lay_out(process, ())
 
-        def after_head(_name: str, listener: Listener) -> _ListenerText:
-            return self._listener_text(process, listener, text)
+        def after_head(_name: str, given: _Seated) -> _ListenerText:
+            return self._listener_text(process, seated(*given), text)
 
         return _Head(text, rendered_of(text).sections, MemoByName(after_head))
 
@@ -147,6 +184,10 @@ def rendered_of(text: str) -> Rendered:
     """Return a text, from a template or from a file, as what it says, with an open marker."""
     text = opened(text)
     return Rendered(_ending_with_newline((text,)), sections_of(text))
+
+
+def _seats_of(_name: str, given: tuple[Listener, Lines]) -> Seats:
+    return seats_of(*given)
 
 
 def _put_together(

@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import product
 from typing import get_args
 
-from catalog.records.record import Balance, Check, Mode, Retry, Sticky
+from catalog.records.record import Balance, Check, Mode, Retry, Reuse, Sticky
 from discover.model.health_check import INTERVAL_MS, grpc_request
 from discover.model.proxy_config import (
     Bind,
@@ -28,6 +28,10 @@ _COOKIES = (
     Server(
         "000000000003:80", "192.0.2.3:80", weight=1, draining=False, backup=False, cookie="c0ffee"
     ),
+)
+_FREE = (
+    replace(_SERVERS[0], name="slot-1", endpoint="192.0.2.4:80", free=True),
+    replace(_SERVERS[0], name="slot-2", endpoint="192.0.2.5:80", free=True, late=True),
 )
 _DOOR = Door(
     (Bind("127.0.0.1", 80), Bind("::1", 80), Bind("*", 80)), "sample", "/run/tandem/pages.sock"
@@ -85,11 +89,21 @@ def _special(plain: Sequence[Listener]) -> Iterable[Listener]:
                 replace(server, canary=True, slow_start_ms=500, maxconn=5)
                 for server in usual.servers
             ),
+            free=_FREE,
         )
         if mode == "tcp":
             yield replace(special, asked=grpc_request("sample"), takes_over=True)
         else:
             yield replace(special, hash_header="X-User", h2c=True, canary=Header("X-Canary", "on"))
+            for other, reuse in enumerate(get_args(Reuse), start=port + 1):
+                yield replace(
+                    usual,
+                    name=f"sample:{other}",
+                    port=other,
+                    binds=(Bind("127.0.0.1", other),),
+                    reuse=reuse,
+                    free=_FREE,
+                )
 
 
 def _behind_door(listener: Listener) -> Listener:

@@ -44,16 +44,17 @@ _WEIGHT = re.compile(r" weight (\d+)\b")
 
 @dataclass(frozen=True, slots=True)
 class ServerLine:
-    """One `server` line: `words` is all of its options but the weight.
+    """One `server` line: `words` is all of its options but the weight and `disabled`.
 
-    It is plain if HAProxy shows the server as the line has it: an IP address and port, a weight,
-    not disabled.
+    It is plain if HAProxy shows the server as the line has it: an IP address and port, a weight. It
+    is free if it is disabled: a server in maintenance, which no instance has.
     """
 
     endpoint: str
     weight: int
     words: str
     plain: bool = True
+    free: bool = False
 
 
 Servers = Mapping[str, ServerLine]
@@ -131,15 +132,16 @@ def _server(line: str) -> tuple[str, ServerLine]:
         raise Rejected(f"not a name and an address: {line!r:.120}")
 
     _, name, endpoint, *options = words
+    is_free = "disabled" in options
+    options = [option for option in options if option != "disabled"]
     text = f" {' '.join(options)}"
     match = _WEIGHT.search(text)
     # HAProxy's default is 1 (configuration manual 5.2, "weight").
     weight = int(match[1]) if match else 1
     other_words = " ".join(_WEIGHT.sub("", text).split())
 
-    is_enabled = "disabled" not in options
-    is_plain = match is not None and is_enabled and endpoint_of(endpoint) is not None
-    return name, ServerLine(endpoint, weight, other_words, is_plain)
+    is_plain = match is not None and endpoint_of(endpoint) is not None
+    return name, ServerLine(endpoint, weight, other_words, is_plain, is_free)
 
 
 def endpoint_of(text: str) -> tuple[str, int] | None:

@@ -2,7 +2,7 @@
 
 import math
 
-from discover.deadlines import RETRY_FILE_S, RETRY_PORTS_S, SWEEP_S, Deadlines
+from discover.deadlines import RETRY_FILE_S, RETRY_PORTS_S, TIDY_S, Deadlines
 
 
 def test_nothing_is_due_at_first() -> None:
@@ -31,14 +31,27 @@ def test_ports_that_others_hold_are_due_until_all_are_usable() -> None:
     assert deadlines.next_s(math.inf) == math.inf
 
 
-def test_resting_servers_are_swept_out_once_nothing_changed_for_long() -> None:
+def test_servers_without_a_slot_get_one_once_nothing_changed_for_long() -> None:
     deadlines = Deadlines()
 
     deadlines.changed(100.0)
-    deadlines.rest(too_many=True)
-    assert deadlines.next_s(math.inf) == 100.0 + SWEEP_S
-    deadlines.rest(too_many=False)
+    deadlines.tidy(untidy=True)
+    assert deadlines.next_s(math.inf) == 100.0 + TIDY_S
+    assert not deadlines.take_tidying(100.0 + TIDY_S - 1)
+
+    deadlines.tidy(untidy=False)
     assert deadlines.next_s(math.inf) == math.inf
+
+
+def test_a_tidying_that_changed_nothing_is_not_tried_again_at_once() -> None:
+    deadlines = Deadlines()
+    deadlines.changed(100.0)
+    deadlines.tidy(untidy=True)
+
+    assert deadlines.take_tidying(200.0)
+    deadlines.tidy(untidy=True)
+
+    assert deadlines.next_s(math.inf) == 200.0 + TIDY_S
 
 
 def test_the_first_deadline_counts() -> None:

@@ -37,5 +37,7 @@ def _under_way(fleet: Fleet, service: Service) -> int:
     """Return how many calls wait for an instance of the service in h1's HAProxy."""
     rows = [line.split(",") for line in fleet.h1.ask_haproxy("show stat").splitlines()]
     return sum(
-        int(row[4] or 0) for row in rows if row[0].startswith(f"{service.name}:") and ":" in row[1]
+        int(row[4] or 0)
+        for row in rows
+        if row[0].startswith(f"{service.name}:") and "slot-" in row[1]
     )

@@ -315,7 +315,7 @@ def test_an_unknown_worker_is_never_given_an_empty_configuration(
         serve(etcd, discover, 1, one, port)
         discover.kill()
         etcd.kill()
-        discover.haproxy.adapter.ask(f"@1 set server whoami:{port}/000000000001:8000 weight 7")
+        discover.haproxy.adapter.ask(f"@1 set server whoami:{port}/slot-1 weight 7")
 
         discover.start()
 

@@ -25,6 +25,7 @@ from discover.settings import TEMPLATE
 from discover.text.marker import marker_of
 from discover.text.render import Layout, Rendered, rendered_of
 from discover.text.sample import sample
+from discover.text.slots import FEWEST_FREE
 from sidecar.status.metrics import Metrics
 from tests.parts.backend import backend
 from tests.parts.configs import config_of
@@ -55,11 +56,13 @@ class Site:
         self.running: Worker | None = None
         self.layout = Layout(TEMPLATE.read_text(), "haproxy.cfg.j2")
 
-    def rendered(self, *records: Instance, policy: HostPolicy | None = None) -> Rendered:
-        return self.layout.render(config_of(snapshot(*records), policy or self.policy))
+    def rendered(self, *records: Instance, anew: bool = False) -> Rendered:
+        config = config_of(snapshot(*records), self.policy)
+        running = self.running.rendered.sections if self.running else {}
+        return self.layout.render(config, running, anew=anew)
 
     def reload(self, *records: Instance) -> Worker:
-        self.running = self.applier.reload(self.running, self.rendered(*records))
+        self.running = self.applier.reload(self.running, self.rendered(*records, anew=True))
         return self.running
 
     def update(self, *records: Instance) -> Worker:
@@ -71,10 +74,16 @@ class Site:
         self.running = self.applier.update(self.running, wanted, step.changes)
         return self.running
 
+    def slot(self, record: Instance) -> str:
+        """Return the name that an instance has in HAProxy."""
+        assert self.running is not None, "slot() before reload()"
+        seats = self.running.rendered.seats[f"{record.service}:{record.service_port}"]
+        return seats.slots[f"{record.container[:12]}:{record.container_port}"]
+
     def is_down(self, port: int, record: Instance) -> bool:
         """Whether HAProxy's check of an instance fails."""
         answer = self.haproxy.adapter.ask(f"@1 show stat whoami:{port} 4 -1")
-        name = f"{record.container[:12]}:{record.container_port}"
+        name = f",{self.slot(record)},"
         return any(name in line and ",DOWN," in line for line in answer.splitlines())
 
     def file_is_what_runs(self) -> bool:
@@ -185,10 +194,10 @@ def test_an_earlier_life_is_recognised_by_its_marker_and_its_servers(site: Site)
         good = site.reload(local(1, one, port))
         assert Site(site.haproxy).applier.worker(None) == good
 
-        site.haproxy.adapter.ask(f"@1 set server whoami:{port}/000000000001:8000 weight 7")
+        site.haproxy.adapter.ask(f"@1 set server whoami:{port}/slot-1 weight 7")
         assert Site(site.haproxy).applier.worker(None) is None
 
-        site.haproxy.adapter.ask(f"@1 set server whoami:{port}/000000000001:8000 weight 100")
+        site.haproxy.adapter.ask(f"@1 set server whoami:{port}/slot-1 weight 100")
         text = site.haproxy.config.read_text()
         site.haproxy.config.write_text(text.replace(str(good.marker), "f" * 12))
         assert Site(site.haproxy).applier.worker(None) is None
@@ -249,7 +258,6 @@ def test_servers_come_go_drain_and_move_without_a_reload(site: Site, mode: str) 
 
         site.update(second)
         assert {get(port)[1] for _ in range(8)} == {"two"}
-        assert site.applier.resting == 1
         assert site.file_is_what_runs()
 
         # the same container started again, on another port of the host
@@ -257,22 +265,26 @@ def test_servers_come_go_drain_and_move_without_a_reload(site: Site, mode: str) 
         assert {get(port)[1] for _ in range(8)} == {"moved", "two"}
         site.update(replace(first, weight=50), second)
         assert {get(port)[1] for _ in range(8)} == {"one", "two"}
-        assert site.applier.resting == 0
         assert site.file_is_what_runs()
 
         assert site.haproxy.pids() == pids
 
 
-def test_a_server_added_at_runtime_is_checked_as_its_file_says(site: Site) -> None:
-    """It is taken for up at once; its first two failed checks take it out."""
+def test_who_comes_at_runtime_is_checked_as_the_file_says(site: Site) -> None:
+    """In a slot, and late. It is taken for up at once; its first two failed checks take it out."""
     port = free_port()
     with backend("one") as one:
         first = local(1, one, port, mode="http", check=Check("http", "/", interval_ms=200))
         site.reload(first)
 
-        site.update(first, local(2, free_port(), port, mode="http", check=first.check))
+        dead = [
+            local(number, free_port(), port, mode="http", check=first.check)
+            for number in range(2, 3 + FEWEST_FREE)
+        ]
+        site.update(first, *dead)
 
-        wait_for(lambda: site.is_down(port, local(2, 9, port)), 10, "the dead one is down")
+        for each in dead:
+            wait_for(partial(site.is_down, port, each), 10, "a dead one is down")
 
 
 @pytest.mark.parametrize(("panic", "status"), [("on", 200), ("off", 503)])
@@ -306,11 +318,12 @@ def test_what_haproxy_does_not_take_is_a_mismatch_and_the_file_stays(site: Site)
         first = local(1, one, port)
         site.reload(first)
         before = site.haproxy.config.read_text()
-        # somebody else's server has the name already
-        site.haproxy.adapter.ask(f"@1 add server whoami:{port}/000000000002:8000 127.0.0.1:9")
+        many = [local(number, one + number, port) for number in range(2, 5)]
+        # somebody else's server has the name already that the one without a free slot gets
+        site.haproxy.adapter.ask(f"@1 add server whoami:{port}/slot-4 127.0.0.1:9")
 
         with pytest.raises(Mismatch):
-            site.update(first, local(2, one, port))
+            site.update(first, *many)
 
         assert site.haproxy.config.read_text() == before
 
@@ -500,6 +513,7 @@ def test_haproxys_own_check_does_not_find_an_address_of_another_host(site: Site)
     """
     policy = replace(site.policy, hosts=("127.0.0.1", "192.0.2.1"))
     candidate = site.haproxy.folder / "c.cfg"
-    candidate.write_text(site.rendered(instance(1), policy=policy).text)
+    config = config_of(snapshot(instance(1)), policy)
+    candidate.write_text(site.layout.render(config).text)
 
     site.haproxy.adapter.check(candidate)

@@ -55,7 +55,7 @@ class Applied:
 
     def round(self, snippets: Snippets | None = None) -> dict[str, str]:
         self.checks = 0
-        wanted = Wanted(self.config, snippets or {}, None, self.proxies, self.good)
+        wanted = Wanted(self.config, snippets or {}, None, self.sections, self.proxies, self.good)
 
         for candidate in self._candidates.each(wanted):
             try:

@@ -1,8 +1,9 @@
 """What HAProxy says of suspects' checks; the answers are those of 2.6.12."""
 
-from discover.apply.suspect_checks import questions, results_of
+from discover.apply.suspect_checks import Places, questions, results_of
 from discover.snapshot.snapshot import Claim
 from discover.snapshot.suspects import Suspect
+from discover.text.slots import Seats
 from tests.parts.records import instance, snapshot
 
 HEAD = (
@@ -74,8 +75,16 @@ def test_without_a_port_of_its_own_it_is_behind_its_claim_or_its_host_name() -> 
 
 
 def test_what_only_the_door_leads_to_is_asked_for_by_the_name_that_it_has_now() -> None:
-    behind = {("whoami", 8000): "seat-3"}
+    places = Places({("whoami", 8000): "seat-3"})
     answer = HEAD + row(1, "2 0 0 0 2 6 3 4 6").replace("whoami:8000", "seat-3")
 
-    assert list(questions(SUSPECTS, {}, behind)) == ["show servers state seat-3"]
-    assert results_of(answer, SUSPECTS, {}, behind) == {FIRST: "passing"}
+    assert list(questions(SUSPECTS, {}, places)) == ["show servers state seat-3"]
+    assert results_of(answer, SUSPECTS, {}, places) == {FIRST: "passing"}
+
+
+def test_it_is_asked_for_by_the_slot_that_it_has() -> None:
+    places = Places(seats={"whoami:8000": Seats({"000000000001:8000": "slot-2"})})
+    answer = HEAD + row(1, "2 4 0 0 2 6 3 4 6").replace("000000000001:8000", "slot-2")
+
+    assert results_of(answer, SUSPECTS, {}, places) == {FIRST: "passing"}
+    assert results_of(answer, SUSPECTS, {}) == {}

@@ -41,7 +41,7 @@ TABLE = [
     ("servers", "expected"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE]
 )
 def test_a_service_is_stubbed_while_nobody_else_is_called(servers: Any, expected: Any) -> None:
-    assert StubbedServices().among(config(*servers)) == (
+    assert StubbedServices().among(config(*servers), {}) == (
         {"a": ("a:80/stub:80",)} if expected else {}
     )
 
@@ -51,18 +51,18 @@ def test_two_ports_of_a_service_are_one_debt_and_the_same_listener_is_not_looked
     services = StubbedServices()
 
     for _ in range(2):
-        assert services.among(ProxyConfig(PROCESS, (one, two))) == {
+        assert services.among(ProxyConfig(PROCESS, (one, two)), {}) == {
             "a": ("a:80/stub:80", "a:81/stub:80")
         }
-    assert services.among(config(REAL)) == {}
+    assert services.among(config(REAL), {}) == {}
 
 
 def test_the_time_stays_and_calls_of_another_time_do_not_count() -> None:
-    first = Debts().learn({"a": ("x",)}, 5.0).counted_from(Debts(), {}, {"x": 7})
+    first = Debts().learn({"a": ("x",)}, 5.0).counted_from(Debts(), {"x": 7})
     assert first.by_service["a"].since_s == 5.0
     assert first.by_service["a"].calls({"x": 9}) == 2
 
-    other = first.learn({"a": ("y",), "b": ("z",)}, 6.0).counted_from(first, {"x": 9}, {"y": 30})
+    other = first.learn({"a": ("y",), "b": ("z",)}, 6.0).counted_from(first, {"x": 9, "y": 30})
 
     assert other.by_service["a"].since_s == 5.0
     assert other.by_service["a"].calls({"x": 100, "y": 31}) == 3
