@@ -76,10 +76,14 @@ def old_of(workers: Sequence[Worker], current: int) -> Sequence[Worker]:
     return sorted(worker for worker in workers if worker.started < found[0].started)
 
 
-def surplus(workers: Sequence[Worker], may_take_bytes: int) -> Sequence[Worker]:
+def surplus(
+    workers: Sequence[Worker], may_take_bytes: int, count_max: int = COUNT_MAX
+) -> Sequence[Worker]:
     """Return the workers that have to end so that the others are few enough and small enough."""
     kept = list(workers)
-    while len(kept) > COUNT_MAX or sum(worker.memory for worker in kept) > may_take_bytes:
+    while kept and (
+        len(kept) > count_max or sum(worker.memory for worker in kept) > may_take_bytes
+    ):
         kept.pop(0)
     return workers[: len(workers) - len(kept)]
 
@@ -147,7 +151,9 @@ class OldWorkers:
             for worker in workers
             if now_s - self._since_s[worker.pid, worker.started] >= self._settled_s
         ]
-        for worker in surplus(settled, self._may_take):
+        # Those that just became old are left alone, but they are some of the many.
+        young = len(workers) - len(settled)
+        for worker in surplus(settled, self._may_take, COUNT_MAX - young):
             self._end(worker, settled)
         return bool(workers)
 

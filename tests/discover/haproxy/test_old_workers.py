@@ -37,6 +37,8 @@ def test_there_are_never_more_than_haproxy_can_bear() -> None:
     workers = [worker(started) for started in range(COUNT_MAX + 2)]
 
     assert surplus(workers, 1000 * MB) == workers[:2]
+    assert surplus(workers, 1000 * MB, COUNT_MAX - 3) == workers[:5]
+    assert surplus(workers[:2], 1000 * MB, -1) == workers[:2]
 
 
 @pytest.mark.parametrize(
