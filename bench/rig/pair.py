@@ -15,6 +15,7 @@ REGISTER = "bin/docker-register"
 
 RELOADS = "tandem_discover_reloads_total"
 RELOAD_SECONDS = "tandem_discover_reload_seconds"
+OLD_WORKERS = "tandem_discover_old_workers"
 
 
 def gateway() -> str:
