@@ -2,7 +2,7 @@
 
 No clock. A reload costs a process that lives as long as its oldest connection, so the number of
 reloads has to be bounded whatever the catalog does. A reload that is wanted when none ran for a
-while never waits.
+while never waits. One that takes long, as HAProxy reads many services, counts as several.
 """
 
 import math
@@ -11,12 +11,17 @@ from dataclasses import dataclass, field
 from catalog.errors import Rejected
 from sidecar.bucket import Bucket, Rate
 
-SPACING_S = 1.0  # between any two
-QUIET_S = 0.1  # a burst of changes is over after this, as when a whole stack of services starts ...
-AT_MOST_S = 0.5  # ... but nobody waits longer for it once a reload is allowed
-BURST = 10  # reloads a second apart that somebody who works on a host may cause ...
-EVERY_S = 2.0  # ... and after those one in this time
+SPACING_S = 0.1  # between any two ...
+SPACING_MAX_S = 1.0  # ... and as long as the last one took, but no longer than this
+QUIET_S = (
+    0.02  # a burst of changes is over after this, as when a whole stack of services starts ...
+)
+AT_MOST_S = 0.1  # ... but nobody waits longer for it once a reload is allowed
+BURST = 10  # reloads that somebody who works on a host may cause without a wait ...
+EVERY_S = 1.0  # ... and after those one in this time ...
 BUDGET = Rate(per_s=1 / EVERY_S, burst=BURST)
+SHARE = 0.2  # ... and no more of all time than this
+COUNTS_MAX = 5  # a start that waits for its supervisor takes seconds, but costs no more
 AGAIN_S = 30.0  # a refused text may be accepted later, such as when a port is free again
 
 
@@ -58,10 +63,12 @@ class Pace:
         """Note that no reload is wanted any more."""
         self._why = ""
 
-    def done(self, now_s: float) -> None:
-        """Note that a reload ran."""
-        self._bucket.spend(now_s)
-        self._allowed_s = now_s + max(SPACING_S, self._bucket.wait_s(now_s))
+    def done(self, now_s: float, took_s: float = 0.0) -> None:
+        """Note that a reload ran, and how long it took."""
+        counts = min(COUNTS_MAX, max(1.0, took_s / (SHARE * EVERY_S)))
+        spacing_s = min(SPACING_MAX_S, max(SPACING_S, took_s))
+        self._bucket.spend(now_s, counts)
+        self._allowed_s = now_s + max(spacing_s, self._bucket.wait_s(now_s))
         self._why = ""
 
 

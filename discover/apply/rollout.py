@@ -192,7 +192,7 @@ class Rollout:
 
         ended_s = time.monotonic()
         self._stubs.carry(calls)
-        self.pace.done(ended_s)
+        self.pace.done(ended_s, ended_s - started_s)
         took_ms = round((ended_s - started_s) * 1000)
         log.info("reloaded %s", Details(why=why, took_ms=took_ms))
 

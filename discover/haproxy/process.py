@@ -26,7 +26,7 @@ CHECK_S = 30.0
 ANSWER_S = 5.0
 # The master's socket refuses for up to 157 ms while it executes itself anew
 # (docs/research/haproxy.md section 1.3).
-RETRY_S = 0.02
+RETRY_S = 0.005
 _ALERT = re.compile(r"\[ALERT\]\s*(?:\(\d+\))?[\s:]*(?:config : )?(?P<text>\S.*)")
 _DESCRIPTION = re.compile(r"^description: (?P<marker>\S+)\s*$", re.MULTILINE)
 

@@ -12,8 +12,11 @@ from discover.apply.reload_pace import (
     AGAIN_S,
     AT_MOST_S,
     BURST,
+    COUNTS_MAX,
     EVERY_S,
     QUIET_S,
+    SHARE,
+    SPACING_MAX_S,
     SPACING_S,
     Pace,
     RefusedText,
@@ -33,12 +36,12 @@ def test_the_first_runs_at_once() -> None:
 def test_those_that_follow_share_one_when_the_burst_is_over() -> None:
     pace = Pace()
     pace.done(100.0)
-    pace.wanted("new a", 100.1)
-    pace.wanted("new a, new b", 100.95)
-    assert pace.due_s == 100.95 + QUIET_S
+    pace.wanted("new a", 100.01)
+    pace.wanted("new a, new b", 100.095)
+    assert pace.due_s == 100.095 + QUIET_S
 
-    pace.wanted("new a, new b, new c", 101.04)
-    assert pace.due_s == 101.04 + QUIET_S
+    pace.wanted("new a, new b, new c", 100.11)
+    assert pace.due_s == 100.11 + QUIET_S
 
 
 def test_an_endless_burst_is_waited_for_no_longer_than_that() -> None:
@@ -52,15 +55,26 @@ def test_an_endless_burst_is_waited_for_no_longer_than_that() -> None:
 def test_the_same_change_seen_again_prolongs_nothing() -> None:
     pace = Pace()
     pace.done(100.0)
-    pace.wanted("new a", 100.5)
-    pace.wanted("new a", 100.99)
+    pace.wanted("new a", 100.05)
+    pace.wanted("new a", 100.099)
     assert pace.due_s == 100.0 + SPACING_S
+
+
+def test_one_that_took_long_is_followed_later() -> None:
+    pace = Pace()
+    pace.done(100.0, took_s=0.5)
+    pace.wanted("new a", 100.1)
+    assert pace.due_s == 100.5
+
+    pace.done(200.0, took_s=30.0)
+    pace.wanted("new a", 200.1)
+    assert pace.due_s == 200.0 + SPACING_MAX_S
 
 
 def test_one_that_is_wanted_no_more_is_not_due() -> None:
     pace = Pace()
     pace.done(100.0)
-    pace.wanted("new a", 100.5)
+    pace.wanted("new a", 100.05)
     pace.dropped()
     assert pace.due_s == math.inf
 
@@ -83,6 +97,19 @@ def test_no_rate_of_changes_gets_more_than_the_budget(gaps: list[float]) -> None
     for first in range(len(ran)):
         for last in range(first, len(ran)):
             assert last - first <= BURST + (ran[last] - ran[first]) / EVERY_S + 1e-6
+
+
+@given(st.lists(st.floats(0.0, 2.0), min_size=2, max_size=100))
+def test_no_flood_of_changes_takes_more_than_its_share_of_the_time(took: list[float]) -> None:
+    pace, now_s, spent_s = Pace(), 1000.0, 0.0
+    for number, took_s in enumerate(took):
+        pace.wanted(f"new {number}", now_s)
+        now_s = max(now_s, pace.due_s) + took_s
+        spent_s += min(took_s, COUNTS_MAX * SHARE * EVERY_S)
+        pace.done(now_s, took_s)
+
+    at_once_s = (BURST + COUNTS_MAX) * SHARE * EVERY_S
+    assert spent_s <= at_once_s + SHARE * (now_s - 1000.0) + 1e-6
 
 
 def test_a_refused_text_is_not_asked_about_again_at_once() -> None:
