@@ -13,6 +13,7 @@ from tests.parts.engine import Pair
 
 PORT = 21_000
 NEW_PORT = 20_500
+SILENT_PORT = 100  # each instance at one of its own, where nothing listens
 MINUTE_S = 60.0
 NEW_MS = 300  # p90 of services that come by chance: issue 13
 OLD_WORKERS_MAX = 150  # docs/decisions/haproxy.md
@@ -84,8 +85,9 @@ def _come_by_chance(pair: Pair, records: Records, new: int) -> list[float]:
     for number, moment_s in enumerate(moments_s):
         time.sleep(max(0.0, first_s + moment_s - time.monotonic()))
         port = NEW_PORT + number
+        instance = record(5000 + number, f"new-{number}", "127.0.0.1", SILENT_PORT + number, port)
         began_s = time.monotonic()
-        records.put(record(5000 + number, f"new-{number}", "127.0.0.1", 9, port))
+        records.put(instance)
         watcher = threading.Thread(target=_note_listening, args=(pair, port, began_s, took_ms))
         watcher.start()
         watchers.append(watcher)

@@ -26,7 +26,7 @@ class Bucket:
         wait_s = (self._spent_at(now_s) + 1 - self.rate.burst) / self.rate.per_s
         return wait_s if wait_s > TICK_S else 0.0
 
-    def spend(self, now_s: float, times: float = 1) -> None:
+    def spend(self, now_s: float, times: int = 1) -> None:
         """Count one time, or as much as `times`, whether it had to wait or not."""
         self._spent = self._spent_at(now_s) + times
         self._at_s = now_s

@@ -2,7 +2,7 @@
 
 No clock. A reload costs a process that lives as long as its oldest connection, so the number of
 reloads has to be bounded whatever the catalog does. A reload that is wanted when none ran for a
-while never waits. One that takes long, as HAProxy reads many services, counts as several.
+while never waits. One that takes long, as HAProxy reads many services, counts twice.
 """
 
 import math
@@ -17,11 +17,11 @@ QUIET_S = (
     0.02  # a burst of changes is over after this, as when a whole stack of services starts ...
 )
 AT_MOST_S = 0.1  # ... but nobody waits longer for it once a reload is allowed
-BURST = 10  # reloads that somebody who works on a host may cause without a wait ...
-EVERY_S = 1.0  # ... and after those one in this time ...
+BURST = 20  # reloads that somebody who works on a host may cause without a wait ...
+EVERY_S = 1.0  # ... and after those one in this time
 BUDGET = Rate(per_s=1 / EVERY_S, burst=BURST)
-SHARE = 0.2  # ... and no more of all time than this
-COUNTS_MAX = 5  # a start that waits for its supervisor takes seconds, but costs no more
+SLOW_S = 0.2  # one that took longer counts ...
+SLOW_COUNTS = 2  # ... so often
 AGAIN_S = 30.0  # a refused text may be accepted later, such as when a port is free again
 
 
@@ -65,7 +65,7 @@ class Pace:
 
     def done(self, now_s: float, took_s: float = 0.0) -> None:
         """Note that a reload ran, and how long it took."""
-        counts = min(COUNTS_MAX, max(1.0, took_s / (SHARE * EVERY_S)))
+        counts = SLOW_COUNTS if took_s > SLOW_S else 1
         spacing_s = min(SPACING_MAX_S, max(SPACING_S, took_s))
         self._bucket.spend(now_s, counts)
         self._allowed_s = now_s + max(spacing_s, self._bucket.wait_s(now_s))

@@ -12,10 +12,10 @@ from discover.apply.reload_pace import (
     AGAIN_S,
     AT_MOST_S,
     BURST,
-    COUNTS_MAX,
     EVERY_S,
     QUIET_S,
-    SHARE,
+    SLOW_COUNTS,
+    SLOW_S,
     SPACING_MAX_S,
     SPACING_S,
     Pace,
@@ -99,17 +99,17 @@ def test_no_rate_of_changes_gets_more_than_the_budget(gaps: list[float]) -> None
             assert last - first <= BURST + (ran[last] - ran[first]) / EVERY_S + 1e-6
 
 
-@given(st.lists(st.floats(0.0, 2.0), min_size=2, max_size=100))
-def test_no_flood_of_changes_takes_more_than_its_share_of_the_time(took: list[float]) -> None:
-    pace, now_s, spent_s = Pace(), 1000.0, 0.0
-    for number, took_s in enumerate(took):
+def test_slow_ones_are_rarer() -> None:
+    pace, now_s, at_s = Pace(), 1000.0, []
+    for number in range(3 * BURST):
         pace.wanted(f"new {number}", now_s)
-        now_s = max(now_s, pace.due_s) + took_s
-        spent_s += min(took_s, COUNTS_MAX * SHARE * EVERY_S)
-        pace.done(now_s, took_s)
+        now_s = pace.due_s
+        at_s.append(now_s)
+        pace.done(now_s, took_s=2 * SLOW_S)
 
-    at_once_s = (BURST + COUNTS_MAX) * SHARE * EVERY_S
-    assert spent_s <= at_once_s + SHARE * (now_s - 1000.0) + 1e-6
+    gaps_s = [later - earlier for earlier, later in pairwise(at_s)]
+    assert gaps_s[: BURST // SLOW_COUNTS - 1] == pytest.approx([2 * SLOW_S] * 9, rel=0.01)
+    assert gaps_s[-BURST:] == pytest.approx([SLOW_COUNTS * EVERY_S] * BURST)
 
 
 def test_a_refused_text_is_not_asked_about_again_at_once() -> None:
