@@ -82,7 +82,7 @@ def _check_all(settings: DiscoverSettings, layout: Layout) -> None:
 def _show(settings: DiscoverSettings, layout: Layout, command: Command) -> None:
     running = _running(settings)
     config = _wanted(settings, running)
-    wanted = layout.render(config)
+    wanted = layout.render(config, running.sections if running else {})
 
     lines = _lines(wanted) if command == "render" else _difference(running, wanted, settings)
     sys.stdout.writelines(lines)

@@ -31,12 +31,12 @@ class ServerChange:
     name: str
     before: ServerLine | None
     after: ServerLine | None
+    instance: str = ""  # its name, if that is known
 
     def __str__(self) -> str:
         before, after = (_in_use(line) for line in (self.before, self.after))
         sign = "-" if after is None else "+" if before is None else "~"
-        shown = after or before
-        return f"{self.proxy} {sign}{shown.endpoint if shown else self.name}"
+        return f"{self.proxy} {sign}{self.instance or self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,20 @@ def step_to(wanted: Rendered, running: Rendered | None) -> Plan:
         return plan(None, wanted.sections)
 
     routes = route_changes(running.routes, wanted.routes)
-    return plan(running.sections, wanted.sections, routes)
+    step = plan(running.sections, wanted.sections, routes)
+    return _with_instances(step, wanted, running) if isinstance(step, RuntimeUpdate) else step
+
+
+def _with_instances(step: RuntimeUpdate, wanted: Rendered, running: Rendered) -> RuntimeUpdate:
+    """Return an update that says which instance each change is about, for whoever reads the log."""
+
+    def instance(change: ServerChange) -> str:
+        seats_by_listener = wanted.seats if _in_use(change.after) else running.seats
+        seats = seats_by_listener.get(change.proxy)
+        return seats.instance_in(change.name) if seats else ""
+
+    changes = tuple(replace(change, instance=instance(change)) for change in step.changes)
+    return replace(step, changes=changes)
 
 
 def plan(running: Sections | None, wanted: Sections, routes: tuple[RouteChange, ...] = ()) -> Plan:

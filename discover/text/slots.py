@@ -18,7 +18,7 @@ from discover.model.spare_backends import is_spare_backend
 from discover.text.sections import Section, ServerLine
 
 # RFC 5737: an address that leads nowhere. It stands in a slot that nobody has had yet.
-NOWHERE = "192.0.2.1:1"
+NOWHERE = "203.0.113.1:1"
 
 # A roll takes one slot more than there are instances, and gives it back a little later.
 FEWEST_FREE = 2
@@ -54,6 +54,10 @@ class Seats:
     free: tuple[Server, ...] = ()
     # Whether a reload would lay them out otherwise.
     uneven: bool = field(default=False, compare=False)
+
+    def instance_in(self, slot: str) -> str:
+        """Return the name of the instance in a slot; empty if there is none."""
+        return next((name for name, its in self.slots.items() if its == slot), "")
 
 
 @dataclass(frozen=True, slots=True)

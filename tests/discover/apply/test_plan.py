@@ -54,11 +54,11 @@ def test_what_is_read_from_a_file_is_the_same() -> None:
 @pytest.mark.parametrize(
     ("wanted", "why"),
     [
-        (sections(instance(1), instance(2), instance(3)), "whoami:8000 +10.0.0.1:32003"),
-        (sections(instance(1)), "whoami:8000 -10.0.0.1:32002"),
-        (sections(instance(1), instance(2, state="draining")), "whoami:8000 ~10.0.0.1:32002"),
-        (sections(instance(1), instance(2, weight=1)), "whoami:8000 ~10.0.0.1:32002"),
-        (sections(instance(1), instance(2, port=99)), "whoami:8000 ~10.0.0.1:99"),
+        (sections(instance(1), instance(2), instance(3)), "whoami:8000 +000000000003:8000"),
+        (sections(instance(1)), "whoami:8000 -000000000002:8000"),
+        (sections(instance(1), instance(2, state="draining")), "whoami:8000 ~000000000002:8000"),
+        (sections(instance(1), instance(2, weight=1)), "whoami:8000 ~000000000002:8000"),
+        (sections(instance(1), instance(2, port=99)), "whoami:8000 ~000000000002:8000"),
     ],
 )
 def test_servers_alone_are_a_runtime_update(wanted: Any, why: str) -> None:
@@ -104,7 +104,7 @@ def test_a_default_server_of_another_section_is_nobody_elses() -> None:
     step = plan(running, sections(instance(1), instance(2), layout=own))
 
     assert isinstance(step, RuntimeUpdate)
-    assert step.why == "whoami:8000 +10.0.0.1:32002"
+    assert step.why == "whoami:8000 +000000000002:8000"
 
 
 def test_many_reasons_are_cut_short() -> None:
@@ -129,9 +129,9 @@ def test_servers_change_before_the_structure_does() -> None:
     assert isinstance(step, RuntimeUpdate)
     assert step.why == ", ".join(
         [
-            "whoami:8000 ~10.0.0.1:32001",
-            "whoami:8000 -10.0.0.1:32002",
-            "whoami:8000 +10.0.0.1:32003",
+            "whoami:8000 ~000000000001:8000",
+            "whoami:8000 -000000000002:8000",
+            "whoami:8000 +000000000003:8000",
         ]
     )
 
@@ -146,7 +146,7 @@ def test_a_service_that_loses_its_last_instance_keeps_its_listener() -> None:
 
     step = plan(LAYOUT.render(before).sections, LAYOUT.render(emptied).sections)
     assert isinstance(step, RuntimeUpdate)
-    assert step.why == "whoami:8000 -10.0.0.1:32001"
+    assert step.why == "whoami:8000 -000000000001:8000"
 
 
 def test_an_empty_service_gives_way_to_another_service_on_its_port() -> None:
