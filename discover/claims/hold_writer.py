@@ -31,6 +31,9 @@ from sidecar.trigger import Trigger
 log = logging.getLogger(__name__)
 
 PUTS_MAX = 100  # in a transaction, of which etcd takes 128 operations
+# A new service answers before its port is held: until then the oldest record has it on each host
+# alike. So HAProxy is given the service first, and the processor for it.
+LATER_S = 0.05
 # For each host: mostly one of them has written, and the others have seen it, before they begin.
 APART_S = 0.005
 # A container that is started again within this time costs no write.
@@ -140,7 +143,7 @@ class HoldWriter:
 
         # Another host may write it meanwhile.
         hosts = len(self._keeper.state.stored.owners)
-        if self._etcd.ended.wait(jitter(APART_S * hosts)) or not self._look():
+        if self._etcd.ended.wait(LATER_S + jitter(APART_S * hosts)) or not self._look():
             return self._all_written()
 
         return self._try_to_write()
