@@ -1,6 +1,12 @@
-"""Talk to an engine through the docker library, and turn all that it raises into our errors."""
+"""Talk to an engine through the docker library, and turn all that it raises into our errors.
+
+One question that has to be quick goes past it.
+"""
 
 import errno
+import http.client
+import json
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
@@ -141,6 +147,48 @@ class Connection:
         client, self._client = self._client, None
         if client is not None:
             client.close()
+
+
+class _AtSocket(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("docker", timeout=DEADLINE_S)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class QuickInspect:
+    """Inspects over one open connection to a local engine, in half the time that docker-py takes.
+
+    It finds nothing at any other engine, or if anything fails: then the usual way is taken. Use it
+    from one thread.
+    """
+
+    def __init__(self, where: str) -> None:
+        scheme, _, path = where.partition("://")
+        self._engine = _AtSocket(path) if scheme == "unix" else None
+
+    def document(self, container: str) -> object:
+        """Return a container's inspect, None if that is not to be had at once."""
+        if self._engine is None:
+            return None
+
+        try:
+            self._engine.request("GET", f"/containers/{container}/json")
+            answer = self._engine.getresponse()
+            document = json.loads(answer.read())
+        except (OSError, http.client.HTTPException, ValueError):
+            self.close()
+            return None
+        return document if answer.status == http.client.OK else None
+
+    def close(self) -> None:
+        """Close the connection; the next question opens another."""
+        if self._engine is not None:
+            self._engine.close()
 
 
 def _status(error: BaseException) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from catalog.errors import Rejected, Unavailable
-from register.docker.connection import Connection, Gone, NotAllowed
+from register.docker.connection import Connection, Gone, NotAllowed, QuickInspect
 from register.docker.container import Bridges, Container, Neighbour
 from register.docker.event_stream import EventStream, open_events
 from register.docker.hints import Hint, Hints, has_ended
@@ -75,6 +75,7 @@ class DockerSource:
 
     def __init__(self, docker_host: str, environ: Mapping[str, str]) -> None:
         self._connection = Connection(docker_host, environ)
+        self._quick_inspect = QuickInspect(docker_host)
         self._images = Images(self._connection)
         self._inspected: dict[str, _Inspected] = {}
         self._failed: dict[str, _Failed] = {}
@@ -121,10 +122,7 @@ class DockerSource:
         return self._known(refused, everything=everything)
 
     def with_started(self, ids: Iterable[str], hints: Hints) -> ContainerList | None:
-        """Return the last list with containers that started since; None where a list must tell.
-
-        An engine that starts a container inspects three times as fast as it lists.
-        """
+        """Return the last list with containers that started since; None where a list must tell."""
         if self._refused is None or self._connection.is_podman:
             return None
         try:
@@ -137,7 +135,8 @@ class DockerSource:
         if hint.died_ns or id_ in self._failed:
             return False
         self._began_s = time.monotonic()
-        container = self._with_first_sight(self._described(id_))
+        document = self._quick_inspect.document(id_) or self._document(id_)
+        container = self._with_first_sight(self._described(document))
         if container.running:
             # The next list inspects it again: no row of a list is empty.
             self._inspected[id_] = _Inspected(_Form("", hint.changes), container)
@@ -225,7 +224,7 @@ class DockerSource:
     def _inspect(self, row: Mapping[str, Any], form: _Form, refused: dict[str, Problem]) -> None:
         id_ = row_id(row)
         try:
-            container = self._with_first_sight(self._described(id_, row))
+            container = self._with_first_sight(self._described(self._document(id_), row))
             self._inspected[id_] = _Inspected(form, container)
         except Gone:
             self._inspected.pop(id_, None)  # it ended since it was listed
@@ -239,8 +238,7 @@ class DockerSource:
             refused[id_[:12]] = because("UNREADABLE", f"container {id_[:12]}: {error}")
         self._failed.pop(id_, None)
 
-    def _described(self, id_: str, row: Mapping[str, Any] | None = None) -> Container:
-        document = self._document(id_)
+    def _described(self, document: Any, row: Mapping[str, Any] | None = None) -> Container:
         container = parse_inspect(document)
         row = row or {"Image": container.image}  # as of an image that has its name still
         return self._images.settled(container, str(document.get("Image") or ""), row)
@@ -305,7 +303,8 @@ class DockerSource:
         return open_events(self._connection, since_ns)
 
     def close(self) -> None:
-        """Close the connection; the next call makes another one."""
+        """Close the connections; the next call makes others."""
+        self._quick_inspect.close()
         self._connection.close()
 
 

@@ -1,13 +1,10 @@
 """Read the few events after which a container may have other ports of the host."""
 
-import http.client
-import json
-import socket
 import threading
 import time
 from collections.abc import Callable
 
-from register.docker.connection import DEADLINE_S, Connection
+from register.docker.connection import Connection, QuickInspect
 from register.docker.event_stream import EventStream, open_events
 from register.docker.hints import DockerEvent
 from sidecar.actors import Actor
@@ -23,42 +20,6 @@ SUBSCRIBED = DockerEvent("", "subscribed", "", 0)
 OnEvent = Callable[[DockerEvent, object], None]
 
 
-class _AtSocket(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("docker", timeout=DEADLINE_S)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
-
-
-class _QuickInspect:
-    """Inspects over one open connection to a local engine, in half a millisecond.
-
-    It finds nothing at any other engine, or if anything fails: then the usual way is taken.
-    """
-
-    def __init__(self, where: str) -> None:
-        scheme, _, path = where.partition("://")
-        self._engine = _AtSocket(path) if scheme == "unix" else None
-
-    def document(self, container: str) -> object:
-        """Return a container's inspect, None if that is not to be had at once."""
-        if self._engine is None:
-            return None
-
-        try:
-            self._engine.request("GET", f"/containers/{container}/json")
-            answer = self._engine.getresponse()
-            document = json.loads(answer.read())
-        except (OSError, http.client.HTTPException, ValueError):
-            self._engine.close()  # the next request opens another
-            return None
-        return document if answer.status == http.client.OK else None
-
-
 class PortEvents:
     """Reads the few events that matter here: a stream of its own, so that nothing waits for it.
 
@@ -68,7 +29,7 @@ class PortEvents:
 
     def __init__(self, engine: Connection, on_event: OnEvent) -> None:
         self._engine = engine
-        self._inspect = _QuickInspect(engine.where)
+        self._inspect = QuickInspect(engine.where)
         self._on_event = on_event
         self._stop = threading.Event()
         self._stream: EventStream | None = None

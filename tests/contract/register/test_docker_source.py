@@ -75,6 +75,19 @@ def test_a_change_that_the_list_shows_is_inspected_without_an_event(
     assert one.name + "x" in names(source.containers(Hints(), everything=False))
 
 
+def test_what_started_is_known_before_the_next_list(engine: Engine, source: DockerSource) -> None:
+    source.containers(Hints(), everything=False)
+    one = run(engine, "-P", "--expose", "8000")
+
+    early = source.with_started([one.id], Hints().after(DockerEvent(one.id, "start", "", 1)))
+    listed = source.containers(Hints(), everything=False)
+
+    assert early is not None
+    assert [c for c in early.containers if c.id == one.id] == [
+        c for c in listed.containers if c.id == one.id
+    ]
+
+
 def test_only_what_changed_is_inspected(engine: Engine) -> None:
     one = run(engine)
     with docker_proxy() as proxy:
