@@ -10,6 +10,7 @@ from catalog.records.record import Instance
 from catalog.values.rules import HOST_NAME, PATH_PREFIX, PORT_MAX, SERVICE_NAME
 
 HOST_ID = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
+ASK_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 CONTAINER_SHORT = 12  # digits of a container id, as many as Docker itself shows
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _CONTAINER = re.compile(rf"[0-9a-f]{{{CONTAINER_SHORT}}}")
@@ -83,13 +84,38 @@ class HostPortsKey:
     host: str
 
 
-Key = HostPortsKey | OwnerKey | DrainedKey | PurgeKey | InstanceKey | PortKey | HoldKey
+@dataclass(frozen=True, slots=True, order=True)
+class ProxyKey:
+    """The key that says that a host has a docker-discover, under a lease of its own."""
 
-_OF_A_HOST: Mapping[str, type[OwnerKey | DrainedKey | PurgeKey | HostPortsKey]] = {
+    host: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class AskKey:
+    """The key of a question to the pair, under the lease of whoever asks."""
+
+    id: str
+
+
+Key = (
+    HostPortsKey
+    | OwnerKey
+    | DrainedKey
+    | PurgeKey
+    | ProxyKey
+    | InstanceKey
+    | PortKey
+    | HoldKey
+    | AskKey
+)
+
+_OF_A_HOST: Mapping[str, type[OwnerKey | DrainedKey | PurgeKey | HostPortsKey | ProxyKey]] = {
     "owner": OwnerKey,
     "drained": DrainedKey,
     "purge": PurgeKey,
     "ports": HostPortsKey,
+    "proxy": ProxyKey,
 }
 _NAMES: Mapping[type[Key], str] = {kind: name for name, kind in _OF_A_HOST.items()}
 
@@ -120,6 +146,11 @@ def holds_root(prefix: str) -> str:
     return f"{root(prefix)}holds/"
 
 
+def asks_root(prefix: str) -> str:
+    """Return what every key of a question starts with."""
+    return f"{root(prefix)}asks/"
+
+
 def host_root(prefix: str, host: str) -> str:
     """Return what every key of one host starts with: all that its registrar may write."""
     return f"{hosts_root(prefix)}{host}/"
@@ -130,10 +161,19 @@ def instances_root(prefix: str, host: str) -> str:
     return f"{host_root(prefix, host)}instances/"
 
 
+def is_of_people(prefix: str, text: str) -> bool:
+    """Whether a key is for those who ask, and says nothing of what HAProxy shall run."""
+    if text.startswith(asks_root(prefix)):
+        return True
+    return text.startswith(hosts_root(prefix)) and text.endswith("/proxy")
+
+
 def key_of(prefix: str, key: Key) -> str:
     """Return the etcd key; `parse_key` is its inverse."""
     match key:
-        case OwnerKey(host) | DrainedKey(host) | PurgeKey(host) | HostPortsKey(host):
+        case (
+            OwnerKey(host) | DrainedKey(host) | PurgeKey(host) | HostPortsKey(host) | ProxyKey(host)
+        ):
             return f"{host_root(prefix, host)}{_NAMES[type(key)]}"
         case InstanceKey(host, service):
             return f"{instances_root(prefix, host)}{service}/{key.name}"
@@ -141,6 +181,8 @@ def key_of(prefix: str, key: Key) -> str:
             return f"{ports_root(prefix)}{service}"
         case HoldKey(kind, thing):
             return f"{holds_root(prefix)}{kind}/{thing}"
+        case AskKey(id_):
+            return f"{asks_root(prefix)}{id_}"
 
 
 def parse_key(prefix: str, text: str) -> Key:
@@ -158,12 +200,14 @@ def parse_key(prefix: str, text: str) -> Key:
                 return InstanceKey(host, service, container, int(port))
         case ["ports", service] if SERVICE_NAME.fullmatch(service):
             return PortKey(service)
+        case ["asks", id_] if ASK_ID.fullmatch(id_):
+            return AskKey(id_)
         case ["holds", kind, *words] if (hold := _hold_key(kind, "/".join(words))) is not None:
             return hold
 
     raise Rejected(
         f"key {text!r:.200}: not hosts/<host>/owner, hosts/<host>/purge, ports/<service>, "
-        "holds/<kind>/<thing> or hosts/<host>/instances/<service>/<container>:<port>"
+        "asks/<id>, holds/<kind>/<thing> or hosts/<host>/instances/<service>/<container>:<port>"
     )
 
 

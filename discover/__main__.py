@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from catalog.asking.inbox import Inbox
+from discover.answering import Parts, Questions, speaker
 from discover.apply.applier import Applier
 from discover.apply.ask_suspects import AskSuspects
 from discover.apply.listeners_file import ListenersFile
@@ -34,10 +36,9 @@ from discover.snapshot.saved_format import Origin
 from discover.snapshot.snapshot import EMPTY, Snapshot
 from discover.snapshot.state import started
 from discover.stubs.debt_keeper import StubDebt
-from discover.this_host import pages_of, paths_of, policy_of
+from discover.this_host import make_folders, pages_of, paths_of, policy_of
 from sidecar import log, program
 from sidecar.actors import Actor, run_group
-from sidecar.options import WrongSettings
 from sidecar.status.health import Health
 from sidecar.status.metrics import Metrics
 from sidecar.status.problems import Problem, Problems
@@ -86,7 +87,7 @@ def start(argv: Sequence[str], environ: Mapping[str, str]) -> None:
         return
 
     log.announce(PROGRAM, settings.shown)
-    _make_folders(settings)
+    make_folders(settings)
     around = Around(settings, Trigger(), Metrics(), Health(stuck_after_s=STUCK_S))
     run_group(_actors(around))
     logger.info("stopped as asked, HAProxy keeps serving")
@@ -99,7 +100,8 @@ def _actors(around: Around) -> list[Actor]:
     snapshot_file = SavedFile(around.state_dir / "snapshot", _origin(settings))
     found = snapshot_file.load()
     keeper = _keeper(around, found)
-    catalog_actors = _catalog_actors(around, keeper, snapshot_file, found)
+    questions = Questions(settings.prefix)
+    watch, audit = _followers(around, keeper, snapshot_file, found, questions.inbox)
     services_file = _services_file(around)
     unclaimed = ClaimProblems(around.trigger)
     unheld = HoldProblem(around.trigger)
@@ -125,7 +127,9 @@ def _actors(around: Around) -> list[Actor]:
         reconcile.actor(),
         _port_claimer(settings, keeper, services_file, unclaimed, runs).actor(),
         _hold_writer(settings, keeper, unheld, runs).actor(),
-        *catalog_actors,
+        watch.actor(),
+        audit.actor(),
+        speaker(settings, questions, Parts(watch, reconcile, problems, around.health, haproxy)),
         AskSuspects(keeper, haproxy, around.trigger, lambda: reconcile.running).actor(),
         SnapshotSaver(keeper, snapshot_file).actor(),
         *(services_file.actors(around.trigger.fire) if services_file else ()),
@@ -203,9 +207,9 @@ def _as_it_is(snapshot: Snapshot) -> tuple[Snapshot, Mapping[str, Problem]]:
     return snapshot, {}
 
 
-def _catalog_actors(
-    around: Around, keeper: Keeper, snapshot_file: SavedFile, found: Found | None
-) -> list[Actor]:
+def _followers(
+    around: Around, keeper: Keeper, snapshot_file: SavedFile, found: Found | None, inbox: Inbox
+) -> tuple[CatalogWatch, Audit]:
     """Return what follows etcd for the keeper, from where an earlier life left off."""
     access, prefix = around.settings.access, around.settings.prefix
     watch = CatalogWatch(
@@ -216,6 +220,7 @@ def _catalog_actors(
         learned=keeper.leave,
         heard=keeper.confirm,
         health=around.health,
+        inbox=inbox,
     )
 
     def confirmed() -> None:
@@ -230,7 +235,7 @@ def _catalog_actors(
         resync=watch.resync,
         metrics=around.metrics,
     )
-    return [watch.actor(), audit.actor()]
+    return watch, audit
 
 
 def _port_claimer(
@@ -299,21 +304,6 @@ def _watchers(around: Around, haproxy: HAProxy) -> Sequence[Actor]:
         health=around.health,
         lost=around.trigger.fire,
     )
-
-
-def _make_folders(settings: DiscoverSettings) -> None:
-    for name, folder in (("STATE_DIR", settings.state_dir), ("RUN_DIR", settings.run_dir)):
-        try:
-            folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        except OSError as error:
-            raise WrongSettings(
-                [f"{name}: {folder} cannot be created: {error.strerror}; name another folder"]
-            ) from error
-
-        if not os.access(folder, os.W_OK):
-            raise WrongSettings(
-                [f"{name}: {folder} cannot be written to; name another folder, or run as root"]
-            )
 
 
 if __name__ == "__main__":

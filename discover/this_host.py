@@ -19,6 +19,7 @@ from discover.haproxy.ports import (
 from discover.haproxy.process import Paths
 from discover.model.proxy_config import Bind, Door, HostPolicy, Location, Process
 from discover.settings import DiscoverSettings
+from sidecar.options import WrongSettings
 
 LOOPBACK = "127.0.0.1"
 LOOPBACK6 = "::1"
@@ -34,6 +35,22 @@ def paths_of(settings: DiscoverSettings) -> Paths:
     """Return where HAProxy's file and its master are."""
     run = settings.run_dir
     return Paths(settings.state_dir / "haproxy.cfg", run / "master.sock", run / "haproxy.pid")
+
+
+def make_folders(settings: DiscoverSettings) -> None:
+    """Make the folders that are written to. Raises WrongSettings."""
+    for name, folder in (("STATE_DIR", settings.state_dir), ("RUN_DIR", settings.run_dir)):
+        try:
+            folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        except OSError as error:
+            raise WrongSettings(
+                [f"{name}: {folder} cannot be created: {error.strerror}; name another folder"]
+            ) from error
+
+        if not os.access(folder, os.W_OK):
+            raise WrongSettings(
+                [f"{name}: {folder} cannot be written to; name another folder, or run as root"]
+            )
 
 
 def policy_of(settings: DiscoverSettings) -> HostPolicy:
@@ -106,8 +123,13 @@ def _location(settings: DiscoverSettings) -> Location:
 
     It may take the engine's name too, which is not known here.
     """
+    return Location(frozenset(host_ids(settings)), settings.zone)
+
+
+def host_ids(settings: DiscoverSettings) -> tuple[str, ...]:
+    """Return the ids that docker-register may give this host, the likeliest first."""
     ids = (settings.host_id,) if settings.host_id else (_machine_id(), platform.node())
-    return Location(frozenset(filter(None, ids)), settings.zone)
+    return tuple(filter(None, ids))
 
 
 @functools.cache

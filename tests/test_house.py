@@ -48,6 +48,7 @@ INNER_ARROWS = {
         "operator": {"text", "model", "snapshot"},
         "stubs": {"haproxy", "text", "model"},
         "apply": {"stubs", "operator", "haproxy", "text", "model", "snapshot"},
+        "answers": {"apply", "model"},
     },
 }
 FOR_ALL = {"reasons"}

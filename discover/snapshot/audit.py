@@ -12,7 +12,16 @@ from typing import NamedTuple
 from catalog.access import Access
 from catalog.entries import Listing
 from catalog.errors import Unavailable
-from catalog.keys import DrainedKey, OwnerKey, PortKey, PurgeKey, key_of, root
+from catalog.keys import (
+    DrainedKey,
+    HostPortsKey,
+    OwnerKey,
+    PortKey,
+    PurgeKey,
+    is_of_people,
+    key_of,
+    root,
+)
 from catalog.session import Session
 from discover.snapshot.departures import is_rewound
 from discover.snapshot.snapshot import Snapshot
@@ -129,10 +138,11 @@ def differences(prefix: str, watched: Snapshot, listing: Listing) -> frozenset[W
     skipped = set(watched.refused)
     skipped |= {key_of(prefix, PurgeKey(host)) for host in watched.purged}
     skipped |= {key_of(prefix, DrainedKey(host)) for host in watched.drained}
+    skipped |= {key_of(prefix, HostPortsKey(host)) for host in watched.host_ports}
 
     listed = {
         Written(entry.key, entry.mod_revision)
         for entry in listing.entries
-        if entry.key not in skipped
+        if entry.key not in skipped and not is_of_people(prefix, entry.key)
     }
     return frozenset(known ^ listed)

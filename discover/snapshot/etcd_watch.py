@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 from catalog.access import Access
+from catalog.asking.inbox import Inbox
 from catalog.errors import Compacted
 from catalog.keys import root
 from catalog.session import Session
@@ -25,7 +26,8 @@ CAP_S = 5.0  # a third of the default TTL: a longer wait would miss the end of l
 class CatalogWatch:
     """The actor that follows the catalog. `latest` is its last form, or that of an earlier life.
 
-    `learned` gets each change, `heard` is called for each answer of etcd.
+    `learned` gets each change, `heard` is called for each answer of etcd. `inbox` gets the
+    questions, which stand in etcd beside the catalog: so they need no watch of their own.
     """
 
     def __init__(
@@ -38,8 +40,12 @@ class CatalogWatch:
         learned: Callable[[Learned], None],
         heard: Callable[[], None],
         health: Health,
+        inbox: Inbox | None = None,
     ) -> None:
         self.latest = latest
+        # The revision of the last catalog that was given to `learned`; set before `latest`.
+        self.learned_revision = 0
+        self._inbox = inbox
         self._prefix = prefix
         self._seen_s = seen_s  # when `latest` was last known to be right; None: it is
         self._learned = learned
@@ -94,6 +100,8 @@ class CatalogWatch:
         if is_rewound(before, after):
             _log_rewound(before, after)
         self._show(after, in_listing(before, after), "listed")
+        if self._inbox:
+            self._inbox.listed(listing.entries)
 
         watch = store.watch(everything, listing.revision)
         self._watch = watch
@@ -101,16 +109,21 @@ class CatalogWatch:
         for batch in watch:
             before, after = self.latest, apply(self._prefix, self.latest, batch)
             self._show(after, in_batch(self._prefix, before, batch, after), "watched")
+            if self._inbox:
+                self._inbox.changed(batch.events)
 
     def _show(self, snapshot: Snapshot, departures: Departures, how: str) -> None:
-        before, self.latest = self.latest, snapshot
-        self._heard()
-        is_new = (
+        before = self.latest
+        is_new = bool(departures) or (
             not self._listed or not snapshot.same_as(before) or snapshot.cluster != before.cluster
         )
+        if is_new:
+            self.learned_revision = snapshot.revision
+        self.latest = snapshot
+        self._heard()
         self._listed = True
 
-        if is_new or departures:
+        if is_new:
             services = len(snapshot.services)
             log.debug(
                 "catalog changed %s",

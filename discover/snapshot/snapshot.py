@@ -13,6 +13,7 @@ from catalog.keys import (
     OwnerKey,
     PortKey,
     PurgeKey,
+    asks_root,
     identity,
     parse_key,
 )
@@ -187,7 +188,11 @@ def _changed(
     Services that no change touches stay the same objects.
     """
     changing = _Changing(before)
+    asks = asks_root(prefix)
     for key, entry in changes:
+        if key.startswith(asks):
+            continue  # whatever anybody asks is no part of the catalog, nor kept
+
         changing.refused.pop(key, None)
         try:
             changing.take(prefix, key, entry)

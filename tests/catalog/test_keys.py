@@ -6,12 +6,15 @@ from hypothesis import strategies as st
 
 from catalog.errors import Rejected
 from catalog.keys import (
+    ASK_ID,
     HOST_ID,
+    AskKey,
     DrainedKey,
     InstanceKey,
     Key,
     OwnerKey,
     PortKey,
+    ProxyKey,
     PurgeKey,
     host_root,
     hosts_root,
@@ -33,6 +36,8 @@ keys: st.SearchStrategy[Key] = (
     st.builds(OwnerKey, hosts)
     | st.builds(DrainedKey, hosts)
     | st.builds(PurgeKey, hosts)
+    | st.builds(ProxyKey, hosts)
+    | st.builds(AskKey, st.from_regex(ASK_ID, fullmatch=True))
     | st.builds(PortKey, services)
     | st.builds(InstanceKey, hosts, services, containers, st.integers(1, 65535))
 )
@@ -47,6 +52,8 @@ GIVEN = [
         f"/services/v1/hosts/h1/instances/web/{CONTAINER}:80",
     ),
     (PortKey("web"), "/services/v1/ports/web"),
+    (ProxyKey("h1"), "/services/v1/hosts/h1/proxy"),
+    (AskKey("a1"), "/services/v1/asks/a1"),
 ]
 
 
@@ -143,7 +150,7 @@ def test_other_prefix_is_rejected(text: str) -> None:
 
 
 def test_roots_contain_their_keys_and_no_other_host() -> None:
-    owner, *_, instance, port = (text for _, text in GIVEN)
+    owner, _drained, _purge, instance, port, *_others = (text for _, text in GIVEN)
 
     assert owner.startswith(host_root("/services", "h1"))
     assert instance.startswith(instances_root("/services", "h1"))

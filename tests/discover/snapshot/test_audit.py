@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 from catalog.entries import Listing
-from catalog.keys import OwnerKey, key_of
+from catalog.keys import HostPortsKey, OwnerKey, ProxyKey, key_of
+from catalog.records.host_ports import HostPort
+from catalog.records.host_ports import encode as host_ports_of
 from discover.snapshot.audit import differences
 from tests.parts.catalogs import FakeEtcd, key
 from tests.parts.records import PREFIX, instance
@@ -39,6 +41,21 @@ def test_a_drained_host_is_no_difference() -> None:
     etcd = a_store().drain("h1")
     etcd.step()
     assert keys(etcd) == set()
+
+
+def test_what_is_for_people_and_ports_of_hosts_are_no_difference() -> None:
+    etcd = a_store()
+    for name, value in (
+        (f"{PREFIX}/v1/asks/a1", b"whatever"),
+        (f"{PREFIX}/v1/asks/not/one", b"whatever"),
+        (key_of(PREFIX, ProxyKey("h1")), b"whatever"),
+        (key_of(PREFIX, HostPortsKey("h1")), host_ports_of([HostPort(80, "", "a")])),
+    ):
+        etcd._commit({name: value})
+    etcd.step()
+
+    assert keys(etcd) == set()
+    assert not [name for name in etcd.seen.refused if "asks" in name]
 
 
 def test_a_missed_event_of_any_kind_is_one() -> None:

@@ -1,0 +1,1 @@
+"""What people ask of the pair, and what it answers, as both stand in etcd."""

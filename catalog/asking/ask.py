@@ -1,0 +1,78 @@
+"""A question to the pair, as it stands under asks/<id>. No I/O.
+
+Which kinds there are is for each sidecar to say: a newer asker may ask an older one, which then
+answers that it does not know the kind.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from catalog.asking.fields import bytes_of, document_of, object_in, text_in, texts_in, whole_in
+from catalog.errors import Rejected
+
+APPLIED = "applied"  # up to which revision HAProxy runs what etcd says
+EXPLAIN = "explain"  # what is known of a service, instance, port, host name or container
+COUNTERS = "counters"  # what HAProxy has counted of a service
+
+_KIND = re.compile(r"[a-z][a-z-]{0,31}")
+HOSTS_MAX = 1000
+ARGUMENTS_MAX = 16
+EVERY_MS_MIN = 500  # each answer is a write of each host
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is asked, and of whom; no hosts: of all."""
+
+    kind: str
+    what: str = ""
+    hosts: tuple[str, ...] = ()
+    # With APPLIED: the revision that is waited for; 0: any.
+    revision: int = 0
+    # How often the answer may be renewed while it changes; 0: it is given once.
+    every_ms: int = 0
+    by: str = ""  # for people: who asks
+    arguments: Mapping[str, str] = field(default_factory=dict)
+
+    def is_for(self, host: str) -> bool:
+        """Whether a host is asked."""
+        return not self.hosts or host in self.hosts
+
+
+def encode(ask: Ask) -> bytes:
+    """Return the canonical JSON of a question."""
+    return bytes_of(
+        {
+            "kind": ask.kind,
+            "what": ask.what,
+            "hosts": list(ask.hosts),
+            "revision": ask.revision,
+            "every_ms": ask.every_ms,
+            "by": ask.by,
+            "arguments": dict(ask.arguments),
+        }
+    )
+
+
+def decode(value: bytes) -> Ask:
+    """Return the question in a value, ignoring unknown fields. Raises Rejected."""
+    document = document_of(value, "ask")
+    kind = text_in(document, "kind", None)
+    if not _KIND.fullmatch(kind):
+        raise Rejected(f"ask: kind: {kind!r:.60} is not a word such as {EXPLAIN}")
+
+    hosts, arguments = texts_in(document, "hosts"), object_in(document, "arguments")
+    if len(hosts) > HOSTS_MAX or len(arguments) > ARGUMENTS_MAX:
+        raise Rejected(f"ask: at most {HOSTS_MAX} hosts and {ARGUMENTS_MAX} arguments are read")
+
+    every_ms = whole_in(document, "every_ms")
+    return Ask(
+        kind,
+        what=text_in(document, "what"),
+        hosts=hosts,
+        revision=whole_in(document, "revision"),
+        every_ms=max(every_ms, EVERY_MS_MIN) if every_ms else 0,
+        by=text_in(document, "by"),
+        arguments={name: text_in(arguments, name, None) for name in arguments},
+    )

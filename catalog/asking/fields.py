@@ -1,0 +1,74 @@
+"""Read the fields of what stands in etcd for people: each strictly, as anybody may have written it.
+
+No I/O.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from catalog.errors import Rejected
+from catalog.records.json_object import object_of
+
+VERSION = 1
+BYTES_MAX = 64 * 1024
+TEXT_MAX = 1000
+
+
+def document_of(value: bytes, what: str) -> dict[str, Any]:
+    """Return the JSON object of this version in a value. Raises Rejected."""
+    document = object_of(value, what, BYTES_MAX)
+    if document.get("v") != VERSION:
+        raise Rejected(f"{what}: v: {document.get('v')!r:.40} is unknown, expected {VERSION}")
+    return document
+
+
+def bytes_of(document: Mapping[str, Any]) -> bytes:
+    """Return canonical JSON: the same object gives the same bytes."""
+    return json.dumps({**document, "v": VERSION}, sort_keys=True, separators=(",", ":")).encode()
+
+
+def printable(text: str) -> str:
+    """Return a text as `text_in` takes it: in one line, and not too long."""
+    shown = text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+    return shown if len(shown) <= TEXT_MAX else f"{shown[: TEXT_MAX - 1]}…"
+
+
+def text_in(document: Mapping[str, Any], name: str, default: str | None = "") -> str:
+    """Return a printable text; without a default it must be there. Raises Rejected."""
+    value = document.get(name, default)
+    if not isinstance(value, str) or len(value) > TEXT_MAX or not value.isprintable():
+        raise Rejected(f"{name}: {value!r:.60} is not a printable text")
+    return value
+
+
+def whole_in(document: Mapping[str, Any], name: str) -> int:
+    """Return a whole number from 0, 0 if it is not there. Raises Rejected."""
+    value = document.get(name, 0)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 63:
+        raise Rejected(f"{name}: {value!r:.40} is not a whole number from 0")
+    return value
+
+
+def object_in(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return an object, empty if it is not there. Raises Rejected."""
+    value = document.get(name, {})
+    if not isinstance(value, dict):
+        raise Rejected(f"{name}: {value!r:.60} is not an object")
+    return value
+
+
+def objects_in(document: Mapping[str, Any], name: str) -> tuple[Mapping[str, Any], ...]:
+    """Return a list of objects, empty if it is not there. Raises Rejected."""
+    value = document.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise Rejected(f"{name}: {value!r:.60} is not a list of objects")
+    return tuple(value)
+
+
+def texts_in(document: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Return a list of printable texts, empty if it is not there. Raises Rejected."""
+    value = document.get(name, [])
+    if not isinstance(value, list):
+        raise Rejected(f"{name}: {value!r:.60} is not a list of texts")
+    return tuple(text_in({name: each}, name, None) for each in value)

@@ -1,0 +1,148 @@
+"""Answer the questions that stand: each once, or as often as it is asked for, and no more.
+
+An answer is written under the asker's lease, so that it goes with the question. Where etcd's roles
+do not allow that, it stands under a lease of our own, and is deleted once the question is gone.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from catalog.asking.answer import Answer, encode, unknown
+from catalog.asking.inbox import Standing
+from catalog.asking.said_keys import AnswerKey, Side, answer_key
+from catalog.entries import Delete, Put
+from catalog.errors import Conflict, Refused
+from catalog.store import Store
+
+log = logging.getLogger(__name__)
+
+# What will be final in a moment is not told before: a write less for every host.
+SETTLE_S = 0.1
+
+
+class Found(NamedTuple):
+    """An answer, and whether it is what was asked for, or only how far it is."""
+
+    answer: Answer
+    is_final: bool = True
+
+
+Answerer = Callable[[Standing], Found]
+
+
+@dataclass(slots=True)
+class _Told:
+    """What was answered to one question."""
+
+    seen_s: float
+    asked: Standing
+    value: bytes | None = None
+    revision: int = 0  # of the answer's key; 0: it is not known to exist
+    told_s: float = 0.0
+    is_final: bool = False
+    is_ours: bool = False  # under our own lease: ours to delete
+
+
+class Responder:
+    """What one sidecar of a host answers. For one thread."""
+
+    def __init__(self, prefix: str, by: Side, answerers: Mapping[str, Answerer]) -> None:
+        self._prefix = prefix
+        self._by: Side = by
+        self._answerers = answerers
+        self._told: dict[str, _Told] = {}
+        self._may_use_lease = True
+
+    @property
+    def kinds(self) -> Sequence[str]:
+        """The kinds of question that are answered."""
+        return sorted(self._answerers)
+
+    def forget(self) -> None:
+        """Count nothing as told: etcd may have lost it."""
+        self._told = {}
+
+    def round(
+        self, store: Store, host: str, standing: Sequence[Standing], own_lease: int, now_s: float
+    ) -> float | None:
+        """Answer what is due, and return in how many seconds to come again; None: when woken.
+
+        Raises Unavailable.
+        """
+        asked = {each.id: each for each in standing if each.ask.is_for(host)}
+        self._tidy(store, host, asked.keys())
+
+        waits = [self._answer(store, host, each, own_lease, now_s) for each in asked.values()]
+        due = [wait_s for wait_s in waits if wait_s is not None]
+        return min(due, default=None)
+
+    def _tidy(self, store: Store, host: str, standing: Set[str]) -> None:
+        """Delete the answers of our own to questions that are gone."""
+        for id_ in [id_ for id_ in self._told if id_ not in standing]:
+            told = self._told.pop(id_)
+            if told.is_ours and told.revision:
+                key = answer_key(self._prefix, AnswerKey(host, id_, self._by))
+                try:
+                    store.write((Delete(key, told.revision),), lease=0)
+                except Conflict:
+                    continue
+
+    def _answer(
+        self, store: Store, host: str, asked: Standing, own_lease: int, now_s: float
+    ) -> float | None:
+        told = self._told.get(asked.id)
+        if told is None or told.asked != asked:
+            told = self._told[asked.id] = _Told(now_s, asked, revision=told.revision if told else 0)
+
+        every_s = asked.ask.every_ms / 1000
+        if told.is_final and not every_s:
+            return None
+        if told.is_final and now_s < told.told_s + every_s:
+            return told.told_s + every_s - now_s
+
+        found = self._found(asked)
+        if not found.is_final and told.value is None and now_s < told.seen_s + SETTLE_S:
+            return told.seen_s + SETTLE_S - now_s
+        if not found.is_final and told.value is not None:
+            return None  # how far it is was told already
+
+        value = encode(found.answer)
+        if value != told.value:
+            self._tell(store, host, told, value, own_lease)
+        told.value, told.told_s, told.is_final = value, now_s, found.is_final
+        return every_s or None
+
+    def _found(self, asked: Standing) -> Found:
+        answerer = self._answerers.get(asked.ask.kind)
+        if answerer is None:
+            return Found(unknown(asked.ask.kind, self.kinds))
+        return answerer(asked)
+
+    def _tell(self, store: Store, host: str, told: _Told, value: bytes, own_lease: int) -> None:
+        """Write an answer; one that nobody waits for any more is not written."""
+        key = answer_key(self._prefix, AnswerKey(host, told.asked.id, self._by))
+        if self._may_use_lease:
+            try:
+                told.revision = put(store, key, value, told.revision, told.asked.lease)
+            except Refused:
+                self._may_use_lease = False
+                log.info("etcd's roles keep us off the asker's lease: answers are deleted by us")
+            else:
+                return
+
+        if own_lease:
+            told.revision = put(store, key, value, told.revision, own_lease)
+            told.is_ours = True
+
+
+def put(store: Store, key: str, value: bytes, expected: int, lease: int) -> int:
+    """Write a key that is ours, whoever wrote it last; return its revision, 0 if it cannot be."""
+    for _ in range(2):
+        try:
+            return store.write((Put(key, value, expected),), lease=lease)
+        except Conflict:
+            entry = store.get(key)
+            expected = entry.mod_revision if entry else 0
+    return 0

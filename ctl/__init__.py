@@ -1,0 +1,1 @@
+"""Asking and steering the pair: the program `tandem`."""

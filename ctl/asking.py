@@ -1,0 +1,197 @@
+"""Ask the pair, and hear its answers as they come.
+
+    with Asking(access, prefix) as asking:
+        for heard in asking.ask(Ask("explain", "orders"), within_s=5):
+            print(heard.host, heard.side, heard.answer.rows)
+        print(asking.silent, asking.unable)
+
+Whoever is known not to answer is not waited for: `unable`. The question ends with its lease.
+"""
+
+import contextlib
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from catalog.access import Access
+from catalog.asking import answer, ask
+from catalog.asking.answer import Answer
+from catalog.asking.ask import APPLIED, Ask
+from catalog.asking.said_keys import Side, parse_answer_key, refused_key, said_root
+from catalog.entries import Event, Put
+from catalog.errors import Rejected, Unavailable
+from catalog.keys import AskKey, ProxyKey, hosts_root, key_of
+from catalog.store import Store, Watch
+from ctl.fleet import BOTH, Fleet, Sidecar, fleet_of
+
+TTL_S = 15
+KEEP_S = TTL_S / 3
+LOOK_S = 2.0  # how often hosts that say nothing are looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One answer, and how many seconds after the question it came."""
+
+    host: str
+    side: Side
+    answer: Answer
+    after_s: float
+    revision: int  # of etcd, at which it was written
+
+
+class Asking:
+    """One asker, for one thread. `fleet` is who is there when the last question is asked.
+
+    `missing` are those of whom an answer is waited for, `left` those whose lease ended meanwhile.
+    """
+
+    def __init__(self, access: Access, prefix: str) -> None:
+        self._access = access
+        self._prefix = prefix
+        self._store = Store(access)
+        self.fleet = Fleet()
+        self.revision = 0  # at which the question was asked
+        self.unable: frozenset[Sidecar] = frozenset()
+        self.missing: frozenset[Sidecar] = frozenset()
+        self.left: frozenset[Sidecar] = frozenset()
+
+    def __enter__(self) -> Self:
+        """Return this."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        """Close the connection."""
+        self._store.close()
+
+    @property
+    def silent(self) -> frozenset[Sidecar]:
+        """Those who could answer and did not, up to now."""
+        return self.missing - self.left
+
+    def ask(
+        self,
+        asked: Ask,
+        within_s: float,
+        *,
+        sides: Iterable[Side] = BOTH,
+        enough: Callable[[Heard], bool] | None = None,
+    ) -> Iterator[Heard]:
+        """Ask, and yield answers until all who can have given `enough`, or the time is over.
+
+        Without `enough` the first answer is, or of APPLIED the one that has the revision. With
+        `every_ms` answers come until the time is over. Raises Unavailable.
+        """
+        store, sides = self._store, tuple(sides)
+        hosts = store.list(hosts_root(self._prefix))
+        said = store.list(said_root(self._prefix))
+        self.fleet = fleet_of(self._prefix, hosts.entries, said.entries)
+        self.unable = self.fleet.unable(asked, sides)
+        self.missing = self.fleet.able(asked, sides)
+        self.left = frozenset()
+
+        id_ = secrets.token_hex(8)
+        watch = store.watch(said_root(self._prefix), said.revision)
+        lease = store.grant(TTL_S)
+        try:
+            put = Put(key_of(self._prefix, AskKey(id_)), ask.encode(asked), 0)
+            self.revision = store.write((put,), lease=lease)
+            if self.missing:
+                yield from self._answers(asked, id_, watch, within_s, enough, lease)
+        finally:
+            watch.cancel()
+            self._end(lease)
+
+    def _answers(
+        self,
+        asked: Ask,
+        id_: str,
+        watch: Watch,
+        within_s: float,
+        enough: Callable[[Heard], bool] | None,
+        lease: int,
+    ) -> Iterator[Heard]:
+        started_s = time.monotonic()
+        is_enough = enough or (lambda heard: is_final(asked, self.revision, heard.answer))
+        over = threading.Event()
+        thread = threading.Thread(
+            target=self._keep, args=(lease, watch, over, within_s), name="asking", daemon=True
+        )
+        thread.start()
+        try:
+            for batch in watch:
+                for event in batch.events:
+                    heard = self._heard(event, id_, started_s)
+                    if heard is None:
+                        continue
+                    if is_enough(heard):
+                        self.missing -= {(heard.host, heard.side)}
+                    yield heard
+
+                if not self.missing - self.left and not asked.every_ms:
+                    return
+        finally:
+            over.set()
+            thread.join()
+
+    def _heard(self, event: Event, id_: str, started_s: float) -> Heard | None:
+        key = parse_answer_key(self._prefix, event.key)
+        if key is None or key.ask != id_ or event.entry is None:
+            return None
+        try:
+            said = answer.decode(event.entry.value)
+        except Rejected as error:
+            said = Answer("failed", f"the answer cannot be read: {error}")
+        return Heard(key.host, key.by, said, time.monotonic() - started_s, event.revision)
+
+    def _keep(self, lease: int, watch: Watch, over: threading.Event, within_s: float) -> None:
+        """Keep the question alive, note whose lease ends, and end the watch when time is over."""
+        deadline_s = time.monotonic() + within_s
+        kept_s = time.monotonic()
+        store: Store | None = None
+        while not over.wait(max(0.0, min(LOOK_S, deadline_s - time.monotonic()))):
+            if time.monotonic() >= deadline_s:
+                break
+
+            store = store or Store(self._access)
+            with contextlib.suppress(Unavailable):
+                if time.monotonic() >= kept_s + KEEP_S:
+                    store.keep_alive(lease)
+                    kept_s = time.monotonic()
+                self.left = frozenset(each for each in self.missing if self._is_gone(store, each))
+            if self.missing and self.missing <= self.left:
+                break
+
+        watch.cancel()
+        if store:
+            store.close()
+
+    def _is_gone(self, store: Store, sidecar: Sidecar) -> bool:
+        host, side = sidecar
+        presence = key_of(self._prefix, ProxyKey(host))
+        return (
+            store.get(presence if side == "discover" else refused_key(self._prefix, host)) is None
+        )
+
+    def _end(self, lease: int) -> None:
+        # Without etcd the lease ends by itself.
+        with contextlib.suppress(Unavailable):
+            self._store.revoke(lease)
+
+
+def is_final(asked: Ask, revision: int, said: Answer) -> bool:
+    """Whether an answer is what was asked for: HAProxy may still be behind."""
+    if asked.kind != APPLIED or said.status != "answer":
+        return True
+
+    reached = said.facts.get("revision")
+    return isinstance(reached, int) and reached >= (asked.revision or revision)

@@ -1,0 +1,115 @@
+"""Wire what answers questions, and say what others have to know of this docker-discover."""
+
+import contextlib
+import functools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+
+from catalog.asking.inbox import Inbox
+from catalog.asking.presence import Presence
+from catalog.errors import Unavailable
+from catalog.host_port import host_port
+from discover.answers.answerers import Progress, Proxy, answerers
+from discover.answers.speaker import Here, Speaker
+from discover.haproxy.process import HAProxy
+from discover.reconcile import Reconcile
+from discover.settings import DiscoverSettings
+from discover.snapshot.etcd_watch import CatalogWatch
+from discover.this_host import host_ids, policy_of
+from sidecar.actors import Actor
+from sidecar.status.health import Health
+from sidecar.status.problems import Problems
+from sidecar.trigger import Trigger
+
+_VERSION = re.compile(r"^Version: (\S+)", re.MULTILINE)
+
+
+class Questions:
+    """The questions that stand: the watch fills the inbox, which wakes who answers."""
+
+    def __init__(self, prefix: str) -> None:
+        self.awake = Trigger()
+        self.inbox = Inbox(prefix, lambda: self.awake.fire("asked"))
+
+    def applied(self) -> None:
+        """Wake who answers, if anybody asks: HAProxy runs another revision."""
+        if self.inbox.is_asked:
+            self.awake.fire("applied")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is asked about."""
+
+    watch: CatalogWatch
+    reconcile: Reconcile
+    problems: Problems
+    health: Health
+    haproxy: HAProxy
+
+
+def speaker(settings: DiscoverSettings, questions: Questions, parts: Parts) -> Actor:
+    """Return the actor that tells of this host and answers; HAProxy's progress wakes it."""
+    proxy = Proxy(
+        running=lambda: parts.reconcile.running,
+        problems=lambda: parts.problems.current,
+        progress=lambda: progress_of(parts),
+        ask=parts.haproxy.ask,
+    )
+    by_kind = answerers(proxy)
+    here = Here(
+        host=lambda: _host(settings, parts.watch),
+        presence=lambda: _presence(settings, parts, tuple(sorted(by_kind))),
+    )
+    parts.reconcile.on_applied = questions.applied
+    access, prefix = settings.access, settings.prefix
+    return Speaker(access, prefix, here, by_kind, questions.inbox, questions.awake).actor()
+
+
+def progress_of(parts: Parts) -> Progress:
+    """Return how far HAProxy is.
+
+    Where nothing of what was seen last concerns it, it is as far as the watch.
+    """
+    seen = parts.watch.latest.revision  # before `learned_revision`, which is set first
+    applied = parts.reconcile.applied or 0
+    is_level = applied == parts.watch.learned_revision and applied > 0
+    return Progress(seen if is_level else min(applied, seen), seen, parts.health.not_ready())
+
+
+def _host(settings: DiscoverSettings, watch: CatalogWatch) -> str | None:
+    """Return the id that this host's docker-register has, else the likeliest."""
+    listed, ids = watch.listed(), host_ids(settings)
+    if listed is None or not ids:
+        return None
+    return next((id_ for id_ in ids if id_ in listed.owners), ids[0])
+
+
+def _presence(settings: DiscoverSettings, parts: Parts, kinds: tuple[str, ...]) -> Presence:
+    door = settings.http_bind
+    return Presence(
+        version=_own_version(),
+        haproxy=_haproxy_version(parts.haproxy.ask),
+        zone=settings.zone,
+        listens=policy_of(settings).hosts,
+        door=f"{door[0] or ''}:{door[1]}" if door else "",
+        metrics=host_port(*settings.metrics) if settings.metrics else "",
+        not_ready="; ".join(f"{what}: {why}" for what, why in parts.health.not_ready().items()),
+        kinds=kinds,
+    )
+
+
+@functools.cache
+def _own_version() -> str:
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        return metadata.version("tandem")
+    return ""
+
+
+def _haproxy_version(ask: Callable[[str], str]) -> str:
+    with contextlib.suppress(Unavailable):
+        if match := _VERSION.search(ask("@1 show info")):
+            return match[1]
+    return ""

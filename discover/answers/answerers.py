@@ -1,0 +1,127 @@
+"""What docker-discover answers: how far it is, what HAProxy runs, what HAProxy has counted."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.asking.answer import Answer
+from catalog.asking.ask import APPLIED, COUNTERS, EXPLAIN
+from catalog.asking.inbox import Standing
+from catalog.asking.responder import Answerer, Found
+from catalog.errors import Unavailable
+from discover.answers.proxy_facts import (
+    Stats,
+    counted,
+    listener_row,
+    listeners_about,
+    questions,
+    refused_about,
+    rows_about,
+    stats_of,
+)
+from discover.apply.running import Running
+from discover.model.proxy_config import Listener
+from sidecar.status.problems import Problem
+
+# More listeners than that are asked for with one question.
+MANY = 20
+EVERYTHING = "@1 show stat -1 4 -1"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far this docker-discover is; `revision` is what HAProxy runs."""
+
+    revision: int
+    etcd_revision: int
+    not_ready: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """What is known of this host's HAProxy, and how to ask it."""
+
+    running: Callable[[], Running]
+    problems: Callable[[], Mapping[str, Problem]]
+    progress: Callable[[], Progress]
+    ask: Callable[[str], str]  # raises Unavailable
+
+
+def answerers(proxy: Proxy) -> Mapping[str, Answerer]:
+    """Return an answerer for each kind of question."""
+    return {
+        APPLIED: lambda asked: _applied(proxy, asked),
+        EXPLAIN: lambda asked: Found(_explained(proxy, asked.ask.what)),
+        COUNTERS: lambda asked: Found(_counters(proxy, asked.ask.what)),
+    }
+
+
+def _applied(proxy: Proxy, asked: Standing) -> Found:
+    """Answer with the revision; what was written before the question is waited for."""
+    progress = proxy.progress()
+    wanted = asked.ask.revision or asked.revision
+    return Found(Answer(facts=_facts(progress)), progress.revision >= wanted)
+
+
+def _facts(progress: Progress) -> dict[str, Any]:
+    return {
+        "revision": progress.revision,
+        "etcd_revision": progress.etcd_revision,
+        "not_ready": dict(progress.not_ready),
+    }
+
+
+def _explained(proxy: Proxy, what: str) -> Answer:
+    running = proxy.running()
+    listeners = listeners_about(running, what)
+    services = {listener.service for listener in listeners if listener.service != what}
+    facts = _facts(proxy.progress()) | {
+        "listeners": [listener_row(listener) for listener in listeners],
+        "refused": list(refused_about(proxy.problems(), what, services)),
+    }
+    if not listeners:
+        return Answer("nothing", f"HAProxy runs nothing of {what}", facts)
+
+    stats, why = _asked(proxy, listeners)
+    rows = tuple(rows_about(running, listeners, what, stats))
+    return Answer(text=why, facts=facts, rows=rows)
+
+
+def _counters(proxy: Proxy, what: str) -> Answer:
+    """Answer with what each server has counted since HAProxy's worker started."""
+    running = proxy.running()
+    listeners = listeners_about(running, what)
+    facts = _facts(proxy.progress())
+    if not listeners:
+        return Answer("nothing", f"HAProxy runs nothing of {what}", facts)
+
+    stats, why = _asked(proxy, listeners)
+    if why:
+        return Answer("failed", why, facts)
+
+    # Another marker is another worker, which counts anew.
+    facts["worker"] = running.worker.marker if running.worker else None
+    rows = tuple(
+        {
+            **row,
+            **counted(stats.get((_name(listeners, row), row["slot"]), {})),
+        }
+        for row in rows_about(running, listeners, what, stats)
+    )
+    return Answer(facts=facts, rows=rows)
+
+
+def _name(listeners: Iterable[Listener], row: Mapping[str, Any]) -> str:
+    found = (it.name for it in listeners if (it.service, it.port) == (row["service"], row["port"]))
+    return next(found, "")
+
+
+def _asked(proxy: Proxy, listeners: tuple[Listener, ...]) -> tuple[Stats, str]:
+    """Return what HAProxy says of the servers of listeners, or why it does not answer."""
+    asked = questions(listeners)
+    if len(asked) > MANY:
+        asked = (EVERYTHING,)
+    try:
+        return stats_of([proxy.ask(question) for question in asked]), ""
+    except Unavailable as error:
+        return {}, str(error)
