@@ -37,9 +37,8 @@ def calls(port: int, times: int = 12, **headers: str) -> Counter[str]:
 def status(discover: Discover, listener: str) -> str:
     """Return what HAProxy's page says of the one server of a listener: UP or DOWN."""
     rows = [row.split(",") for row in get(discover.stats, "/;csv")[1].splitlines()]
-    [found] = [
-        row[17] for row in rows if row[0] == listener and row[1] not in ("FRONTEND", "BACKEND")
-    ]
+    servers = [row for row in rows if row[0] == listener and row[1].startswith("slot-")]
+    [found] = [row[17] for row in servers if row[17] != "MAINT"]
     return found
 
 
