@@ -8,14 +8,14 @@ from bench.report.figures import Figure, at_most, say
 from bench.rig.containers import ContainerFactory, labels_of
 from bench.rig.pair import DISCOVER, REGISTER, RELOADS, metric, pair_of
 from bench.rig.records import Records
-from bench.rig.usage import cpu_s, rss_mb
+from bench.rig.usage import cpu_s, pss_mb, rss_mb
 from tests.parts.engine import Engine, Pair
 from tests.parts.wait import wait_for
 
 SERVICES = 10
 PORT = 9800
 CORE = 0.5  # percent of a core, each sidecar: issue 3
-MEMORY_MB = 60  # each sidecar: issue 3
+MEMORY_MB = 40  # each sidecar, RSS and PSS: issue 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Program:
     def figures(self, used_s: float, seconds_s: float) -> list[Figure]:
         core = used_s / seconds_s * 100
         memory_mb = sum(rss_mb(pid) for pid in self.pids)
+        shared_mb = sum(pss_mb(pid) for pid in self.pids)
         if self.name == "HAProxy":  # for comparison, without bounds: master and worker
             return [
                 Figure(f"{self.name}, of a core", core, "%"),
@@ -37,6 +38,7 @@ class Program:
         return [
             at_most(f"{self.name}, of a core", core, "%", CORE),
             at_most(f"{self.name}, memory", memory_mb, "MB", MEMORY_MB),
+            at_most(f"{self.name}, memory (PSS)", shared_mb, "MB", MEMORY_MB),
         ]
 
 

@@ -28,6 +28,16 @@ def rss_mb(pid: int, *, peak: bool = False) -> float:
     raise ValueError(f"/proc/{pid}/status has no {word}")
 
 
+def pss_mb(pid: int) -> float:
+    """Return the resident memory of a process; what it shares counts for its part of that only."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            _, kb, _ = line.split()
+            return int(kb) / 1024
+
+    raise ValueError(f"/proc/{pid}/smaps_rollup has no Pss:")
+
+
 def age_s(pid: int) -> float:
     """Return how long ago a process was started; the kernel counts it in hundredths of a second."""
     started_s = int(_stat(pid)[_START_TICKS]) / TICKS_PER_S

@@ -4,7 +4,6 @@ One question that has to be quick goes past it.
 """
 
 import errno
-import http.client
 import json
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from catalog.errors import Unavailable
-from register.docker.library import DEFAULT_DOCKER_API_VERSION, docker, kwargs_from_env
+from register.docker.library import DEFAULT_DOCKER_API_VERSION, docker, http, kwargs_from_env
 from register.docker.mount import DEAD, is_dead
 from register.docker.podman import PING_HEADER, is_podman
 

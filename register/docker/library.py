@@ -18,7 +18,7 @@ _MISSING = (
     "docker.transport.sshconn",  # needs subprocess
     "_hashlib",  # hashlib by OpenSSL; Python has its own: 4 MB with OpenSSL, without ssl
 )
-# Their functions are called for what nobody does here: 3 MB together.
+# Their functions are called for what nobody does here: 2 MB together.
 _UNUSED = (
     "docker.client",  # objects above the API
     "docker.credentials",  # logins at registries, which need subprocess
@@ -39,10 +39,12 @@ _missing = _MISSING if _has_tls else (*_MISSING, "ssl")
 
 with as_if_missing(*_missing), without_modules(*_UNUSED), warnings.catch_warnings():
     warnings.simplefilter("ignore")
+    import http.client  # takes ssl if it is there
+
     import docker
     import docker.errors
     from docker.constants import DEFAULT_DOCKER_API_VERSION
     from docker.types import CancellableStream
     from docker.utils import kwargs_from_env
 
-__all__ = ["DEFAULT_DOCKER_API_VERSION", "CancellableStream", "docker", "kwargs_from_env"]
+__all__ = ["DEFAULT_DOCKER_API_VERSION", "CancellableStream", "docker", "http", "kwargs_from_env"]
