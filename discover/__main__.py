@@ -223,6 +223,8 @@ def _followers(
         inbox=inbox,
     )
 
+    keeper.measure(watch.level)
+
     def confirmed() -> None:
         keeper.confirm()
         snapshot_file.touch()

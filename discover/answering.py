@@ -73,10 +73,8 @@ def progress_of(parts: Parts) -> Progress:
 
     Where nothing of what was seen last concerns it, it is as far as the watch.
     """
-    seen = parts.watch.latest.revision  # before `learned_revision`, which is set first
-    applied = parts.reconcile.applied or 0
-    is_level = applied == parts.watch.learned_revision and applied > 0
-    return Progress(seen if is_level else min(applied, seen), seen, parts.health.not_ready())
+    applied = parts.watch.level(parts.reconcile.applied or 0)
+    return Progress(applied, parts.watch.latest.revision, parts.health.not_ready())
 
 
 def _host(settings: DiscoverSettings, watch: CatalogWatch) -> str | None:

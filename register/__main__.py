@@ -6,8 +6,11 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from catalog.asking.inbox import Inbox
 from catalog.store import Store
 from register import commands
+from register.answers.ask_watch import AskWatch
+from register.answers.speaker import Speaker
 from register.docker.connection import Connection
 from register.docker.event_reader import LOOP, STUCK_S, EventReader
 from register.host.identity import read_surroundings
@@ -83,7 +86,10 @@ def actors(settings: RegisterSettings) -> tuple[list[Actor], LeaseKeeper]:
     events = EventReader(docker_source(settings), facts, publish.fire, on_lost)
     prober = Prober(lambda: publish.fire("probe"))
 
+    awake, inbox = _questions(settings, report)
+
     def on_lease() -> None:
+        awake.fire("lease")
         publish.fire("lease")
         watch.fire("lease")
         host_ports.wake("lease")
@@ -115,6 +121,7 @@ def actors(settings: RegisterSettings) -> tuple[list[Actor], LeaseKeeper]:
         host_ports.actor(),
         port_events.actor(),
         publisher.actor(),
+        *_answering(settings, state, report, inbox, awake),
     ]
     if settings.metrics is not None:
         wired.append(status_server(settings.metrics, facts, metrics, report.explain))
@@ -150,6 +157,22 @@ def _host_ports(settings: RegisterSettings, state: HostState, report: Report) ->
         resync_s=settings.resync_s,
         cap_s=settings.longest_pause_s,
     )
+
+
+def _questions(settings: RegisterSettings, report: Report) -> tuple[Trigger, Inbox]:
+    """Return what wakes who answers: a question, or another decision; and the questions."""
+    awake = Trigger()
+    report.on_known = lambda: awake.fire("known")
+    return awake, Inbox(settings.prefix, lambda: awake.fire("asked"))
+
+
+def _answering(
+    settings: RegisterSettings, state: HostState, report: Report, inbox: Inbox, awake: Trigger
+) -> tuple[Actor, Actor]:
+    """Return who hears questions, and who answers them."""
+    access, prefix, cap_s = settings.access, settings.prefix, settings.longest_pause_s
+    speaker = Speaker(access, prefix, state, lambda: report.known, inbox, awake, cap_s=cap_s)
+    return AskWatch(access, prefix, inbox, cap_s=cap_s).actor(), speaker.actor()
 
 
 def _publisher_settings(settings: RegisterSettings) -> PublisherSettings:

@@ -2,13 +2,15 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from catalog.entries import Entry, Put
 from catalog.host_port import host_port
 from catalog.records.record import Instance
+from register.answers.container_facts import Known
+from register.docker.container import Container
 from register.docker.mount import STRANDED
 from register.docker.source import ContainerList
 from register.ready.readiness import Desired
@@ -38,6 +40,9 @@ class Report:
         self._problems = Problems()
         self._not_started = Problems()
         self._entries: Mapping[str, Entry] = {}
+        self._containers: tuple[Container, ...] | None = None  # None: nothing was decided yet
+        self._instances: Mapping[str, Instance] = {}
+        self.on_known: Callable[[], None] = lambda: None  # is told that `known` changed
         self._held: frozenset[str] = frozenset()
 
         self._lists = metrics.counter("register_lists", "Lists of all containers.", "outcome")
@@ -78,7 +83,11 @@ class Report:
     def decided(self, wanted: Desired, listed: ContainerList) -> None:
         """Report what is refused, each problem once."""
         problems = dict(wanted.reasons) | dict(listed.refused)
+        before = self._problems.current, self._containers
         self._problems.update(problems)
+        self._containers = listed.containers
+        if (problems, listed.containers) != before:
+            self.on_known()
 
         self._refused.clear()
         for problem in problems.values():
@@ -120,16 +129,32 @@ class Report:
         states = [instance.state for instance in instances.values()]
         for state in ("ready", "draining"):
             self._published.labels(state).set(states.count(state))
+        self._instances = instances
+        self.on_known()
 
     def not_started(self, problems: Mapping[str, Problem]) -> None:
         """Report which containers the engine could not start. Called by another actor."""
+        is_new = problems != self._not_started.current
         self._not_started.update(problems)
+        if is_new:
+            self.on_known()
+
+    @property
+    def known(self) -> Known | None:
+        """What was decided last; None: nothing yet. For any thread."""
+        if self._containers is None:
+            return None
+        return Known(self._containers, self._instances, self.refused)
+
+    @property
+    def refused(self) -> Mapping[str, Problem]:
+        """All that is refused now."""
+        return {**self._problems.current, **self._not_started.current}
 
     def explain(self) -> dict[str, Any]:
         """Return what is published and why the rest is not, for /explain."""
         host, lease = self._state.host, self._state.lease
         instances = instances_in(self._entries.values())
-        refused = {**self._problems.current, **self._not_started.current}
 
         return {
             "host": asdict(host) if host else None,
@@ -137,7 +162,7 @@ class Report:
             "drained": self._state.drained,
             "not_ready": dict(self._health.not_ready()),
             "published": [_shown(key, instances[key]) for key in sorted(instances)],
-            "refused": {where: _explained(problem) for where, problem in refused.items()},
+            "refused": {where: _explained(problem) for where, problem in self.refused.items()},
         }
 
 

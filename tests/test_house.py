@@ -37,6 +37,7 @@ INNER_ARROWS = {
         "records": set[str](),
         "host": {"docker", "records"},
         "ports": {"docker", "records"},
+        "answers": {"docker", "records"},
     },
     "discover": {
         "snapshot": set[str](),

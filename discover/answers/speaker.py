@@ -19,6 +19,7 @@ from catalog.keys import ProxyKey, key_of
 from catalog.session import Session
 from catalog.store import Store
 from sidecar.actors import Actor
+from sidecar.log import Details
 from sidecar.retry import keep_running
 from sidecar.trigger import Trigger
 
@@ -134,6 +135,8 @@ class Speaker:
         wanted = key_of(self._prefix, ProxyKey(host)), encode(presence)
         if wanted != self._told and self._lease:
             self._revision = put(store, *wanted, self._revision, self._lease)
+            if self._told is None:
+                log.info("others can ask this host %s", Details(host=host))
             self._told = wanted
         return EVERY_S
 

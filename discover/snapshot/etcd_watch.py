@@ -87,6 +87,14 @@ class CatalogWatch:
         """Return the last form of the catalog, once etcd itself has said it."""
         return self.latest if self._listed else None
 
+    def level(self, revision: int) -> int:
+        """Return up to where the catalog of a revision still holds: what came since is not of it.
+
+        For any thread.
+        """
+        seen = self.latest.revision  # before `learned_revision`, which is set first
+        return seen if revision and revision == self.learned_revision else revision
+
     def resync(self) -> None:
         """List anew: what was watched cannot be trusted."""
         if (watch := self._watch) is not None:

@@ -87,6 +87,10 @@ class Keeper:
         """The state, once etcd itself has said anything in this life."""
         return self.state if self._is_listed else None
 
+    def measure(self, level: Callable[[int], int]) -> None:
+        """Show as a metric up to which revision the state is right."""
+        self._metrics.revision.set_function(lambda: level(self.state.catalog.revision))
+
     def confirm(self) -> None:
         """Record that etcd was heard just now."""
         self._confirmed_s = time.monotonic()
@@ -159,7 +163,7 @@ class _CatalogMetrics:
         self._frozen = metrics.gauge(
             "discover_frozen", "1 while removals are frozen because many hosts vanished at once"
         )
-        self._revision = metrics.gauge("discover_catalog_revision", "Applied revision of etcd")
+        self.revision = metrics.gauge("discover_catalog_revision", "Applied revision of etcd")
         age = metrics.gauge(
             "discover_catalog_age_seconds", "Seconds since etcd last sent or confirmed the catalog"
         )
@@ -168,7 +172,6 @@ class _CatalogMetrics:
     def show(self, state: State) -> None:
         self._suspects.set(len(state.suspects))
         self._frozen.set(1 if state.frozen else 0)
-        self._revision.set(state.catalog.revision)
 
 
 def _says_less(step: Step, following: Step) -> bool:

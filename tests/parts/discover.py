@@ -46,6 +46,7 @@ class Discover:
         self.start()
         try:
             self.wait_ready()
+            self.wait_known()
         except BaseException:
             self.end()
             raise
@@ -138,6 +139,11 @@ class Discover:
 
     def wait_ready(self, within_s: float = 20) -> None:
         wait_for(self.ready, within_s, "docker-discover is ready")
+
+    def wait_known(self) -> None:
+        """Return when it has written that it is there, so that a test can count writes."""
+        told = ("others can ask", "nobody can be told")
+        wait_for(lambda: any(word in self.log for word in told), 10, "it tells that it is there")
 
     def wait_said(self, text: str, within_s: float = 10) -> None:
         wait_for(lambda: text in self.log, within_s, f"docker-discover says {text!r}")

@@ -1,5 +1,6 @@
 """docker-register as a process of its own, beside a real etcd and the real engine."""
 
+import contextlib
 import http.client
 import json
 import signal
@@ -9,7 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from catalog.keys import InstanceKey, parse_key
+from catalog.asking.said_keys import refused_key
+from catalog.errors import Unavailable
+from catalog.keys import InstanceKey, parse_key, root
 from catalog.records.record import Instance, decode
 from catalog.store import Event, Store
 from tests.parts.etcd import Etcd
@@ -29,6 +32,7 @@ class Register:
         self, folder: Path, etcd: Etcd, host: str = "h1", *, wait: bool = True, **settings: str
     ) -> None:
         self._wait = wait
+        self._etcd = etcd
         self.metrics = free_ports(1)[0]
         self.settings = {
             "ETCD_HOST": etcd.endpoint,
@@ -67,6 +71,18 @@ class Register:
             )
         if wait:
             wait_for(self.is_ready, 20, "docker-register is ready")
+            self._wait_told()
+
+    def _wait_told(self) -> None:
+        """Return when it has told what it refuses, so that a test can count writes.
+
+        Without the host's lease, or the right to, it never does.
+        """
+        key = refused_key(PREFIX, self.settings["HOST_ID"])
+        store = Store(self._etcd.access)
+        with contextlib.suppress(AssertionError, Unavailable, OSError):
+            wait_for(lambda: store.get(key) is not None, 1, "it tells what it refuses")
+        store.close()
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and return the exit status."""
@@ -130,7 +146,7 @@ class Catalog:
         self._store.close()
 
     def entries(self) -> dict[str, bytes]:
-        return {entry.key: entry.value for entry in self._store.list(PREFIX).entries}
+        return {entry.key: entry.value for entry in self._store.list(root(PREFIX)).entries}
 
     def revision(self) -> int:
         return self._store.list(PREFIX).revision

@@ -32,7 +32,7 @@ def registrar(etcd: Etcd, catalog: Catalog, folder: Path) -> Iterator[Register]:
         Register(folder, etcd, wait=False, DOCKER_HOST=docker_host, TTL="15") as register,
     ):
         wait_for(lambda: len(catalog.entries()) == 4, 20, "published")
-        wait_for(lambda: watchers(etcd) == 1, 10, "it watches")
+        wait_for(lambda: watchers(etcd) == 2, 10, "it watches its keys, and questions")
         yield register
 
 
