@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from catalog.errors import Rejected
 from sidecar.bucket import Bucket, Rate
 
-SPACING_S = 0.1  # between any two ...
-SPACING_MAX_S = 1.0  # ... and as long as the last one took, but no longer than this
+SPACING_S = 0.05  # between any two
 QUIET_S = (
     0.02  # a burst of changes is over after this, as when a whole stack of services starts ...
 )
@@ -66,9 +65,8 @@ class Pace:
     def done(self, now_s: float, took_s: float = 0.0) -> None:
         """Note that a reload ran, and how long it took."""
         counts = SLOW_COUNTS if took_s > SLOW_S else 1
-        spacing_s = min(SPACING_MAX_S, max(SPACING_S, took_s))
         self._bucket.spend(now_s, counts)
-        self._allowed_s = now_s + max(spacing_s, self._bucket.wait_s(now_s))
+        self._allowed_s = now_s + max(SPACING_S, self._bucket.wait_s(now_s))
         self._why = ""
 
 
