@@ -56,13 +56,15 @@ def _round(listing: Listing, one_more: Entry) -> dict[str, float]:
     memo = BuildMemo()
     snapshot = watch.time("listing to snapshot", snapshot_of, PREFIX, listing)
     config, _ = watch.time("build", build, snapshot, POLICY, memo)
-    running = watch.time("first render, template compiled", layout.render, config)
+    running = watch.time("first render, template compiled", layout.render, config, {})
+    # As the round after a reload does.
+    running = layout.render(config, running.sections)
 
     began = time.perf_counter()
     batch = Batch(2, (Event(one_more.key, one_more, 2),))
     after = apply(PREFIX, snapshot, batch)
     config, _ = build(after, POLICY, memo)
-    wanted = layout.render(config)
+    wanted = layout.render(config, running.sections)
     step = watch.time("plan", plan, running.sections, wanted.sections)
     took_s = time.perf_counter() - began
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count, pairwise
 from types import MappingProxyType
+from typing import NamedTuple
 
 from discover.model.proxy_config import Listener, Server
 from discover.model.spare_backends import is_spare_backend
@@ -60,9 +61,11 @@ class Seats:
         return next((name for name, its in self.slots.items() if its == slot), "")
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """What runs of one listener: its section, and the one for its canaries."""
+class Lines(NamedTuple):
+    """What runs of one listener: its section, and the one for its canaries.
+
+    Each round makes one for each listener, so it has to cost little.
+    """
 
     section: Section | None = None
     canaries: Section | None = None
@@ -97,7 +100,8 @@ def lines_of(listener: Listener, running: Mapping[str, Section]) -> Lines:
     """Return what runs of a listener, as far as sections of its name do."""
     name = listener.name
     section = running.get(f"listen {name}") or running.get(f"backend {name}")
-    return Lines(section, running.get(f"backend {name}:canary") if listener.canary else None)
+    canaries = running.get(f"backend {name}:canary") if listener.canary else None
+    return Lines(section, canaries)
 
 
 def seats_of(listener: Listener, lines: Lines) -> Seats:
