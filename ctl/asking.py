@@ -22,8 +22,8 @@ from catalog.asking import answer, ask
 from catalog.asking.answer import Answer
 from catalog.asking.ask import APPLIED, Ask
 from catalog.asking.said_keys import Side, parse_answer_key, refused_key, said_root
-from catalog.entries import Event, Put
-from catalog.errors import Rejected, Unavailable
+from catalog.entries import Delete, Event, Put
+from catalog.errors import Conflict, Refused, Rejected, Unavailable
 from catalog.keys import AskKey, ProxyKey, hosts_root, key_of
 from catalog.store import Store, Watch
 from ctl.fleet import BOTH, Fleet, Sidecar, fleet_of
@@ -100,16 +100,17 @@ class Asking:
         self.left = frozenset()
 
         id_ = secrets.token_hex(8)
+        key = key_of(self._prefix, AskKey(id_))
         watch = store.watch(said_root(self._prefix), said.revision)
         lease = store.grant(TTL_S)
         try:
-            put = Put(key_of(self._prefix, AskKey(id_)), ask.encode(asked), 0)
+            put = Put(key, ask.encode(asked), 0)
             self.revision = store.write((put,), lease=lease)
             if self.missing:
                 yield from self._answers(asked, id_, watch, within_s, enough, lease)
         finally:
             watch.cancel()
-            self._end(lease)
+            self._end(lease, key)
 
     def _answers(
         self,
@@ -182,10 +183,15 @@ class Asking:
             store.get(presence if side == "discover" else refused_key(self._prefix, host)) is None
         )
 
-    def _end(self, lease: int) -> None:
+    def _end(self, lease: int, key: str) -> None:
         # Without etcd the lease ends by itself.
         with contextlib.suppress(Unavailable):
-            self._store.revoke(lease)
+            try:
+                self._store.revoke(lease)
+            except Refused:
+                # Other keys of the lease may not be ours to delete: they go when it ends.
+                with contextlib.suppress(Conflict):
+                    self._store.write((Delete(key, self.revision),), lease=0)
 
 
 def is_final(asked: Ask, revision: int, said: Answer) -> bool:
