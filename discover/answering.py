@@ -59,9 +59,11 @@ def speaker(settings: DiscoverSettings, questions: Questions, parts: Parts) -> A
         ask=parts.haproxy.ask,
     )
     by_kind = answerers(proxy)
+    kinds = tuple(sorted(by_kind))
+    version = _HAProxyVersion(parts.haproxy.ask)
     here = Here(
         host=lambda: _host(settings, parts.watch),
-        presence=lambda: _presence(settings, parts, tuple(sorted(by_kind))),
+        presence=lambda: _presence(settings, parts.health, version, kinds),
     )
     parts.reconcile.on_applied = questions.applied
     access, prefix = settings.access, settings.prefix
@@ -85,16 +87,18 @@ def _host(settings: DiscoverSettings, watch: CatalogWatch) -> str | None:
     return next((id_ for id_ in ids if id_ in listed.owners), ids[0])
 
 
-def _presence(settings: DiscoverSettings, parts: Parts, kinds: tuple[str, ...]) -> Presence:
+def _presence(
+    settings: DiscoverSettings, health: Health, haproxy: Callable[[], str], kinds: tuple[str, ...]
+) -> Presence:
     door = settings.http_bind
     return Presence(
         version=_own_version(),
-        haproxy=_haproxy_version(parts.haproxy.ask),
+        haproxy=haproxy(),
         zone=settings.zone,
         listens=policy_of(settings).hosts,
         door=f"{door[0] or ''}:{door[1]}" if door else "",
         metrics=host_port(*settings.metrics) if settings.metrics else "",
-        not_ready="; ".join(f"{what}: {why}" for what, why in parts.health.not_ready().items()),
+        not_ready="; ".join(f"{what}: {why}" for what, why in health.not_ready().items()),
         kinds=kinds,
     )
 
@@ -106,8 +110,16 @@ def _own_version() -> str:
     return ""
 
 
-def _haproxy_version(ask: Callable[[str], str]) -> str:
-    with contextlib.suppress(Unavailable):
-        if match := _VERSION.search(ask("@1 show info")):
-            return match[1]
-    return ""
+class _HAProxyVersion:
+    """HAProxy's version, asked for until it answered once."""
+
+    def __init__(self, ask: Callable[[str], str]) -> None:
+        self._ask = ask
+        self._seen = ""
+
+    def __call__(self) -> str:
+        if not self._seen:
+            with contextlib.suppress(Unavailable):
+                match = _VERSION.search(self._ask("@1 show info"))
+                self._seen = match[1] if match else ""
+        return self._seen

@@ -143,7 +143,10 @@ class Discover:
     def wait_known(self) -> None:
         """Return when it has written that it is there, so that a test can count writes."""
         told = ("others can ask", "nobody can be told")
-        wait_for(lambda: any(word in self.log for word in told), 10, "it tells that it is there")
+        life = self.folder / f"discover-{self._lives}.log"
+        wait_for(
+            lambda: any(word in life.read_text() for word in told), 10, "it tells that it is there"
+        )
 
     def wait_said(self, text: str, within_s: float = 10) -> None:
         wait_for(lambda: text in self.log, within_s, f"docker-discover says {text!r}")
