@@ -66,7 +66,7 @@ def test_a_tunnel_of_an_old_worker_ends_where_the_service_is_http_now(
         slow.putheader("Content-Length", "2")
         slow.endheaders(b"1")
         wait_for(
-            lambda: f"srv={local(1, stub, port).container[:12]}" in sessions(discover),
+            lambda: f"be=whoami:{port} srv=slot-" in sessions(discover),
             5,
             "the call is on its way",
         )

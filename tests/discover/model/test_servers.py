@@ -183,7 +183,7 @@ def test_what_a_service_asks_for_is_laid_out(changes: dict[str, Any], line: str)
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"mode": "http", "proto": "h2c"}, " proto h2 pool-purge-delay 1s tcp-ut 3s"),
+        ({"mode": "http", "proto": "h2c"}, " proto h2 pool-purge-delay 100ms tcp-ut 3s"),
         ({"proto": "h2c"}, "on-error fastinter on-marked-up shutdown-backup-sessions"),
         ({"locality": "zone"}, "on-error fastinter backup"),
         ({"slow_start_ms": 30_000}, " slowstart 30000ms"),
@@ -209,7 +209,7 @@ def test_a_canary_has_a_backend_of_its_own_beside_its_share() -> None:
     assert listener.canary == Header("X-Canary", "")
     assert [line for line in canary if line.startswith("server")] == [
         "server 000000000002:8000 10.0.0.1:32002 weight 100 track whoami:8000/000000000002:8000"
-        " pool-purge-delay 1s tcp-ut 3s"
+        " pool-purge-delay 100ms tcp-ut 3s"
     ]
 
 

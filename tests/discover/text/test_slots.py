@@ -75,7 +75,7 @@ def test_what_pools_need_stands_in_each_slot() -> None:
     words = {line.words for line in servers(laid_out(one(1))).values()}
 
     assert len(words) == 1
-    assert "pool-purge-delay 1s tcp-ut 3s" in words.pop()
+    assert "pool-purge-delay 100ms tcp-ut 3s" in words.pop()
 
 
 def test_an_instance_that_comes_takes_a_free_slot() -> None:
