@@ -1,16 +1,15 @@
 """Wire what answers questions, and say what others have to know of this docker-discover."""
 
 import contextlib
-import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import metadata
 
 from catalog.asking.inbox import Inbox
 from catalog.asking.presence import Presence
 from catalog.errors import Unavailable
 from catalog.host_port import host_port
+from catalog.version import VERSION
 from discover.answers.answerers import Progress, Proxy, answerers
 from discover.answers.speaker import Here, Speaker
 from discover.haproxy.process import HAProxy
@@ -92,7 +91,7 @@ def _presence(
 ) -> Presence:
     door = settings.http_bind
     return Presence(
-        version=_own_version(),
+        version=VERSION,
         haproxy=haproxy(),
         zone=settings.zone,
         listens=policy_of(settings).hosts,
@@ -101,13 +100,6 @@ def _presence(
         not_ready="; ".join(f"{what}: {why}" for what, why in health.not_ready().items()),
         kinds=kinds,
     )
-
-
-@functools.cache
-def _own_version() -> str:
-    with contextlib.suppress(metadata.PackageNotFoundError):
-        return metadata.version("tandem")
-    return ""
 
 
 class _HAProxyVersion:

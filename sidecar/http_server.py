@@ -1,7 +1,6 @@
 """Answer HTTP calls at a TCP address or a unix socket. Knows no page.
 
-Each call has a thread of its own, which a silent client keeps for five seconds at most. Python's
-http.server would read a head as if it were a mail, which takes a megabyte.
+Each call has a thread of its own, which a silent client keeps for five seconds at most.
 """
 
 import contextlib
@@ -10,31 +9,35 @@ import logging
 import socket
 import sys
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from http import HTTPStatus
+from email.message import Message
 from pathlib import Path
-from socketserver import StreamRequestHandler, TCPServer, ThreadingMixIn
+from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
+
+from catalog.without_modules import as_if_missing, without_modules
+
+# What it needs to be a client over TLS, and to serve files: 4 MB with OpenSSL. A TLS connection to
+# an engine is urllib3's, which finds `ssl` by itself.
+with as_if_missing("ssl"), without_modules("html", "mimetypes", "shutil"):
+    from http.server import BaseHTTPRequestHandler
 
 log = logging.getLogger(__name__)
 
 TEXT = "text/plain; charset=utf-8"
 SILENCE_S = 5.0
 PAUSE_S = 0.5  # until it is seen whether a descriptor is free
-LINE_MAX = 65_536  # bytes
-HEADERS_MAX = 100
 UNREAD_BYTES_MAX = 1 << 20  # of a body that nobody wants, before the connection is closed on it
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call."""
+    """One call; header names are found in any case."""
 
     method: str
     path: str  # with its query
-    headers: Mapping[str, str]  # names in lower case; of equal ones, the first
+    headers: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +47,6 @@ class Answer:
     status: int
     kind: str
     body: bytes
-
-
-_NO_REQUEST = Answer(400, TEXT, b"this is no HTTP request\n")
 
 
 class HttpServer(ThreadingMixIn, TCPServer):
@@ -106,50 +106,33 @@ def _family(place: tuple[str, int] | Path) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in place[0] else socket.AF_INET
 
 
-class _Handler(StreamRequestHandler):
+class _Handler(BaseHTTPRequestHandler):
     server: HttpServer
     timeout = SILENCE_S
 
-    def handle(self) -> None:
-        """Answer one request, whatever its method is."""
-        request = self._read()
-        answer = self.server.respond(request) if request else _NO_REQUEST
-        self._send(answer, has_body=request is None or request.method != "HEAD")
+    def parse_request(self) -> bool:
+        """Answer as soon as the head of a request is read, whatever its method is."""
+        if super().parse_request():
+            request = Request(self.command, self.path, self.headers)
+            self._send(self.server.respond(request))
+            self._drain()
+        return False  # nothing is left to do for this request
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Refuse what is no request, in text: the library's page needs `html`."""
+        self._send(Answer(code, TEXT, f"this is no HTTP request: {message}\n".encode()))
         self._drain()
 
-    def _read(self) -> Request | None:
-        """Return the head of the request; None if it is none."""
-        words = self._line().split()
-        if len(words) != 3 or not words[2].startswith("HTTP/1."):
-            return None
+    def _send(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.kind)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Connection", "close")
+        self.end_headers()
 
-        headers: dict[str, str] = {}
-        for _ in range(HEADERS_MAX):
-            if not (line := self._line()):
-                method, path, _ = words
-                log.debug('"%s"', " ".join(words))
-                return Request(method, path, headers)
-
-            name, _, value = line.partition(":")
-            headers.setdefault(name.lower(), value.strip())
-        return None
-
-    def _line(self) -> str:
-        line = self.rfile.readline(LINE_MAX)
-        return line.decode("latin-1").rstrip("\r\n")
-
-    def _send(self, answer: Answer, *, has_body: bool) -> None:
-        head = (
-            f"HTTP/1.0 {answer.status} {HTTPStatus(answer.status).phrase}",
-            f"Server: {self.server.name}",
-            time.strftime("Date: %a, %d %b %Y %H:%M:%S GMT", time.gmtime()),
-            f"Content-Type: {answer.kind}",
-            f"Content-Length: {len(answer.body)}",
-            "Cache-Control: no-store",
-            "Connection: close",
-        )
-        lines = "".join(f"{line}\r\n" for line in (*head, ""))
-        self.wfile.write(lines.encode("latin-1") + (answer.body if has_body else b""))
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
 
     def _drain(self) -> None:
         """Read what still comes: closing a connection on unread bytes loses the answer."""
@@ -158,3 +141,11 @@ class _Handler(StreamRequestHandler):
             self.connection.shutdown(socket.SHUT_WR)
             while left > 0 and (some := self.connection.recv(65536)):
                 left -= len(some)
+
+    def version_string(self) -> str:
+        """Return what stands in the Server header."""
+        return self.server.name
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Log a call at debug."""
+        log.debug(format, *args)

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from catalog.access import Access, parse_members
 from catalog.errors import Rejected
 from catalog.host_port import host_port, split_host_port
+from catalog.version import VERSION
 from sidecar.log import LEVELS
 
 MASKED = "***"
@@ -117,9 +118,7 @@ class _Parser(argparse.ArgumentParser):
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from importlib import metadata  # noqa: PLC0415  0.8 MB with all it needs
-
-        sys.stdout.write(f"{parser.prog} {metadata.version('tandem')}\n")
+        sys.stdout.write(f"{parser.prog} {VERSION}\n")
         parser.exit()
 
 

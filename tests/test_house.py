@@ -16,7 +16,13 @@ ROOMS = ("catalog", "sidecar", "register", "discover", "ctl", "templates", "stub
 # Who may import whom, besides itself. `templates` holds no code.
 ARROWS = {
     "catalog": set[str](),
-    "sidecar": {"catalog.errors", "catalog.access", "catalog.host_port"},
+    "sidecar": {
+        "catalog.errors",
+        "catalog.access",
+        "catalog.host_port",
+        "catalog.version",
+        "catalog.without_modules",
+    },
     "register": {"catalog", "sidecar"},
     "discover": {"catalog", "sidecar"},
     "ctl": {"catalog", "sidecar"},
@@ -65,6 +71,7 @@ DOORS = {
     "watchdog": {"discover.operator.file_watch"},
     "yaml": {"discover.operator.services_yaml", "stub.documents"},
     "tenacity": {"sidecar.retry"},
+    "prometheus_client": {"sidecar.status.metrics"},
     "starlette": {"stub.app"},
     "uvicorn": {"stub.__main__"},
 }

@@ -19,15 +19,16 @@ IN_BOTH = (
     "google.protobuf.internal.python_message",
     "grpc.aio",
     "html",
-    "http.server",
+    "importlib.metadata",
     "multiprocessing",
     "pickle",
-    "prometheus_client",
     "ssl",
     "tarfile",
     "unittest",
     "xml",
+    "wsgiref",
     "yaml",
+    "zipfile",
     "_hashlib",
     "_ssl",
 )
@@ -39,12 +40,9 @@ UNUSED = {
         "docker.models",
         "docker.transport.sshconn",
         "idna",
-        "importlib.metadata",
         "subprocess",
-        "zipfile",
     ),
-    # Its presence in etcd tells its version: importlib.metadata, which needs email and zipfile.
-    "discover": (*IN_BOTH, "docker", "http.client", "requests", "urllib3"),
+    "discover": (*IN_BOTH, "docker", "gzip", "mimetypes", "requests", "urllib.request", "urllib3"),
 }
 PROGRAM = """
 import json, sys

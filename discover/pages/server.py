@@ -46,11 +46,11 @@ class PageFinder:
 
     def answer(self, request: Request) -> Answer:
         """Return the page that HAProxy asks for, in the form that its caller accepts."""
-        host = request.headers.get("host", "")
-        backend = request.headers.get("x-tandem-backend", "")
+        host = request.headers.get("Host", "")
+        backend = request.headers.get("X-Tandem-Backend", "")
         page = self._page(host_of(host), backend)
 
-        if "text/html" in request.headers.get("accept", ""):
+        if "text/html" in request.headers.get("Accept", ""):
             return Answer(page.status, HTML, page.html().encode())
         return Answer(page.status, TEXT, page.text().encode())
 

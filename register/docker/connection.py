@@ -204,7 +204,10 @@ def _answered(error: BaseException) -> BaseException:
 def _plain(error: BaseException) -> str:
     """Return what failed in one line: libraries wrap the system's error three times over."""
     for cause in _causes(error):
-        if isinstance(cause, OSError) and cause.errno in _HELP:
+        # The errors of `ssl` are OSErrors too, with numbers of their own.
+        if not isinstance(cause, OSError) or type(cause).__module__ != "builtins":
+            continue
+        if cause.errno in _HELP:
             return _HELP[cause.errno]
 
     words = str(_answered(error)).split()

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import ssl
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +15,9 @@ VERSION = b'{"ApiVersion": "1.41", "MinAPIVersion": "1.12"}'
 
 
 @contextlib.contextmanager
-def scripted_engine(answers: Mapping[str, tuple[int, bytes]]) -> Iterator[str]:
+def scripted_engine(
+    answers: Mapping[str, tuple[int, bytes]], tls: ssl.SSLContext | None = None
+) -> Iterator[str]:
     """Answer each path, without its version, with a status and a body; /version is known.
 
     Gives the DOCKER_HOST.
@@ -35,6 +38,8 @@ def scripted_engine(answers: Mapping[str, tuple[int, bytes]]) -> Iterator[str]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="scripted-engine")
     thread.start()
     try:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import Unavailable
+from discover.haproxy.ports import bridge_gateway
 from register.docker.container import Bridges
 from register.docker.event_reader import EventReader
 from register.docker.event_stream import EventStream
@@ -405,7 +406,8 @@ def test_an_engine_that_fails_to_list_networks_keeps_no_container_out(
 
 
 def test_an_address_on_a_bridge_is_known_as_such(engine: Engine, source: DockerSource) -> None:
-    gateway = docker("network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Gateway}}")
+    gateway = bridge_gateway()
+    assert gateway, "the engine has its default bridge"
     run(engine, "-p", f"{gateway}::8000")
 
     bridges = source.containers(Hints(), everything=False).bridges or ()
