@@ -168,6 +168,9 @@ def test_idle_writes_nothing(
     with Register(tmp_path, etcd, RESYNC="1") as register:
         serve(engine, service)
         wait_for(lambda: catalog.instance(service), 10, "published")
+        # written once the refusals have settled
+        said = f"{PREFIX}/said/h1/refused"
+        wait_for(lambda: said in etcd.ctl("get", said, "--keys-only"), 10, "refusals are told")
         before = etcd.revision()
 
         count = register.lists()
