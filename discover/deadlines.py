@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 RETRY_FILE_S = 5.0  # a full disk is not waited for longer once there is room
 RETRY_PORTS_S = 30.0  # a port that another program holds is tried again after this
-TIDY_S = 60.0  # servers without a slot get one once nothing has changed for so long
+TIDY_S = 60.0  # servers without a slot get one once nothing has changed for so long ...
+TIDY_AT_MOST_S = 600.0  # ... or after this, where something always changes
 
 
 @dataclass(slots=True)
@@ -19,6 +20,7 @@ class Deadlines:
     ports_s: float = math.inf
     tidy_s: float = math.inf
     _changed_s: float = -math.inf  # when something happened last
+    _untidy_s: float = math.inf  # since when a reload would give servers more
 
     def next_s(self, reload_s: float) -> float:
         """Return when the first thing is due, a reload among them."""
@@ -30,13 +32,19 @@ class Deadlines:
 
     def tidy(self, *, untidy: bool) -> None:
         """Note whether a reload would give servers what a change at runtime cannot."""
-        self.tidy_s = self._changed_s + TIDY_S if untidy else math.inf
+        if not untidy:
+            self._untidy_s = self.tidy_s = math.inf
+            return
+
+        self._untidy_s = min(self._untidy_s, self._changed_s)
+        self.tidy_s = min(self._changed_s + TIDY_S, self._untidy_s + TIDY_AT_MOST_S)
 
     def take_tidying(self, now_s: float) -> bool:
         """Return whether that reload is due; if so, it counts as done whatever becomes of it."""
         is_due = now_s >= self.tidy_s
         if is_due:
             self.changed(now_s)
+            self._untidy_s = math.inf
         return is_due
 
     def file_unwritten(self, now_s: float) -> None:

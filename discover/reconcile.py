@@ -145,13 +145,10 @@ class Reconcile:
 
     def _is_untidy(self) -> bool:
         """Whether a reload would serve calls better: servers have no slot, or many rest."""
-        worker, config = self.running.worker, self.running.config
-        if worker and any(seats.late for seats in worker.rendered.seats.values()):
-            return True
-
-        listeners = config.listeners if config else ()
-        servers = sum(len(listener.servers) for listener in listeners)
-        return self._applier.resting > max(RESTING_MAX, RESTING_SHARE * servers)
+        seats = self.running.seats.values()
+        servers = sum(len(each.slots) for each in seats)
+        many_rest = self._applier.resting > max(RESTING_MAX, RESTING_SHARE * servers)
+        return many_rest or any(each.late for each in seats)
 
     def _round(self, reasons: tuple[str, ...]) -> None:
         """Bring HAProxy to what the catalog says now. Raises Unavailable."""
@@ -287,11 +284,17 @@ class Reconcile:
                 return  # accepted so far: its reload comes later
             self._reload(pending, model)
         elif self._deadlines.take_tidying(time.monotonic()):
-            self._rollout.tidy_up(candidate.for_reload(self.running.sections))
+            self._tidy_up(candidate)
 
         self._rollout.pace.dropped()
         self._sources.templates.accept(candidate.layout)
         self._health.good("haproxy")
+
+    def _tidy_up(self, candidate: Candidate) -> None:
+        candidate = candidate.for_reload(self.running.sections)
+        with contextlib.suppress(Rejected):
+            self._rollout.tidy_up(candidate)
+            self._save_listeners(candidate)
 
     def _reload(self, pending: Pending, model: Model) -> None:
         candidate = pending.candidate
@@ -301,6 +304,9 @@ class Reconcile:
 
         candidate = candidate.for_reload(self.running.sections)
         self._rollout.reload(candidate, pending)
+        self._save_listeners(candidate)
+
+    def _save_listeners(self, candidate: Candidate) -> None:
         self._sources.listeners_file.save(without_spares(candidate.config.listeners))
 
     def _report(self, problems: Mapping[str, Problem]) -> None:

@@ -3,7 +3,6 @@
 The owner of what runs.
 """
 
-import contextlib
 import logging
 import time
 from collections.abc import Mapping, Set
@@ -124,14 +123,16 @@ class Rollout:
         self._runs(self._reloaded(candidate.rendered, why), candidate)
 
     def tidy_up(self, candidate: Candidate) -> None:
-        """Reload what runs in its form for a reload: each server has a slot, and none rests."""
+        """Reload what runs in its form for a reload: each server has a slot, and none rests.
+
+        Raises Rejected; what runs was accepted before, and goes on.
+        """
         is_tidy = isinstance(self._step_to(candidate.rendered), Noop)
         if is_tidy and not self._applier.resting:
             return
 
-        with contextlib.suppress(Rejected):  # what runs now was accepted before: it goes on
-            worker = self._reloaded(candidate.rendered, "giving every server a slot")
-            self._runs(worker, candidate)
+        worker = self._reloaded(candidate.rendered, "giving every server a slot")
+        self._runs(worker, candidate)
 
     def _step_to(self, wanted: Rendered) -> Plan:
         worker = self.running.worker

@@ -2,7 +2,7 @@
 
 import math
 
-from discover.deadlines import RETRY_FILE_S, RETRY_PORTS_S, TIDY_S, Deadlines
+from discover.deadlines import RETRY_FILE_S, RETRY_PORTS_S, TIDY_AT_MOST_S, TIDY_S, Deadlines
 
 
 def test_nothing_is_due_at_first() -> None:
@@ -41,6 +41,16 @@ def test_servers_without_a_slot_get_one_once_nothing_changed_for_long() -> None:
 
     deadlines.tidy(untidy=False)
     assert deadlines.next_s(math.inf) == math.inf
+
+
+def test_where_something_always_changes_they_get_one_all_the_same() -> None:
+    deadlines = Deadlines()
+
+    for now_s in range(100, 900, 50):
+        deadlines.changed(float(now_s))
+        deadlines.tidy(untidy=True)
+
+    assert deadlines.next_s(math.inf) == 100.0 + TIDY_AT_MOST_S
 
 
 def test_a_tidying_that_changed_nothing_is_not_tried_again_at_once() -> None:
