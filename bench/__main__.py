@@ -16,6 +16,7 @@ from bench import (
     door,
     idle,
     kills,
+    new,
     pure,
     reloads,
     restarts,
@@ -44,6 +45,7 @@ MODULES = (
     switches,
     door,
     calls,
+    new,
 )
 PARTS: dict[str, Callable[..., list[Figure]]] = {
     module.__name__.removeprefix("bench."): module.run for module in MODULES

@@ -1,1 +1,1 @@
-"""What `bench calls` compares Tandem with and measures it by: proxies, instance, load, wire."""
+"""What Tandem is compared with, and what that is measured by: proxies, instance, load, wire."""

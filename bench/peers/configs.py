@@ -1,17 +1,13 @@
-"""The configurations that somebody would write by hand for one service each. Pure text.
+"""The configurations that somebody would write by hand. Pure text.
 
 Each gets as many threads as the machine has CPUs, as HAProxy takes by itself, and keeps its
 connections to the instance.
 """
 
-from bench.peers.routes import (
-    INSTANCE_H2C_PORT,
-    INSTANCE_PORT,
-    LARGE,
-    ROUTES,
-    TWIN_OFFSET,
-    Side,
-)
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.peers.routes import INSTANCE_H2C_PORT, INSTANCE_PORT, LARGE, TWIN_OFFSET
 
 # The default of 1,000 would have peers reconnect while they are measured.
 _NGINX_HEAD = """
@@ -30,15 +26,15 @@ http {{
     scgi_temp_path {folder}/scgi;
 """
 _NGINX_ROUTE = """
-    upstream {route.name} {{
-        server {instance};
+    upstream {listener.name} {{
+        server {listener.instance};
         keepalive 64;
         keepalive_requests 1000000000;
     }}
     server {{
-        listen {address}:{port}{http2};
+        listen {address}:{listener.port}{http2};
         location / {{
-            proxy_pass http://{route.name};
+            proxy_pass http://{listener.name};
             proxy_http_version 1.1;
             proxy_set_header Connection "";
             proxy_buffers 32 8k;
@@ -59,6 +55,7 @@ _INSTANCE = """
 """
 _HAPROXY_HEAD = """
 global
+    master-worker
     maxconn 4000
 defaults
     mode http
@@ -68,30 +65,40 @@ defaults
     http-reuse safe
 """
 _HAPROXY_ROUTE = """
-listen {route.name}
-    bind {address}:{port}
-    server one {route.instance} check{proto}
+listen {listener.name}
+    bind {address}:{listener.port}
+    server one {listener.instance} check{proto}
 """
 _CADDY_HEAD = """
-{
-    admin off
+{{
+    admin {admin}
     auto_https off
     persist_config off
-    servers {
+    servers {{
         protocols h1 h2c
-    }
-}
+    }}
+}}
 """
 _CADDY_ROUTE = """
-http://:{port} {{
+http://:{listener.port} {{
     bind {address}
-    reverse_proxy {scheme}{route.instance} {{
+    reverse_proxy {scheme}{listener.instance} {{
         transport http {{
             keepalive_idle_conns_per_host 64
         }}
     }}
 }}
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One service: the port it is offered at, and its only instance as `address:port`."""
+
+    name: str
+    port: int
+    instance: str
+    h2c: bool = False
 
 
 def instance(folder: str) -> str:
@@ -108,35 +115,28 @@ def instance(folder: str) -> str:
     return f"{head}{server}}}\n"
 
 
-def nginx(folder: str, address: str, workers: int) -> str:
+def nginx(folder: str, address: str, workers: int, listeners: Sequence[Listener]) -> str:
     """Return nginx's: it takes h2c from clients, and speaks HTTP/1.1 to every instance."""
     servers = ""
-    for route in ROUTES:
-        servers += _NGINX_ROUTE.format(
-            route=route,
-            address=address,
-            port=route.port_at(Side.NGINX),
-            http2=" http2" if route.h2c else "",
-            instance=f"{route.host}:{INSTANCE_PORT}",
-        )
+    for listener in listeners:
+        http2 = " http2" if listener.h2c else ""
+        servers += _NGINX_ROUTE.format(listener=listener, address=address, http2=http2)
     return _NGINX_HEAD.format(folder=folder, workers=workers) + servers + "}\n"
 
 
-def haproxy(address: str) -> str:
+def haproxy(address: str, listeners: Sequence[Listener]) -> str:
     """Return HAProxy's with `http-reuse safe`."""
-    listeners = ""
-    for route in ROUTES:
-        proto = " proto h2" if route.h2c else ""
-        port = route.port_at(Side.HAPROXY)
-        listeners += _HAPROXY_ROUTE.format(route=route, address=address, port=port, proto=proto)
-    return _HAPROXY_HEAD + listeners
+    sections = ""
+    for listener in listeners:
+        proto = " proto h2" if listener.h2c else ""
+        sections += _HAPROXY_ROUTE.format(listener=listener, address=address, proto=proto)
+    return _HAPROXY_HEAD + sections
 
 
-def caddy(address: str) -> str:
-    """Return Caddy's."""
+def caddy(address: str, listeners: Sequence[Listener], admin: str = "off") -> str:
+    """Return Caddy's; `admin` is where its API listens."""
     sites = ""
-    for route in ROUTES:
-        scheme = "h2c://" if route.h2c else ""
-        port = route.port_at(Side.CADDY)
-        sites += _CADDY_ROUTE.format(route=route, address=address, port=port, scheme=scheme)
-    return _CADDY_HEAD + sites
+    for listener in listeners:
+        scheme = "h2c://" if listener.h2c else ""
+        sites += _CADDY_ROUTE.format(listener=listener, address=address, scheme=scheme)
+    return _CADDY_HEAD.format(admin=admin) + sites

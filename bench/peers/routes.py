@@ -48,10 +48,6 @@ class Route:
     offset: int
     h2c: bool = False
 
-    @property
-    def instance(self) -> str:
-        return f"{self.host}:{self.port}"
-
     def port_at(self, side: Side) -> int:
         """Return where a side offers this route."""
         return int(side.value) + self.offset

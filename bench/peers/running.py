@@ -11,7 +11,15 @@ from pathlib import Path
 
 from bench.peers import configs
 from bench.peers.one_group import one_group
-from bench.peers.routes import LARGE, LARGE_BYTES, ROUTES, TWIN_OFFSET, Route, Side
+from bench.peers.routes import (
+    INSTANCE_PORT,
+    LARGE,
+    LARGE_BYTES,
+    ROUTES,
+    TWIN_OFFSET,
+    Route,
+    Side,
+)
 from bench.peers.wire import FarHost, far_host
 from bench.rig.containers import ContainerFactory
 from bench.rig.pair import pair_of
@@ -58,7 +66,7 @@ def field(folder: Path) -> Iterator[Field]:
         engine = stack.enter_context(Engine())
         pair = stack.enter_context(pair_of(engine))
         _publish(stack, pair)
-        tandem = _root_of(pair.discover.id)
+        tandem = root_of(pair.discover.id)
         roots = {Side.TCP: tandem, Side.HTTP: tandem}
         roots |= _start_peers(stack, folder, pair.address, engine)
 
@@ -97,25 +105,45 @@ def _start_peers(
     threads = len(os.sched_getaffinity(0))
 
     nginx = home / "nginx.conf"
-    nginx.write_text(configs.nginx(str(home), address, threads))
+    nginx.write_text(configs.nginx(str(home), address, threads, _listeners(Side.NGINX)))
     caddy = home / "Caddyfile"
-    caddy.write_text(configs.caddy(address))
-    caddy_binary = str(Path(sys.executable).parent / "caddy")
+    caddy.write_text(configs.caddy(address, _listeners(Side.CADDY)))
 
-    haproxy = ContainerFactory(engine).haproxy_on_host(configs.haproxy(address))
+    by_hand = configs.haproxy(address, _listeners(Side.HAPROXY))
+    haproxy = ContainerFactory(engine).haproxy_on_host(by_hand)
     haproxy.start()
     return {
-        Side.HAPROXY: _root_of(haproxy.id),
-        Side.NGINX: _start(stack, home / "nginx.log", "nginx", "-c", str(nginx)),
-        Side.CADDY: _start(
-            stack,
-            home / "caddy.log",
-            caddy_binary,
-            "run",
-            f"--config={caddy}",
-            "--adapter=caddyfile",
-        ),
+        Side.HAPROXY: root_of(haproxy.id),
+        Side.NGINX: start_nginx(stack, nginx),
+        Side.CADDY: start_caddy(stack, caddy),
     }
+
+
+def _listeners(side: Side) -> list[configs.Listener]:
+    """Return what a peer offers; nginx cannot speak h2c to the instance."""
+    listeners = []
+    for route in ROUTES:
+        port = INSTANCE_PORT if side is Side.NGINX else route.port
+        instance = f"{route.host}:{port}"
+        listeners.append(configs.Listener(route.name, route.port_at(side), instance, route.h2c))
+    return listeners
+
+
+def start_nginx(stack: contextlib.ExitStack, config: Path) -> int:
+    """Start nginx until the end of the stack; return its process."""
+    return _start(stack, config.with_suffix(".log"), "nginx", "-c", str(config))
+
+
+def start_caddy(stack: contextlib.ExitStack, config: Path) -> int:
+    """Start Caddy until the end of the stack; return its process."""
+    return _start(
+        stack,
+        config.with_suffix(".log"),
+        str(Path(sys.executable).parent / "caddy"),
+        "run",
+        f"--config={config}",
+        "--adapter=caddyfile",
+    )
 
 
 def _start(stack: contextlib.ExitStack, log: Path, *command: str) -> int:
@@ -158,7 +186,8 @@ def _instance(side: Side, route: Route) -> Instance:
     )
 
 
-def _root_of(container: str) -> int:
+def root_of(container: str) -> int:
+    """Return the first process of a container, as this machine numbers it."""
     return int(docker("inspect", "-f", "{{.State.Pid}}", container))
 
 

@@ -52,6 +52,16 @@ ABOUT = {
         "rounds; CPU a call is that of the proxy's processes. Between two hosts each packet "
         "takes 0.5 ms: bench/peers/wire.py passes it on, for kernels without netem."
     ),
+    "new": (
+        "From telling a proxy of a service until that service's port, where nobody listened "
+        "before, answers. The sides take turns, and one loop watches them all. Each has 20 "
+        "services at first, and keeps those that come. The peers begin with a finished file: "
+        "HAProxy and nginx read it after a signal, Caddy gets it by a request. Tandem begins "
+        "earlier, with one record in etcd, which every host reads: it has to write its file and "
+        "check it. Nobody checks the file of HAProxy by hand. That HAProxy reads the system's "
+        "certificates at each reload, as it does by default; Tandem's template spares that. "
+        "Containers that start are in [start](#start)."
+    ),
 }
 # The page's own lines are wider than the code's.
 PREFACE = (

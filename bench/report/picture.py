@@ -117,6 +117,34 @@ def _calls(results: Results) -> Any:
     return figure
 
 
+# -- a new service, beside the peers
+
+
+def _new(results: Results) -> Any:
+    """Draw a column for each table: how long a new service takes on each side."""
+    grids, _ = parted(results["new"].figures)
+    figure, [axes] = pyplot.subplots(
+        1,
+        len(grids),
+        figsize=(3.6 * len(grids), 2),
+        dpi=150,
+        sharey=True,
+        squeeze=False,
+    )
+    for axis, grid in zip(axes, grids, strict=True):
+        both = zip(_values(grid, "p50"), _values(grid, "p90"), strict=True)
+        labels = [f"{p50:.0f} / {p90:.0f}" for p50, p90 in both]
+        _side_bars(axis, grid, "p90", labels=labels, pale=True)
+        _side_bars(axis, grid, "p50")
+        title = f"{grid.title}\np50 / p90, ms"
+        axis.set_title(title, fontsize=7, color=INK, loc="left")
+    axes[0].invert_yaxis()
+    return figure
+
+
+# -- what both draw
+
+
 def _side_bars(
     axis: Any,
     grid: Grid,
@@ -150,4 +178,5 @@ def _colours(sides: Sequence[str], *, pale: bool) -> list[str]:
 PICTURES = {
     "start": Picture("bench.png", "Start event to first reply", _starts),
     "calls": Picture("bench-calls.png", "What a call costs through each proxy", _calls),
+    "new": Picture("bench-new.png", "A new service until its port answers", _new),
 }

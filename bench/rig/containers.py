@@ -8,7 +8,8 @@ from bench.rig.engine_api import Api
 from bench.rig.programs import QUICK, STRONG
 from tests.parts.engine import LABEL, Engine
 
-WRITE_AND_RUN = 'printf "%s" "$1" >/tmp/h.cfg && exec haproxy -f /tmp/h.cfg'
+HAPROXY_FILE = "tmp/h.cfg"  # below the root of its container
+WRITE_AND_RUN = f'printf "%s" "$1" >/{HAPROXY_FILE} && exec haproxy -f /{HAPROXY_FILE}'
 RUN_HAPROXY = ("sh", "-c", WRITE_AND_RUN, "sh")  # the configuration follows
 # Labels or environment; those of one container come from several places and are merged.
 Words = dict[str, str]
