@@ -44,6 +44,7 @@ class StubDebt:
         self.debts = self._file.load() or Debts()
         self._ask = ask
         self._stubbed = StubbedServices()
+        self._counts_from_0 = False  # whether a reload just made another worker
         self._measure(metrics)
 
     def update(self, config: ProxyConfig, seats: SeatsByListener) -> None:
@@ -51,9 +52,13 @@ class StubDebt:
         before = self.debts
         now = before.learn(self._stubbed.among(config, seats), time.time())
         if now == before:
+            self._counts_from_0 = False
             return
 
-        counted = self._counted(before.stubs ^ now.stubs)
+        ended, begun = before.stubs - now.stubs, now.stubs - before.stubs
+        # A new worker counts from 0, and what it counted so far is what the stubs answered.
+        counted = self._counted(ended if self._counts_from_0 else ended | begun)
+        self._counts_from_0 = False
         self._keep(now.counted_from(before, counted))
         _say_changes(before, now, config)
 
@@ -63,6 +68,7 @@ class StubDebt:
 
     def carry(self, counted: Mapping[str, int]) -> None:
         """Carry on what a worker had counted that a reload made old; the new one counts from 0."""
+        self._counts_from_0 = True
         if any(counted.values()):
             self._keep(self.debts.carrying(counted))
 

@@ -127,7 +127,7 @@ class OwnEngine:
         return int(text.split('"Revision" : ')[1].split()[0])
 
     def deleted_since(self, revision: int) -> list[str]:
-        """Return the keys that were deleted after a revision, by hand or with a lease."""
+        """Return the keys of the catalog that went after a revision, by hand or with a lease."""
         self._ctl("put", LAST, "")
         command = [*self._etcdctl, "watch", "--prefix", "/services/", f"--rev={revision + 1}"]
         seen: list[str] = []
@@ -143,7 +143,8 @@ class OwnEngine:
 
         assert seen, "the watch shows nothing at all"
         assert seen[-1] == LAST, "the watch does not reach what was written last"
-        return [seen[number + 1] for number, line in enumerate(seen) if line == "DELETE"]
+        keys = [seen[number + 1] for number, line in enumerate(seen) if line == "DELETE"]
+        return [key for key in keys if not key.startswith("/services/said/")]
 
     def clear(self) -> None:
         """Remove all containers, and all records."""

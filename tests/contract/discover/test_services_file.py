@@ -72,6 +72,7 @@ def test_a_file_is_served_and_its_edits_apply(site: Site) -> None:
             f"  web: {{port: {other}, mode: http, servers: ['127.0.0.1:{one}']}}\n"
         )
         wait_for(lambda: answers(other) == {"one"}, 10, "what is right of the file")
+        wait_for(lambda: refused(discover), 5, "the rest is refused")
         [(where, text)] = refused(discover).items()
         assert where == "file:db server 2"
         assert text.startswith(

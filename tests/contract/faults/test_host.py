@@ -223,6 +223,8 @@ def test_a_clone_of_a_host_id_waits_and_says_so(
         Register(tmp_path, etcd, wait=False, DOCKER_HOST=one),
     ):
         wait_for(lambda: catalog.instance("scripted-3"), 15, "published")
+        said = f"{PREFIX}/said/"
+        wait_for(lambda: etcd.ctl("get", "--prefix", said), 10, "refusals are told")
         before = catalog.revision()
         with Register(tmp_path, etcd, wait=False, DOCKER_HOST=two) as clone:
             wait_for(

@@ -168,15 +168,16 @@ def test_idle_writes_nothing(
     with Register(tmp_path, etcd, RESYNC="1") as register:
         serve(engine, service)
         wait_for(lambda: catalog.instance(service), 10, "published")
-        # written once the refusals have settled
+        # Refusals are told once those of its first moments have settled.
         said = f"{PREFIX}/said/h1/refused"
         wait_for(lambda: said in etcd.ctl("get", said, "--keys-only"), 10, "refusals are told")
-        before = etcd.revision()
 
-        count = register.lists()
-        wait_for(lambda: register.lists() >= count + 4, 15, "four more lists")
+        def is_idle() -> bool:
+            before, count = etcd.revision(), register.lists()
+            wait_for(lambda: register.lists() >= count + 4, 15, "four more lists")
+            return etcd.revision() == before
 
-        assert etcd.revision() == before
+        wait_for(is_idle, 20, "four lists without a write")
 
 
 def test_what_is_deleted_behind_its_back_comes_back(

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tests.parts.engine import Engine, docker
+from discover.haproxy.ports import bridge_gateway
+from tests.parts.engine import Engine
 from tests.parts.etcd import Etcd
 from tests.parts.register import Catalog, Register
 from tests.parts.served import serve
@@ -14,7 +15,8 @@ HOST_IP = "192.0.2.77"  # of no machine: what is announced is what counts
 def test_a_bridges_address_is_none_for_other_hosts(
     engine: Engine, etcd: Etcd, catalog: Catalog, service: str, tmp_path: Path
 ) -> None:
-    gateway = docker("network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Gateway}}")
+    gateway = bridge_gateway()
+    assert gateway, "the engine has its default bridge"
     with Register(tmp_path, etcd, HOST_IP=HOST_IP) as register:
         one = serve(engine, service, "-p", f"{gateway}::8000")
         refused = wait_for(
@@ -34,7 +36,8 @@ def test_a_bridges_address_is_none_for_other_hosts(
 def test_one_host_alone_may_be_called_at_its_bridge(
     engine: Engine, etcd: Etcd, catalog: Catalog, service: str, tmp_path: Path
 ) -> None:
-    gateway = docker("network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Gateway}}")
+    gateway = bridge_gateway()
+    assert gateway, "the engine has its default bridge"
     with Register(tmp_path, etcd, HOST_IP="127.0.0.1"):
         serve(engine, service, "-p", f"{gateway}::8000")
 
