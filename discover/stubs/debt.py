@@ -86,10 +86,10 @@ class Debts:
         }
         return Debts(debts)
 
-    def counted_from(self, before: "Debts", counted: Counts) -> "Debts":
+    def counted_from(self, before: "Debts", counted: Counts, settled: Counts) -> "Debts":
         """Return these debts without the calls that a stub answered while it was not serving alone.
 
-        `counted` is what HAProxy counts now, for what had the slot of a stub before, too.
+        `counted` is what HAProxy counts now, `settled` what it had counted when a stub served last.
         """
         no_debt = Debt(0)
         debts: dict[str, Debt] = {}
@@ -97,7 +97,7 @@ class Debts:
         for service, debt in self.by_service.items():
             old = set(before.by_service.get(service, no_debt).stubs)
             now = set(debt.stubs)
-            carried = debt.carried + _sum(old - now, counted) - _sum(now - old, counted)
+            carried = debt.carried + _sum(old - now, counted) - _sum(now - old, settled)
             debts[service] = replace(debt, carried=carried)
 
         return Debts(debts)

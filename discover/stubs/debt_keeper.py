@@ -44,6 +44,9 @@ class StubDebt:
         self.debts = self._file.load() or Debts()
         self._ask = ask
         self._stubbed = StubbedServices()
+        # What HAProxy had counted for each stub, and its instance, when it served last.
+        self._settled: dict[tuple[str, str], int] = {}
+        self._serving: dict[str, str] = {}  # the instance of each stub that serves alone
         self._counts_from_0 = False  # whether a reload just made another worker
         self._measure(metrics)
 
@@ -55,12 +58,26 @@ class StubDebt:
             self._counts_from_0 = False
             return
 
-        ended, begun = before.stubs - now.stubs, now.stubs - before.stubs
-        # A new worker counts from 0, and what it counted so far is what the stubs answered.
-        counted = self._counted(ended if self._counts_from_0 else ended | begun)
+        counted = self._counted(before.stubs - now.stubs)
+        settled = self._settled_for(now.stubs - before.stubs, seats)
         self._counts_from_0 = False
-        self._keep(now.counted_from(before, counted))
+        self._keep(now.counted_from(before, counted, settled))
+
+        self._settled.update(
+            {(stub, self._serving.get(stub, "")): counted[stub] for stub in counted}
+        )
+        self._serving = {stub: _instance_in(stub, seats) for stub in now.stubs}
         _say_changes(before, now, config)
+
+    def _settled_for(self, begun: Set[str], seats: SeatsByListener) -> Mapping[str, int]:
+        """Return what HAProxy had counted before these stubs began to serve alone."""
+        known = {stub: self._settled.get((stub, _instance_in(stub, seats))) for stub in begun}
+        # A new worker counts from 0. Else another instance may have had the slot.
+        unknown = {stub for stub, count in known.items() if count is None}
+        asked = {} if self._counts_from_0 else self._counted(unknown)
+        return {
+            stub: asked.get(stub, 0) if count is None else count for stub, count in known.items()
+        }
 
     def counted(self) -> Mapping[str, int]:
         """Return what HAProxy counts now, to be carried on when it begins anew."""
@@ -69,6 +86,7 @@ class StubDebt:
     def carry(self, counted: Mapping[str, int]) -> None:
         """Carry on what a worker had counted that a reload made old; the new one counts from 0."""
         self._counts_from_0 = True
+        self._settled = {}
         if any(counted.values()):
             self._keep(self.debts.carrying(counted))
 
@@ -112,6 +130,11 @@ class StubDebt:
     def _keep(self, debts: Debts) -> None:
         self.debts = debts
         self._file.save(debts)
+
+
+def _instance_in(stub: str, seats: SeatsByListener) -> str:
+    proxy, _, slot = stub.partition("/")
+    return seats[proxy].instance_in(slot) if proxy in seats else slot
 
 
 def _say_changes(before: Debts, now: Debts, config: ProxyConfig) -> None:

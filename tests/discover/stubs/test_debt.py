@@ -58,11 +58,11 @@ def test_two_ports_of_a_service_are_one_debt_and_the_same_listener_is_not_looked
 
 
 def test_the_time_stays_and_calls_of_another_time_do_not_count() -> None:
-    first = Debts().learn({"a": ("x",)}, 5.0).counted_from(Debts(), {"x": 7})
+    first = Debts().learn({"a": ("x",)}, 5.0).counted_from(Debts(), {}, {"x": 7})
     assert first.by_service["a"].since_s == 5.0
     assert first.by_service["a"].calls({"x": 9}) == 2
 
-    other = first.learn({"a": ("y",), "b": ("z",)}, 6.0).counted_from(first, {"x": 9, "y": 30})
+    other = first.learn({"a": ("y",), "b": ("z",)}, 6.0).counted_from(first, {"x": 9}, {"y": 30})
 
     assert other.by_service["a"].since_s == 5.0
     assert other.by_service["a"].calls({"x": 100, "y": 31}) == 3
