@@ -5,18 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.asking.answer import Answer
-from catalog.asking.ask import APPLIED, COUNTERS, EXPLAIN
+from catalog.asking.ask import APPLIED, COUNTERS, EXPLAIN, SERVICES
 from catalog.asking.inbox import Standing
 from catalog.asking.responder import Answerer, Found
 from catalog.errors import Unavailable
 from discover.answers.proxy_facts import (
     Stats,
+    all_listeners,
     counted,
     listener_row,
     listeners_about,
     questions,
     refused_about,
     rows_about,
+    service_row,
     stats_of,
 )
 from discover.apply.running import Running
@@ -53,6 +55,7 @@ def answerers(proxy: Proxy) -> Mapping[str, Answerer]:
         APPLIED: lambda asked: _applied(proxy, asked),
         EXPLAIN: lambda asked: Found(_explained(proxy, asked.ask.what)),
         COUNTERS: lambda asked: Found(_counters(proxy, asked.ask.what)),
+        SERVICES: lambda _asked: Found(_services(proxy)),
     }
 
 
@@ -109,6 +112,17 @@ def _counters(proxy: Proxy, what: str) -> Answer:
         for row in rows_about(running, listeners, what, stats)
     )
     return Answer(facts=facts, rows=rows)
+
+
+def _services(proxy: Proxy) -> Answer:
+    """Answer with a short row for each service port: so that a thousand have room."""
+    running = proxy.running()
+    listeners = all_listeners(running)
+    facts = _facts(proxy.progress())
+    stats, why = _asked(proxy, listeners) if listeners else ({}, "")
+    if why:
+        return Answer("failed", why, facts)
+    return Answer(facts=facts, rows=tuple(service_row(running, it, stats) for it in listeners))
 
 
 def _name(listeners: Iterable[Listener], row: Mapping[str, Any]) -> str:

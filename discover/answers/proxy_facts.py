@@ -11,7 +11,7 @@ from typing import Any
 
 from discover.apply.running import Running
 from discover.model.proxy_config import Listener, Server
-from discover.model.spare_backends import own_name, without_spares
+from discover.model.spare_backends import own_name
 from sidecar.status.problems import Problem
 
 _CONTAINER = re.compile(r"[0-9a-f]{4,64}")
@@ -34,9 +34,13 @@ Stats = Mapping[tuple[str, str], Mapping[str, str]]
 
 def listeners_about(running: Running, what: str) -> tuple[Listener, ...]:
     """Return the listeners that a service, port, host name or instance has."""
+    return tuple(listener for listener in all_listeners(running) if _is_about(listener, what))
+
+
+def all_listeners(running: Running) -> tuple[Listener, ...]:
+    """Return the listeners of all services."""
     every = running.config.listeners if running.config else ()
-    laid_out = [listener for listener in every if listener.service]
-    return tuple(listener for listener in laid_out if _is_about(listener, what))
+    return tuple(listener for listener in every if listener.service)
 
 
 def _is_about(listener: Listener, what: str) -> bool:
@@ -104,6 +108,33 @@ def _state(columns: Mapping[str, str] | None) -> Mapping[str, Any]:
     return texts | {name: _number(columns.get(column)) for column, name in NUMBERS.items()}
 
 
+def service_row(running: Running, listener: Listener, stats: Stats) -> Mapping[str, Any]:
+    """Return how many servers of a service are up; of those that are not, what one check says.
+
+    `up` and `real` count what is neither a stub nor draining.
+    """
+    every = tuple(rows_about(running, (listener,), "", stats))
+    real = [row for row in every if row["role"] == "real" and not row["draining"]]
+    stubs = [row for row in every if row["role"] == "stub" and not row["draining"]]
+    down = [row for row in every if not row["draining"] and not _is_up(row)]
+    row = {
+        "service": listener.service,
+        "port": listener.port,
+        "mode": listener.mode,
+        "up": sum(map(_is_up, real)),
+        "real": len(real),
+        "stubs_up": sum(map(_is_up, stubs)),
+        "stubs": len(stubs),
+        "draining": len(every) - len(real) - len(stubs),
+        "why": " ".join(f"{it.get('check', '')} {it.get('said', '')}" for it in down[:1]).strip(),
+    }
+    return {name: value for name, value in row.items() if value}
+
+
+def _is_up(row: Mapping[str, Any]) -> bool:
+    return str(row["state"]).startswith(("UP", "no check"))
+
+
 def counted(columns: Mapping[str, str]) -> Mapping[str, int]:
     """Return what HAProxy has counted of a server since its worker started."""
     return {name: _number(columns[name]) for name in COUNTED if columns.get(name)}
@@ -136,8 +167,3 @@ def refused_about(
         parts = set(re.split(r"[/ :]", where)) | {where}
         if words & parts or any(_CONTAINER.fullmatch(w) and w[:DIGITS] in where for w in words):
             yield {"where": where, "code": problem.code, "text": problem.text}
-
-
-def laid_out(running: Running) -> tuple[Listener, ...]:
-    """Return all listeners under their own names."""
-    return tuple(without_spares(running.config.listeners)) if running.config else ()

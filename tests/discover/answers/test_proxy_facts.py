@@ -10,6 +10,7 @@ from discover.answers.proxy_facts import (
     questions,
     refused_about,
     rows_about,
+    service_row,
     stats_of,
 )
 from discover.apply.running import Running
@@ -84,3 +85,15 @@ def test_what_is_refused_of_it() -> None:
     assert [row["code"] for row in refused_about(problems, "orders", ())] == ["PORT_CLAIMED"]
     assert [row["code"] for row in refused_about(problems, "00000000000c", ())] == ["PORT_CLAIMED"]
     assert not list(refused_about(problems, "ledger", ()))
+
+
+def test_a_service_is_one_short_row() -> None:
+    row = service_row(RUNNING, ORDERS, stats_of([STAT]))
+    assert row == {
+        "service": "orders",
+        "port": 8080,
+        "mode": "tcp",
+        "up": 1,
+        "real": 2,
+        "why": "L4CON refused",
+    }
