@@ -22,7 +22,7 @@ from catalog.asking import answer, ask
 from catalog.asking.answer import Answer
 from catalog.asking.ask import APPLIED, Ask
 from catalog.asking.said_keys import Side, parse_answer_key, refused_key, said_root
-from catalog.entries import Delete, Event, Put
+from catalog.entries import Delete, Entry, Event, Put
 from catalog.errors import Conflict, Refused, Rejected, Unavailable
 from catalog.keys import AskKey, ProxyKey, hosts_root, key_of
 from catalog.store import Store, Watch
@@ -55,6 +55,7 @@ class Asking:
         self._prefix = prefix
         self._store = Store(access)
         self.fleet = Fleet()
+        self.entries: tuple[Entry, ...] = ()  # of all hosts, as they were before the question
         self.revision = 0  # at which the question was asked
         self.unable: frozenset[Sidecar] = frozenset()
         self.missing: frozenset[Sidecar] = frozenset()
@@ -94,6 +95,7 @@ class Asking:
         store, sides = self._store, tuple(sides)
         hosts = store.list(hosts_root(self._prefix))
         said = store.list(said_root(self._prefix))
+        self.entries = hosts.entries
         self.fleet = fleet_of(self._prefix, hosts.entries, said.entries)
         self.unable = self.fleet.unable(asked, sides)
         self.missing = self.fleet.able(asked, sides)

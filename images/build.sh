@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 BASE=${BASE:-debian:trixie-slim}
 PYTHON_SOURCES=(
-    requirements.lock pyproject.toml catalog sidecar register discover templates
+    requirements.lock pyproject.toml catalog sidecar register discover ctl templates
     images/init images/ask images/ready images/explain
 )
 

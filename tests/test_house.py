@@ -57,6 +57,10 @@ INNER_ARROWS = {
         "apply": {"stubs", "operator", "haproxy", "text", "model", "snapshot"},
         "answers": {"apply", "model"},
     },
+    "ctl": {
+        "view": {"asking", "fleet"},
+        "commands": {"view", "asking", "fleet", "settings", "ends"},
+    },
 }
 FOR_ALL = {"reasons"}
 # Each outside library is imported where this says, and nowhere else.
@@ -72,6 +76,7 @@ DOORS = {
     "yaml": {"discover.operator.services_yaml", "stub.documents"},
     "tenacity": {"sidecar.retry"},
     "prometheus_client": {"sidecar.status.metrics"},
+    "click": {"ctl.program", "ctl.commands"},
     "starlette": {"stub.app"},
     "uvicorn": {"stub.__main__"},
 }

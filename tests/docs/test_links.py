@@ -23,7 +23,7 @@ def test_every_link_leads_to_a_file_and_a_heading(page: Page) -> None:
 
 
 BUILT = {"images/wheels/"}
-ROOMS = "bench|catalog|discover|docs|images|lab|register|sidecar|stub|templates|tests"
+ROOMS = "bench|catalog|ctl|discover|docs|images|lab|register|sidecar|stub|templates|tests"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)

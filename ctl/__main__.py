@@ -1,0 +1,15 @@
+"""tandem: ask the pair anything, and wait for it."""
+
+import os
+import sys
+
+from ctl import program
+
+
+def main() -> int:
+    """Run a command and return its exit status."""
+    return program.run(sys.argv[1:], os.environ)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

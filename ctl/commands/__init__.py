@@ -1,0 +1,1 @@
+"""The commands of `tandem`: each asks, shows, and ends with a status."""

@@ -1,0 +1,80 @@
+"""`tandem explain`: why something is called, or why not, along the way of the data."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import click
+
+from catalog.asking.ask import EXPLAIN, Ask
+from ctl.asking import Asking, Heard
+from ctl.commands.shared import show_json, tell, with_reach
+from ctl.ends import DONE, NO, NOT_FOUND, UNREACHABLE, End
+from ctl.settings import Reach
+from ctl.view.chain import chain_of, lines_of
+from ctl.view.names import not_found
+from ctl.view.published import Published, about, names_of, published_of
+
+HELP = """Say why something is called, or why not.
+
+WHAT is a service, a port, service:port, a host name, or a container by its name or id. The steps
+are those of the data: the container, its record, its host's lease; then the HAProxy of each host.
+
+\b
+  tandem explain orders
+  tandem explain 8080 --from host/b        only as host b's HAProxy sees it
+
+Status 0: calls from every host are served; 1: not; 3: nobody knows it.
+"""
+WITHIN_S = 3.0
+
+
+@click.command("explain", help=HELP)
+@click.argument("what", metavar="WHAT")
+@click.option("--from", "caller", metavar="HOST", help="as callers on this host see it")
+@click.option("-o", "--output", type=click.Choice(("table", "json")), default="table")
+@with_reach
+def command(reach: Reach, what: str, caller: str | None, output: str) -> int:
+    """Explain."""
+    from_host = caller.removeprefix("host/") if caller else ""
+    with Asking(reach.access, reach.prefix) as asking:
+        heard = list(asking.ask(Ask(EXPLAIN, what, by="tandem explain"), WITHIN_S))
+        fleet, unable = asking.fleet, asking.unable
+        away = sorted(host for host, side in asking.silent if side == "discover")
+        published = published_of(reach.prefix, asking.entries)
+        records = about(published, what)
+        heard += _by_id(asking, heard, records)
+
+    if not fleet.proxies and not fleet.owners:
+        raise End(UNREACHABLE, f"nobody of the pair is there below {reach.prefix}")
+    if from_host and from_host not in fleet.proxies:
+        raise End(NOT_FOUND, f"no docker-discover: {not_found(from_host, fleet.proxies)}")
+    for host, side in sorted(unable):
+        tell(f"too old to be asked: docker-{side} of {host}")
+
+    silent = [host for host in away if from_host in ("", host)]
+    chosen = [it for it in heard if it.side == "register" or from_host in ("", it.host)]
+    chain = chain_of(chosen, fleet, silent, records)
+    if not chain.is_known and not silent:
+        raise End(NOT_FOUND, not_found(what, names_of(published)))
+
+    if output == "json":
+        show_json(
+            {"what": what, "steps": [asdict(it) for it in chain.steps], "hosts": dict(chain.hosts)}
+        )
+    else:
+        encoding = (sys.stdout.encoding or "").lower()
+        for line in lines_of(chain, plain="utf" not in encoding):
+            click.echo(line)
+    return DONE if chain.is_reached else NO
+
+
+def _by_id(asking: Asking, heard: list[Heard], records: Sequence[Published]) -> list[Heard]:
+    """Ask the proxies again, by its id, of a container that they do not know by its name."""
+    proxies = [it.answer for it in heard if it.side == "discover"]
+    is_known = any(it.status == "answer" or it.facts.get("refused") for it in proxies)
+    if is_known or not records:
+        return []
+
+    asked = Ask(EXPLAIN, records[0].short, by="tandem explain")
+    return list(asking.ask(asked, WITHIN_S, sides=("discover",)))

@@ -1,0 +1,1 @@
+"""What the pair answers -> rows and sentences for people. No I/O."""

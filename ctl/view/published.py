@@ -1,0 +1,61 @@
+"""What stands in etcd of services: each record with its host. No I/O."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from catalog.entries import Entry
+from catalog.errors import Rejected
+from catalog.host_port import host_port
+from catalog.keys import CONTAINER_SHORT, InstanceKey, parse_key
+from catalog.records.record import Instance, decode
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """An instance, and the host that published it."""
+
+    host: str
+    instance: Instance
+
+    @property
+    def short(self) -> str:
+        """The container, as people write it."""
+        return self.instance.container[:CONTAINER_SHORT]
+
+
+def published_of(prefix: str, entries: Iterable[Entry]) -> tuple[Published, ...]:
+    """Return all records that can be read."""
+    return tuple(_published(prefix, entries))
+
+
+def _published(prefix: str, entries: Iterable[Entry]) -> Iterator[Published]:
+    for entry in entries:
+        if "/instances/" not in entry.key:
+            continue
+        try:
+            key = parse_key(prefix, entry.key)
+            if isinstance(key, InstanceKey):
+                yield Published(key.host, decode(entry.value))
+        except Rejected:
+            continue  # docker-discover refuses it, and says so when it is asked
+
+
+def about(published: Sequence[Published], what: str) -> tuple[Published, ...]:
+    """Return the records that a service, port, host name or container is about."""
+    return tuple(each for each in published if what in _words_of(each))
+
+
+def _words_of(each: Published) -> set[str]:
+    it = each.instance
+    port = str(it.service_port or "")
+    words = {it.service, port, f"{it.service}:{port}", it.container_name, *it.hosts}
+    return words | {it.container, each.short, host_port(it.address, it.port)} - {""}
+
+
+def names_of(published: Sequence[Published]) -> set[str]:
+    """Return every name that people may call these by."""
+    found: set[str] = set()
+    for each in published:
+        instance = each.instance
+        found |= {instance.service, instance.container_name, *instance.hosts}
+    return found - {""}

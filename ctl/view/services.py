@@ -1,0 +1,125 @@
+"""Services as rows, problems first: what etcd says joined with what HAProxy has up. No I/O."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from catalog.asking.refusals import Refusals
+from ctl.asking import Heard
+from ctl.view.published import Published
+
+COLUMNS = {
+    "table": ("service", "port", "mode", "ready", "stubs", "hosts", "note"),
+    "wide": ("service", "port", "mode", "ready", "stubs", "hosts", "note", "state", "draining"),
+}
+# Why nothing is published, and nobody has to do anything about it.
+ON_PURPOSE = (
+    "IGNORED", "NOT_RUNNING", "ONE_OFF", "NOT_CHOSEN", "NOT_LABELLED", "POD_INFRA", "LOOKS_SECRET",
+)  # fmt: skip
+# The states, the worst first; what is only `partly` there is called all the same.
+STATES = ("nobody", "refused", "partly", "stubs", "serving", "unknown")
+PROBLEMS = ("nobody", "refused", "partly", "unknown")
+
+Seen = Mapping[str, Mapping[str, Any]]  # what each host's HAProxy has of one service
+
+
+def service_rows(
+    published: Sequence[Published], heard: Iterable[Heard]
+) -> tuple[Mapping[str, Any], ...]:
+    """Return a row for each service, the worst first."""
+    answers = [it for it in heard if it.side == "discover" and it.answer.status == "answer"]
+    seen: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for each in answers:
+        for row in each.answer.rows:
+            seen.setdefault(str(row.get("service")), {})[each.host] = row
+
+    of_etcd: dict[str, list[Published]] = {}
+    for it in published:
+        of_etcd.setdefault(it.instance.service, []).append(it)
+
+    hosts = {each.host for each in answers if not each.answer.left_out}
+    rows = [
+        _row(service, of_etcd.get(service, []), seen.get(service, {}), hosts)
+        for service in seen.keys() | of_etcd.keys()
+    ]
+    return tuple(sorted(rows, key=lambda row: (STATES.index(row["state"]), row["service"])))
+
+
+def _row(
+    service: str, published: Sequence[Published], seen: Seen, answering: set[str]
+) -> Mapping[str, Any]:
+    instances = [each.instance for each in published]
+    real = sum(it.role == "real" and it.state == "ready" for it in instances)
+    wanted = max([real, *(int(row.get("real", 0)) for row in seen.values())])
+    least = min((int(row.get("up", 0)) for row in seen.values()), default=None)
+    stubs_up = min((int(row.get("stubs_up", 0)) for row in seen.values()), default=0)
+    ports = {int(row.get("port", 0)) for row in seen.values()}
+    ports |= {it.service_port for it in instances if it.service_port}
+    missing = sorted(answering - seen.keys())
+
+    state = _state(least, wanted, stubs_up, missing)
+    return {
+        "service": service,
+        "port": min(ports - {0}, default=None),
+        "mode": next((row.get("mode") for row in seen.values()), None)
+        or next((it.mode for it in instances), None),
+        "ready": f"{'?' if least is None else least}/{wanted}" if wanted else "0",
+        "up": least,
+        "real": wanted,
+        "stubs": max([0, *(int(row.get("stubs", 0)) for row in seen.values())]) or None,
+        "hosts": sorted({each.host for each in published}),
+        "note": _note(state, seen, missing, wanted, bool(instances)),
+        "state": state,
+        "draining": sum(it.state == "draining" for it in instances) or None,
+    }
+
+
+def _state(least: int | None, wanted: int, stubs_up: int, missing: Sequence[str]) -> str:
+    if least is None:
+        return "nobody" if missing else "unknown"
+    if not least and not stubs_up:
+        return "nobody"
+    if missing or (wanted and least < wanted):
+        return "partly"
+    return "serving" if least else "stubs"
+
+
+def _note(state: str, seen: Seen, missing: Sequence[str], wanted: int, is_published: bool) -> str:
+    """Return what is wrong, in few words."""
+    notes = []
+    why = sorted({str(row["why"]) for row in seen.values() if row.get("why")})
+    if state == "unknown":
+        notes.append("no docker-discover has said")
+    elif state == "nobody" and not is_published and not wanted:
+        notes.append("no instance: its port is kept for a while")
+    elif why:
+        notes.append(f"checks fail: {why[0]}")
+    elif state == "stubs":
+        notes.append("a stub answers")
+    elif state == "nobody" and not missing:
+        notes.append("no instance is called: tandem explain says why")
+
+    ups = {host: int(row.get("up", 0)) for host, row in seen.items()}
+    if len(set(ups.values())) > 1:
+        fewest = min(ups.values())
+        notes.append(f"fewest on {', '.join(sorted(h for h, n in ups.items() if n == fewest))}")
+    if missing and not seen:
+        notes.append("no HAProxy has it: tandem explain says why")
+    elif missing:
+        notes.append(f"not on {', '.join(missing)}")
+    return "; ".join(notes)
+
+
+def refused_rows(refusals: Mapping[str, Refusals]) -> tuple[Mapping[str, Any], ...]:
+    """Return a row for each container that is not published though nobody meant that."""
+    return tuple(
+        {
+            "service": refusal.where,
+            "ready": None,
+            "hosts": [host],
+            "note": f"{refusal.code} {refusal.text}",
+            "state": "refused",
+        }
+        for host, said in sorted(refusals.items())
+        for refusal in said.rows
+        if refusal.code not in ON_PURPOSE
+    )
