@@ -42,7 +42,7 @@ class Inbox:
 
     def listed(self, entries: Iterable[Entry]) -> None:
         """Take the questions of a listing in place of all others."""
-        ours = [entry for entry in entries if entry.key.startswith(self._root)]
+        ours = [entry for entry in entries if self._is_question(entry)]
         is_new = bool(ours or self._entries)
         self._entries = {entry.key: entry for entry in ours[:STANDING_MAX]}
         if is_new:
@@ -57,7 +57,7 @@ class Inbox:
             if not is_new:
                 entries, is_new = dict(entries), True
 
-            if event.entry is None:
+            if event.entry is None or not self._is_question(event.entry):
                 entries.pop(event.key, None)
             elif len(entries) < STANDING_MAX or event.key in entries:
                 entries[event.key] = event.entry
@@ -65,6 +65,10 @@ class Inbox:
         if is_new:
             self._entries = entries
             self._wake()
+
+    def _is_question(self, entry: Entry) -> bool:
+        """Whether an entry is one; without a lease it would stand, and be answered, for good."""
+        return entry.key.startswith(self._root) and bool(entry.lease)
 
     def standing(self) -> tuple[Standing, ...]:
         """Return all readable questions, the oldest first. For one thread."""
@@ -87,7 +91,6 @@ class Inbox:
             log.debug("a question cannot be read: %s", error)
             return None
 
-        # What is answered to one that never ends would never end either.
-        if not isinstance(key, AskKey) or not entry.lease:
+        if not isinstance(key, AskKey):
             return None
         return Standing(key.id, ask, entry.lease, entry.mod_revision)

@@ -112,19 +112,23 @@ def seats_of(listener: Listener, lines: Lines) -> Seats:
         return seats_anew(listener, lines)
 
     slots = _kept(listener, lines)
-    free = [name for name in lines.servers if name not in slots.values()]
+    taken = set(slots.values())
+    free = [name for name in lines.servers if name not in taken]
     late = lines.late
     names = _new_names(lines.servers)
 
     for server in listener.servers:
-        if server.name not in slots:
-            slot = _fitting(server, free, lines)
-            if slot is None:
-                slot = next(names)
-                late |= {slot} if listener.mode == "http" else set()
-            else:
-                free.remove(slot)
-            slots[server.name] = slot
+        if server.name in slots:
+            continue
+
+        slot = _fitting(server, free, lines)
+        if slot is not None:
+            free.remove(slot)
+        else:
+            slot = next(names)
+            if listener.mode == "http":
+                late.add(slot)
+        slots[server.name] = slot
 
     empty = tuple(_free_server(name, lines, is_late=name in late) for name in free)
     return Seats(slots, frozenset(late), empty, uneven=bool(late) or _is_uneven(listener, empty))

@@ -58,3 +58,12 @@ def test_a_flood_is_bounded() -> None:
     assert len(box.standing()) == STANDING_MAX
     box.listed(flood)
     assert len(box.standing()) == STANDING_MAX
+
+
+def test_questions_without_a_lease_take_no_place() -> None:
+    box = Inbox("/services", lambda: None)
+    box.listed([entry(f"n{number}", lease=0) for number in range(STANDING_MAX)])
+
+    box.changed([Event(ROOT + "a", entry("a"), 5)])
+
+    assert [each.id for each in box.standing()] == ["a"]
