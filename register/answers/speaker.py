@@ -6,7 +6,7 @@ question stands.
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from catalog.access import Access
 from catalog.asking.answer import Answer
@@ -23,7 +23,6 @@ from register.answers.container_facts import Known, rows_about
 from register.records.host_state import HostLease, HostState
 from sidecar.actors import Actor
 from sidecar.retry import keep_running
-from sidecar.status.problems import Problem
 from sidecar.trigger import Trigger
 
 log = logging.getLogger(__name__)
@@ -78,7 +77,10 @@ class Speaker:
             self._refusals.forget()
             while not self._etcd.ended.is_set():
                 wait_s = self._round(store, time.monotonic())
-                if not self._awake.wait(wait_s) and wait_s == TURN_S:
+                reasons = self._awake.wait(wait_s)
+                if "known" in reasons:
+                    self._refusals.changed(time.monotonic())
+                elif not reasons and wait_s == TURN_S:
                     self._refusals.forget()  # somebody may have deleted it
 
     def _round(self, store: Store, now_s: float) -> float:
@@ -117,39 +119,35 @@ class _Refusals:
         self._prefix = prefix
         self._told: tuple[int, bytes] | None = None  # the lease and the value
         self._revision = 0
-        self._changed_s: float | None = None
-        self._made: tuple[Mapping[str, Problem] | None, bytes] = None, b""
+        self._changed_s: float | None = None  # since when something else may be refused
 
     def forget(self) -> None:
         """Write it again: etcd may have lost it."""
         self._told = None
 
+    def changed(self, now_s: float) -> None:
+        """Note that something else may be refused now."""
+        if self._changed_s is None:
+            self._changed_s = now_s
+
     def bring(
         self, store: Store, host: str, known: Known, lease: HostLease, now_s: float
     ) -> float | None:
         """Bring etcd to what is refused, and return when to come again; None: when woken."""
-        wanted = lease.id, self._value(known)
-        if wanted == self._told:
-            self._changed_s = None
-            return None
+        if self._told is not None and self._told[0] == lease.id:
+            if self._changed_s is None:
+                return None
 
-        # The first time nothing is to be settled.
-        settled_s = now_s - SETTLE_S if self._told is None else now_s
-        self._changed_s = settled_s if self._changed_s is None else self._changed_s
-        wait_s = self._changed_s + SETTLE_S - now_s
-        if wait_s > 0:
-            return wait_s
+            # Nothing is compared before it has settled: a container that starts has no time for it.
+            wait_s = self._changed_s + SETTLE_S - now_s
+            if wait_s > 0:
+                return wait_s
 
-        self._write(store, refused_key(self._prefix, host), wanted, lease)
         self._changed_s = None
+        wanted = lease.id, _value(known)
+        if wanted != self._told:
+            self._write(store, refused_key(self._prefix, host), wanted, lease)
         return None if self._told == wanted else SETTLE_S
-
-    def _value(self, known: Known) -> bytes:
-        """Return the bytes of what is refused, made anew when it changed."""
-        if self._made[0] != known.refused:
-            rows = (Refusal(where, it.code, it.text) for where, it in known.refused.items())
-            self._made = known.refused, encode(rows, KINDS)
-        return self._made[1]
 
     def _write(self, store: Store, key: str, wanted: tuple[int, bytes], lease: HostLease) -> None:
         entry = store.get(key) if self._told is None else None
@@ -168,3 +166,8 @@ class _Refusals:
             log.debug("what is refused is not written: %s", error)
             return
         self._told = wanted
+
+
+def _value(known: Known) -> bytes:
+    """Return the bytes of what is refused."""
+    return encode((Refusal(where, it.code, it.text) for where, it in known.refused.items()), KINDS)
