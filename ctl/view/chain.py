@@ -9,7 +9,7 @@ from ctl.asking import Heard
 from ctl.fleet import Fleet
 from ctl.view.published import Published
 from ctl.view.remedies import remedy
-from ctl.view.waiting import is_up
+from ctl.view.waiting import is_up, place_of
 
 Mark = Literal["✓", "✗", "–"]
 PLAIN: Mapping[Mark, str] = {"✓": "+", "✗": "!", "–": "-"}
@@ -141,11 +141,6 @@ def _leases(publishing: Iterable[str], fleet: Fleet) -> Iterator[Step]:
         else:
             text = "its registrar is away: its instances are suspects until it is back"
             yield Step("✗", host, text, help="look at that host, and at its docker-register")
-
-
-def place_of(refused: Mapping[str, Any]) -> str:
-    """Return where a refusal is, without the beginning of a key that is the same for all."""
-    return str(refused.get("where", "")).rpartition("/instances/")[2]
 
 
 def _refused_here(heard: Heard) -> Iterator[Step]:

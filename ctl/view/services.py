@@ -19,47 +19,60 @@ ON_PURPOSE = (
 STATES = ("nobody", "refused", "partly", "stubs", "serving", "unknown")
 PROBLEMS = ("nobody", "refused", "partly", "unknown")
 
-Seen = Mapping[str, Mapping[str, Any]]  # what each host's HAProxy has of one service
+Seen = Mapping[str, Mapping[str, Any]]  # what each host's HAProxy has of one service port
+Place = tuple[str, int]  # a service and its port; 0: only its host names lead there
 
 
 def service_rows(
     published: Sequence[Published], heard: Iterable[Heard]
 ) -> tuple[Mapping[str, Any], ...]:
-    """Return a row for each service, the worst first."""
+    """Return a row for each port of each service, the worst first."""
     answers = [it for it in heard if it.side == "discover" and it.answer.status == "answer"]
-    seen: dict[str, dict[str, Mapping[str, Any]]] = {}
+    seen: dict[Place, dict[str, Mapping[str, Any]]] = {}
     for each in answers:
         for row in each.answer.rows:
-            seen.setdefault(str(row.get("service")), {})[each.host] = row
+            place = str(row.get("service")), int(row.get("port", 0))
+            seen.setdefault(place, {})[each.host] = row
 
-    of_etcd: dict[str, list[Published]] = {}
+    of_etcd: dict[Place, list[Published]] = {}
+    assigned = _assigned_ports(published, seen)
     for it in published:
-        of_etcd.setdefault(it.instance.service, []).append(it)
+        service, port = it.instance.service, it.instance.service_port
+        of_etcd.setdefault((service, port or assigned.get(service, 0)), []).append(it)
 
     hosts = {each.host for each in answers if not each.answer.left_out}
     rows = [
-        _row(service, of_etcd.get(service, []), seen.get(service, {}), hosts)
-        for service in seen.keys() | of_etcd.keys()
+        _row(place, of_etcd.get(place, []), seen.get(place, {}), hosts)
+        for place in seen.keys() | of_etcd.keys()
     ]
-    return tuple(sorted(rows, key=lambda row: (STATES.index(row["state"]), row["service"])))
+    return tuple(sorted(rows, key=_worst_first))
+
+
+def _assigned_ports(published: Sequence[Published], seen: Iterable[Place]) -> Mapping[str, int]:
+    """Return by service the port that HAProxy has for it and no record names: one was assigned."""
+    named = {(it.instance.service, it.instance.service_port) for it in published}
+    return {service: port for service, port in seen if (service, port) not in named}
+
+
+def _worst_first(row: Mapping[str, Any]) -> tuple[int, str, int]:
+    return STATES.index(row["state"]), row["service"], row["port"] or 0
 
 
 def _row(
-    service: str, published: Sequence[Published], seen: Seen, answering: set[str]
+    place: Place, published: Sequence[Published], seen: Seen, answering: set[str]
 ) -> Mapping[str, Any]:
+    service, port = place
     instances = [each.instance for each in published]
     real = sum(it.role == "real" and it.state == "ready" for it in instances)
     wanted = max([real, *(int(row.get("real", 0)) for row in seen.values())])
     least = min((int(row.get("up", 0)) for row in seen.values()), default=None)
     stubs_up = min((int(row.get("stubs_up", 0)) for row in seen.values()), default=0)
-    ports = {int(row.get("port", 0)) for row in seen.values()}
-    ports |= {it.service_port for it in instances if it.service_port}
     missing = sorted(answering - seen.keys())
 
     state = _state(least, wanted, stubs_up, missing)
     return {
         "service": service,
-        "port": min(ports - {0}, default=None),
+        "port": port or None,
         "mode": next((row.get("mode") for row in seen.values()), None)
         or next((it.mode for it in instances), None),
         "ready": f"{'?' if least is None else least}/{wanted}" if wanted else "0",

@@ -45,6 +45,11 @@ def seconds_of(text: str) -> float:
     return int(found[1]) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600}[found[2] or "s"]
 
 
+def place_of(refused: Mapping[str, Any]) -> str:
+    """Return where a refusal is, without the beginning of a key that is the same for all."""
+    return str(refused.get("where", "")).rpartition("/instances/")[2]
+
+
 def is_up(row: Mapping[str, Any]) -> bool:
     """Whether HAProxy calls a server."""
     return str(row.get("state")).startswith(("UP", "no check")) and not row.get("draining")
@@ -151,5 +156,4 @@ def _finals(refused: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _refusal(row: Mapping[str, Any]) -> str:
-    where = str(row.get("where", "")).rpartition("/instances/")[2]
-    return f"{row.get('code')} {where}: {row.get('text', '')}"
+    return f"{row.get('code')} {place_of(row)}: {row.get('text', '')}"

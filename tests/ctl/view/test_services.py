@@ -15,7 +15,7 @@ def heard(host: str, *rows: dict[str, Any], left_out: int = 0) -> Heard:
 
 
 def row(service: str, **counts: Any) -> dict[str, Any]:
-    return {"service": service, "port": 8080, "mode": "http", **counts}
+    return {"service": service, "port": 8000, "mode": "http", **counts}
 
 
 def test_the_worst_comes_first() -> None:
@@ -79,3 +79,23 @@ def test_refusals_that_nobody_meant_are_rows() -> None:
     said = Refusals((Refusal("db", "IGNORED", "x"), Refusal("shop:80", "UDP_PORT", "no")))
     (found,) = refused_rows({"a": said})
     assert (found["service"], found["hosts"], found["note"]) == ("shop:80", ["a"], "UDP_PORT no")
+
+
+def test_each_port_of_a_service_has_a_row() -> None:
+    published = (
+        Published("a", instance(1, "forge", service_port=3000)),
+        Published("a", instance(2, "forge", service_port=2222)),
+    )
+    answers = [heard("a", row("forge", port=3000, up=1, real=1), row("forge", port=2222, real=1))]
+
+    rows = service_rows(published, answers)
+
+    assert [(it["port"], it["ready"]) for it in rows] == [(2222, "0/1"), (3000, "1/1")]
+
+
+def test_a_port_that_was_assigned_is_that_of_the_records_without_one() -> None:
+    published = (Published("a", instance(1, "orders", service_port=None)),)
+
+    (found,) = service_rows(published, [heard("a", row("orders", port=10007, up=1, real=1))])
+
+    assert (found["port"], found["ready"]) == (10007, "1/1")
