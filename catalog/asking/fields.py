@@ -30,7 +30,10 @@ def bytes_of(document: Mapping[str, Any]) -> bytes:
 
 def printable(text: str) -> str:
     """Return a text as `text_in` takes it: in one line, and not too long."""
-    shown = text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+    shown = text
+    if not text.isprintable():
+        shown = "".join(each if each.isprintable() else "?" for each in text)
+
     return shown if len(shown) <= TEXT_MAX else f"{shown[: TEXT_MAX - 1]}…"
 
 
@@ -38,7 +41,8 @@ def text_in(document: Mapping[str, Any], name: str, default: str | None = "") ->
     """Return a printable text; without a default it must be there. Raises Rejected."""
     value = document.get(name, default)
     if not isinstance(value, str) or len(value) > TEXT_MAX or not value.isprintable():
-        raise Rejected(f"{name}: {value!r:.60} is not a printable text")
+        raise _not(name, value, "a printable text")
+
     return value
 
 
@@ -46,7 +50,8 @@ def whole_in(document: Mapping[str, Any], name: str) -> int:
     """Return a whole number from 0, 0 if it is not there. Raises Rejected."""
     value = document.get(name, 0)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 63:
-        raise Rejected(f"{name}: {value!r:.40} is not a whole number from 0")
+        raise _not(name, value, "a whole number from 0")
+
     return value
 
 
@@ -54,7 +59,8 @@ def object_in(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Return an object, empty if it is not there. Raises Rejected."""
     value = document.get(name, {})
     if not isinstance(value, dict):
-        raise Rejected(f"{name}: {value!r:.60} is not an object")
+        raise _not(name, value, "an object")
+
     return value
 
 
@@ -62,7 +68,8 @@ def objects_in(document: Mapping[str, Any], name: str) -> tuple[Mapping[str, Any
     """Return a list of objects, empty if it is not there. Raises Rejected."""
     value = document.get(name, [])
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
-        raise Rejected(f"{name}: {value!r:.60} is not a list of objects")
+        raise _not(name, value, "a list of objects")
+
     return tuple(value)
 
 
@@ -70,5 +77,10 @@ def texts_in(document: Mapping[str, Any], name: str) -> tuple[str, ...]:
     """Return a list of printable texts, empty if it is not there. Raises Rejected."""
     value = document.get(name, [])
     if not isinstance(value, list):
-        raise Rejected(f"{name}: {value!r:.60} is not a list of texts")
+        raise _not(name, value, "a list of texts")
+
     return tuple(text_in({name: each}, name, None) for each in value)
+
+
+def _not(name: str, value: object, right: str) -> Rejected:
+    return Rejected(f"{name}: {value!r:.60} is not {right}")

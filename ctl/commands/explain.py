@@ -10,8 +10,9 @@ from catalog.asking.ask import EXPLAIN, Ask
 from ctl.asking import Asking, Heard
 from ctl.commands.shared import show_json, tell, with_reach
 from ctl.ends import DONE, NO, NOT_FOUND, UNREACHABLE, End
+from ctl.fleet import Fleet
 from ctl.settings import Reach
-from ctl.view.chain import chain_of, lines_of
+from ctl.view.chain import Chain, chain_of, lines_of
 from ctl.view.names import not_found
 from ctl.view.published import Published, about, names_of, published_of
 
@@ -39,34 +40,44 @@ def command(reach: Reach, what: str, caller: str | None, output: str) -> int:
     from_host = caller.removeprefix("host/") if caller else ""
     with Asking(reach.access, reach.prefix) as asking:
         heard = list(asking.ask(Ask(EXPLAIN, what, by="tandem explain"), WITHIN_S))
-        fleet, unable = asking.fleet, asking.unable
         away = sorted(host for host, side in asking.silent if side == "discover")
+        unable = asking.unable
+
         published = published_of(reach.prefix, asking.entries)
         records = about(published, what)
         heard += _by_id(asking, heard, records)
 
-    if not fleet.proxies and not fleet.owners:
-        raise End(UNREACHABLE, f"nobody of the pair is there below {reach.prefix}")
-    if from_host and from_host not in fleet.proxies:
-        raise End(NOT_FOUND, f"no docker-discover: {not_found(from_host, fleet.proxies)}")
+    _check_who_is_there(asking.fleet, reach, from_host)
     for host, side in sorted(unable):
         tell(f"too old to be asked: docker-{side} of {host}")
 
     silent = [host for host in away if from_host in ("", host)]
     chosen = [it for it in heard if it.side == "register" or from_host in ("", it.host)]
-    chain = chain_of(chosen, fleet, silent, records)
+    chain = chain_of(chosen, asking.fleet, silent, records)
     if not chain.is_known and not silent:
         raise End(NOT_FOUND, not_found(what, names_of(published)))
 
-    if output == "json":
-        show_json(
-            {"what": what, "steps": [asdict(it) for it in chain.steps], "hosts": dict(chain.hosts)}
-        )
-    else:
-        encoding = (sys.stdout.encoding or "").lower()
-        for line in lines_of(chain, plain="utf" not in encoding):
-            click.echo(line)
+    _show(what, chain, output)
     return DONE if chain.is_reached else NO
+
+
+def _check_who_is_there(fleet: Fleet, reach: Reach, from_host: str) -> None:
+    """End if nobody can answer, or not the host that is asked for."""
+    if not fleet.proxies and not fleet.owners:
+        raise End(UNREACHABLE, f"nobody of the pair is there below {reach.prefix}")
+    if from_host and from_host not in fleet.proxies:
+        raise End(NOT_FOUND, f"no docker-discover: {not_found(from_host, fleet.proxies)}")
+
+
+def _show(what: str, chain: Chain, output: str) -> None:
+    if output == "json":
+        steps = [asdict(step) for step in chain.steps]
+        show_json({"what": what, "steps": steps, "hosts": dict(chain.hosts)})
+        return
+
+    encoding = (sys.stdout.encoding or "").lower()
+    for line in lines_of(chain, plain="utf" not in encoding):
+        click.echo(line)
 
 
 def _by_id(asking: Asking, heard: list[Heard], records: Sequence[Published]) -> list[Heard]:
