@@ -14,22 +14,18 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import Rejected, Unavailable
-from catalog.records.record import Check, Instance
-from discover.apply.applier import Applier
-from discover.apply.plan import RuntimeUpdate, plan
-from discover.apply.running import Worker
+from catalog.records.record import Check
 from discover.haproxy.ports import bridge_gateway, trial
 from discover.haproxy.replies import Mismatch
-from discover.model.proxy_config import Bind, HostPolicy, Process
-from discover.settings import TEMPLATE
+from discover.model.proxy_config import Bind
 from discover.text.marker import marker_of
-from discover.text.render import Layout, Rendered, rendered_of
+from discover.text.render import rendered_of
 from discover.text.sample import sample
 from discover.text.slots import FEWEST_FREE
-from sidecar.status.metrics import Metrics
 from tests.parts.backend import backend
 from tests.parts.configs import config_of
 from tests.parts.haproxy import KINDS, RealHAProxy, get, running
+from tests.parts.haproxy_site import Site
 from tests.parts.ports import free_port
 from tests.parts.records import instance, local, snapshot
 from tests.parts.wait import wait_for
@@ -40,54 +36,6 @@ def haproxy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RealHAPr
     tmp_path.chmod(0o755)
     with running(tmp_path, request.param) as real:
         yield real
-
-
-class Site:
-    """A HAProxy, its applier, and a way to say which backends serve which port."""
-
-    def __init__(self, haproxy: RealHAProxy) -> None:
-        self.haproxy = haproxy
-        self.stats = free_port()
-        self.applier = Applier(
-            haproxy.adapter, haproxy.config, stop=haproxy.stop, metrics=Metrics()
-        )
-        process = Process(Bind("127.0.0.1", self.stats), str(haproxy.admin), 500, None, None)
-        self.policy = HostPolicy(process, ("127.0.0.1",), {})
-        self.running: Worker | None = None
-        self.layout = Layout(TEMPLATE.read_text(), "haproxy.cfg.j2")
-
-    def rendered(self, *records: Instance, anew: bool = False) -> Rendered:
-        config = config_of(snapshot(*records), self.policy)
-        running = self.running.rendered.sections if self.running else {}
-        return self.layout.render(config, running, anew=anew)
-
-    def reload(self, *records: Instance) -> Worker:
-        self.running = self.applier.reload(self.running, self.rendered(*records, anew=True))
-        return self.running
-
-    def update(self, *records: Instance) -> Worker:
-        """Do what must be possible at runtime."""
-        wanted = self.rendered(*records)
-        step = plan(self.running.rendered.sections if self.running else None, wanted.sections)
-        assert isinstance(step, RuntimeUpdate), step
-        assert self.running is not None, "update() before reload()"
-        self.running = self.applier.update(self.running, wanted, step.changes)
-        return self.running
-
-    def slot(self, record: Instance) -> str:
-        """Return the name that an instance has in HAProxy."""
-        assert self.running is not None, "slot() before reload()"
-        seats = self.running.rendered.seats[f"{record.service}:{record.service_port}"]
-        return seats.slots[f"{record.container[:12]}:{record.container_port}"]
-
-    def is_down(self, port: int, record: Instance) -> bool:
-        """Whether HAProxy's check of an instance fails."""
-        answer = self.haproxy.adapter.ask(f"@1 show stat whoami:{port} 4 -1")
-        name = f",{self.slot(record)},"
-        return any(name in line and ",DOWN," in line for line in answer.splitlines())
-
-    def file_is_what_runs(self) -> bool:
-        return Site(self.haproxy).applier.worker(None) == self.running
 
 
 @pytest.fixture

@@ -12,48 +12,14 @@ from typing import Any
 
 import pytest
 
-from catalog.records.record import Instance
-from discover.apply.applier import Applier
-from discover.apply.plan import RuntimeUpdate, step_to
-from discover.apply.running import Worker
-from discover.model.proxy_config import HostPolicy, Process
-from discover.text.render import Rendered
 from discover.text.slots import FEWEST_FREE
-from sidecar.status.metrics import Metrics
-from tests.parts.configs import LAYOUT, config_of
-from tests.parts.haproxy import KINDS, RealHAProxy, get, running
+from tests.parts.haproxy import KINDS, get, running
+from tests.parts.haproxy_site import Site
 from tests.parts.ports import free_port
-from tests.parts.records import local, snapshot
+from tests.parts.records import local
 from tests.parts.wait import wait_for
 
 KEPT_S = 1.0  # longer than an idle connection is kept
-
-
-class Site:
-    """A HAProxy with the shipped template; what it runs changes as docker-discover does it."""
-
-    def __init__(self, haproxy: RealHAProxy) -> None:
-        self._applier = Applier(
-            haproxy.adapter, haproxy.config, stop=haproxy.stop, metrics=Metrics()
-        )
-        process = Process(None, str(haproxy.admin), 500, None, None)
-        self._policy = HostPolicy(process, ("127.0.0.1",), {})
-        self._running: Worker | None = None
-
-    def reload(self, *records: Instance) -> None:
-        self._running = self._applier.reload(self._running, self._rendered(records, anew=True))
-
-    def update(self, *records: Instance) -> None:
-        """Do what must be possible at runtime."""
-        wanted = self._rendered(records, anew=False)
-        assert self._running is not None, "update() before reload()"
-        step = step_to(wanted, self._running.rendered)
-        assert isinstance(step, RuntimeUpdate), step
-        self._running = self._applier.update(self._running, wanted, step.changes)
-
-    def _rendered(self, records: tuple[Instance, ...], *, anew: bool) -> Rendered:
-        sections = self._running.rendered.sections if self._running else {}
-        return LAYOUT.render(config_of(snapshot(*records), self._policy), sections, anew=anew)
 
 
 @pytest.fixture(params=KINDS)
