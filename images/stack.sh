@@ -87,7 +87,8 @@ Try next:
   docker stop tandem-whoami-1                              only the other one answers
   docker run -d -P --name tandem-whoami-3 -e SERVICE_NAME=whoami -e SERVICE_PORT=8088 tandem-whoami
                                                            a third one answers
-  docker exec tandem-discover explain                      listeners, and why the rest has none
+  docker exec tandem-discover tandem ls                    services and who serves them, problems first
+  docker exec tandem-discover tandem explain whoami        why it is called, or why not
   docker exec tandem-etcd etcdctl get --prefix /services/  what is published
   http://127.0.0.1:1936/                                   HAProxy's stats page
   make down                                                remove everything
