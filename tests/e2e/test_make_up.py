@@ -47,3 +47,17 @@ def test_it_ends_with_replies_of_two_containers_and_leaves_nothing(clean: None) 
     assert docker("ps", "-aq", "--filter", OURS) == ""
     assert docker("volume", "ls", "-q", "--filter", OURS) == ""
     assert docker("network", "ls", "-q", "--filter", OURS) == ""
+
+
+def test_the_pair_that_it_starts_can_be_asked(clean: None) -> None:
+    stack("up")
+
+    waited = docker("exec", "tandem-discover", "tandem", "wait", "whoami", "--for", "ready=2")
+    listed = docker("exec", "tandem-discover", "tandem", "ls")
+    chain = docker("exec", "tandem-discover", "tandem", "explain", "whoami")
+
+    assert waited.startswith("whoami  ready 2/2 on 1 of 1 hosts")
+    [row] = [line.split() for line in listed.splitlines() if line.startswith("whoami")]
+    assert row[:4] == ["whoami", "8088", "tcp", "2/2"]
+    assert "\u2717" not in chain
+    assert "is UP" in chain
