@@ -15,7 +15,6 @@ IN_BOTH = (
     "decimal",
     "difflib",
     "fractions",
-    "google.protobuf.descriptor_pb2",
     "google.protobuf.internal.python_message",
     "grpc.aio",
     "html",

@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 from google.protobuf import descriptor_pb2  # type: ignore[import-untyped]
 
-from catalog.etcd.descriptor import serialized_file
 from catalog.etcd.messages import MESSAGES, SERVICES, rows
-from catalog.etcd.rpc import rpc_module
+from catalog.etcd.rpc import file_descriptor, rpc_module
 
 ADDED_SINCE = {  # by etcd 3.4, after the descriptors in etcd3 0.12.0 were generated
     "WatchRequest.progress_request",
@@ -80,7 +79,7 @@ def test_every_name_that_etcd3_uses_exists() -> None:
 
 def test_every_message_is_etcds_field_by_field() -> None:
     theirs = messages_of(files_inside_etcd3())
-    ours = messages_of(iter([descriptor_pb2.FileDescriptorProto.FromString(serialized_file())]))
+    ours = messages_of(iter([file_descriptor()]))
 
     assert ours.keys() - theirs.keys() == {"WatchProgressRequest"}
     for name in ours.keys() & theirs.keys():
