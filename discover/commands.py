@@ -30,7 +30,8 @@ from discover.model.spare_backends import with_spare_backends
 from discover.operator.snippets import Inserted, Snippet, SnippetFolder
 from discover.operator.templates import layout_of
 from discover.settings import PROGRAM, TEMPLATE, Command, DiscoverSettings
-from discover.snapshot.snapshot import EMPTY, Holds, Snapshot, snapshot_of
+from discover.snapshot.belongs import Holds
+from discover.snapshot.snapshot import EMPTY, Snapshot, snapshot_of
 from discover.text.blame import blamed
 from discover.text.marker import marker_of
 from discover.text.render import Layout, Rendered, rendered_of

@@ -17,7 +17,8 @@ from discover.model.empty_services import (
 )
 from discover.model.ownership import Listening
 from discover.model.proxy_config import Bind, HostPolicy, Listener, ProxyConfig
-from discover.snapshot.snapshot import Holds, Snapshot
+from discover.snapshot.belongs import Holds
+from discover.snapshot.snapshot import Snapshot
 from sidecar.status.problems import Problem
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from discover.haproxy.replies import DISABLED_IN_FILE, rows_of
 from discover.model.proxy_config import NO_PORT, ServicePort, listener_name
-from discover.snapshot.snapshot import Claim
+from discover.snapshot.belongs import Claim
 from discover.snapshot.suspects import CheckResult, Suspects
 from discover.text.slots import Seats
 

@@ -14,8 +14,9 @@ from discover.claims.uses import (
     service_of,
     uses_of,
 )
+from discover.snapshot.belongs import Held
 from discover.snapshot.holds import port_key
-from discover.snapshot.snapshot import Held, Snapshot
+from discover.snapshot.snapshot import Snapshot
 
 _NOTHING: frozenset[Use] = frozenset()
 

@@ -11,7 +11,8 @@ from catalog.records.origin import suggested_name
 from catalog.store import Delete, Put, Store
 from catalog.values.rules import HOST_NAME, PORT_MAX, SERVICE_NAME, TEXT
 from discover.claims.uses import is_used, moment, service_of, uses_of
-from discover.snapshot.snapshot import Held, Snapshot, snapshot_of
+from discover.snapshot.belongs import Held
+from discover.snapshot.snapshot import Snapshot, snapshot_of
 
 
 class Misspelt(Rejected):

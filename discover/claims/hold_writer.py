@@ -20,8 +20,8 @@ from catalog.store import Put, Store
 from discover.claims.due import Due, Known, due, unreadable
 from discover.claims.uses import Uses, domain_of, moment
 from discover.model.proxy_config import ProxyConfig
+from discover.snapshot.belongs import Held, Holds
 from discover.snapshot.keeper import Keeper
-from discover.snapshot.snapshot import Held, Holds
 from discover.snapshot.state import State
 from sidecar.actors import Actor
 from sidecar.log import Details

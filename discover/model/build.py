@@ -20,9 +20,10 @@ from discover.model.service_listeners import (
     listeners_of,
 )
 from discover.reasons import because
+from discover.snapshot.belongs import Holds
 from discover.snapshot.holds import port_key
 from discover.snapshot.port_claims import Claimed
-from discover.snapshot.snapshot import Holds, Service, Snapshot
+from discover.snapshot.snapshot import Service, Snapshot
 from sidecar.memo import Memo, MemoByName
 from sidecar.status.problems import Problem
 

@@ -19,8 +19,8 @@ from discover.model.proxy_config import (
     door_listener_name,
 )
 from discover.model.spare_backends import spare_backend
+from discover.snapshot.belongs import Holds
 from discover.snapshot.holds import port_key, route_key
-from discover.snapshot.snapshot import Holds
 
 # Stand for all services that are known by their holds alone, as no instance of them was seen: one
 # backend, or bad holds by the thousand would be as many.

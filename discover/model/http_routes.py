@@ -13,8 +13,9 @@ from catalog.records.record import Instance
 from discover.model.ownership import OLDEST, Problems
 from discover.model.proxy_config import NO_PORT, UNKNOWN_BACKEND, Door, ProxyConfig, ServicePort
 from discover.reasons import because
+from discover.snapshot.belongs import Held, Holds
 from discover.snapshot.holds import hand_over_of, route_key, told
-from discover.snapshot.snapshot import Held, Holds, Record, Service
+from discover.snapshot.snapshot import Record, Service
 from sidecar.status.problems import Problem
 
 HTTP_PORT = 80

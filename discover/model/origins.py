@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 from catalog.records.origin import label_to_add
 from discover.reasons import because
+from discover.snapshot.belongs import Holds
 from discover.snapshot.holds import name_key, told
-from discover.snapshot.snapshot import Holds, Record, Service
+from discover.snapshot.snapshot import Record, Service
 from sidecar.status.problems import Problem
 
 

@@ -17,8 +17,9 @@ from typing import NamedTuple
 from discover.model.origins import one_origin_per_name
 from discover.model.proxy_config import Bind
 from discover.reasons import because
+from discover.snapshot.belongs import Claim, Holds
 from discover.snapshot.holds import held_ports
-from discover.snapshot.snapshot import Claim, Holds, Record, Service
+from discover.snapshot.snapshot import Record, Service
 from sidecar.memo import Memo
 from sidecar.status.problems import Problem
 

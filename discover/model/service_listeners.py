@@ -18,8 +18,9 @@ from discover.model.proxy_config import (
     Yielded,
 )
 from discover.reasons import Code, because
+from discover.snapshot.belongs import Held
 from discover.snapshot.holds import hand_over_of, told
-from discover.snapshot.snapshot import Held, Service
+from discover.snapshot.snapshot import Service
 
 
 @dataclass(frozen=True, slots=True)

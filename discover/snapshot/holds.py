@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from catalog.keys import HoldKey
-from discover.snapshot.snapshot import Held, Holds, Snapshot
+from discover.snapshot.belongs import Held, Holds
+from discover.snapshot.snapshot import Snapshot
 
 
 def port_key(port: int) -> HoldKey:

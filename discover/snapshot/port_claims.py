@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from catalog.errors import Rejected
 from catalog.values.rules import PORT_MAX
-from discover.snapshot.snapshot import Claim, Record, Service, Snapshot
+from discover.snapshot.belongs import Claim
+from discover.snapshot.snapshot import Record, Service, Snapshot
 from sidecar.memo import MemoByName
 
 ClaimsByService = Mapping[str, Claim]

@@ -19,9 +19,9 @@ from catalog.records.port_claim import decode as port_of
 from catalog.records.port_claim import encode as claim_of
 from catalog.records.record import decode as instance_of
 from catalog.records.record import encode as value_of
+from discover.snapshot.belongs import Claim, Held, Owner
 from discover.snapshot.departures import Reason
-from discover.snapshot.owner import Owner
-from discover.snapshot.snapshot import Claim, Held, Record, Service, Snapshot
+from discover.snapshot.snapshot import Record, Service, Snapshot
 from discover.snapshot.suspects import HARD_STOP_S, Suspect, Suspects
 from sidecar.memo import MemoByName
 

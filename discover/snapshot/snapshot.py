@@ -17,14 +17,11 @@ from catalog.keys import (
     identity,
     parse_key,
 )
-from catalog.records.hold import Hold
-from catalog.records.hold import decode as hold_of
 from catalog.records.host_ports import HostPort
 from catalog.records.host_ports import decode as host_ports_of
 from catalog.records.port_claim import decode as port_of
 from catalog.records.record import Instance, decode
-from catalog.values.rules import SERVICE_NAME
-from discover.snapshot.owner import Owner, owner_of
+from discover.snapshot.belongs import Claim, Held, Holds, Owner, held_of, owner_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,36 +42,6 @@ class Record:
     def endpoint(self) -> tuple[str, int]:
         """Where it is dialled."""
         return self.instance.address, self.instance.port
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The port that a service has for good, and the revision that created its key, its age."""
-
-    port: int
-    created: int
-    modified: int = field(default=0, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Who holds a thing, and the revision that created its key, its age.
-
-    While its holder is away the key is `leased`.
-    """
-
-    hold: Hold
-    created: int
-    leased: bool
-    modified: int = 0
-
-    @property
-    def holder(self) -> str:
-        """The service, or of a default name the origin, that it belongs to."""
-        return self.hold.holder
-
-
-Holds = Mapping[HoldKey, Held]
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +226,7 @@ class _Changing:
         # Also where the new value cannot be read.
         self._held[key] = None
         if entry is not None:
-            self._held[key] = _held(key, entry)
+            self._held[key] = held_of(key, entry)
 
     def _holds(self) -> Holds:
         if not self._held:
@@ -302,14 +269,6 @@ def _mark(hosts: set[str], host: str, entry: Entry | None) -> None:
         hosts.discard(host)
     else:
         hosts.add(host)
-
-
-def _held(key: HoldKey, entry: Entry) -> Held:
-    hold = hold_of(entry.value)
-    if key.kind != "name" and not SERVICE_NAME.fullmatch(hold.holder):
-        raise Rejected(f"hold: holder {hold.holder!r:.80} is not the name of a service")
-
-    return Held(hold, entry.create_revision, entry.lease != 0, entry.mod_revision)
 
 
 def _record(key: InstanceKey, entry: Entry) -> Record:

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from discover.snapshot.belongs import Owner
 from discover.snapshot.departures import Reason
-from discover.snapshot.owner import Owner
 from discover.snapshot.snapshot import Record, Service, Snapshot
 
 GRACE_S = 600.0

@@ -2,7 +2,8 @@
 
 from catalog.keys import HoldKey, holds_root
 from catalog.store import Store
-from discover.snapshot.snapshot import Held, snapshot_of
+from discover.snapshot.belongs import Held
+from discover.snapshot.snapshot import snapshot_of
 from tests.parts.etcd import Etcd
 from tests.parts.records import PREFIX
 from tests.parts.wait import wait_for

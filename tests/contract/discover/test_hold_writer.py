@@ -18,9 +18,10 @@ from catalog.store import Store
 from discover.claims import hold_writer
 from discover.claims.hold_writer import HoldProblem, HoldWriter
 from discover.model.proxy_config import ProxyConfig
+from discover.snapshot.belongs import Held
 from discover.snapshot.etcd_watch import CatalogWatch
 from discover.snapshot.keeper import Keeper, Learned
-from discover.snapshot.snapshot import EMPTY, Held, Snapshot
+from discover.snapshot.snapshot import EMPTY, Snapshot
 from sidecar.status.health import Health
 from sidecar.status.metrics import Metrics
 from sidecar.trigger import Trigger

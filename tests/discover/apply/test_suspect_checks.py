@@ -1,7 +1,7 @@
 """What HAProxy says of suspects' checks; the answers are those of 2.6.12."""
 
 from discover.apply.suspect_checks import Places, questions, results_of
-from discover.snapshot.snapshot import Claim
+from discover.snapshot.belongs import Claim
 from discover.snapshot.suspects import Suspect
 from discover.text.slots import Seats
 from tests.parts.records import instance, snapshot

@@ -8,7 +8,8 @@ from catalog.records.hold import Hold
 from discover.model.build import build
 from discover.model.http_routes import door_map
 from discover.model.ownership import OLDEST, Listening
-from discover.snapshot.snapshot import Held, Snapshot, snapshot_of
+from discover.snapshot.belongs import Held
+from discover.snapshot.snapshot import Snapshot, snapshot_of
 from tests.parts.catalogs import SINCE
 from tests.parts.configs import AT_DOOR
 from tests.parts.records import PREFIX, entry, web

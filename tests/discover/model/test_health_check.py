@@ -14,7 +14,7 @@ from discover.model.health_check import (
     INTERVAL_MS,
     check_interval_ms,
 )
-from discover.snapshot.owner import Owner
+from discover.snapshot.belongs import Owner
 from tests.parts.configs import POLICY
 from tests.parts.records import instance, snapshot
 

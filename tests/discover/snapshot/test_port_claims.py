@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from catalog.errors import Rejected
 from discover.model.build import build
 from discover.model.ownership import Listening
+from discover.snapshot.belongs import Claim
 from discover.snapshot.port_claims import (
     Claimed,
     PortRange,
@@ -21,7 +22,7 @@ from discover.snapshot.port_claims import (
     wanted,
 )
 from discover.snapshot.saved_format import Origin, Saved, Texts, decode, encode
-from discover.snapshot.snapshot import EMPTY, Claim
+from discover.snapshot.snapshot import EMPTY
 from discover.snapshot.state import State, learn, started
 from tests.parts.catalogs import FakeEtcd
 from tests.parts.configs import POLICY

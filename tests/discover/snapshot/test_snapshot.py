@@ -8,7 +8,8 @@ from catalog.entries import Batch, Entry, Event, Listing
 from catalog.keys import DrainedKey, OwnerKey, PortKey, PurgeKey, key_of
 from catalog.records.port_claim import encode as claim_of
 from catalog.records.record import Instance
-from discover.snapshot.snapshot import EMPTY, Claim, apply, snapshot_of
+from discover.snapshot.belongs import Claim
+from discover.snapshot.snapshot import EMPTY, apply, snapshot_of
 from tests.parts.records import PREFIX, entry, instance, snapshot
 
 
