@@ -21,6 +21,7 @@ from discover.haproxy.host_ports import HostPorts
 from discover.haproxy.ports import trial
 from discover.haproxy.process import HAProxy
 from discover.haproxy.watchers import watchers
+from discover.measuring import measured_starts
 from discover.model.proxy_config import Bind, HostPolicy, ProxyConfig
 from discover.operator.file_watch import FileWatch
 from discover.operator.snippets import SnippetFolder
@@ -123,13 +124,15 @@ def _actors(around: Around) -> list[Actor]:
     def explain() -> dict[str, Any]:
         return explained(reconcile.running, keeper, stubs, problems.current)
 
+    starts = measured_starts(settings, keeper, reconcile, around.metrics)
+    parts = Parts(watch, reconcile, problems, around.health, haproxy, starts)
     actors = [
         reconcile.actor(),
         _port_claimer(settings, keeper, services_file, unclaimed, runs).actor(),
         _hold_writer(settings, keeper, unheld, runs).actor(),
         watch.actor(),
         audit.actor(),
-        speaker(settings, questions, Parts(watch, reconcile, problems, around.health, haproxy)),
+        speaker(settings, questions, parts),
         AskSuspects(keeper, haproxy, around.trigger, lambda: reconcile.running).actor(),
         SnapshotSaver(keeper, snapshot_file).actor(),
         *(services_file.actors(around.trigger.fire) if services_file else ()),

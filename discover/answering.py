@@ -13,9 +13,11 @@ from catalog.version import VERSION
 from discover.answers.answerers import Progress, Proxy, answerers
 from discover.answers.speaker import Here, Speaker
 from discover.haproxy.process import HAProxy
+from discover.latency.histogram import StartToApplied
 from discover.reconcile import Reconcile
 from discover.settings import DiscoverSettings
 from discover.snapshot.etcd_watch import CatalogWatch
+from discover.snapshot.snapshot import Snapshot
 from discover.this_host import host_ids, policy_of
 from sidecar.actors import Actor
 from sidecar.status.health import Health
@@ -32,8 +34,8 @@ class Questions:
         self.awake = Trigger()
         self.inbox = Inbox(prefix, lambda: self.awake.fire("asked"))
 
-    def applied(self) -> None:
-        """Wake who answers, if anybody asks: HAProxy runs another revision."""
+    def applied(self, _snapshot: Snapshot | None) -> None:
+        """Wake who answers, if anybody asks: HAProxy may run another revision."""
         if self.inbox.is_asked:
             self.awake.fire("applied")
 
@@ -47,6 +49,7 @@ class Parts:
     problems: Problems
     health: Health
     haproxy: HAProxy
+    latency: StartToApplied
 
 
 def speaker(settings: DiscoverSettings, questions: Questions, parts: Parts) -> Actor:
@@ -56,6 +59,7 @@ def speaker(settings: DiscoverSettings, questions: Questions, parts: Parts) -> A
         problems=lambda: parts.problems.current,
         progress=lambda: progress_of(parts),
         ask=parts.haproxy.ask,
+        latency=parts.latency.facts,
     )
     by_kind = answerers(proxy)
     kinds = tuple(sorted(by_kind))
@@ -64,7 +68,7 @@ def speaker(settings: DiscoverSettings, questions: Questions, parts: Parts) -> A
         host=lambda: _host(settings, parts.watch),
         presence=lambda: _presence(settings, parts.health, version, kinds),
     )
-    parts.reconcile.on_applied = questions.applied
+    parts.reconcile.followers.append(questions.applied)
     access, prefix = settings.access, settings.prefix
     return Speaker(access, prefix, here, by_kind, questions.inbox, questions.awake).actor()
 

@@ -53,7 +53,7 @@ def _boot_id() -> str:
         return ""
 
 
-def _here(snapshot: Snapshot, policy: HostPolicy) -> Set[str]:
+def here(snapshot: Snapshot, policy: HostPolicy) -> Set[str]:
     """Return the ids of this host: those set or guessed, or of a registrar that runs here.
 
     One runs here if it has this kernel's boot and its address: several hosts can share a kernel.
@@ -83,7 +83,7 @@ class HostModel:
         ports: list[HostPort] = []
         owner = None
         is_told = False
-        for host in sorted(_here(snapshot, policy)):
+        for host in sorted(here(snapshot, policy)):
             if host in snapshot.owners:
                 owner = snapshot.owners[host].created
             if host in snapshot.host_ports:

@@ -83,10 +83,10 @@ class Reconcile:
         self._rollout = Rollout(applier, stubs)
         self._deadlines = Deadlines()
         self._recalled = False  # whether the listeners of an earlier life were looked for
-        # The revision of the catalog that HAProxy runs all of, and who is told of each; for any
-        # thread.
+        # The revision of the catalog that HAProxy runs all of. For any thread.
         self.applied: int | None = None
-        self.on_applied: Callable[[], None] = lambda: None
+        # Who is told after each round, in this thread, of its snapshot; None: nothing is known.
+        self.followers: list[Callable[[Snapshot | None], None]] = []
         health.expect("haproxy", "template", "catalog")
 
     @property
@@ -195,9 +195,10 @@ class Reconcile:
             # Not before: an upgrade stops the old docker-discover once this one is ready, and
             # listeners are still missing while a reload is due.
             self._health.good("catalog")
-            if self.applied != snapshot.revision:
-                self.applied = snapshot.revision
-                self.on_applied()
+            self.applied = snapshot.revision
+
+        for follow in self.followers:
+            follow(snapshot)
 
     def _put_off(self, why: str) -> None:
         """Go on with what needs no file, and try the rest again soon."""

@@ -57,7 +57,7 @@ class Report:
             "register_refused", "Ports and containers not in the catalog.", "code"
         )
         self._last = metrics.gauge(
-            "register_last_success_seconds", "Unix time of the last success.", "what"
+            "register_last_success_timestamp_seconds", "Unix time of the last success.", "what"
         )
 
     def turned(self) -> None:

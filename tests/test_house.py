@@ -54,6 +54,7 @@ INNER_ARROWS = {
         "haproxy": {"model"},
         "operator": {"text", "model", "snapshot"},
         "stubs": {"haproxy", "text", "model"},
+        "latency": {"model", "snapshot"},
         "apply": {"stubs", "operator", "haproxy", "text", "model", "snapshot"},
         "answers": {"apply", "model"},
     },

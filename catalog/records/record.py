@@ -50,6 +50,7 @@ from catalog.values.value_types import (
 VERSION = 1
 # An honest record has under 1 kB; a flood of large ones must not fill every host's memory.
 RECORD_BYTES_MAX = 8192
+TIME_MS_MAX = 2**53 - 1  # what every reader of JSON keeps exact
 
 Mode = Literal["tcp", "http"]
 Role = Literal["real", "stub"]
@@ -139,6 +140,8 @@ class Instance:
     origin: Annotated[str, ORIGIN] = ""
     # the container did not ask for its own port, which is one of the host's: so it names none
     port_reserved: Annotated[bool, Flag()] = False
+    # when the container was started, by its engine's clock, since 1970: the same for its whole life
+    started_ms: Annotated[int | None, OrNone(Whole(1, TIME_MS_MAX))] = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "address", address_of(self.address))

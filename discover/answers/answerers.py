@@ -47,6 +47,7 @@ class Proxy:
     problems: Callable[[], Mapping[str, Problem]]
     progress: Callable[[], Progress]
     ask: Callable[[str], str]  # raises Unavailable
+    latency: Callable[[], Mapping[str, Any]] = dict  # from a container's start to applied
 
 
 def answerers(proxy: Proxy) -> Mapping[str, Answerer]:
@@ -81,6 +82,7 @@ def _explained(proxy: Proxy, what: str) -> Answer:
     facts = _facts(proxy.progress()) | {
         "listeners": [listener_row(listener) for listener in listeners],
         "refused": list(refused_about(proxy.problems(), what, services)),
+        "start_to_applied": dict(proxy.latency()),
     }
     if not listeners:
         return Answer("nothing", f"HAProxy runs nothing of {what}", facts)

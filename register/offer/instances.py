@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from catalog.errors import Rejected
-from catalog.records.record import Instance, State
+from catalog.records.record import TIME_MS_MAX, Instance, State
 from catalog.values.reserved_ports import NONE, PortSet
 from register.docker.container import Bridges, Container, Port
 from register.offer.addresses import Endpoint, HostAddresses, candidates, endpoint, why_none
@@ -20,6 +20,7 @@ from register.reasons import because
 from sidecar.status.problems import Problem
 
 ODD_SHOWN = 4  # of the odd fields of one container
+NS_OF_MS = 1_000_000
 
 RegisterMode = Literal["published", "labelled"]
 
@@ -263,6 +264,7 @@ def _instance(
             image=container.image,
             zone=settings.zone,
             origin="" if is_stub else found.name.origin,
+            started_ms=_started_ms(container),
             **fields,
         )
     except Rejected as error:
@@ -276,6 +278,12 @@ def _instance(
         text = f"{where} has more labels than a record holds; left out: {whole.left_out}"
         notes[f"port {found.number}"] = because("PARTLY_APPLIED", text)
     return whole.instance
+
+
+def _started_ms(container: Container) -> int | None:
+    """Return when a container was started, if the engine says so, and not before 1970."""
+    started_ms = container.started_ns // NS_OF_MS
+    return started_ms if 0 < started_ms <= TIME_MS_MAX else None
 
 
 def _own_port(found: _NamedPort, reserved: PortSet) -> dict[str, Any]:

@@ -47,9 +47,13 @@ class Metrics:
         """Return a new gauge."""
         return Gauge(f"tandem_{name}", meaning, labels, registry=self._registry)
 
-    def histogram(self, name: str, meaning: str, buckets: tuple[float, ...]) -> Histogram:
+    def histogram(
+        self, name: str, meaning: str, buckets: tuple[float, ...], *labels: str
+    ) -> Histogram:
         """Return a new histogram; `buckets` are upper bounds in seconds."""
-        return Histogram(f"tandem_{name}", meaning, buckets=buckets, registry=self._registry)
+        return Histogram(
+            f"tandem_{name}", meaning, labels, buckets=buckets, registry=self._registry
+        )
 
     def text(self) -> bytes:
         """Return everything in the text exposition format, version 0.0.4."""

@@ -26,6 +26,7 @@ NO_SETTING = {
     "image",
     "attributes",
     "port_reserved",  # says why it names no service port
+    "started_ms",  # says when its container was started
     "origin",  # says where a default name comes from
     "check",  # settings fill its fields
     "hash_header",  # a form of balance fills it
