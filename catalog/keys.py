@@ -11,6 +11,9 @@ from catalog.values.rules import HOST_NAME, PATH_PREFIX, PORT_MAX, SERVICE_NAME
 
 HOST_ID = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 ASK_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+OVERRIDE_ID = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
+# Stands in the key of an override in place of a service, which never has this name.
+EVERY_SERVICE = "_"
 CONTAINER_SHORT = 12  # digits of a container id, as many as Docker itself shows
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _CONTAINER = re.compile(rf"[0-9a-f]{{{CONTAINER_SHORT}}}")
@@ -98,6 +101,14 @@ class AskKey:
     id: str
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class OverrideKey:
+    """The key of an override of a service, or of EVERY_SERVICE."""
+
+    service: str
+    id: str
+
+
 Key = (
     HostPortsKey
     | OwnerKey
@@ -108,6 +119,7 @@ Key = (
     | PortKey
     | HoldKey
     | AskKey
+    | OverrideKey
 )
 
 _OF_A_HOST: Mapping[str, type[OwnerKey | DrainedKey | PurgeKey | HostPortsKey | ProxyKey]] = {
@@ -151,6 +163,11 @@ def asks_root(prefix: str) -> str:
     return f"{root(prefix)}asks/"
 
 
+def overrides_root(prefix: str) -> str:
+    """Return what every key of an override starts with."""
+    return f"{root(prefix)}overrides/"
+
+
 def host_root(prefix: str, host: str) -> str:
     """Return what every key of one host starts with: all that its registrar may write."""
     return f"{hosts_root(prefix)}{host}/"
@@ -183,6 +200,8 @@ def key_of(prefix: str, key: Key) -> str:
             return f"{holds_root(prefix)}{kind}/{thing}"
         case AskKey(id_):
             return f"{asks_root(prefix)}{id_}"
+        case OverrideKey(service, id_):
+            return f"{overrides_root(prefix)}{service}/{id_}"
 
 
 def parse_key(prefix: str, text: str) -> Key:
@@ -202,12 +221,16 @@ def parse_key(prefix: str, text: str) -> Key:
             return PortKey(service)
         case ["asks", id_] if ASK_ID.fullmatch(id_):
             return AskKey(id_)
+        case ["overrides", service, id_] if OVERRIDE_ID.fullmatch(id_):
+            if service == EVERY_SERVICE or SERVICE_NAME.fullmatch(service):
+                return OverrideKey(service, id_)
         case ["holds", kind, *words] if (hold := _hold_key(kind, "/".join(words))) is not None:
             return hold
 
     raise Rejected(
         f"key {text!r:.200}: not hosts/<host>/owner, hosts/<host>/purge, ports/<service>, "
-        "asks/<id>, holds/<kind>/<thing> or hosts/<host>/instances/<service>/<container>:<port>"
+        "asks/<id>, overrides/<service>/<id>, holds/<kind>/<thing> or "
+        "hosts/<host>/instances/<service>/<container>:<port>"
     )
 
 

@@ -134,6 +134,9 @@ def differences(prefix: str, watched: Snapshot, listing: Listing) -> frozenset[W
     for key, held in watched.holds.items():
         known.add(Written(key_of(prefix, key), held.modified))
 
+    for override_key, standing in watched.overrides.items():
+        known.add(Written(key_of(prefix, override_key), standing.modified))
+
     # These are followed, but not by revision.
     skipped = set(watched.refused)
     skipped |= {key_of(prefix, PurgeKey(host)) for host in watched.purged}

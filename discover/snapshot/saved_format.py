@@ -8,11 +8,14 @@ then, so times are trusted only within bounds.
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from catalog.digest import sha256
 from catalog.errors import Rejected
-from catalog.keys import HoldKey, InstanceKey, PortKey, identity, key_of, parse_key
+from catalog.keys import HoldKey, InstanceKey, OverrideKey, PortKey, identity, key_of, parse_key
+from catalog.overrides.override import decode as override_of
+from catalog.overrides.override import encode as value_of_override
+from catalog.overrides.standing import Standing
 from catalog.records.hold import decode as hold_of
 from catalog.records.hold import encode as value_of_hold
 from catalog.records.port_claim import decode as port_of
@@ -25,9 +28,11 @@ from discover.snapshot.snapshot import Record, Service, Snapshot
 from discover.snapshot.suspects import HARD_STOP_S, Suspect, Suspects
 from sidecar.memo import MemoByName
 
+_Key = TypeVar("_Key", PortKey, HoldKey, OverrideKey)
+
 MAGIC = "tandem-snapshot"
 VERSION = 1
-KINDS = ("catalog", "owner", "purged", "claim", "hold", "record", "suspect")
+KINDS = ("catalog", "owner", "purged", "claim", "hold", "override", "record", "suspect")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +131,21 @@ def _lines(saved: Saved, origin: Origin, ahead_s: float, texts: Texts) -> Iterat
     for hold_key, held in catalog.holds.items():
         value = value_of_hold(held.hold).decode()
         yield _line("hold", key_of(origin.prefix, hold_key), value, held.created, held.leased)
+    yield from _override_lines(catalog, origin)
 
     yield from texts.of(catalog.services)
 
     for key, suspect in saved.suspects.items():
         yield _suspect_line(key, _moved(suspect, ahead_s))
+
+
+def _override_lines(catalog: Snapshot, origin: Origin) -> Iterator[str]:
+    """Yield the overrides that count without a word of etcd."""
+    for key, standing in catalog.overrides.items():
+        if standing.override is not None and not standing.is_vouched:
+            value = value_of_override(standing.override).decode()
+            text = key_of(origin.prefix, key)
+            yield _line("override", text, value, standing.created, standing.leased)
 
 
 def decode(content: bytes, origin: Origin, ahead_s: float) -> Saved:
@@ -179,6 +194,7 @@ class _Reading:
     purged: set[str] = field(default_factory=set)
     claims: dict[str, Claim] = field(default_factory=dict)
     holds: dict[HoldKey, Held] = field(default_factory=dict)
+    overrides: dict[OverrideKey, Standing] = field(default_factory=dict)
     records: dict[str, dict[str, Record]] = field(default_factory=dict)
     suspects: dict[str, Suspect] = field(default_factory=dict)
 
@@ -194,10 +210,17 @@ class _Reading:
                 self.purged.add(host)
             case "claim", [str(key), int(port), int(created)]:
                 # Encoded and decoded, as that checks the number.
-                self.claims[self._service(key)] = Claim(port_of(claim_of(port)), created)
+                self.claims[self._key(key, PortKey).service] = Claim(
+                    port_of(claim_of(port)), created
+                )
             case "hold", [str(key), str(value), int(created), bool(leased)]:
                 held = Held(hold_of(value.encode()), created, leased)
-                self.holds[self._hold_key(key)] = held
+                self.holds[self._key(key, HoldKey)] = held
+            case "override", [str(key), str(value), int(created), bool(leased)]:
+                override = override_of(value.encode())
+                self.overrides[self._key(key, OverrideKey)] = Standing(
+                    override, "", created, leased
+                )
             case "record", [str(key), *record_fields]:
                 record = self._record(key, record_fields)
                 self.records.setdefault(record.key.service, {})[key] = record
@@ -208,16 +231,11 @@ class _Reading:
             case _:
                 pass  # of a later version, which was put back to this one
 
-    def _service(self, text: str) -> str:
+    def _key(self, text: str, kind: type[_Key]) -> _Key:
+        """Return the key in a text, which is of this kind."""
         key = parse_key(self.origin.prefix, text)
-        if not isinstance(key, PortKey):
-            raise Rejected(f"has an invalid claim: {text!r:.120}")
-        return key.service
-
-    def _hold_key(self, text: str) -> HoldKey:
-        key = parse_key(self.origin.prefix, text)
-        if not isinstance(key, HoldKey):
-            raise Rejected(f"has an invalid hold: {text!r:.120}")
+        if not isinstance(key, kind):
+            raise Rejected(f"has no {kind.__name__} where one belongs: {text!r:.120}")
         return key
 
     def _record(self, text: str, fields: list[Any]) -> Record:
@@ -244,6 +262,7 @@ class _Reading:
             cluster=self.head.cluster,
             claims=self.claims,
             holds=self.holds,
+            overrides=self.overrides,
             written_by="" if host == self.origin.host else host,
         )
         suspects = {key: _moved(suspect, -ahead_s) for key, suspect in self.suspects.items()}

@@ -10,6 +10,7 @@ from catalog.keys import (
     HoldKey,
     HostPortsKey,
     InstanceKey,
+    OverrideKey,
     OwnerKey,
     PortKey,
     PurgeKey,
@@ -17,6 +18,7 @@ from catalog.keys import (
     identity,
     parse_key,
 )
+from catalog.overrides.standing import Standings, standing_of
 from catalog.records.host_ports import HostPort
 from catalog.records.host_ports import decode as host_ports_of
 from catalog.records.port_claim import decode as port_of
@@ -89,7 +91,7 @@ class Snapshot:
     `owners` are the hosts whose registrar's lease lives. Nothing of a `purged` host is called. A
     `drained` host was taken out of service: what it lacks was meant to go. `claims` are by
     service, also of services that are away. `holds` say to whom ports, host names and default
-    names belong.
+    names belong. `overrides` are what people change of services for a while.
     """
 
     revision: int
@@ -103,6 +105,7 @@ class Snapshot:
     holds: Holds = field(default_factory=dict)
     # By host: the ports that its containers have or want.
     host_ports: Mapping[str, tuple[HostPort, ...]] = field(default_factory=dict)
+    overrides: Standings = field(default_factory=dict)
     # The other host that wrote the file that this was read from.
     written_by: str = field(default="", compare=False)
 
@@ -126,7 +129,7 @@ class Snapshot:
     def _content(self) -> tuple[object, ...]:
         hosts = self.owners, self.purged, self.drained
         belongs = self.claims, self.holds, self.host_ports
-        return self.services, self.refused, *hosts, *belongs
+        return self.services, self.refused, *hosts, *belongs, self.overrides
 
 
 EMPTY = Snapshot(0, {}, {})
@@ -183,6 +186,7 @@ class _Changing:
         self._claims = dict(before.claims)
         self._held: dict[HoldKey, Held | None] = {}  # what changed of the holds
         self._host_ports = dict(before.host_ports)
+        self._overrides = dict(before.overrides)
 
     def take(self, prefix: str, text: str, entry: Entry | None) -> None:
         """Take the change of one key. Raises Rejected."""
@@ -204,6 +208,8 @@ class _Changing:
                 self._take_hold(key, entry)
             case HostPortsKey(host):
                 self._take_host_ports(host, entry)
+            case OverrideKey():
+                self._take_override(key, entry)
 
     def _take_instance(self, key: InstanceKey, text: str, entry: Entry | None) -> None:
         records = self._touched.get(key.service)
@@ -242,6 +248,11 @@ class _Changing:
         else:
             self._host_ports[host] = host_ports_of(entry.value)
 
+    def _take_override(self, key: OverrideKey, entry: Entry | None) -> None:
+        self._overrides.pop(key, None)
+        if entry is not None:
+            self._overrides[key] = standing_of(key, entry)
+
     def snapshot(self, revision: int) -> Snapshot:
         """Return what has become of it."""
         services = dict(self._before.services)
@@ -261,6 +272,7 @@ class _Changing:
             self._claims,
             self._holds(),
             self._host_ports,
+            self._overrides,
         )
 
 

@@ -7,11 +7,14 @@ from hypothesis import strategies as st
 from catalog.errors import Rejected
 from catalog.keys import (
     ASK_ID,
+    EVERY_SERVICE,
     HOST_ID,
+    OVERRIDE_ID,
     AskKey,
     DrainedKey,
     InstanceKey,
     Key,
+    OverrideKey,
     OwnerKey,
     PortKey,
     ProxyKey,
@@ -38,6 +41,9 @@ keys: st.SearchStrategy[Key] = (
     | st.builds(PurgeKey, hosts)
     | st.builds(ProxyKey, hosts)
     | st.builds(AskKey, st.from_regex(ASK_ID, fullmatch=True))
+    | st.builds(
+        OverrideKey, services | st.just(EVERY_SERVICE), st.from_regex(OVERRIDE_ID, fullmatch=True)
+    )
     | st.builds(PortKey, services)
     | st.builds(InstanceKey, hosts, services, containers, st.integers(1, 65535))
 )
@@ -54,6 +60,8 @@ GIVEN = [
     (PortKey("web"), "/services/v1/ports/web"),
     (ProxyKey("h1"), "/services/v1/hosts/h1/proxy"),
     (AskKey("a1"), "/services/v1/asks/a1"),
+    (OverrideKey("web", "a.1"), "/services/v1/overrides/web/a.1"),
+    (OverrideKey(EVERY_SERVICE, "drain-h1"), "/services/v1/overrides/_/drain-h1"),
 ]
 
 
@@ -130,6 +138,14 @@ def test_any_text_is_a_key_or_rejected(prefix: str, text: str, below: str) -> No
         "ports/${jndi}",
         "ports/☃",
         f"ports/{'a' * 5000}",
+        "overrides",
+        "overrides/web",
+        "overrides/web/",
+        "overrides/_web/a",
+        "overrides/WEB/a",
+        "overrides/web/a/b",
+        "overrides/web/a\nb",
+        f"overrides/web/{'a' * 129}",
         "other/x",
     ],
 )

@@ -1,12 +1,16 @@
 """The snapshot's bytes: what went in comes out, and anything else is rejected, never half read."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import Rejected
+from catalog.keys import EVERY_SERVICE, OverrideKey
+from catalog.overrides.override import Override
+from catalog.overrides.standing import Standing
 from catalog.records.record import encode as value_of
 from discover.snapshot.saved_format import MAGIC, Origin, Saved, Texts, _seal, decode, encode, sane
 from discover.snapshot.snapshot import EMPTY
@@ -165,3 +169,27 @@ def test_a_sealed_line_that_is_none_is_rejected(line: object) -> None:
 def test_a_file_without_its_head_is_rejected() -> None:
     with pytest.raises(Rejected, match="has no first line"):
         decode(_seal(b"").encode(), HERE, AHEAD_S)
+
+
+def test_only_overrides_that_need_no_lease_outlive_a_start_without_etcd() -> None:
+    drain = Override(by="anna", instance="000000000001:8000", state="draining")
+    of_a_lease = Override(by="r-12", instance="000000000001:8000", weight=5)
+    with_an_end = Override(by="bob", host="h1", state="draining", until_s=2_000_000_000)
+    led_away = Override(by="eve", to="192.0.2.7:9000", until_s=2_000_000_000)
+    overrides = {
+        OverrideKey("whoami", "drain"): Standing(drain, "", 5, leased=False),
+        OverrideKey("whoami", "weight"): Standing(of_a_lease, "", 6, leased=True),
+        OverrideKey(EVERY_SERVICE, "h1"): Standing(with_an_end, "", 7, leased=True),
+        OverrideKey("whoami", "to"): Standing(led_away, "", 8, leased=True),
+        OverrideKey("whoami", "bad"): Standing(None, "not JSON", 9, leased=False),
+    }
+    state = known()
+    state = replace(state, catalog=replace(state.catalog, overrides=overrides))
+
+    saved = decode(text_of(state).encode(), HERE, AHEAD_S)
+
+    kept = {key.id: standing for key, standing in saved.catalog.overrides.items()}
+    assert kept == {
+        "drain": Standing(drain, "", 5, leased=False),
+        "h1": Standing(with_an_end, "", 7, leased=True),
+    }

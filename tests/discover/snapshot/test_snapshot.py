@@ -5,11 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.entries import Batch, Entry, Event, Listing
-from catalog.keys import DrainedKey, OwnerKey, PortKey, PurgeKey, key_of
+from catalog.keys import DrainedKey, OverrideKey, OwnerKey, PortKey, PurgeKey, key_of
+from catalog.overrides.override import Override, encode
 from catalog.records.port_claim import encode as claim_of
 from catalog.records.record import Instance
 from discover.snapshot.belongs import Claim
-from discover.snapshot.snapshot import EMPTY, apply, snapshot_of
+from discover.snapshot.snapshot import EMPTY, Snapshot, apply, snapshot_of
 from tests.parts.records import PREFIX, entry, instance, snapshot
 
 
@@ -138,3 +139,24 @@ def test_listing_and_watching_agree_wherever_one_ends_and_the_other_begins(
         mirror = apply(PREFIX, mirror, Batch(event.revision, (event,)))
 
     assert mirror.same_as(snapshot_of(PREFIX, listed(len(events))))
+
+
+def test_overrides_are_kept_by_key_also_those_that_cannot_be_read() -> None:
+    key = OverrideKey("whoami", "x")
+    text = key_of(PREFIX, key)
+    override = Override(by="anna", instance="000000000001:8000", weight=5)
+    before = snapshot(instance(1))
+
+    def after(value: bytes | None, revision: int, before: Snapshot = before) -> Snapshot:
+        put = Entry(text, value, 101, revision, 0) if value is not None else None
+        return apply(PREFIX, before, Batch(revision, (Event(text, put, revision),)))
+
+    stands = after(encode(override), 101)
+    assert stands.overrides[key].override == override
+    assert not stands.same_as(before)
+    assert stands.same_as(after(encode(override), 102, stands)), "written again, it says the same"
+
+    garbled = after(b"{", 103, stands)
+    assert "not JSON" in garbled.overrides[key].why_not
+    assert (garbled.refused, garbled.services) == ({}, before.services)
+    assert after(None, 104, garbled).same_as(before)

@@ -1,0 +1,1 @@
+"""Overrides as they stand in etcd: what people change of a service for a while. No I/O."""
