@@ -16,6 +16,7 @@ from ctl.view.names import near
 NAME = "tandem"
 COMMANDS = {
     "ls": "list services and who serves them, problems first",
+    "show": "show all that is known of a service, an instance or a host",
     "explain": "say why something is called, or why not",
     "wait": "wait until services are ready everywhere, or gone",
     "version": "say which version this is",

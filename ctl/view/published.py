@@ -16,6 +16,7 @@ class Published:
 
     host: str
     instance: Instance
+    created: int = 0  # etcd's revision then: the oldest real one decides for the service
 
     @property
     def short(self) -> str:
@@ -35,7 +36,7 @@ def _published(prefix: str, entries: Iterable[Entry]) -> Iterator[Published]:
         try:
             key = parse_key(prefix, entry.key)
             if isinstance(key, InstanceKey):
-                yield Published(key.host, decode(entry.value))
+                yield Published(key.host, decode(entry.value), entry.create_revision)
         except Rejected:
             continue  # docker-discover refuses it, and says so when it is asked
 

@@ -1,0 +1,102 @@
+"""The page of a service, or of one of its instances. No I/O."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ctl.asking import Heard
+from ctl.fleet import Fleet
+from ctl.view.calling.seen import SeenPort, seen_ports
+from ctl.view.calling.ways import ways_of
+from ctl.view.chain import chain_of
+from ctl.view.page import instances, proxies, settings
+from ctl.view.page.page import Page, Section
+from ctl.view.published import Published
+
+Row = Mapping[str, Any]
+CALL = ("from", "call", "how")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was asked about, and all that was told of it; `silent` are hosts that should have."""
+
+    what: str
+    fleet: Fleet
+    heard: Sequence[Heard]
+    records: Sequence[Published]
+    silent: Sequence[str] = ()
+
+
+def service_page(told: Told, kind: str = "service", events: Sequence[Section] = ()) -> Page:
+    """Return the page of a service, or with this kind of one instance."""
+    seen = seen_ports(told.heard)
+    chain = chain_of(told.heard, told.fleet, told.silent, told.records)
+    rows = instances.instance_rows(seen, told.records, told.heard)
+    set_rows = settings.setting_rows(told.records, told.heard)
+    sections = (
+        Section("call", "Call it", _call_columns(seen), call_rows(seen, told)),
+        Section("instances", "Instances", instances.COLUMNS, rows, "none"),
+        Section(
+            "hosts",
+            "Seen from every host",
+            proxies.COLUMNS,
+            proxies.proxy_rows(told.fleet, told.heard, seen),
+            "no docker-discover says that it is there",
+        ),
+        Section(
+            "settings",
+            "Settings (all others have their default)",
+            settings.COLUMNS,
+            set_rows,
+            shown=[row for row in set_rows if _is_shown(row)],
+        ),
+    )
+    problems = tuple(step for step in chain.steps if step.mark == "✗")
+    return Page(kind, told.what, _said(seen, rows), problems, (*sections, *events))
+
+
+def _is_shown(row: Row) -> bool:
+    return row["by"] != settings.DEFAULT or row["setting"] in ("port", "mode", "check")
+
+
+def _call_columns(seen: Sequence[SeenPort]) -> Sequence[str]:
+    return CALL if len(seen) <= 1 else ("port", *CALL)
+
+
+def call_rows(seen: Iterable[SeenPort], told: Told) -> tuple[Row, ...]:
+    """Return a row for each kind of caller of each port."""
+    return tuple(
+        {
+            "service": port.service,
+            "port": port.port or None,
+            "from": way.caller,
+            "call": way.url or way.address or None,
+            "address": way.address or None,
+            "url": way.url or None,
+            "how": way.how,
+        }
+        for port in seen
+        for way in ways_of(port, told.fleet.proxies, told.records)
+    )
+
+
+def _said(seen: Sequence[SeenPort], rows: Sequence[Row]) -> str:
+    """Return how it is, in one line."""
+    if not seen:
+        return "no HAProxy has it" + (", though it is published" if rows else "")
+    return "; ".join(_port_said(port) for port in seen)
+
+
+def _port_said(seen: SeenPort) -> str:
+    real, stubs = seen.ups
+    servers = [row for rows in seen.servers.values() for row in rows]
+    wanted = len({row.get("instance") for row in servers if row.get("role") == "real"})
+    where = f"port {seen.port}, {seen.mode}" if seen.port else f"by name alone, {seen.mode}"
+    counted = f"{real}/{wanted} ready on {len(seen.listeners)} hosts"
+    match seen.state:
+        case "stub":
+            return f"{where}: a stub answers ({stubs} up)"
+        case "down":
+            return f"{where}: nobody answers, {counted}"
+    return f"{where}: {counted}"
