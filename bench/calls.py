@@ -1,5 +1,6 @@
 """What a call costs: Tandem beside no proxy, HAProxy by hand, nginx and Caddy, in turn."""
 
+import random
 import statistics
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -66,7 +67,8 @@ def run(rounds: int = 5, seconds: int = 1) -> list[Figure]:
         with field(folder) as running:
             for number in range(rounds):
                 for case in CASES:
-                    for side in _order(number):
+                    # By chance: a turn that always follows the same other one measures that, too.
+                    for side in random.sample(list(Side), len(Side)):
                         turns[case][side].append(_measure(running, case, side, seconds))
                 say(f"round {number + 1} of {rounds}: {_brief(turns[CASES[0]])}")
 
@@ -78,13 +80,6 @@ def run(rounds: int = 5, seconds: int = 1) -> list[Figure]:
         figures += _table(case.title, turns[case])
         figures += _compared(case, turns[case])
     return [*figures, Figure("the wire between two hosts, of a core", wire_share * 100, "%")]
-
-
-def _order(number: int) -> list[Side]:
-    """Return whose turn it is in a round: each time another one begins."""
-    sides = list(Side)
-    first = number % len(sides)
-    return sides[first:] + sides[:first]
 
 
 def _measure(running: Field, case: Case, side: Side, seconds: int) -> Slice:
