@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from catalog.access import Access
 from catalog.asking import answer, ask
@@ -25,8 +25,10 @@ from catalog.asking.said_keys import Side, parse_answer_key, refused_key, said_r
 from catalog.entries import Delete, Entry, Event, Put
 from catalog.errors import Conflict, Refused, Rejected, Unavailable
 from catalog.keys import AskKey, ProxyKey, hosts_root, key_of
-from catalog.store import Store, Watch
 from ctl.fleet import BOTH, Fleet, Sidecar, fleet_of
+
+if TYPE_CHECKING:
+    from catalog.store import Store, Watch
 
 TTL_S = 15
 KEEP_S = TTL_S / 3
@@ -53,7 +55,7 @@ class Asking:
     def __init__(self, access: Access, prefix: str) -> None:
         self._access = access
         self._prefix = prefix
-        self._store = Store(access)
+        self._store = _store(access)
         self.fleet = Fleet()
         self.entries: tuple[Entry, ...] = ()  # of all hosts, as they were before the question
         self.revision = 0  # at which the question was asked
@@ -118,7 +120,7 @@ class Asking:
         self,
         asked: Ask,
         id_: str,
-        watch: Watch,
+        watch: "Watch",
         within_s: float,
         enough: Callable[[Heard], bool] | None,
         lease: int,
@@ -156,7 +158,7 @@ class Asking:
             said = Answer("failed", f"the answer cannot be read: {error}")
         return Heard(key.host, key.by, said, time.monotonic() - started_s, event.revision)
 
-    def _keep(self, lease: int, watch: Watch, over: threading.Event, within_s: float) -> None:
+    def _keep(self, lease: int, watch: "Watch", over: threading.Event, within_s: float) -> None:
         """Keep the question alive, note whose lease ends, and end the watch when time is over."""
         deadline_s = time.monotonic() + within_s
         kept_s = time.monotonic()
@@ -165,7 +167,7 @@ class Asking:
             if time.monotonic() >= deadline_s:
                 break
 
-            store = store or Store(self._access)
+            store = store or _store(self._access)
             with contextlib.suppress(Unavailable):
                 if time.monotonic() >= kept_s + KEEP_S:
                     store.keep_alive(lease)
@@ -178,7 +180,7 @@ class Asking:
         if store:
             store.close()
 
-    def _is_gone(self, store: Store, sidecar: Sidecar) -> bool:
+    def _is_gone(self, store: "Store", sidecar: Sidecar) -> bool:
         host, side = sidecar
         presence = key_of(self._prefix, ProxyKey(host))
         return (
@@ -194,6 +196,13 @@ class Asking:
                 # Other keys of the lease may not be ours to delete: they go when it ends.
                 with contextlib.suppress(Conflict):
                     self._store.write((Delete(key, self.revision),), lease=0)
+
+
+def _store(access: Access) -> "Store":
+    # grpc is loaded once somebody asks: neither `--help` nor TAB waits for it.
+    from catalog.store import Store  # noqa: PLC0415
+
+    return Store(access)
 
 
 def is_final(asked: Ask, revision: int, said: Answer) -> bool:

@@ -6,6 +6,7 @@ WRONG_USE = 2
 NOT_FOUND = 3
 DEADLINE = 4
 UNREACHABLE = 5
+GUARD = 6  # it could be done, and would harm, or needs a right that you do not have
 INTERRUPTED = 130
 
 MEANINGS = {
@@ -15,6 +16,7 @@ MEANINGS = {
     NOT_FOUND: "nothing of that name",
     DEADLINE: "the deadline passed",
     UNREACHABLE: "etcd or the pair cannot be reached",
+    GUARD: "refused by a guard: the last instance, somebody else's, or a right that is missing",
     INTERRUPTED: "interrupted",
 }
 

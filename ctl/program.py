@@ -8,9 +8,12 @@ import sys
 from collections.abc import Mapping, Sequence
 
 import click
+from click.shell_completion import CompletionItem
 
 from ctl import ends
+from ctl.completion import shells
 from ctl.ends import End
+from ctl.line.command import write_reach, write_statuses
 from ctl.view.names import near
 
 NAME = "tandem"
@@ -19,8 +22,12 @@ COMMANDS = {
     "show": "show all that is known of a service, an instance or a host",
     "explain": "say why something is called, or why not",
     "wait": "wait until services are ready everywhere, or gone",
+    "completion": "print what a shell has to read, so that TAB completes names",
+    "config": "list contexts, and say which is used: dev, test, prod",
     "version": "say which version this is",
 }
+# Rooms of commands that do not stand in ctl/commands/ itself.
+ROOMS = {"completion": "itself", "config": "itself", "version": "itself"}
 HELP = """Ask the pair anything, and wait for it.
 
 Every host's docker-register and docker-discover answer through etcd. Tell it where etcd is:
@@ -33,7 +40,6 @@ Every host's docker-register and docker-discover answer through etcd. Tell it wh
 
 In a container of the pair: docker exec docker-discover tandem ls
 """
-EPILOG = "\b\nExit status:\n" + "\n".join(f"  {it:3}  {ends.MEANINGS[it]}" for it in ends.MEANINGS)
 
 
 class Commands(click.Group):
@@ -43,7 +49,8 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command that is called, or fail with near names."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        is_wrong = args and args[0] not in COMMANDS and not args[0].startswith("-")
+        if is_wrong and not ctx.resilient_parsing:
             found = near(args[0], COMMANDS) or list(COMMANDS)
             ctx.fail(f"no command is called {args[0]}; there is {', '.join(found)}")
         return super().resolve_command(ctx, args)
@@ -56,7 +63,8 @@ class Commands(click.Group):
         """Return a command, or None if there is no such."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"ctl.commands.{cmd_name}")
+        room = f"{ROOMS[cmd_name]}." if cmd_name in ROOMS else ""
+        module = importlib.import_module(f"ctl.commands.{room}{cmd_name}")
         command: click.Command = module.command
         return command
 
@@ -65,20 +73,36 @@ class Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what all commands share."""
+        write_reach(formatter)
+        write_statuses(formatter)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands and flags that begin so, without importing any command."""
+        found = [name for name in COMMANDS if name.startswith(incomplete)]
+        commands = [CompletionItem(name, help=COMMANDS[name]) for name in found]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
+
+
+def program() -> Commands:
+    """Return the program with all its commands."""
+    settings = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    return Commands(NAME, help=HELP, context_settings=settings)
+
 
 def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run a command and return its exit status."""
-    group = Commands(
-        NAME, help=HELP, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]}
-    )
+    if environ.get(shells.VARIABLE):
+        click.echo(shells.answer(program(), NAME, environ))
+        return ends.DONE
+
     try:
-        status = group.main(list(argv), NAME, standalone_mode=False, obj=environ)
-    except click.exceptions.NoArgsIsHelpError as error:
-        return _said(error.format_message(), ends.WRONG_USE)
-    except click.ClickException as error:
-        return _said(f"{NAME}: {error.format_message()}", ends.WRONG_USE)
-    except End as end:
-        return _said(f"{NAME}: {end.text}" if end.text else "", end.status)
+        status = program().main(list(argv), NAME, standalone_mode=False, obj=environ)
+    except (click.ClickException, End) as error:
+        text, status = _ending(error)
+        if text:
+            click.echo(text, err=True)
     except (click.Abort, KeyboardInterrupt):
         return ends.INTERRUPTED
     except BrokenPipeError:  # such as of `| head`: whoever read has enough
@@ -87,7 +111,16 @@ def run(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     return status if isinstance(status, int) else ends.DONE
 
 
-def _said(text: str, status: int) -> int:
-    if text:
-        click.echo(text, err=True)
-    return status
+def _ending(error: click.ClickException | End) -> tuple[str, int]:
+    """Return what is said of an error, and the exit status."""
+    match error:
+        case End():
+            return (f"{NAME}: {error.text}" if error.text else ""), error.status
+        case click.exceptions.NoArgsIsHelpError():
+            return error.format_message(), ends.WRONG_USE
+
+    lines = [f"{NAME}: {line}" for line in error.format_message().splitlines()]
+    ctx = error.ctx if isinstance(error, click.UsageError) else None
+    if ctx:
+        lines.append(f"help: {ctx.command_path} --help")
+    return "\n".join(lines), ends.WRONG_USE

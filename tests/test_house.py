@@ -60,7 +60,12 @@ INNER_ARROWS = {
     },
     "ctl": {
         "view": {"asking", "fleet"},
-        "commands": {"view", "asking", "fleet", "settings", "ends"},
+        "completion": {"view", "fleet", "settings", "contexts", "ends"},
+        "line": {"completion", "view", "settings", "contexts", "ends"},
+        "commands": {
+            *("line", "completion", "view"),
+            *("asking", "fleet", "settings", "contexts", "ends"),
+        },
     },
 }
 FOR_ALL = {"reasons"}
@@ -74,10 +79,10 @@ DOORS = {
     "google": {"catalog.etcd.rpc"},
     "jinja2": {"discover.text.environment"},
     "watchdog": {"discover.operator.file_watch"},
-    "yaml": {"discover.operator.services_yaml", "stub.documents"},
+    "yaml": {"discover.operator.services_yaml", "stub.documents", "ctl.line.yaml_text"},
     "tenacity": {"sidecar.retry"},
     "prometheus_client": {"sidecar.status.metrics"},
-    "click": {"ctl.program", "ctl.commands"},
+    "click": {"ctl.program", "ctl.commands", "ctl.line", "ctl.completion"},
     "starlette": {"stub.app"},
     "uvicorn": {"stub.__main__"},
 }
@@ -99,6 +104,7 @@ READS_ENVIRONMENT = {
     "register.__main__",
     "discover.__main__",
     "ctl.__main__",
+    "ctl.completion.learn",
     "catalog.etcd.library",
     "register.docker.library",
 }

@@ -1,6 +1,5 @@
 """`tandem explain`: why something is called, or why not, along the way of the data."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -8,9 +7,18 @@ import click
 
 from catalog.asking.ask import EXPLAIN, Ask
 from ctl.asking import Asking, Heard
-from ctl.commands.shared import show_json, tell, with_reach
+from ctl.commands.shared import (
+    DOCUMENTS,
+    look,
+    show_document,
+    tell,
+    with_document,
+    with_reach,
+)
 from ctl.ends import DONE, NO, NOT_FOUND, UNREACHABLE, End
 from ctl.fleet import Fleet
+from ctl.line.command import Command
+from ctl.line.types import HOST, NAME
 from ctl.settings import Reach
 from ctl.view.chain import Chain, chain_of, lines_of
 from ctl.view.names import not_found
@@ -18,26 +26,26 @@ from ctl.view.published import Published, about, names_of, published_of
 
 HELP = """Say why something is called, or why not.
 
-WHAT is a service, a port, service:port, a host name, or a container by its name or id. The steps
-are those of the data: the container, its record, its host's lease; then the HAProxy of each host.
-
 \b
   tandem explain orders
   tandem explain 8080 --from host/b        only as host b's HAProxy sees it
+
+WHAT is a service, a port, service:port, a host name, or a container by its name or id. The steps
+are those of the data: the container, its record, its host's lease; then the HAProxy of each host.
 
 Status 0: calls from every host are served; 1: not; 3: nobody knows it.
 """
 WITHIN_S = 3.0
 
 
-@click.command("explain", help=HELP)
-@click.argument("what", metavar="WHAT")
-@click.option("--from", "caller", metavar="HOST", help="as callers on this host see it")
-@click.option("-o", "--output", type=click.Choice(("table", "json")), default="table")
+@click.command("explain", cls=Command, help=HELP)
+@click.argument("what", metavar="WHAT", type=NAME)
+@click.option("--from", "caller", metavar="HOST", type=HOST, help="as callers on this host see it")
+@with_document
 @with_reach
 def command(reach: Reach, what: str, caller: str | None, output: str) -> int:
     """Explain."""
-    from_host = caller.removeprefix("host/") if caller else ""
+    from_host = caller or ""
     with Asking(reach.access, reach.prefix) as asking:
         heard = list(asking.ask(Ask(EXPLAIN, what, by="tandem explain"), WITHIN_S))
         away = sorted(host for host, side in asking.silent if side == "discover")
@@ -70,14 +78,13 @@ def _check_who_is_there(fleet: Fleet, reach: Reach, from_host: str) -> None:
 
 
 def _show(what: str, chain: Chain, output: str) -> None:
-    if output == "json":
+    if output in DOCUMENTS:
         steps = [asdict(step) for step in chain.steps]
-        show_json({"what": what, "steps": steps, "hosts": dict(chain.hosts)})
+        show_document({"what": what, "steps": steps, "hosts": dict(chain.hosts)}, output)
         return
 
-    encoding = (sys.stdout.encoding or "").lower()
-    for line in lines_of(chain, plain="utf" not in encoding):
-        click.echo(line)
+    for line in lines_of(chain):
+        click.echo(look().line(line))
 
 
 def _by_id(asking: Asking, heard: list[Heard], records: Sequence[Published]) -> list[Heard]:

@@ -7,6 +7,8 @@ from ctl.asking import Asking
 from ctl.commands.shared import show, tell, with_form, with_reach
 from ctl.ends import DONE, NOT_FOUND, End
 from ctl.fleet import Sidecar
+from ctl.line.command import Command
+from ctl.line.types import HOST, SERVICE
 from ctl.settings import Reach
 from ctl.view import proxies, services
 from ctl.view.names import is_pattern, matches, not_found
@@ -14,22 +16,27 @@ from ctl.view.published import published_of
 
 HELP = """List services, problems first.
 
-READY is how many instances HAProxy has up, of all there are: where hosts differ, the fewest.
-STUBS are instances that answer until a real one does. NOTE says what is wrong.
-
 \b
   tandem ls                     all of them
   tandem ls 'shop-*' orders     these
   tandem ls --problems          what is wrong, containers that are not published included
   tandem ls --proxies           hosts: the revision of etcd that they have applied
+
+READY is how many instances HAProxy has up, of all there are: where hosts differ, the fewest.
+STUBS are instances that answer until a real one does. NOTE says what is wrong.
 """
 WITHIN_S = 3.0
 
 
-@click.command("ls", help=HELP)
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.command("ls", cls=Command, help=HELP)
+@click.argument("names", nargs=-1, metavar="[NAME]...", type=SERVICE)
 @click.option("--problems", is_flag=True, help="only what is wrong")
-@click.option("--host", metavar="HOST", help="only what runs on this host, as its HAProxy sees it")
+@click.option(
+    "--host",
+    metavar="HOST",
+    type=HOST,
+    help="only what runs on this host, as its HAProxy sees it",
+)
 @click.option("--proxies", "is_proxies", is_flag=True, help="hosts and what they have applied")
 @with_form
 @with_reach

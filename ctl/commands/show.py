@@ -1,13 +1,20 @@
 """`tandem show`: all that is known of a service, an instance or a host, on one page."""
 
-import sys
-
 import click
 
 from catalog.asking.ask import EXPLAIN, Ask
 from ctl.asking import Asking, Heard
-from ctl.commands.shared import show_json, tell, with_reach
+from ctl.commands.shared import (
+    DOCUMENTS,
+    look,
+    show_document,
+    tell,
+    with_document,
+    with_reach,
+)
 from ctl.ends import DONE, NOT_FOUND, UNREACHABLE, End
+from ctl.line.command import Command
+from ctl.line.types import ANY
 from ctl.settings import Reach
 from ctl.view.names import not_found
 from ctl.view.page.page import Page, lines_of
@@ -16,21 +23,21 @@ from ctl.view.published import about, names_of, published_of
 
 HELP = """Show all that is known of a service, an instance or a host.
 
-WHAT is a service, a port, service:port, a host name, a container by its name or the beginning of
-its id, or host/<host>. Problems come first; then how to call it, its instances, how every host
-sees it, its settings and who set them.
-
 \b
   tandem show orders
   tandem show 77de12f4          one container
   tandem show host/a            what runs there, and what would be without an instance
+
+WHAT is a service, a port, service:port, a host name, a container by its name or the beginning of
+its id, or host/<host>. Problems come first; then how to call it, its instances, how every host
+sees it, its settings and who set them.
 """
 WITHIN_S = 3.0
 
 
-@click.command("show", help=HELP)
-@click.argument("what", metavar="WHAT")
-@click.option("-o", "--output", type=click.Choice(("table", "json")), default="table")
+@click.command("show", cls=Command, help=HELP)
+@click.argument("what", metavar="WHAT", type=ANY)
+@with_document
 @with_reach
 def command(reach: Reach, what: str, output: str) -> int:
     """Show."""
@@ -61,10 +68,9 @@ def _knows(heard: Heard) -> bool:
 
 
 def _print(page: Page, output: str) -> None:
-    if output == "json":
-        show_json(page.document)
+    if output in DOCUMENTS:
+        show_document(page.document, output)
         return
 
-    encoding = (sys.stdout.encoding or "").lower()
-    for line in lines_of(page, plain="utf" not in encoding):
-        click.echo(line)
+    for line in lines_of(page):
+        click.echo(look().line(line))

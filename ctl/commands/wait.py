@@ -11,15 +11,14 @@ from ctl.asking import Asking, is_final
 from ctl.commands.shared import tell, with_reach
 from ctl.ends import DEADLINE, DONE, NO, NOT_FOUND, UNREACHABLE, WRONG_USE, End
 from ctl.fleet import Fleet
+from ctl.line.command import Command
+from ctl.line.types import HOSTS, NAME, TIME
 from ctl.settings import Reach
 from ctl.view.names import near, not_found
 from ctl.view.published import names_of, published_of
-from ctl.view.waiting import Goal, Wait, goal_of, seconds_of
+from ctl.view.waiting import Goal, Wait, goal_of
 
 HELP = """Wait until services are ready in the HAProxy of every host.
-
-What does not exist yet is waited for too. It ends soon, with status 1, on what cannot heal by
-itself, such as a bad label; --patient waits on. A host that leaves meanwhile is not waited for.
 
 \b
   tandem wait orders pets                   at least one real instance of each, everywhere
@@ -28,6 +27,9 @@ itself, such as a bad label; --patient waits on. A host that leaves meanwhile is
   tandem wait orders --for gone             nobody has it any more
   tandem wait --for revision                all that was written before has arrived everywhere
   tandem wait orders --on host/a --timeout 5m
+
+What does not exist yet is waited for too. It ends soon, with status 1, on what cannot heal by
+itself, such as a bad label; --patient waits on. A host that leaves meanwhile is not waited for.
 """
 
 
@@ -35,8 +37,8 @@ itself, such as a bad label; --patient waits on. A host that leaves meanwhile is
 SURE_S = 1.0
 
 
-@click.command("wait", help=HELP)
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.command("wait", cls=Command, help=HELP)
+@click.argument("names", nargs=-1, metavar="[NAME]...", type=NAME)
 @click.option(
     "--for",
     "wanted",
@@ -46,9 +48,17 @@ SURE_S = 1.0
     help="ready[=N], real, stub, gone or revision[=R]",
 )
 @click.option(
-    "--on", default="all", show_default=True, metavar="HOSTS", help="all, or host/a,host/b"
+    "--on",
+    "hosts",
+    default="all",
+    show_default=True,
+    metavar="HOSTS",
+    type=HOSTS,
+    help="whose HAProxy has to have it: all, or host/a,host/b",
 )
-@click.option("--timeout", default="60s", show_default=True, metavar="TIME")
+@click.option(
+    "--timeout", default="60s", show_default=True, metavar="TIME", type=TIME, help="for how long"
+)
 @click.option("--patient", is_flag=True, help="wait on, also on what cannot heal by itself")
 @click.option("-q", "--quiet", is_flag=True, help="say nothing but why it failed")
 @with_reach
@@ -56,21 +66,20 @@ def command(
     reach: Reach,
     names: tuple[str, ...],
     wanted: str,
-    on: str,
-    timeout: str,
+    hosts: tuple[str, ...],
+    timeout: float,
     patient: bool,
     quiet: bool,
 ) -> int:
     """Wait for all of them, one after the other, within one deadline."""
     try:
-        goal, within_s = goal_of(wanted), seconds_of(timeout)
+        goal = goal_of(wanted)
     except Rejected as error:
         raise End(WRONG_USE, str(error)) from error
     if (goal.kind == "revision") == bool(names):
         raise End(WRONG_USE, "give at least one name, or --for revision without any")
 
-    hosts = () if on == "all" else tuple(it.strip().removeprefix("host/") for it in on.split(","))
-    until_s = time.monotonic() + within_s
+    until_s = time.monotonic() + timeout
     say: Callable[[str], None] = (lambda _text: None) if quiet else click.echo
     with Asking(reach.access, reach.prefix) as asking:
         if goal.kind == "revision":

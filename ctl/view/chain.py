@@ -12,7 +12,6 @@ from ctl.view.remedies import remedy
 from ctl.view.waiting import is_up, place_of
 
 Mark = Literal["✓", "✗", "–"]
-PLAIN: Mapping[Mark, str] = {"✓": "+", "✗": "!", "–": "-"}
 # Codes of what is published all the same.
 NOTES = (
     "NOT_APPLIED", "AMBIGUOUS_LABEL", "PARTLY_APPLIED", "LOOKS_SECRET", "NOT_READ",
@@ -187,12 +186,11 @@ def _server(host: str, row: Mapping[str, Any], why: str) -> Step:
     return Step("✗", host, f"{text}" + (f": {said}" if said else ""), help=help_)
 
 
-def lines_of(chain: Chain, *, plain: bool = False) -> Iterator[str]:
-    """Yield the chain as text; `plain` for a terminal without these signs."""
+def lines_of(chain: Chain) -> Iterator[str]:
+    """Yield the chain as text."""
     width = max((len(step.host) for step in chain.steps), default=0)
     for step in chain.steps:
-        mark = PLAIN[step.mark] if plain else step.mark
         code = f"{step.code}  " if step.code else ""
-        yield f"{mark} {step.host.ljust(width)}  {code}{step.text}"
+        yield f"{step.mark} {step.host.ljust(width)}  {code}{step.text}"
         if step.help:
             yield f"  {' ' * width}    helps: {step.help}"

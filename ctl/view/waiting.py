@@ -37,14 +37,6 @@ def goal_of(text: str) -> Goal:
     raise Rejected(f"{text!r} is none of ready, ready=N, stub, real, gone, revision, revision=R")
 
 
-def seconds_of(text: str) -> float:
-    """Return the seconds in such as `60s`, `500ms`, `2m` or `1h`. Raises Rejected."""
-    found = re.fullmatch(r"(\d{1,6})(ms|s|m|h)?", text)
-    if not found:
-        raise Rejected(f"{text!r} is not a time such as 60s, 500ms or 2m")
-    return int(found[1]) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600}[found[2] or "s"]
-
-
 def place_of(refused: Mapping[str, Any]) -> str:
     """Return where a refusal is, without the beginning of a key that is the same for all."""
     return str(refused.get("where", "")).rpartition("/instances/")[2]

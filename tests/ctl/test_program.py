@@ -25,7 +25,7 @@ def test_help_loads_no_grpc() -> None:
     )
     assert done.stderr == "[]\n"
     assert all(name in done.stdout for name in program.COMMANDS)
-    assert "3  nothing of that name" in done.stdout
+    assert "3    nothing of that name" in done.stdout
 
 
 @pytest.mark.parametrize(

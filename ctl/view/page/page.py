@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ctl.view.chain import PLAIN, Step
+from ctl.view.chain import Step
 from ctl.view.table import table_of
 
 Row = Mapping[str, Any]
@@ -49,14 +49,13 @@ class Page:
         }
 
 
-def lines_of(page: Page, *, plain: bool = False) -> Iterator[str]:
-    """Yield the page as text; `plain` for a terminal without these signs."""
+def lines_of(page: Page) -> Iterator[str]:
+    """Yield the page as text."""
     yield f"{page.kind} {page.what}: {page.said}"
     width = max((len(step.host) for step in page.problems), default=0)
     for step in page.problems:
-        mark = PLAIN[step.mark] if plain else step.mark
         code = f"{step.code}  " if step.code else ""
-        yield f"{mark} {step.host.ljust(width)}  {code}{step.text}"
+        yield f"{step.mark} {step.host.ljust(width)}  {code}{step.text}"
         if step.help:
             yield f"  {' ' * width}    helps: {step.help}"
 

@@ -8,7 +8,7 @@ from catalog.asking.answer import Answer
 from catalog.errors import Rejected
 from ctl.asking import Heard
 from ctl.fleet import Sidecar
-from ctl.view.waiting import Goal, Wait, goal_of, is_met, seconds_of
+from ctl.view.waiting import Goal, Wait, goal_of, is_met
 
 A: Sidecar = ("a", "discover")
 B: Sidecar = ("b", "discover")
@@ -27,8 +27,6 @@ def test_goals_are_read() -> None:
     assert goal_of("ready=3") == Goal("ready", 3)
     assert goal_of("gone") == Goal("gone", 1)
     assert goal_of("revision") == Goal("revision", 0)
-    assert seconds_of("2m") == 120
-    assert seconds_of("500ms") == 0.5
 
 
 @pytest.mark.parametrize("text", ["", "ready=0", "stub=2", "up", "ready=x", "revision=-1"])

@@ -1,0 +1,1 @@
+"""Commands about `tandem` itself: its version, its contexts, its names for TAB."""

@@ -1,0 +1,1 @@
+"""What every command's line has in common: its help, its mistakes, its values, its colour."""

@@ -1,0 +1,87 @@
+"""What holds for every command: its help, its mistakes, its imports, and an etcd that is away."""
+
+import re
+import subprocess
+import sys
+
+import click
+import pytest
+
+from ctl import ends, program
+from ctl.line.command import Command
+
+NOWHERE = {"ETCD_HOST": "127.0.0.1:1", "HOME": "/nowhere"}
+# Commands that ask nobody.
+ALONE = {"completion", "config", "version"}
+# What a line of a command needs so that it asks, if it is not just one name.
+WORDS: dict[str, list[str]] = {"ls": []}
+# A command waits for these only once it asks.
+HEAVY = {"grpc", "etcd3", "google", "docker", "rich", "yaml", "requests", "sqlite3", "asyncio"}
+LOADED = """
+import sys
+from ctl import program
+program.run([*sys.argv[1:], "--help"], {})
+print(*sorted({it.partition(".")[0] for it in sys.modules}), file=sys.stderr)
+"""
+each_command = pytest.mark.parametrize("name", program.COMMANDS)
+
+
+def command_of(name: str) -> click.Command:
+    group = program.program()
+    command = group.get_command(click.Context(group), name)
+    assert command is not None
+    return command
+
+
+@each_command
+def test_help_has_a_sentence_examples_and_statuses(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert program.run([name, "--help"], NOWHERE) == ends.DONE
+    printed = capsys.readouterr()
+    assert printed.err == ""
+
+    _usage, _, sentence, _, example, *_ = printed.out.splitlines()
+    assert re.fullmatch(r"  [A-Z].*[.:]", sentence), f"one sentence first: {sentence}"
+    assert f"tandem {name}" in example, "then the examples"
+    assert "Exit status:" in printed.out
+
+
+@each_command
+def test_each_command_says_all_mistakes_and_each_flag_is_explained(name: str) -> None:
+    command = command_of(name)
+    assert isinstance(command, Command), f"give @click.command of {name} cls=Command"
+    unexplained = [
+        it.opts[0] for it in command.params if isinstance(it, click.Option) and not it.help
+    ]
+    assert not unexplained
+
+
+@each_command
+def test_an_unknown_flag_is_wrong_use(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert program.run([name, "--no-such-flag"], NOWHERE) == ends.WRONG_USE
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "--no-such-flag" in printed.err
+    assert f"tandem {name} --help" in printed.err
+
+
+@pytest.mark.parametrize("name", sorted(program.COMMANDS.keys() - ALONE))
+def test_without_etcd_it_says_what_helps(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status = program.run([name, *WORDS.get(name, ["orders"])], NOWHERE)
+    printed = capsys.readouterr()
+    assert (status, printed.out) == (ends.UNREACHABLE, ""), printed.err
+    assert "etcd at 127.0.0.1:1 cannot be reached" in printed.err
+    assert "helps:" in printed.err
+
+
+@each_command
+def test_help_loads_nothing_heavy(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, name],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert HEAVY & set(done.stderr.split()) == set()
