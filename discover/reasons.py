@@ -8,6 +8,8 @@ from sidecar.status.problems import Problem
 
 Code = Literal[
     "BAD_RECORD",
+    "BAD_OVERRIDE",
+    "OVERRIDE_UNUSED",
     "OUTSIDE_REFUSED",
     "NO_SERVICE_PORT",
     "ADDRESS_REUSED",
@@ -31,6 +33,11 @@ Code = Literal[
 # docs/reasons.md has the same sentences, with what to do; a test compares them.
 REASONS: Mapping[Code, str] = {
     "BAD_RECORD": "The value of an instance's key in etcd is not a valid record.",
+    "BAD_OVERRIDE": (
+        "An override in etcd is invalid, or does what none may do under its key. It changes "
+        "nothing."
+    ),
+    "OVERRIDE_UNUSED": "An override names an instance or a host that its service has not.",
     "OUTSIDE_REFUSED": (
         "An entry of the services file, or all of it, is invalid; its last valid form stays in use."
     ),
