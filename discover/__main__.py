@@ -26,6 +26,7 @@ from discover.model.proxy_config import Bind, HostPolicy, ProxyConfig
 from discover.operator.file_watch import FileWatch
 from discover.operator.snippets import SnippetFolder
 from discover.operator.templates import Templates
+from discover.overriding import overrides_of
 from discover.reconcile import Reconcile, Sources
 from discover.settings import PROGRAM, TEMPLATE, DiscoverSettings, settings_of
 from discover.snapshot.audit import Audit
@@ -104,13 +105,14 @@ def _actors(around: Around) -> list[Actor]:
     questions = Questions(settings.prefix)
     watch, audit = _followers(around, keeper, snapshot_file, found, questions.inbox)
     services_file = _services_file(around)
+    overrides = overrides_of(settings, watch, around.trigger)
     unclaimed = ClaimProblems(around.trigger)
     unheld = HoldProblem(around.trigger)
     stubs = StubDebt(haproxy.ask, around.state_dir / "stubs", around.metrics)
     problems = Problems()
 
     reconcile = Reconcile(
-        _sources(settings, keeper, services_file, unclaimed, unheld),
+        replace(_sources(settings, keeper, services_file, unclaimed, unheld), overrides=overrides),
         Applier(haproxy, paths_of(settings).config, stop=threading.Event(), metrics=around.metrics),
         around.trigger,
         stubs=stubs,
@@ -122,7 +124,8 @@ def _actors(around: Around) -> list[Actor]:
         return reconcile.running.config
 
     def explain() -> dict[str, Any]:
-        return explained(reconcile.running, keeper, stubs, problems.current)
+        shown = explained(reconcile.running, keeper, stubs, problems.current)
+        return {**shown, "overrides": overrides.explained()}
 
     starts = measured_starts(settings, keeper, reconcile, around.metrics)
     parts = Parts(watch, reconcile, problems, around.health, haproxy, starts)

@@ -22,6 +22,7 @@ from discover.apply.running import Proxies, proxies_of
 from discover.claims.hand_over import Misspelt, hand_over, release
 from discover.haproxy.map_file import MapFiles, text_of
 from discover.haproxy.process import HAProxy, Refusal
+from discover.host_model import here
 from discover.model.build import build
 from discover.model.empty_services import with_empty_services, with_held_routes
 from discover.model.ownership import Listening
@@ -29,6 +30,7 @@ from discover.model.proxy_config import OPEN_MARKER, Listener, ProxyConfig
 from discover.model.spare_backends import with_spare_backends
 from discover.operator.snippets import Inserted, Snippet, SnippetFolder
 from discover.operator.templates import layout_of
+from discover.overrides.overrides import Overrides
 from discover.settings import PROGRAM, TEMPLATE, Command, DiscoverSettings
 from discover.snapshot.belongs import Holds
 from discover.snapshot.snapshot import EMPTY, Snapshot, snapshot_of
@@ -185,13 +187,15 @@ def _wanted(settings: DiscoverSettings, running: Rendered | None) -> ProxyConfig
 def _built(settings: DiscoverSettings, proxies: Proxies) -> tuple[ProxyConfig, Holds]:
     """Return the configuration for the catalog and its holds; print what is left out."""
     policy = policy_of(settings)
-    snapshot, refused = _with_services(settings, _snapshot(settings))
+    with_services, refused = _with_services(settings, _snapshot(settings))
+    overrides = Overrides(lambda snapshot: here(snapshot, policy))
+    snapshot, overridden = overrides.of(with_services)
 
     # The second time with what is listened on: no instance may be HAProxy itself.
     built, _ = build(snapshot, policy, listening=Listening(proxies.holders))
     built, problems = build(snapshot, policy, listening=Listening(proxies.holders, built.binds))
 
-    for where, problem in {**refused, **problems}.items():
+    for where, problem in {**refused, **overridden, **problems}.items():
         print(f"{PROGRAM}: {problem.code} {where}: {problem.text}", file=sys.stderr)
     return built, snapshot.holds
 

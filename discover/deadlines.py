@@ -19,12 +19,13 @@ class Deadlines:
     file_s: float = math.inf
     ports_s: float = math.inf
     tidy_s: float = math.inf
+    overrides_s: float = math.inf  # when other overrides count
     _changed_s: float = -math.inf  # when something happened last
     _untidy_s: float = math.inf  # since when a reload would give servers more
 
     def next_s(self, reload_s: float) -> float:
         """Return when the first thing is due, a reload among them."""
-        return min(reload_s, self.file_s, self.ports_s, self.tidy_s)
+        return min(reload_s, self.file_s, self.ports_s, self.tidy_s, self.overrides_s)
 
     def changed(self, now_s: float) -> None:
         """Note that something happened."""

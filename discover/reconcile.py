@@ -24,6 +24,7 @@ from discover.model.proxy_config import HostPolicy, Listener
 from discover.model.spare_backends import under_own_names, without_spares
 from discover.operator.snippets import Snippets
 from discover.operator.templates import Templates
+from discover.overrides.overrides import Overrides
 from discover.snapshot.snapshot import EMPTY, Snapshot
 from discover.stubs.debt_keeper import StubDebt
 from sidecar.actors import Actor
@@ -55,6 +56,7 @@ class Sources:
     outside: Joining  # adds the services of a file to the catalog
     snippets: Callable[[], Snippets]
     host_ports: HostPorts = field(default_factory=HostPorts)
+    overrides: Overrides = field(default_factory=Overrides)
 
 
 class Reconcile:
@@ -135,6 +137,8 @@ class Reconcile:
             if reasons:
                 self._deadlines.changed(now_s)
             self._deadlines.tidy(untidy=self._is_untidy())
+            overrides_in_s = self._sources.overrides.changes_in_s()
+            self._deadlines.overrides_s = time.monotonic() + overrides_in_s
 
             wait_s = self._next_s() - time.monotonic()
             reasons = self._trigger.wait(max(0.0, min(wait_s, TURN_S)))
@@ -207,13 +211,16 @@ class Reconcile:
 
     def _reconciled(self, snapshot: Snapshot) -> Mapping[str, Problem]:
         """Make HAProxy run a snapshot, and return what is refused of it, and why."""
-        joined, refused = self._sources.outside(snapshot)
+        with_outside, refused = self._sources.outside(snapshot)
+        joined, overridden = self._sources.overrides.of(with_outside)
         proxies = self._proxies.get(self.running.sections.keys())
         self._recall_earlier(proxies.names)
 
         yielded = self._host_model.yielded(joined)
         self._rollout.release(yielded.keys())
-        listening = Listening(self._holders(proxies), self.running.binds)
+        # A service that was empty for long lets go of its port.
+        long_empty = self._empty_services.long_empty(time.monotonic())
+        listening = Listening(proxies.holders_without(long_empty), self.running.binds)
         with self._host_model.of(joined, listening, yielded) as model:
             self._deadlines.ports_tried(time.monotonic(), all_usable=not model.unusable)
             ran = self.running.config
@@ -224,19 +231,7 @@ class Reconcile:
 
         self._report(laid_out)
         lacking = missing_door(model.config.process.door, self.running.routes)
-        return {**refused, **model.problems, **laid_out, **lacking}
-
-    def _holders(self, proxies: Proxies) -> Mapping[int, str]:
-        """Return which service has which port; one that was empty for long lets go of its port."""
-        long_empty = self._empty_services.long_empty(time.monotonic())
-        if not long_empty:
-            return proxies.holders
-
-        return {
-            port: service
-            for port, service in proxies.holders.items()
-            if (service, port) not in long_empty
-        }
+        return {**refused, **overridden, **model.problems, **laid_out, **lacking}
 
     def _recall_earlier(self, names: Set[str]) -> None:
         """Take, once, the listeners of an earlier life that HAProxy still has."""

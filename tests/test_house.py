@@ -51,6 +51,7 @@ INNER_ARROWS = {
         "text": {"model"},
         "pages": {"model"},
         "claims": {"snapshot", "model"},
+        "overrides": {"snapshot"},
         "haproxy": {"model"},
         "operator": {"text", "model", "snapshot"},
         "stubs": {"haproxy", "text", "model"},

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 
-from discover.model.proxy_config import Bind, Listener, ProxyConfig, service_port_of
+from discover.model.proxy_config import Bind, Listener, ProxyConfig, ServicePort, service_port_of
 from discover.model.spare_backends import under_own_names
 from discover.text.render import Layout, Rendered
 from discover.text.sections import Section
@@ -65,6 +65,15 @@ class Proxies:
 
     names: Set[str]
     holders: Mapping[int, str]
+
+    def holders_without(self, gone: Set[ServicePort]) -> Mapping[int, str]:
+        """Return which service has which port, without these."""
+        if not gone:
+            return self.holders
+
+        return {
+            port: service for port, service in self.holders.items() if (service, port) not in gone
+        }
 
 
 def proxies_of(heads: Set[str]) -> Proxies:

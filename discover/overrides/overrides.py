@@ -25,8 +25,8 @@ class Overrides:
 
     def __init__(
         self,
-        here: Here,
-        silent_s: Callable[[], float],
+        here: Here = lambda _snapshot: frozenset(),
+        silent_s: Callable[[], float] = lambda: 0.0,
         clock_s: Callable[[], float] = time.time,
     ) -> None:
         self._here = here

@@ -53,6 +53,8 @@ class CatalogWatch:
         self._health = health
         self._etcd = Session(access)
         self._watch: Watch | None = None
+        self._lost_s: float | None = None  # since when etcd says nothing
+        self.on_silence: Callable[[], None] = lambda: None  # called when etcd is lost
         self._listed = False
         health.expect("etcd")
 
@@ -67,8 +69,19 @@ class CatalogWatch:
             name="etcd",
             stop=self._etcd.ended,
             cap_s=CAP_S,
-            on_lost=lambda why: self._health.bad("etcd", why),
+            on_lost=self._lost,
         )
+
+    def silent_s(self) -> float:
+        """Return since how many seconds etcd says nothing. For any thread."""
+        lost_s = self._lost_s
+        return 0.0 if lost_s is None else time.monotonic() - lost_s
+
+    def _lost(self, why: str) -> None:
+        self._health.bad("etcd", why)
+        if self._lost_s is None:
+            self._lost_s = time.monotonic()
+            self.on_silence()
 
     def interrupt(self) -> None:
         """Make `run` return."""
@@ -114,6 +127,7 @@ class CatalogWatch:
         watch = store.watch(everything, listing.revision)
         self._watch = watch
         self._health.good("etcd")
+        self._lost_s = None
         for batch in watch:
             before, after = self.latest, apply(self._prefix, self.latest, batch)
             self._show(after, in_batch(self._prefix, before, batch, after), "watched")
