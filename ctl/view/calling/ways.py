@@ -18,7 +18,8 @@ from ctl.view.published import Published
 Caller = Literal["host", "container", "browser"]
 CALLERS: tuple[Caller, ...] = ("host", "container", "browser")
 PROXY = "proxy"  # what a container calls its host's HAProxy, if it is started so
-ADD_HOST = f"--add-host {PROXY}:host-gateway"
+START_SO = f"start the caller with --add-host {PROXY}:host-gateway"
+LOGIN = "add the user and the password"
 HTTP_PORT = 80
 
 
@@ -78,7 +79,7 @@ def _from_container(seen: SeenPort, scheme: str) -> Way:
     if len(lacking) == len(seen.listeners):
         return Way("container", how="HAProxy listens on loopback alone: set BIND")
 
-    how = f"start the caller with {ADD_HOST}"
+    how = START_SO
     if lacking:
         how = f"{how}; not on {', '.join(lacking)}"
     return Way("container", PROXY, seen.port, _url(scheme, PROXY, seen.port), how)
@@ -114,7 +115,7 @@ def _others(keys: Iterable[str]) -> str:
 
 
 def _login(scheme: str) -> str:
-    return "add the user and the password" if scheme in WITH_LOGIN else ""
+    return LOGIN if scheme in WITH_LOGIN else ""
 
 
 def _url(scheme: str, host: str, port: int) -> str:

@@ -1,14 +1,14 @@
 """The page of a service, or of one of its instances. No I/O."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ctl.asking import Heard
 from ctl.fleet import Fleet
 from ctl.view.calling.seen import SeenPort, seen_ports
 from ctl.view.calling.ways import ways_of
-from ctl.view.chain import chain_of
+from ctl.view.chain import Step, chain_of
 from ctl.view.page import instances, proxies, settings
 from ctl.view.page.page import Page, Section
 from ctl.view.published import Published
@@ -52,8 +52,20 @@ def service_page(told: Told, kind: str = "service", events: Sequence[Section] = 
             shown=[row for row in set_rows if _is_shown(row)],
         ),
     )
-    problems = tuple(step for step in chain.steps if step.mark == "✗")
+    problems = problems_of(chain.steps)
     return Page(kind, told.what, _said(seen, rows), problems, (*sections, *events))
+
+
+def problems_of(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """Return what is wrong; the same on several hosts is one step of all of them."""
+    hosts: dict[tuple[str, str], list[Step]] = {}
+    for step in steps:
+        if step.mark == "✗":
+            hosts.setdefault((step.code, step.text), []).append(step)
+    return tuple(
+        replace(same[0], host=",".join(dict.fromkeys(step.host for step in same)))
+        for same in hosts.values()
+    )
 
 
 def _is_shown(row: Row) -> bool:

@@ -13,12 +13,13 @@ import pytest
 from catalog.asking.refusals import Refusal, encode
 from catalog.asking.said_keys import refused_key
 from catalog.keys import OwnerKey, asks_root, key_of
-from ctl import ends, program
+from ctl import ends
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, discovering, publish, withdraw
 from tests.parts.etcd import Etcd
 from tests.parts.ports import free_port
 from tests.parts.records import PREFIX, local
+from tests.parts.shell import Shell
 from tests.parts.wait import wait_for
 
 
@@ -32,19 +33,6 @@ def etcd(tmp_path: Path) -> Iterator[Etcd]:
 def discover(tmp_path: Path, etcd: Etcd) -> Iterator[Discover]:
     with discovering(tmp_path / "d", etcd.endpoint, "--host-id", "h1") as it:
         yield it
-
-
-class Shell:
-    """Calls `tandem`, and reads what it prints."""
-
-    def __init__(self, etcd: Etcd, capsys: pytest.CaptureFixture[str]) -> None:
-        self._environ = {"ETCD_HOST": etcd.endpoint, "ETCD_PREFIX": PREFIX}
-        self._capsys = capsys
-
-    def __call__(self, *words: str) -> tuple[int, str, str]:
-        status = program.run(words, self._environ)
-        said = self._capsys.readouterr()
-        return status, said.out, said.err
 
 
 @pytest.fixture

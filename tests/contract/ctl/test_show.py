@@ -1,0 +1,110 @@
+"""`tandem show` and `tandem need` over a real etcd, docker-discover and HAProxy."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ctl import ends
+from tests.parts.backend import backend
+from tests.parts.discover import Discover, discovering, publish
+from tests.parts.etcd import Etcd
+from tests.parts.ports import free_port
+from tests.parts.records import container_id, local
+from tests.parts.shell import Shell
+from tests.parts.wait import wait_for
+
+
+@pytest.fixture
+def etcd(tmp_path: Path) -> Iterator[Etcd]:
+    with Etcd(tmp_path) as it:
+        yield it
+
+
+@pytest.fixture
+def tandem(etcd: Etcd, capsys: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(etcd, capsys)
+
+
+@pytest.fixture
+def door() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def discover(tmp_path: Path, etcd: Etcd, door: int) -> Iterator[Discover]:
+    flags = ("--host-id", "h1", "--http-bind", f"127.0.0.1:{door}", "--domain", "example.com")
+    with discovering(tmp_path / "d", etcd.endpoint, *flags) as it:
+        yield it
+
+
+def test_a_service_has_a_page(etcd: Etcd, discover: Discover, tandem: Shell, door: int) -> None:
+    port = free_port()
+    with backend("orders") as at:
+        dead = local(2, free_port(), port, "orders", mode="http", image="shop:7")
+        publish(etcd, local(1, at, port, "orders", mode="http", balance="leastconn"), dead)
+        assert tandem("wait", "orders", "--timeout", "20s")[0] == ends.DONE
+        wait_for(lambda: "L4CON" in tandem("show", "orders")[1], 10, "a check fails")
+
+        status, out, err = tandem("show", "orders")
+        assert (status, err) == (ends.DONE, "")
+        lines = out.splitlines()
+        assert lines[0] == f"service orders: port {port}, http: 1/2 ready on 1 hosts"
+        assert "orders-2" in out
+        assert f"http://localhost:{port}/" in out
+        assert f"http://orders.example.com:{door}/" in out
+        assert "set BIND" in out
+        assert "leastconn  orders-1 on h1" in out
+
+        page = json.loads(tandem("show", "orders", "-o", "json")[1])
+        assert [row["container"] for row in page["instances"]] == ["orders-2", "orders-1"]
+        assert page["instances"][0]["check"].startswith("L4CON")
+        assert page["hosts"][0]["up"] == 1
+
+        status, out, _ = tandem("show", container_id(2)[:12])
+        assert status == ends.DONE
+        assert "orders-1" not in out
+
+
+def test_what_is_not_there_has_near_names(etcd: Etcd, discover: Discover, tandem: Shell) -> None:
+    publish(etcd, local(1, free_port(), free_port(), "orders"))
+    status, out, err = tandem("show", "order")
+    assert (status, out) == (ends.NOT_FOUND, "")
+    assert "near: orders" in err
+
+
+def test_nobody_there_is_unreachable(etcd: Etcd, tandem: Shell) -> None:
+    for words in (("show", "x"), ("need", "x")):
+        assert tandem(*words)[0] == ends.UNREACHABLE
+        status, out, err = tandem(*words, "--etcd-host", "127.0.0.1:1")
+        assert (status, out) == (ends.UNREACHABLE, "")
+        assert "127.0.0.1:1" in err
+
+
+def test_what_is_needed_can_be_sourced_and_called(
+    tmp_path: Path, etcd: Etcd, discover: Discover, tandem: Shell
+) -> None:
+    with backend("orders") as at, backend("pets") as stub:
+        publish(
+            etcd,
+            local(1, at, free_port(), "orders", mode="http"),
+            local(2, stub, free_port(), "pets", mode="http", role="stub"),
+        )
+        assert tandem("wait", "orders", "--timeout", "20s")[0] == ends.DONE
+        assert tandem("wait", "pets", "--for", "stub", "--timeout", "20s")[0] == ends.DONE
+
+        status, out, err = tandem("need", "orders", "pets", "shop", "--strict")
+        assert (status, "nothing here is called shop" in err) == (ends.NO, True)
+        assert "# pets: only a stub answers" in out
+        assert "--label SERVICE_NAME=shop" in out
+        assert tandem("need", "orders", "--strict")[0] == ends.DONE
+        assert tandem("need", "pets", "shop")[0] == ends.DONE
+
+        env = tmp_path / ".env"
+        env.write_text(out)
+        calls = 'curl -fsS "$ORDERS_URL/"; curl -fsS "http://$PETS_HOST:$PETS_PORT/"'
+        script = f". {env}; {calls}"
+        done = subprocess.run(["sh", "-euc", script], capture_output=True, text=True, check=True)
+        assert done.stdout == "orderspets"
