@@ -119,6 +119,7 @@ def _compared(case: Case, turns: Turns) -> list[Figure]:
     """Return how Tandem's http compares."""
     return [
         *(_rate_to(case, turns, peer) for peer in (Side.HAPROXY, Side.NGINX, Side.CADDY)),
+        _always_to_nginx(case, turns),
         _added(case.name, turns),
         _failed(case.name, turns),
     ]
@@ -131,6 +132,12 @@ def _rate_to(case: Case, turns: Turns, peer: Side) -> Figure:
         return Figure(f"{name}; nginx speaks HTTP/1.1 to the instance", ratio, "×")
 
     return at_least(name, ratio, "×", RATE_RATIO if peer is Side.HAPROXY else 1.0)
+
+
+def _always_to_nginx(case: Case, turns: Turns) -> Figure:
+    """Return what a service gets that asks for it: nginx reuses connections for all requests."""
+    name = f"{case.name}: {Side.ALWAYS} ÷ {Side.NGINX}, calls a second"
+    return Figure(name, rate_ratio(turns[Side.ALWAYS], turns[Side.NGINX]), "×")
 
 
 def _added(title: str, turns: Turns) -> Figure:

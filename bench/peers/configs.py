@@ -7,7 +7,7 @@ connections to the instance.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.peers.routes import INSTANCE_H2C_PORT, INSTANCE_PORT, LARGE, TWIN_OFFSET
+from bench.peers.routes import INSTANCE_H2C_PORT, INSTANCE_PORT, LARGE, TWIN_OFFSETS
 
 # The default of 1,000 would have peers reconnect while they are measured.
 _NGINX_HEAD = """
@@ -45,10 +45,7 @@ _INSTANCE = """
     sendfile on;
     open_file_cache max=10;
     server {{
-        listen {port};
-        listen {twin_port};
-        listen {h2c_port} http2;
-        listen {h2c_twin_port} http2;
+{listens}
         location = / {{ return 200 "hello from the instance\\n"; }}
         location = {large} {{ root {folder}; }}
     }}
@@ -104,14 +101,12 @@ class Listener:
 def instance(folder: str) -> str:
     """Return the instance's: it is nginx, with one worker, its answers in memory."""
     head = _NGINX_HEAD.format(folder=folder, workers=1)
-    server = _INSTANCE.format(
-        folder=folder,
-        port=INSTANCE_PORT,
-        twin_port=INSTANCE_PORT + TWIN_OFFSET,
-        h2c_port=INSTANCE_H2C_PORT,
-        h2c_twin_port=INSTANCE_H2C_PORT + TWIN_OFFSET,
-        large=LARGE,
-    )
+    listens = [
+        f"        listen {port + offset}{http2};"
+        for port, http2 in ((INSTANCE_PORT, ""), (INSTANCE_H2C_PORT, " http2"))
+        for offset in TWIN_OFFSETS.values()
+    ]
+    server = _INSTANCE.format(folder=folder, listens="\n".join(listens), large=LARGE)
     return f"{head}{server}}}\n"
 
 

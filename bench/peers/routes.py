@@ -7,8 +7,6 @@ from bench.peers.wire import THERE
 
 INSTANCE_PORT = 9850
 INSTANCE_H2C_PORT = 9851
-# The instance listens twice: to Tandem what is published by two services is a mistake.
-TWIN_OFFSET = 2
 SMALL = "/"
 LARGE = "/large"
 LARGE_BYTES = 64 * 1024
@@ -23,6 +21,7 @@ class Side(Enum):
     HAPROXY = 9820
     NGINX = 9830
     CADDY = 9840
+    ALWAYS = 9860
 
     def __str__(self) -> str:
         return _NAMES[self]
@@ -35,7 +34,11 @@ _NAMES = {
     Side.HAPROXY: "HAProxy, reuse safe",
     Side.NGINX: "nginx, keepalive",
     Side.CADDY: "Caddy",
+    Side.ALWAYS: "Tandem http, reuse always",
 }
+# How far beside a route's port the instance listens for a side of Tandem: to Tandem what is
+# published by two services is a mistake.
+TWIN_OFFSETS = {Side.HTTP: 0, Side.TCP: 2, Side.ALWAYS: 4}
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from bench.peers.routes import (
     LARGE,
     LARGE_BYTES,
     ROUTES,
-    TWIN_OFFSET,
+    TWIN_OFFSETS,
     Route,
     Side,
 )
@@ -67,7 +67,7 @@ def field(folder: Path) -> Iterator[Field]:
         pair = stack.enter_context(pair_of(engine))
         _publish(stack, pair)
         tandem = root_of(pair.discover.id)
-        roots = {Side.TCP: tandem, Side.HTTP: tandem}
+        roots = dict.fromkeys(TWIN_OFFSETS, tandem)
         roots |= _start_peers(stack, folder, pair.address, engine)
 
         running = Field(pair.address, roots, far)
@@ -163,26 +163,23 @@ def _publish(stack: contextlib.ExitStack, pair: Pair) -> None:
     """Put the instance into etcd, as a registrar of another host would."""
     records = Records(pair.address)
     stack.callback(records.close)
-    instances = [_instance(side, route) for side in (Side.TCP, Side.HTTP) for route in ROUTES]
+    instances = [_instance(side, route) for side in TWIN_OFFSETS for route in ROUTES]
     records.put(*instances)
 
 
 def _instance(side: Side, route: Route) -> Instance:
     """Return the record that makes a route of a side of Tandem."""
-    if side is Side.TCP:
-        mode, proto, port = "tcp", "h1", route.port + TWIN_OFFSET
-    else:
-        mode, proto, port = "http", "h2c" if route.h2c else "h1", route.port
-
+    mode = "tcp" if side is Side.TCP else "http"
     service_port = route.port_at(side)
     return record(
         number=service_port,
-        service=f"{mode}-{route.name}",
+        service=f"{side.name.lower()}-{route.name}",
         address=route.host,
-        port=port,
+        port=route.port + TWIN_OFFSETS[side],
         service_port=service_port,
         mode=mode,
-        proto=proto,
+        proto="h2c" if route.h2c and mode == "http" else "h1",
+        reuse="always" if side is Side.ALWAYS else None,
     )
 
 
