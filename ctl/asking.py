@@ -55,7 +55,7 @@ class Asking:
     def __init__(self, access: Access, prefix: str) -> None:
         self._access = access
         self._prefix = prefix
-        self._store = _store(access)
+        self._store = store_of(access)
         self.fleet = Fleet()
         self.entries: tuple[Entry, ...] = ()  # of all hosts, as they were before the question
         self.revision = 0  # at which the question was asked
@@ -167,7 +167,7 @@ class Asking:
             if time.monotonic() >= deadline_s:
                 break
 
-            store = store or _store(self._access)
+            store = store or store_of(self._access)
             with contextlib.suppress(Unavailable):
                 if time.monotonic() >= kept_s + KEEP_S:
                     store.keep_alive(lease)
@@ -198,7 +198,8 @@ class Asking:
                     self._store.write((Delete(key, self.revision),), lease=0)
 
 
-def _store(access: Access) -> "Store":
+def store_of(access: Access) -> "Store":
+    """Return a connection to etcd, for one thread."""
     # grpc is loaded once somebody asks: neither `--help` nor TAB waits for it.
     from catalog.store import Store  # noqa: PLC0415
 

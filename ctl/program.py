@@ -22,6 +22,7 @@ COMMANDS = {
     "show": "show all that is known of a service, an instance or a host",
     "explain": "say why something is called, or why not",
     "wait": "wait until services are ready everywhere, or gone",
+    "intercept": "lead calls of a service to this machine while this runs",
     "need": "print what to put into .env to call services",
     "completion": "print what a shell has to read, so that TAB completes names",
     "config": "list contexts, and say which is used: dev, test, prod",

@@ -9,6 +9,7 @@ from pathlib import Path
 from catalog.records.host_ports import HostPort
 from discover.haproxy.host_ports import HostPorts, Said
 from discover.haproxy.ports import has_address, trial
+from discover.intercepts.wanted import NO_OVERRIDES, Overrides, intercepted, leading
 from discover.model.build import BuildMemo, build
 from discover.model.empty_services import (
     EmptyServices,
@@ -32,6 +33,7 @@ class Model:
     problems: Mapping[str, Problem]
     unusable: Mapping[Bind, str]
     holds: Holds
+    overrides: Overrides = NO_OVERRIDES
 
     def with_empty(self, services: EmptyServices) -> ProxyConfig:
         """Return the model and the empty services, as far as those can be listened on."""
@@ -42,7 +44,8 @@ class Model:
             if binds or listener.routes:
                 usable.append(replace(listener, binds=binds))
 
-        return with_held_routes(with_empty_services(self.config, usable), self.holds)
+        config = with_held_routes(with_empty_services(self.config, usable), self.holds)
+        return intercepted(config, self.overrides)
 
 
 @functools.cache
@@ -116,4 +119,14 @@ class HostModel:
                 config, problems = build(snapshot, policy, self._built, listening)
 
             self._host_ports.note({**taken, **recalled})
-            yield Model(config, problems, unusable, snapshot.holds)
+            overrides = _overrides(snapshot, here(snapshot, policy))
+            yield Model(config, problems, unusable, snapshot.holds, overrides)
+
+
+def _overrides(snapshot: Snapshot, hosts_here: Set[str]) -> Overrides:
+    """Return what leads calls elsewhere on this host, and which of it leads to the pair's hosts."""
+    found = leading(snapshot.overrides, hosts_here)
+    hosts = {owner.host_ip for owner in snapshot.owners.values()} if found else set()
+    addresses = {override.endpoint[0] for _key, override in found}
+    own = frozenset(each for each in addresses if each in hosts or has_address(each))
+    return Overrides(found, own)

@@ -24,6 +24,7 @@ Code = Literal[
     "HOSTS_NEED_HTTP",
     "MODE_DIFFERS",
     "NO_EFFECT",
+    "NOT_INTERCEPTED",
     "NO_DOOR",
     "TEMPLATE_REFUSED",
     "CONFIGURATION_REFUSED",
@@ -86,6 +87,10 @@ REASONS: Mapping[Code, str] = {
     "NO_EFFECT": (
         "A setting of the instance has no effect: it needs http mode, or an http check. The "
         "instance is served without it."
+    ),
+    "NOT_INTERCEPTED": (
+        "Somebody wants calls of the service on a machine of their own, and this host does not "
+        "lead them there."
     ),
     "NO_DOOR": "HTTP_BIND is set, but the template in use has no port for it.",
     "TEMPLATE_REFUSED": (

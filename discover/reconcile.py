@@ -17,6 +17,7 @@ from discover.apply.running import Proxies, Running, proxies_of
 from discover.deadlines import Deadlines
 from discover.haproxy.host_ports import HostPorts
 from discover.host_model import HostModel, Model
+from discover.intercepts.wanted import not_led
 from discover.model.empty_services import Empty, EmptyServices
 from discover.model.http_routes import missing_door
 from discover.model.ownership import Listening
@@ -231,7 +232,8 @@ class Reconcile:
 
         self._report(laid_out)
         lacking = missing_door(model.config.process.door, self.running.routes)
-        return {**refused, **overridden, **model.problems, **laid_out, **lacking}
+        left = not_led(self.running.config)
+        return {**refused, **overridden, **model.problems, **laid_out, **lacking, **left}
 
     def _recall_earlier(self, names: Set[str]) -> None:
         """Take, once, the listeners of an earlier life that HAProxy still has."""

@@ -56,6 +56,8 @@ class Override:
     # `name`, or `name=value`
     header: str = ""
     path: str = ""
+    # The service port whose calls these are; None: any.
+    port: int | None = None
     # The hosts on which it counts; empty: all.
     only: tuple[str, ...] = ()
 
@@ -79,8 +81,8 @@ class Override:
             raise Rejected("give weight and state, or to: it does one of both")
         if of_instances and bool(self.instance) == bool(self.host):
             raise Rejected("give instance or host: it is about one of both")
-        if of_instances and (self.header or self.path):
-            raise Rejected("header and path: they choose calls for to, which is not there")
+        if of_instances and (self.header or self.path or self.port is not None):
+            raise Rejected("header, path and port: they choose calls for to, which is not there")
         if self.to and (self.instance or self.host):
             raise Rejected("instance and host: to is about a whole service")
 
@@ -106,6 +108,7 @@ _TYPES: Mapping[str, ValueType] = {
     "state": Choice(("", "draining")),
     "header": CANARY,
     "path": _PATH,
+    "port": OrNone(Whole(1, PORT_MAX)),
 }
 
 

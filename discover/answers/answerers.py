@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.asking.answer import Answer
-from catalog.asking.ask import APPLIED, COUNTERS, EXPLAIN, SERVICES
+from catalog.asking.ask import APPLIED, COUNTERS, EXPLAIN, INTERCEPTS, SERVICES
 from catalog.asking.inbox import Standing
 from catalog.asking.responder import Answerer, Found
 from catalog.errors import Unavailable
+from discover.answers.intercepts import intercepts_of
 from discover.answers.proxy_facts import (
     Stats,
     all_listeners,
@@ -56,6 +57,7 @@ def answerers(proxy: Proxy) -> Mapping[str, Answerer]:
         APPLIED: lambda asked: _applied(proxy, asked),
         EXPLAIN: lambda asked: Found(_explained(proxy, asked.ask.what)),
         COUNTERS: lambda asked: Found(_counters(proxy, asked.ask.what)),
+        INTERCEPTS: lambda asked: _intercepts(proxy, asked),
         SERVICES: lambda _asked: Found(_services(proxy)),
     }
 
@@ -65,6 +67,13 @@ def _applied(proxy: Proxy, asked: Standing) -> Found:
     progress = proxy.progress()
     wanted = asked.ask.revision or asked.revision
     return Found(Answer(facts=_facts(progress)), progress.revision >= wanted)
+
+
+def _intercepts(proxy: Proxy, asked: Standing) -> Found:
+    """Answer with what HAProxy does of all that was written before the question."""
+    progress = proxy.progress()
+    answer = intercepts_of(proxy.running(), _facts(progress))
+    return Found(answer, progress.revision >= asked.revision)
 
 
 def _facts(progress: Progress) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from catalog.errors import Rejected
 from discover.apply.quarantine import Quarantine, culprit
 from discover.haproxy.process import Refusal
+from discover.intercepts.slots import with_slots
 from discover.model.proxy_config import Listener, ProxyConfig
 from discover.model.spare_backends import in_spare_backends, with_spare_backends
 from discover.operator.snippets import Inserted, Snippets
@@ -61,7 +62,7 @@ class Candidate:
 
         `running` is the sections that run.
         """
-        config = with_spare_backends(self.services)
+        config = with_slots(with_spare_backends(self.services), self.config, anew=True)
         if config == self.config and not self.rendered.uneven:
             return self
 
@@ -216,7 +217,8 @@ class Candidates:
     def _candidate(self, layout: Layout) -> Candidate:
         self._fitted = self._fit(layout)
         services = self._fitted.services
-        config = in_spare_backends(services, self._wanted.running)
+        running = self._wanted.running
+        config = with_slots(in_spare_backends(services, running), running)
         rendered = layout.render(config, self._wanted.sections)
         return Candidate(layout, services, config, rendered)
 

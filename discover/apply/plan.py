@@ -141,7 +141,17 @@ def keeping_structure(running: ProxyConfig, wanted: ProxyConfig) -> ProxyConfig:
             return listener
         return other if reload_shape(other) == reload_shape(listener) else listener
 
-    return replace(running, listeners=tuple(map(updated, running.listeners)))
+    # An intercept that ended ends now, whatever else waits for a reload.
+    names = {listener.name for listener in running.listeners} if wanted.intercepts else set()
+    intercepts = tuple(each for each in wanted.intercepts if each.backend in names)
+
+    listeners = tuple(map(updated, running.listeners))
+    return replace(
+        running,
+        listeners=listeners,
+        intercepts=intercepts,
+        not_intercepted=wanted.not_intercepted,
+    )
 
 
 def _structure_differs(running: Sections, wanted: Sections, differing: Iterable[str]) -> str:

@@ -16,7 +16,7 @@ from discover.text.sections import Section, ServerLine, endpoint_of
 
 # srv_admin_state, forced maintenance: HAProxy's management manual, section 9.3 "show servers state"
 MAINT = 0x01
-_SAYABLE = re.compile(r"[A-Za-z0-9._:/\[\]@%,=*+~ -]*")  # nothing that ends a command or quotes
+_SAYABLE = re.compile(r"[A-Za-z0-9._:/\[\]@%,=*+~! -]*")  # nothing that ends a command or quotes
 _COLUMNS = ("be_name", "srv_name", "srv_addr", "srv_port", "srv_uweight", "srv_admin_state")
 
 

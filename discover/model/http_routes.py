@@ -219,7 +219,29 @@ def door_map(config: ProxyConfig) -> Mapping[str, str]:
             value = f"{listener.canary.value}/" if listener.canary.value else ""
             backends[f"{listener.name}?{header}={value}"] = f"{listener.name}:canary"
 
+    backends.update(_intercepted(config))
     return backends
+
+
+def _intercepted(config: ProxyConfig) -> Iterator[tuple[str, str]]:
+    """Yield what leads calls to those who intercept them.
+
+    `<listener>+` says that there is such a thing, `<listener>!<calls>` where these calls go, and
+    `<backend>+` who wants them.
+    """
+    placed = {(each.service, each.port): each for each in config.listeners if config.intercepts}
+
+    for each in config.intercepts:
+        listener = placed.get((each.service, each.port))
+        if listener is None or not each.backend:
+            continue
+
+        yield f"{each.backend}+", each.by
+        if each.kind == "tcp":
+            yield f"{listener.name}+", each.backend
+        else:
+            yield f"{listener.name}+", each.service
+            yield f"{listener.name}!{each.calls}", each.backend
 
 
 def missing_door(door: Door | None, routes: Mapping[str, str] | None) -> Mapping[str, Problem]:

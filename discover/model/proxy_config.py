@@ -6,6 +6,7 @@ The fields of Process, Listener and Server are what a template of your own may n
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from typing import Literal
 
 from catalog.host_port import host_port
 from catalog.records.record import Balance, Check, Mode, Retry, Reuse, Sticky
@@ -88,6 +89,25 @@ class Header:
     value: str
 
 
+InterceptKind = Literal["http", "h2c", "tcp"]
+
+
+@dataclass(frozen=True, slots=True)
+class Intercept:
+    """Calls of one service port that go to the machine of whoever wants them, for a while."""
+
+    id: str
+    service: str
+    port: int
+    kind: InterceptKind
+    # Which calls, as the key in HAProxy's map ends: `x-dev=anna/` for a header, `/api/` for a path.
+    calls: str
+    to: str
+    by: str
+    # The backend that leads there; empty until it has one.
+    backend: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Listener:
     """One service port: where callers dial and which servers answer.
@@ -129,6 +149,8 @@ class Listener:
     reuse: Reuse = "safe"
     # Slots that no instance has: filled in when it is laid out.
     free: tuple[Server, ...] = ()
+    # Whether it leads to the machine of whoever intercepts calls.
+    intercepts: bool = False
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -179,6 +201,16 @@ class Door:
 
 
 @dataclass(frozen=True, slots=True)
+class Intercepting:
+    """How HAProxy tells calls that go to somebody's own machine from all others."""
+
+    # Headers that are looked at.
+    headers: tuple[str, ...] = ()
+    # The same file as the door's.
+    map: str = MAP_NAME.format(OPEN_MARKER)
+
+
+@dataclass(frozen=True, slots=True)
 class Process:
     """What holds for HAProxy as a whole; it changes only with the settings of docker-discover."""
 
@@ -195,6 +227,8 @@ class Process:
     buffer_bytes: int = 16384
     # How long a worker that a reload made old may go on.
     old_workers_hours: int = 168
+    # None until calls were intercepted for the first time.
+    intercepting: Intercepting | None = None
 
     @property
     def stats_binds(self) -> tuple[Bind, ...]:
@@ -210,6 +244,9 @@ class ProxyConfig:
     listeners: tuple[Listener, ...]
     # Keys of the door's map that a service still holds, and no longer asks for: nobody answers.
     given_up: tuple[str, ...] = ()
+    intercepts: tuple[Intercept, ...] = ()
+    # Intercepts that HAProxy does not do, by id, and why.
+    not_intercepted: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def binds(self) -> frozenset[Bind]:

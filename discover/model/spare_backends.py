@@ -132,7 +132,7 @@ def _with_door_headers(config: ProxyConfig, kept: Iterable[str] = ()) -> ProxyCo
 
 def under_own_names(config: ProxyConfig) -> ProxyConfig:
     """Return what runs with each service under its own name, and without empty backends."""
-    if config.process.door is None:
+    if config.process.door is None and config.process.intercepting is None:
         return config
 
     named = [

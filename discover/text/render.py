@@ -204,7 +204,8 @@ def _put_together(
 
 
 def _routes(text: str, config: ProxyConfig) -> Mapping[str, str] | None:
-    return door_map(config) if config.process.door and OPEN_MAP_NAME in text else None
+    has_map = config.process.door or config.process.intercepting
+    return door_map(config) if has_map and OPEN_MAP_NAME in text else None
 
 
 def _ending_with_newline(pieces: tuple[str, ...]) -> tuple[str, ...]:

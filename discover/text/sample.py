@@ -11,6 +11,7 @@ from discover.model.proxy_config import (
     Bind,
     Door,
     Header,
+    Intercepting,
     Listener,
     Process,
     ProxyConfig,
@@ -58,9 +59,26 @@ def sample(process: Process) -> ProxyConfig:
 
     door = replace(process.door or _DOOR, headers=("x-canary",))
     return ProxyConfig(
-        replace(process, door=door),
-        (*listeners, *behind_door, spare_backend(1)),
+        replace(process, door=door, intercepting=Intercepting(("x-dev",))),
+        (*listeners, *behind_door, spare_backend(1), *_intercepts(plain)),
     )
+
+
+def _intercepts(plain: Sequence[Listener]) -> Iterable[Listener]:
+    """Yield a backend that leads to somebody's own machine, of each mode."""
+    for mode in get_args(Mode):
+        usual = next(listener for listener in plain if listener.mode == mode)
+        yield replace(
+            usual,
+            name=f"intercept-{mode}-1",
+            service="",
+            port=0,
+            binds=(),
+            check=Check("none"),
+            panic=False,
+            free=_FREE,
+            intercepts=True,
+        )
 
 
 def _is_enough(listener: Listener) -> bool:

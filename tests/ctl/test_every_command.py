@@ -14,7 +14,10 @@ NOWHERE = {"ETCD_HOST": "127.0.0.1:1", "HOME": "/nowhere"}
 # Commands that ask nobody.
 ALONE = {"completion", "config", "version"}
 # What a line of a command needs so that it asks, if it is not just one name.
-WORDS: dict[str, list[str]] = {"ls": []}
+WORDS: dict[str, list[str]] = {
+    "ls": [],
+    "intercept": ["orders", "--to", "192.0.2.77:9000", "--header", "x-dev=anna"],
+}
 # A command waits for these only once it asks.
 HEAVY = {"grpc", "etcd3", "google", "docker", "rich", "yaml", "requests", "sqlite3", "asyncio"}
 LOADED = """
