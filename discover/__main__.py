@@ -17,11 +17,11 @@ from discover.apply.listeners_file import ListenersFile
 from discover.claims.hold_writer import HoldProblem, HoldWriter
 from discover.claims.port_claimer import ClaimProblems, PortClaimer
 from discover.explain import explained
+from discover.following import journal, measured_starts
 from discover.haproxy.host_ports import HostPorts
 from discover.haproxy.ports import trial
 from discover.haproxy.process import HAProxy
 from discover.haproxy.watchers import watchers
-from discover.measuring import measured_starts
 from discover.model.proxy_config import Bind, HostPolicy, ProxyConfig
 from discover.operator.file_watch import FileWatch
 from discover.operator.snippets import SnippetFolder
@@ -135,6 +135,7 @@ def _actors(around: Around) -> list[Actor]:
         _hold_writer(settings, keeper, unheld, runs).actor(),
         watch.actor(),
         audit.actor(),
+        journal(settings, watch, keeper, reconcile, stubs, problems, around.metrics),
         speaker(settings, questions, parts),
         AskSuspects(keeper, haproxy, around.trigger, lambda: reconcile.running).actor(),
         SnapshotSaver(keeper, snapshot_file).actor(),

@@ -6,18 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from catalog.asking.inbox import Inbox
+from catalog.asking.journal import JOURNAL
 from catalog.asking.presence import Presence
 from catalog.errors import Unavailable
 from catalog.host_port import host_port
 from catalog.version import VERSION
 from discover.answers.answerers import Progress, Proxy, answerers
+from discover.answers.journal_pages import journal_answerer
 from discover.answers.speaker import Here, Speaker
+from discover.apply.rollout import Round
+from discover.following import journal_path
 from discover.haproxy.process import HAProxy
 from discover.latency.histogram import StartToApplied
 from discover.reconcile import Reconcile
 from discover.settings import DiscoverSettings
 from discover.snapshot.etcd_watch import CatalogWatch
-from discover.snapshot.snapshot import Snapshot
 from discover.this_host import host_ids, policy_of
 from sidecar.actors import Actor
 from sidecar.status.health import Health
@@ -34,7 +37,7 @@ class Questions:
         self.awake = Trigger()
         self.inbox = Inbox(prefix, lambda: self.awake.fire("asked"))
 
-    def applied(self, _snapshot: Snapshot | None) -> None:
+    def applied(self, _round: Round) -> None:
         """Wake who answers, if anybody asks: HAProxy may run another revision."""
         if self.inbox.is_asked:
             self.awake.fire("applied")
@@ -61,7 +64,7 @@ def speaker(settings: DiscoverSettings, questions: Questions, parts: Parts) -> A
         ask=parts.haproxy.ask,
         latency=parts.latency.facts,
     )
-    by_kind = answerers(proxy)
+    by_kind = {**answerers(proxy), JOURNAL: journal_answerer(journal_path(settings))}
     kinds = tuple(sorted(by_kind))
     version = _HAProxyVersion(parts.haproxy.ask)
     here = Here(

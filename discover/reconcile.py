@@ -12,7 +12,7 @@ from discover.apply.applier import Applier
 from discover.apply.candidates import Candidate, Candidates, Wanted
 from discover.apply.listeners_file import ListenersFile
 from discover.apply.reload_pace import Pace
-from discover.apply.rollout import Pending, Rollout
+from discover.apply.rollout import Pending, Rollout, Round
 from discover.apply.running import Proxies, Running, proxies_of
 from discover.deadlines import Deadlines
 from discover.haproxy.host_ports import HostPorts
@@ -88,8 +88,7 @@ class Reconcile:
         self._recalled = False  # whether the listeners of an earlier life were looked for
         # The revision of the catalog that HAProxy runs all of. For any thread.
         self.applied: int | None = None
-        # Who is told after each round, in this thread, of its snapshot; None: nothing is known.
-        self.followers: list[Callable[[Snapshot | None], None]] = []
+        self.followers: list[Callable[[Round], None]] = []  # told after each round, in this thread
         health.expect("haproxy", "template", "catalog")
 
     @property
@@ -176,6 +175,9 @@ class Reconcile:
             return
 
         self._conclude(snapshot)
+        done = Round(snapshot, self.applied, reasons, self._rollout.take_deeds())
+        for follow in self.followers:
+            follow(done)
 
     def _keeps_earlier_file(self) -> bool:
         """Whether HAProxy goes on with an earlier life's file until the catalog is known."""
@@ -201,9 +203,6 @@ class Reconcile:
             # listeners are still missing while a reload is due.
             self._health.good("catalog")
             self.applied = snapshot.revision
-
-        for follow in self.followers:
-            follow(snapshot)
 
     def _put_off(self, why: str) -> None:
         """Go on with what needs no file, and try the rest again soon."""

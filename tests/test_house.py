@@ -66,7 +66,8 @@ INNER_ARROWS = {
             "model",
             "snapshot",
         },
-        "answers": {"apply", "model"},
+        "answers": {"apply", "model", "journal"},
+        "journal": {"snapshot", "apply", "model"},
     },
     "ctl": {
         "view": {"asking", "fleet"},
@@ -93,6 +94,7 @@ DOORS = {
     "yaml": {"discover.operator.services_yaml", "stub.documents", "ctl.line.yaml_text"},
     "tenacity": {"sidecar.retry"},
     "prometheus_client": {"sidecar.status.metrics"},
+    "sqlite3": {"discover.journal.file"},
     "click": {"ctl.program", "ctl.commands", "ctl.line", "ctl.completion"},
     "starlette": {"stub.app"},
     "uvicorn": {"stub.__main__"},

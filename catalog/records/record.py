@@ -142,6 +142,8 @@ class Instance:
     port_reserved: Annotated[bool, Flag()] = False
     # when the container was started, by its engine's clock, since 1970: the same for its whole life
     started_ms: Annotated[int | None, OrNone(Whole(1, TIME_MS_MAX))] = None
+    # why a draining instance drains, in a word of docker-register's; a newer one may have others
+    leaving: Annotated[str, PRINTABLE] = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "address", address_of(self.address))

@@ -17,6 +17,7 @@ from discover.apply.plan import (
     Plan,
     Reload,
     RuntimeUpdate,
+    ServerChange,
     keeping_structure,
     step_to,
 )
@@ -24,11 +25,37 @@ from discover.apply.reload_pace import Pace, RefusedText
 from discover.apply.running import Running, Worker
 from discover.haproxy.replies import Mismatch
 from discover.model.proxy_config import Bind
+from discover.snapshot.snapshot import Snapshot
 from discover.stubs.debt_keeper import StubDebt
 from discover.text.render import Rendered
 from sidecar.log import Details
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What was done to HAProxy: changes of servers at runtime, or else a reload."""
+
+    why: str
+    took_s: float
+    ended_s: float
+    changes: tuple[ServerChange, ...] = ()
+    is_reload: bool = True
+    refused: str = ""  # by HAProxy, and why
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One look at what HAProxy should run: what woke it, and what was done.
+
+    HAProxy runs all of the catalog up to the revision `applied`. No snapshot: nothing is known.
+    """
+
+    snapshot: Snapshot | None
+    applied: int | None
+    reasons: tuple[str, ...]
+    deeds: tuple[Deed, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +76,15 @@ class Rollout:
     def __init__(self, applier: Applier, stubs: StubDebt) -> None:
         self.running = Running()
         self.pace = Pace()
+        self._deeds: list[Deed] = []
         self._refused = RefusedText()
         self._applier = applier
         self._stubs = stubs
+
+    def take_deeds(self) -> tuple[Deed, ...]:
+        """Return what was done to HAProxy since the last call."""
+        deeds, self._deeds = tuple(self._deeds), []
+        return deeds
 
     def lose_worker(self) -> None:
         """Take it that the worker may run anything by now."""
@@ -147,11 +180,16 @@ class Rollout:
             return step.why
 
         if isinstance(step, RuntimeUpdate):
+            began_s = time.monotonic()
             try:
                 worker = self._applier.update(worker, candidate.rendered, step.changes)
             except Mismatch as why:
                 log.warning("a runtime update failed, reloading instead: %s", why)
                 return f"a runtime update failed: {why}"
+            now_s = time.monotonic()
+            self._deeds.append(
+                Deed(step.why, now_s - began_s, now_s, step.changes, is_reload=False)
+            )
             log.info("updated %s", Details(changes=step.why))
         else:
             # The same text; but one that was read from a file does not tell who has which slot.
@@ -188,12 +226,15 @@ class Rollout:
         try:
             worker = self._applier.reload(self.running.worker, wanted)
         except Rejected as error:
-            self._refused.remember(wanted.text, str(error), time.monotonic())
+            now_s = time.monotonic()
+            self._refused.remember(wanted.text, str(error), now_s)
+            self._deeds.append(Deed(why, now_s - started_s, now_s, refused=str(error)))
             raise
 
         ended_s = time.monotonic()
         self._stubs.carry(calls)
         self.pace.done(ended_s, ended_s - started_s)
+        self._deeds.append(Deed(why, ended_s - started_s, ended_s))
         took_ms = round((ended_s - started_s) * 1000)
         log.info("reloaded %s", Details(why=why, took_ms=took_ms))
 

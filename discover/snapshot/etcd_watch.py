@@ -2,12 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from catalog.access import Access
 from catalog.asking.inbox import Inbox
+from catalog.entries import Event
 from catalog.errors import Compacted
-from catalog.keys import root
+from catalog.keys import is_of_people, root
 from catalog.session import Session
 from catalog.store import Store, Watch
 from discover.snapshot.departures import Departures, in_batch, in_listing, is_rewound
@@ -21,6 +23,18 @@ from sidecar.status.health import Health
 log = logging.getLogger(__name__)
 
 CAP_S = 5.0  # a third of the default TTL: a longer wait would miss the end of leases
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A change of the catalog as etcd showed it; no events: by a listing."""
+
+    before: Snapshot
+    after: Snapshot
+    events: tuple[Event, ...] | None
+    departures: Departures
+    heard_s: float
+    is_new: bool  # False: what came in one batch went in it again
 
 
 class CatalogWatch:
@@ -45,6 +59,7 @@ class CatalogWatch:
         self.latest = latest
         # The revision of the last catalog that was given to `learned`; set before `latest`.
         self.learned_revision = 0
+        self.seen: Callable[[Seen], None] = lambda _seen: None  # told of each change
         self._inbox = inbox
         self._prefix = prefix
         self._seen_s = seen_s  # when `latest` was last known to be right; None: it is
@@ -120,7 +135,7 @@ class CatalogWatch:
         before, after = self.latest, snapshot_of(self._prefix, listing)
         if is_rewound(before, after):
             _log_rewound(before, after)
-        self._show(after, in_listing(before, after), "listed")
+        self._show(after, in_listing(before, after), None)
         if self._inbox:
             self._inbox.listed(listing.entries)
 
@@ -130,11 +145,13 @@ class CatalogWatch:
         self._lost_s = None
         for batch in watch:
             before, after = self.latest, apply(self._prefix, self.latest, batch)
-            self._show(after, in_batch(self._prefix, before, batch, after), "watched")
+            self._show(after, in_batch(self._prefix, before, batch, after), batch.events)
             if self._inbox:
                 self._inbox.changed(batch.events)
 
-    def _show(self, snapshot: Snapshot, departures: Departures, how: str) -> None:
+    def _show(
+        self, snapshot: Snapshot, departures: Departures, events: tuple[Event, ...] | None
+    ) -> None:
         before = self.latest
         is_new = bool(departures) or (
             not self._listed or not snapshot.same_as(before) or snapshot.cluster != before.cluster
@@ -145,14 +162,24 @@ class CatalogWatch:
         self._heard()
         self._listed = True
 
+        now_s = time.monotonic()
+        if is_new or self._is_of_catalog(events or ()):
+            self.seen(Seen(before, snapshot, events, departures, now_s, is_new))
         if is_new:
             services = len(snapshot.services)
             log.debug(
                 "catalog changed %s",
-                Details(how=how, revision=snapshot.revision, services=services),
+                Details(
+                    how="listed" if events is None else "watched",
+                    revision=snapshot.revision,
+                    services=services,
+                ),
             )
-            self._learned(Learned(snapshot, departures, time.monotonic(), self._seen_s))
+            self._learned(Learned(snapshot, departures, now_s, self._seen_s))
         self._seen_s = None
+
+    def _is_of_catalog(self, events: Iterable[Event]) -> bool:
+        return not all(is_of_people(self._prefix, event.key) for event in events)
 
 
 def _log_rewound(before: Snapshot, after: Snapshot) -> None:

@@ -64,6 +64,8 @@ class Keeper:
         self.state = state or State()
         self._changed = changed
         self._followers: list[Callable[[], None]] = []
+        # Told of each step, with the state before and after it.
+        self.stepped: Callable[[State, State], None] = lambda _before, _after: None
         self._remembers = bool(self.state.view.services)
         self._was_empty = state is not None and not self._remembers
         self._is_listed = False  # whether etcd itself has said anything in this life
@@ -110,6 +112,7 @@ class Keeper:
             before = self.state
             self._take(step)
             _log_change(before, self.state)
+            self.stepped(before, self.state)
 
         self._metrics.show(self.state)
         for look in self._followers:

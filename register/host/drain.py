@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from catalog.entries import Entry
 from catalog.errors import Conflict, Rejected, Unavailable
 from catalog.keys import OwnerKey, instances_root, key_of
-from catalog.records.record import encode
+from catalog.records.record import Instance, encode
 from catalog.store import Store
 from register.host.acquire import KEEPALIVES_PER_TTL, acquire
 from register.host.drain_mark import mark_drained
@@ -139,4 +139,8 @@ class Drain:
 def _draining(published: Mapping[str, Entry]) -> Mapping[str, bytes]:
     """Return draining records; an instance that cannot be read gets none, and is deleted."""
     instances = instances_in(published.values())
-    return {key: encode(replace(instance, state="draining")) for key, instance in instances.items()}
+
+    def drained(instance: Instance) -> bytes:
+        return encode(replace(instance, state="draining", leaving="host drained"))
+
+    return {key: drained(instance) for key, instance in instances.items()}

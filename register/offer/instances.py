@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from catalog.errors import Rejected
-from catalog.records.record import TIME_MS_MAX, Instance, State
+from catalog.records.record import TIME_MS_MAX, Instance
 from catalog.values.reserved_ports import NONE, PortSet
 from register.docker.container import Bridges, Container, Port
 from register.offer.addresses import Endpoint, HostAddresses, candidates, endpoint, why_none
@@ -73,10 +73,9 @@ def instances_of(container: Container, settings: OfferSettings, *, stopping: boo
     if refusal is not None:
         return Offer(container, (), {container.name: refusal, **odd})
 
-    is_leaving = stopping or container.paused or container.health == "unhealthy"
-    state: State = "draining" if is_leaving else "ready"
+    leaving = _why_leaving(container, stopping=stopping)
     numbers, unfit = fit_ports(container.name, labels, ports)
-    outcomes, notes = _outcomes(container, settings, labels, numbers, state)
+    outcomes, notes = _outcomes(container, settings, labels, numbers, leaving)
 
     instances = [outcome for outcome in outcomes.values() if isinstance(outcome, Instance)]
     reasons = {**_by_place(container.name, notes), **unfit}
@@ -84,6 +83,15 @@ def instances_of(container: Container, settings: OfferSettings, *, stopping: boo
         if isinstance(outcome, Problem):
             reasons[f"{container.name}:{number}"] = outcome
     return Offer(container, tuple(instances), {**reasons, **odd})
+
+
+def _why_leaving(container: Container, *, stopping: bool) -> str:
+    """Return why the instances of a container drain; empty: they do not."""
+    if stopping:
+        return "stop signal"
+    if container.paused:
+        return "paused"
+    return "unhealthy" if container.health == "unhealthy" else ""
 
 
 def _odd_reasons(container: Container) -> dict[str, Problem]:
@@ -125,7 +133,7 @@ def _outcomes(
     settings: OfferSettings,
     labels: Labels,
     ports: Iterable[int],
-    state: State,
+    leaving: str,
 ) -> tuple[Mapping[int, Instance | Problem], dict[str, Problem]]:
     """Return for each TCP port its instance, or why there is none; and notes about labels."""
     places = {port: _place(container, settings, labels, port) for port in ports}
@@ -141,7 +149,7 @@ def _outcomes(
         name = names.get(port)
         if isinstance(name, Name):
             found = _named_port(own_labels, port, name, place)
-            outcomes[port] = _instance(container, settings, state, found, notes)
+            outcomes[port] = _instance(container, settings, leaving, found, notes)
         elif isinstance(place, Problem):
             outcomes[port] = place
         elif name is not None:
@@ -239,7 +247,7 @@ def _is_named(labels: Labels, port: int) -> bool:
 def _instance(
     container: Container,
     settings: OfferSettings,
-    state: State,
+    leaving: str,
     found: _NamedPort | Problem,
     notes: dict[str, Problem],
 ) -> Instance | Problem:
@@ -259,7 +267,8 @@ def _instance(
             port=found.endpoint.port,
             container=container.id,
             container_port=found.number,
-            state=state,
+            state="draining" if leaving else "ready",
+            leaving=leaving,
             container_name=container.name,
             image=container.image,
             zone=settings.zone,

@@ -12,7 +12,7 @@ from typing import Any
 from catalog.records.record import RECORD_BYTES_MAX, Instance, encode
 
 LISTS = frozenset({"hosts", "paths", "tags", "attributes"})
-# For what may change in a record while it stands: its state.
+# For what may change in a record while it stands: its state, and why it drains.
 _SPARE_BYTES = 64
 # What a field that is not written while it is empty takes by itself: ,"paths":[]
 _OF_FIELD_BYTES = 16
@@ -28,7 +28,9 @@ class Fitted:
 
 def fitted(bare: Instance, values: Mapping[str, Any]) -> Fitted:
     """Return an instance with as much as fits of hosts, paths, tags and attributes."""
-    room = _Room(RECORD_BYTES_MAX - _SPARE_BYTES - len(encode(bare)))
+    # As if it did not drain: what it has must not change while it does.
+    calm = replace(bare, state="ready", leaving="")
+    room = _Room(RECORD_BYTES_MAX - _SPARE_BYTES - len(encode(calm)))
     hosts = room.take("host names", values.get("hosts", ()), _bytes_of)
     paths = room.take("paths", values.get("paths", ()), _bytes_of)
     tags = room.take("tags", values.get("tags", ()), _bytes_of)

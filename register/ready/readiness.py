@@ -145,7 +145,10 @@ class _Decision:
             return
 
         key = self._keys.of(instance)
-        self._instances[key] = instance if is_well else replace(instance, state="draining")
+        if not is_well:
+            leaving = instance.leaving or "unhealthy"
+            instance = replace(instance, state="draining", leaving=leaving)
+        self._instances[key] = instance
 
     def result(self) -> Desired:
         """Return what was decided."""

@@ -97,6 +97,7 @@ instances = st.builds(
     locality=choice(record.Locality),
     started_ms=st.none() | st.integers(1, record.TIME_MS_MAX),
     origin=st.just("") | st.from_regex(rules.ORIGIN, fullmatch=True),
+    leaving=texts,
     tags=st.lists(texts, max_size=4).map(tuple),
     attributes=st.dictionaries(texts, texts, max_size=4),
 )

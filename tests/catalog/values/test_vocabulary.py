@@ -25,6 +25,7 @@ NO_SETTING = {
     "container_name",
     "image",
     "attributes",
+    "leaving",  # says why it drains
     "port_reserved",  # says why it names no service port
     "started_ms",  # says when its container was started
     "origin",  # says where a default name comes from

@@ -1,0 +1,1 @@
+"""What changed -> lines of a journal in STATE_DIR, written beside all changes, never before."""
