@@ -5,12 +5,12 @@ from typing import Any
 
 from catalog.asking.refusals import Refusals
 from ctl.asking import Heard
+from ctl.view.listing.since import since_s
 from ctl.view.published import Published
+from ctl.view.times import ago
 
-COLUMNS = {
-    "table": ("service", "port", "mode", "ready", "stubs", "hosts", "note"),
-    "wide": ("service", "port", "mode", "ready", "stubs", "hosts", "note", "state", "draining"),
-}
+_TABLE = ("service", "port", "mode", "ready", "stubs", "hosts", "since", "note")
+COLUMNS = {"table": _TABLE, "wide": (*_TABLE, "state", "draining")}
 # Why nothing is published, and nobody has to do anything about it.
 ON_PURPOSE = (
     "IGNORED", "NOT_RUNNING", "ONE_OFF", "NOT_CHOSEN", "NOT_LABELLED", "POD_INFRA", "LOOKS_SECRET",
@@ -18,15 +18,16 @@ ON_PURPOSE = (
 # The states, the worst first; what is only `partly` there is called all the same.
 STATES = ("nobody", "refused", "partly", "stubs", "serving", "unknown")
 PROBLEMS = ("nobody", "refused", "partly", "unknown")
+FOREVER_S = 1 << 40
 
 Seen = Mapping[str, Mapping[str, Any]]  # what each host's HAProxy has of one service port
 Place = tuple[str, int]  # a service and its port; 0: only its host names lead there
 
 
 def service_rows(
-    published: Sequence[Published], heard: Iterable[Heard]
+    published: Sequence[Published], heard: Iterable[Heard], now_s: float = 0.0
 ) -> tuple[Mapping[str, Any], ...]:
-    """Return a row for each port of each service, the worst first."""
+    """Return a row for each port of each service, the worst first; `now_s` is since 1970."""
     answers = [it for it in heard if it.side == "discover" and it.answer.status == "answer"]
     seen: dict[Place, dict[str, Mapping[str, Any]]] = {}
     for each in answers:
@@ -41,11 +42,21 @@ def service_rows(
         of_etcd.setdefault((service, port or assigned.get(service, 0)), []).append(it)
 
     hosts = {each.host for each in answers if not each.answer.left_out}
-    rows = [
-        _row(place, of_etcd.get(place, []), seen.get(place, {}), hosts)
-        for place in seen.keys() | of_etcd.keys()
-    ]
+    workers_s = {each.host: _worker_s(each) for each in answers}
+    rows = []
+    for place in seen.keys() | of_etcd.keys():
+        records, of_place = of_etcd.get(place, []), seen.get(place, {})
+        row = _row(place, records, of_place, hosts)
+        age_s = since_s(row["state"], of_place, workers_s, records, now_s)
+        since = None if age_s is None else ago(age_s)
+        rows.append({**row, "since": since, "since_s": age_s})
     return tuple(sorted(rows, key=_worst_first))
+
+
+def _worker_s(heard: Heard) -> int:
+    """Return for how long HAProxy's worker runs; an older docker-discover does not say."""
+    seconds = heard.answer.facts.get("worker_s")
+    return seconds if isinstance(seconds, int) and seconds else FOREVER_S
 
 
 def _assigned_ports(published: Sequence[Published], seen: Iterable[Place]) -> Mapping[str, int]:
@@ -80,6 +91,7 @@ def _row(
         "real": wanted,
         "stubs": max([0, *(int(row.get("stubs", 0)) for row in seen.values())]) or None,
         "hosts": sorted({each.host for each in published}),
+        "zones": sorted({each.instance.zone for each in published} - {""}),
         "note": _note(state, seen, missing, wanted, bool(instances)),
         "state": state,
         "draining": sum(it.state == "draining" for it in instances) or None,
@@ -122,13 +134,19 @@ def _note(state: str, seen: Seen, missing: Sequence[str], wanted: int, is_publis
     return "; ".join(notes)
 
 
-def refused_rows(refusals: Mapping[str, Refusals]) -> tuple[Mapping[str, Any], ...]:
-    """Return a row for each container that is not published though nobody meant that."""
+def refused_rows(
+    refusals: Mapping[str, Refusals], zones: Mapping[str, str]
+) -> tuple[Mapping[str, Any], ...]:
+    """Return a row for each container that is not published though nobody meant that.
+
+    `zones` are those of hosts.
+    """
     return tuple(
         {
             "service": refusal.where,
             "ready": None,
             "hosts": [host],
+            "zones": [zones[host]] if zones.get(host) else [],
             "note": f"{refusal.code} {refusal.text}",
             "state": "refused",
         }

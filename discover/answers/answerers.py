@@ -1,5 +1,6 @@
 """What docker-discover answers: how far it is, what HAProxy runs, what HAProxy has counted."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,8 @@ from sidecar.status.problems import Problem
 # More listeners than that are asked for with one question.
 MANY = 20
 EVERYTHING = "@1 show stat -1 4 -1"
+INFO = "@1 show info"
+_UPTIME = re.compile(r"^Uptime_sec: (\d{1,9})$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def answerers(proxy: Proxy) -> Mapping[str, Answerer]:
         EXPLAIN: lambda asked: Found(_explained(proxy, asked.ask.what)),
         COUNTERS: lambda asked: Found(_counters(proxy, asked.ask.what)),
         INTERCEPTS: lambda asked: _intercepts(proxy, asked),
-        SERVICES: lambda _asked: Found(_services(proxy)),
+        SERVICES: lambda asked: Found(_services(proxy, is_lasting=bool(asked.ask.every_ms))),
     }
 
 
@@ -125,15 +128,31 @@ def _counters(proxy: Proxy, what: str) -> Answer:
     return Answer(facts=facts, rows=rows)
 
 
-def _services(proxy: Proxy) -> Answer:
-    """Answer with a short row for each service port: so that a thousand have room."""
+def _services(proxy: Proxy, *, is_lasting: bool) -> Answer:
+    """Answer with a short row for each service port: so that a thousand have room.
+
+    Times are left out of an answer that is renewed when it changes: they would change it always.
+    """
     running = proxy.running()
     listeners = all_listeners(running)
     facts = _facts(proxy.progress())
     stats, why = _asked(proxy, listeners) if listeners else ({}, "")
     if why:
         return Answer("failed", why, facts)
-    return Answer(facts=facts, rows=tuple(service_row(running, it, stats) for it in listeners))
+
+    if listeners and not is_lasting:
+        facts["worker_s"] = _uptime_s(proxy)
+    rows = [service_row(running, it, stats, with_since=not is_lasting) for it in listeners]
+    return Answer(facts=facts, rows=tuple(rows))
+
+
+def _uptime_s(proxy: Proxy) -> int:
+    """Return for how long HAProxy's worker runs: it knows of nothing that was before."""
+    try:
+        found = _UPTIME.search(proxy.ask(INFO))
+    except Unavailable:
+        return 0
+    return int(found[1]) if found else 0
 
 
 def _name(listeners: Iterable[Listener], row: Mapping[str, Any]) -> str:

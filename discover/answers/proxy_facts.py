@@ -6,7 +6,7 @@ HAProxy's own state is joined in by whoever asked it.
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from discover.apply.running import Running
@@ -108,10 +108,13 @@ def _state(columns: Mapping[str, str] | None) -> Mapping[str, Any]:
     return texts | {name: _number(columns.get(column)) for column, name in NUMBERS.items()}
 
 
-def service_row(running: Running, listener: Listener, stats: Stats) -> Mapping[str, Any]:
+def service_row(
+    running: Running, listener: Listener, stats: Stats, *, with_since: bool = True
+) -> Mapping[str, Any]:
     """Return how many servers of a service are up; of those that are not, what one check says.
 
-    `up` and `real` count what is neither a stub nor draining.
+    `up` and `real` count what is neither a stub nor draining. `since_s` says for how long it has
+    been so: an answer that has it differs each second.
     """
     every = tuple(rows_about(running, (listener,), "", stats))
     real = [row for row in every if row["role"] == "real" and not row["draining"]]
@@ -127,8 +130,15 @@ def service_row(running: Running, listener: Listener, stats: Stats) -> Mapping[s
         "stubs": len(stubs),
         "draining": len(every) - len(real) - len(stubs),
         "why": " ".join(f"{it.get('check', '')} {it.get('said', '')}" for it in down[:1]).strip(),
+        "since_s": _since_s(real or stubs) if with_since else 0,
     }
     return {name: value for name, value in row.items() if value}
+
+
+def _since_s(rows: Sequence[Mapping[str, Any]]) -> int:
+    """Return how long ago the last of these went down or, if all are up, came the oldest."""
+    down = [row.get("since_s", 0) for row in rows if not _is_up(row)]
+    return min(down) if down else max((row.get("since_s", 0) for row in rows), default=0)
 
 
 def _is_up(row: Mapping[str, Any]) -> bool:

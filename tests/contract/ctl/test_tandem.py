@@ -55,8 +55,11 @@ def test_a_service_is_waited_for_listed_and_explained(
         status, out, err = tandem("ls")
         assert (status, err) == (ends.DONE, "")
         header, pets, orders = out.splitlines()
-        assert header.split() == ["SERVICE", "PORT", "MODE", "READY", "STUBS", "HOSTS", "NOTE"]
-        assert orders.split() == ["orders", str(port), "tcp", "1/1", "-", "h1", "-"]
+        columns = ["SERVICE", "PORT", "MODE", "READY", "STUBS", "HOSTS", "SINCE", "NOTE"]
+        assert header.split() == columns
+        *counts, since, note = orders.split()
+        assert (counts, note) == (["orders", str(port), "tcp", "1/1", "-", "h1"], "-")
+        assert since.endswith("s") or since == "-"
         assert pets.split()[0] == "pets"
         assert "checks fail: L4CON" in pets
         assert tandem("ls", "--problems", "-o", "name") == (ends.DONE, "pets\n", "")
@@ -150,7 +153,7 @@ def test_what_is_refused_is_a_problem(etcd: Etcd, discover: Discover, tandem: Sh
     assert (status, err) == (ends.DONE, "not published: 1, see tandem ls --problems\n")
     status, out, err = tandem("ls", "--problems")
     assert out.splitlines()[1].split() == [
-        "shop", "-", "-", "-", "-", "h9", "BAD_LABEL", "SERVICE_PORT=x",
+        "shop", "-", "-", "-", "-", "h9", "-", "BAD_LABEL", "SERVICE_PORT=x",
     ]  # fmt: skip
 
 

@@ -77,7 +77,8 @@ def test_without_an_answer_nothing_is_claimed() -> None:
 
 def test_refusals_that_nobody_meant_are_rows() -> None:
     said = Refusals((Refusal("db", "IGNORED", "x"), Refusal("shop:80", "UDP_PORT", "no")))
-    (found,) = refused_rows({"a": said})
+    (found,) = refused_rows({"a": said}, {"a": "z"})
+    assert found["zones"] == ["z"]
     assert (found["service"], found["hosts"], found["note"]) == ("shop:80", ["a"], "UDP_PORT no")
 
 

@@ -96,4 +96,9 @@ def test_a_service_is_one_short_row() -> None:
         "up": 1,
         "real": 2,
         "why": "L4CON refused",
+        "since_s": 2,
     }
+    assert "since_s" not in service_row(RUNNING, ORDERS, stats_of([STAT]), with_since=False)
+
+    all_up = STAT.replace(",DOWN,100,2,", ",UP,100,2,")
+    assert service_row(RUNNING, ORDERS, stats_of([all_up]))["since_s"] == 12
