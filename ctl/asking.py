@@ -9,7 +9,7 @@ Whoever is known not to answer is not waited for: `unable`. The question ends wi
 """
 
 import contextlib
-import secrets
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -103,7 +103,7 @@ class Asking:
         self.missing = self.fleet.able(asked, sides)
         self.left = frozenset()
 
-        id_ = secrets.token_hex(8)
+        id_ = os.urandom(8).hex()
         key = key_of(self._prefix, AskKey(id_))
         watch = store.watch(said_root(self._prefix), said.revision)
         lease = store.grant(TTL_S)

@@ -24,6 +24,7 @@ COMMANDS = {
     "wait": "wait until services are ready everywhere, or gone",
     "intercept": "lead calls of a service to this machine while this runs",
     "need": "print what to put into .env to call services",
+    "stubs": "list the services that only stubs answer for, and since when",
     "completion": "print what a shell has to read, so that TAB completes names",
     "config": "list contexts, and say which is used: dev, test, prod",
     "version": "say which version this is",

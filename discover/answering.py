@@ -21,6 +21,7 @@ from discover.latency.histogram import StartToApplied
 from discover.reconcile import Reconcile
 from discover.settings import DiscoverSettings
 from discover.snapshot.etcd_watch import CatalogWatch
+from discover.stubs.debt_keeper import StubDebt
 from discover.this_host import host_ids, policy_of
 from sidecar.actors import Actor
 from sidecar.status.health import Health
@@ -53,6 +54,7 @@ class Parts:
     health: Health
     haproxy: HAProxy
     latency: StartToApplied
+    stubs: StubDebt
 
 
 def speaker(settings: DiscoverSettings, questions: Questions, parts: Parts) -> Actor:
@@ -63,6 +65,7 @@ def speaker(settings: DiscoverSettings, questions: Questions, parts: Parts) -> A
         progress=lambda: progress_of(parts),
         ask=parts.haproxy.ask,
         latency=parts.latency.facts,
+        stubs=parts.stubs.explained,
     )
     by_kind = {**answerers(proxy), JOURNAL: journal_answerer(journal_path(settings))}
     kinds = tuple(sorted(by_kind))

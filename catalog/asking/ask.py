@@ -15,6 +15,7 @@ APPLIED = "applied"  # up to which revision HAProxy runs what etcd says
 EXPLAIN = "explain"  # what is known of a service, instance, port, host name or container
 COUNTERS = "counters"  # what HAProxy has counted of a service
 INTERCEPTS = "intercepts"  # which calls HAProxy leads to somebody's own machine
+STUBS = "stubs"  # which services only stubs answer for, since when, and how many calls
 SERVICES = "services"  # of every service, how many of its servers HAProxy has up
 
 _KIND = re.compile(r"[a-z][a-z-]{0,31}")

@@ -30,6 +30,7 @@ from catalog.values.text_types import (
     SERVICE,
     STATUS_CODES,
     STUB_POLICY,
+    STUB_UNTIL,
     BalanceMethod,
     Tags,
     Texts,
@@ -140,6 +141,8 @@ class Instance:
     origin: Annotated[str, ORIGIN] = ""
     # the container did not ask for its own port, which is one of the host's: so it names none
     port_reserved: Annotated[bool, Flag()] = False
+    # for people: the last day on which a stub is meant to answer, such as 2026-06-01
+    stub_until: Annotated[str, STUB_UNTIL] = ""
     # when the container was started, by its engine's clock, since 1970: the same for its whole life
     started_ms: Annotated[int | None, OrNone(Whole(1, TIME_MS_MAX))] = None
     # why a draining instance drains, in a word of docker-register's; a newer one may have others

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from catalog.errors import Rejected
@@ -60,6 +61,33 @@ STUB_POLICY = Text(
     right_label="supersede, fallback, pin or share=N% with N from 0 to 100",
     lower=True,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day of the calendar as ISO 8601 writes it, or nothing; YAML reads one as a date."""
+
+    def check(self, name: str, value: Any) -> None:
+        if value != "" and not _is_day(value):
+            raise Rejected(f"{name}: {value!r:.80} is not a day such as 2026-06-01")
+
+    def from_label(self, text: str) -> str:
+        if not _is_day(text):
+            raise Rejected(f"{text!a:.80} is not a day such as 2026-06-01")
+        return text
+
+    def from_file(self, value: object) -> str:
+        return value.isoformat() if isinstance(value, date) else text_of(value)
+
+
+def _is_day(value: object) -> bool:
+    try:
+        return isinstance(value, str) and date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False
+
+
+STUB_UNTIL = Day()
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ SETTINGS = (
     Setting("PATH", "path", "paths", "service", for_one_port=True, wrong_costs="port if meant"),
     Setting("ROLE", "role", "role", "instance", wrong_costs="port"),
     Setting("STUB_POLICY", "stub_policy", "stub_policy", "instance", wrong_costs="port"),
+    Setting("STUB_UNTIL", "stub_until", "stub_until", "instance"),
     Setting("WEIGHT", "weight", "weight", "instance"),
     Setting("", "zone", "zone", "instance"),
     Setting("", "state", "state", "instance"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.asking.answer import Answer
-from catalog.asking.ask import APPLIED, COUNTERS, EXPLAIN, INTERCEPTS, SERVICES
+from catalog.asking.ask import APPLIED, COUNTERS, EXPLAIN, INTERCEPTS, SERVICES, STUBS
 from catalog.asking.inbox import Standing
 from catalog.asking.responder import Answerer, Found
 from catalog.errors import Unavailable
@@ -51,6 +51,7 @@ class Proxy:
     problems: Callable[[], Mapping[str, Problem]]
     progress: Callable[[], Progress]
     ask: Callable[[str], str]  # raises Unavailable
+    stubs: Callable[[], Mapping[str, Mapping[str, Any]]] = dict  # by service, as in /explain
     latency: Callable[[], Mapping[str, Any]] = dict  # from a container's start to applied
 
 
@@ -62,6 +63,7 @@ def answerers(proxy: Proxy) -> Mapping[str, Answerer]:
         COUNTERS: lambda asked: Found(_counters(proxy, asked.ask.what)),
         INTERCEPTS: lambda asked: _intercepts(proxy, asked),
         SERVICES: lambda asked: Found(_services(proxy, is_lasting=bool(asked.ask.every_ms))),
+        STUBS: lambda _asked: Found(_stubs(proxy)),
     }
 
 
@@ -153,6 +155,13 @@ def _uptime_s(proxy: Proxy) -> int:
     except Unavailable:
         return 0
     return int(found[1]) if found else 0
+
+
+def _stubs(proxy: Proxy) -> Answer:
+    """Answer with a row for each service that only stubs answer for."""
+    debts = sorted(proxy.stubs().items())
+    rows = tuple({"service": service, **debt} for service, debt in debts)
+    return Answer(facts=_facts(proxy.progress()), rows=rows)
 
 
 def _name(listeners: Iterable[Listener], row: Mapping[str, Any]) -> str:

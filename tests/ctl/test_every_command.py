@@ -16,6 +16,7 @@ ALONE = {"completion", "config", "version"}
 # What a line of a command needs so that it asks, if it is not just one name.
 WORDS: dict[str, list[str]] = {
     "ls": [],
+    "stubs": [],
     "intercept": ["orders", "--to", "192.0.2.77:9000", "--header", "x-dev=anna"],
 }
 # A command waits for these only once it asks.

@@ -191,3 +191,23 @@ def test_several_names_have_one_deadline(etcd: Etcd, discover: Discover, tandem:
         assert (status, [line.split()[0] for line in out.splitlines()]) == (ends.DONE, ["a", "b"])
         status, out, _ = tandem("wait", "a", "c", "--timeout", "500ms", "-q")
         assert (status, out) == (ends.DEADLINE, "")
+
+
+def test_what_only_stubs_answer_for_is_listed(
+    etcd: Etcd, discover: Discover, tandem: Shell
+) -> None:
+    with backend("pets") as first, backend("orders") as second:
+        late = local(1, first, free_port(), "pets", role="stub", stub_until="2020-01-31")
+        publish(etcd, late, local(2, second, free_port(), "orders", role="stub"))
+        assert tandem("wait", "pets", "orders", "--for", "stub", "--timeout", "20s")[0] == ends.DONE
+
+        status, out, err = tandem("stubs")
+        assert (status, err) == (ends.DONE, "")
+        header, *rows = [line.split() for line in out.splitlines()]
+        assert header == ["SERVICE", "SINCE", "STUBS", "CALLS", "CALLS/H", "UNTIL"]
+        assert [(row[0], row[2]) for row in rows] == [("pets", "1"), ("orders", "1")]
+        assert rows[0][-2:] == ["2020-01-31", "overdue"]
+        assert tandem("stubs", "--overdue", "-o", "name") == (ends.DONE, "pets\n", "")
+
+        status, out, _ = tandem("stubs", "-o", "ndjson")
+        assert [json.loads(line)["service"] for line in out.splitlines()] == ["pets", "orders"]

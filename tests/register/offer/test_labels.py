@@ -53,6 +53,7 @@ def record(labels: dict[str, str], env: dict[str, str] | None = None, port: int 
         ("BALANCE", "hash:X-User", "hash_header", "X-User"),
         ("BALANCE", "hash:X-User", "balance", None),
         ("STUB_POLICY", "Share=5%", "stub_policy", "share=5%"),
+        ("STUB_UNTIL", "2026-06-01", "stub_until", "2026-06-01"),
         ("PATH", "/api, /v1/", "paths", ("/api", "/v1/")),
         ("PROTO", "h2c", "proto", "h2c"),
         ("CANARY", "X-Canary=on", "canary", "X-Canary=on"),
