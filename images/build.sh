@@ -14,7 +14,7 @@ sources_of() {
     local extra=()
     case $1 in
         docker-stub) extra=(stub) ;;
-        docker-*) extra=("${PYTHON_SOURCES[@]}") ;;
+        docker-* | tandem) extra=("${PYTHON_SOURCES[@]}") ;;
     esac
     {
         docker image inspect -f '{{.Id}}' "$BASE"
@@ -34,7 +34,7 @@ build() {
     id=$(docker image inspect -f '{{.Id}}' "$image" 2>/dev/null || true)
     case $image in
         docker-stub) images/wheels.sh images/stub/requirements.lock images/stub/wheels ;;
-        docker-*) images/wheels.sh requirements.lock images/wheels ;;
+        docker-* | tandem) images/wheels.sh requirements.lock images/wheels ;;
     esac
     step "building the image $image" \
         docker build ${DOCKER_BUILDKIT:+--force-rm} --build-arg "BASE=$BASE" \
@@ -49,12 +49,13 @@ up() {
     build tandem-whoami images/whoami
     build docker-register images/register
     build docker-discover images/discover
+    build tandem images/ctl
     build docker-stub images/stub
 }
 
 down() {
     local image
-    for image in docker-stub docker-discover docker-register tandem-whoami tandem-etcd; do
+    for image in docker-stub tandem docker-discover docker-register tandem-whoami tandem-etcd; do
         ! docker image inspect "$image" >/dev/null 2>&1 || docker image rm "$image" >/dev/null
     done
     # Intermediate stages of the builds.
