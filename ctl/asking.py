@@ -12,7 +12,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -62,6 +62,9 @@ class Asking:
         self.unable: frozenset[Sidecar] = frozenset()
         self.missing: frozenset[Sidecar] = frozenset()
         self.left: frozenset[Sidecar] = frozenset()
+        self._is_over: Callable[[frozenset[Sidecar]], bool] = lambda _left: False
+        self._deadline_s = 0.0
+        self._wake = threading.Event()
 
     def __enter__(self) -> Self:
         """Return this."""
@@ -88,11 +91,13 @@ class Asking:
         *,
         sides: Iterable[Side] = BOTH,
         enough: Callable[[Heard], bool] | None = None,
+        is_over: Callable[[frozenset[Sidecar]], bool] | None = None,
     ) -> Iterator[Heard]:
         """Ask, and yield answers until all who can have given `enough`, or the time is over.
 
         Without `enough` the first answer is, or of APPLIED the one that has the revision. With
-        `every_ms` answers come until the time is over. Raises Unavailable.
+        `every_ms` answers come until the time is over. `is_over` is asked, in another thread, when
+        some left: then perhaps nobody is waited for any more. Raises Unavailable.
         """
         store, sides = self._store, tuple(sides)
         hosts = store.list(hosts_root(self._prefix))
@@ -102,6 +107,8 @@ class Asking:
         self.unable = self.fleet.unable(asked, sides)
         self.missing = self.fleet.able(asked, sides)
         self.left = frozenset()
+        self._is_over = is_over or (lambda left: bool(self.missing) and self.missing <= left)
+        self.end_by(time.monotonic() + within_s)
 
         id_ = os.urandom(8).hex()
         key = key_of(self._prefix, AskKey(id_))
@@ -111,7 +118,7 @@ class Asking:
             put = Put(key, ask.encode(asked), 0)
             self.revision = store.write((put,), lease=lease)
             if self.missing:
-                yield from self._answers(asked, id_, watch, within_s, enough, lease)
+                yield from self._answers(asked, id_, watch, enough, lease)
         finally:
             watch.cancel()
             self._end(lease, key)
@@ -121,7 +128,6 @@ class Asking:
         asked: Ask,
         id_: str,
         watch: "Watch",
-        within_s: float,
         enough: Callable[[Heard], bool] | None,
         lease: int,
     ) -> Iterator[Heard]:
@@ -129,7 +135,7 @@ class Asking:
         is_enough = enough or (lambda heard: is_final(asked, self.revision, heard.answer))
         over = threading.Event()
         thread = threading.Thread(
-            target=self._keep, args=(lease, watch, over, within_s), name="asking", daemon=True
+            target=self._keep, args=(lease, watch, over), name="asking", daemon=True
         )
         thread.start()
         try:
@@ -146,6 +152,7 @@ class Asking:
                     return
         finally:
             over.set()
+            self._wake.set()
             thread.join()
 
     def _heard(self, event: Event, id_: str, started_s: float) -> Heard | None:
@@ -158,22 +165,33 @@ class Asking:
             said = Answer("failed", f"the answer cannot be read: {error}")
         return Heard(key.host, key.by, said, time.monotonic() - started_s, event.revision)
 
-    def _keep(self, lease: int, watch: "Watch", over: threading.Event, within_s: float) -> None:
+    def end_by(self, deadline_s: float) -> None:
+        """Let the question end at another time of the monotonic clock than it was asked for."""
+        self._deadline_s = deadline_s
+        self._wake.set()
+
+    def look(self, root: Callable[[str], str] = hosts_root) -> Sequence[Entry]:
+        """Return what stands now below a root of the prefix. Raises Unavailable."""
+        return self._store.list(root(self._prefix)).entries
+
+    def _keep(self, lease: int, watch: "Watch", over: threading.Event) -> None:
         """Keep the question alive, note whose lease ends, and end the watch when time is over."""
-        deadline_s = time.monotonic() + within_s
-        kept_s = time.monotonic()
+        kept_s = looked_s = time.monotonic()
         store: Store | None = None
-        while not over.wait(max(0.0, min(LOOK_S, deadline_s - time.monotonic()))):
-            if time.monotonic() >= deadline_s:
-                break
+        while not over.is_set() and (now_s := time.monotonic()) < self._deadline_s:
+            if now_s < looked_s + LOOK_S:
+                self._wake.wait(min(self._deadline_s, looked_s + LOOK_S) - now_s)
+                self._wake.clear()
+                continue
 
             store = store or store_of(self._access)
+            looked_s, left = now_s, self.left
             with contextlib.suppress(Unavailable):
-                if time.monotonic() >= kept_s + KEEP_S:
+                if now_s >= kept_s + KEEP_S:
                     store.keep_alive(lease)
-                    kept_s = time.monotonic()
+                    kept_s = now_s
                 self.left = frozenset(each for each in self.missing if self._is_gone(store, each))
-            if self.missing and self.missing <= self.left:
+            if self.left != left and self._is_over(self.left):
                 break
 
         watch.cancel()

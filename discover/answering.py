@@ -64,6 +64,7 @@ def speaker(settings: DiscoverSettings, questions: Questions, parts: Parts) -> A
         problems=lambda: parts.problems.current,
         progress=lambda: progress_of(parts),
         ask=parts.haproxy.ask,
+        empty_since=parts.reconcile.empty_since,
         latency=parts.latency.facts,
         stubs=parts.stubs.explained,
     )

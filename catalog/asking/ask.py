@@ -17,10 +17,12 @@ COUNTERS = "counters"  # what HAProxy has counted of a service
 INTERCEPTS = "intercepts"  # which calls HAProxy leads to somebody's own machine
 STUBS = "stubs"  # which services only stubs answer for, since when, and how many calls
 SERVICES = "services"  # of every service, how many of its servers HAProxy has up
+UNTIL = "until"  # whether it is so of these names; told again when it is so, or no more
 
 _KIND = re.compile(r"[a-z][a-z-]{0,31}")
 HOSTS_MAX = 1000
 ARGUMENTS_MAX = 16
+NAMES_MAX = 100
 EVERY_MS_MIN = 500  # each answer is a write of each host
 
 
@@ -37,6 +39,7 @@ class Ask:
     every_ms: int = 0
     by: str = ""  # for people: who asks
     arguments: Mapping[str, str] = field(default_factory=dict)
+    names: tuple[str, ...] = ()  # with UNTIL: what it is about
 
     def is_for(self, host: str) -> bool:
         """Whether a host is asked."""
@@ -54,6 +57,7 @@ def encode(ask: Ask) -> bytes:
             "every_ms": ask.every_ms,
             "by": ask.by,
             "arguments": dict(ask.arguments),
+            "names": list(ask.names),
         }
     )
 
@@ -69,6 +73,10 @@ def decode(value: bytes) -> Ask:
     if len(hosts) > HOSTS_MAX or len(arguments) > ARGUMENTS_MAX:
         raise Rejected(f"ask: at most {HOSTS_MAX} hosts and {ARGUMENTS_MAX} arguments are read")
 
+    names = texts_in(document, "names")
+    if len(names) > NAMES_MAX:
+        raise Rejected(f"ask: at most {NAMES_MAX} names are read")
+
     every_ms = whole_in(document, "every_ms")
     return Ask(
         kind,
@@ -78,4 +86,5 @@ def decode(value: bytes) -> Ask:
         every_ms=max(every_ms, EVERY_MS_MIN) if every_ms else 0,
         by=text_in(document, "by"),
         arguments={name: text_in(arguments, name, None) for name in arguments},
+        names=names,
     )

@@ -5,6 +5,7 @@ do not allow that, it stands under a lease of our own, and is deleted once the q
 """
 
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -20,13 +21,23 @@ log = logging.getLogger(__name__)
 
 # What will be final in a moment is not told before: a write less for every host.
 SETTLE_S = 0.1
+# Of a question that stands until something is so, other news wait that long for each other ...
+NEWS_S = 1.0
+# ... and that it is so no more stands that long first: HAProxy is silent while it reloads.
+LOST_S = 0.3
 
 
 class Found(NamedTuple):
-    """An answer, and whether it is what was asked for, or only how far it is."""
+    """An answer, and whether it is what was asked for, or only how far it is.
+
+    With `look_s` the question stands until something is so, and may be so no more: it is looked at
+    again that often, and told again when `news` change. Nothing is told before there are any.
+    """
 
     answer: Answer
     is_final: bool = True
+    look_s: float | None = None
+    news: object = None
 
 
 Answerer = Callable[[Standing], Found]
@@ -43,6 +54,10 @@ class _Told:
     told_s: float = 0.0
     is_final: bool = False
     is_ours: bool = False  # under our own lease: ours to delete
+    news: object = None
+    is_followed: bool = False  # it is looked at for as long as it stands
+    seen: object = None  # what was seen last of that, and since when
+    since_s: float = 0.0
 
 
 class Responder:
@@ -97,22 +112,35 @@ class Responder:
             told = self._told[asked.id] = _Told(now_s, asked, revision=told.revision if told else 0)
 
         every_s = asked.ask.every_ms / 1000
-        if told.is_final and not every_s:
-            return None
-        if told.is_final and now_s < told.told_s + every_s:
-            return told.told_s + every_s - now_s
+        if told.is_final and not told.is_followed:
+            rest_s = told.told_s + every_s - now_s
+            if not every_s or rest_s > 0:
+                return rest_s if every_s else None
 
         found = self._found(asked)
+        if found.look_s is not None:
+            told.is_followed = True
+            wait_s = _wait_s(told, found, now_s)
+            if wait_s <= 0:
+                self._take(store, host, told, found, own_lease, now_s)
+            return min(found.look_s, wait_s) if wait_s > 0 else found.look_s
+
         if not found.is_final and told.value is None and now_s < told.seen_s + SETTLE_S:
             return told.seen_s + SETTLE_S - now_s
         if not found.is_final and told.value is not None:
             return None  # how far it is was told already
 
+        self._take(store, host, told, found, own_lease, now_s)
+        return every_s or None
+
+    def _take(
+        self, store: Store, host: str, told: _Told, found: Found, own_lease: int, now_s: float
+    ) -> None:
         value = encode(found.answer)
         if value != told.value:
             self._tell(store, host, told, value, own_lease)
         told.value, told.told_s, told.is_final = value, now_s, found.is_final
-        return every_s or None
+        told.news = found.news
 
     def _found(self, asked: Standing) -> Found:
         answerer = self._answerers.get(asked.ask.kind)
@@ -135,6 +163,19 @@ class Responder:
         if own_lease:
             told.revision = put(store, key, value, told.revision, own_lease)
             told.is_ours = True
+
+
+def _wait_s(told: _Told, found: Found, now_s: float) -> float:
+    """Return how long until something of a question that stands is told; inf: nothing is new."""
+    if told.seen != (found.news, found.is_final):
+        told.seen, told.since_s = (found.news, found.is_final), now_s
+    if found.news == told.news and found.is_final == told.is_final:
+        return math.inf
+    if found.is_final and not told.is_final:
+        return 0.0
+    if told.value is None:
+        return told.seen_s + SETTLE_S - now_s
+    return (told.since_s + LOST_S if told.is_final else told.told_s + NEWS_S) - now_s
 
 
 def put(store: Store, key: str, value: bytes, expected: int, lease: int) -> int:

@@ -1,11 +1,12 @@
 """`tandem explain`: why something is called, or why not, along the way of the data."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 import click
 
 from catalog.asking.ask import EXPLAIN, Ask
+from catalog.keys import holds_root, ports_root
 from ctl.asking import Asking, Heard
 from ctl.commands.shared import (
     DOCUMENTS,
@@ -21,8 +22,9 @@ from ctl.line.command import Command
 from ctl.line.types import HOST, NAME
 from ctl.settings import Reach
 from ctl.view.chain import Chain, chain_of, lines_of
-from ctl.view.names import not_found
+from ctl.view.names import not_found, thing_of
 from ctl.view.published import Published, about, names_of, published_of
+from ctl.view.steps.catalog import held_of
 
 HELP = """Say why something is called, or why not.
 
@@ -30,8 +32,9 @@ HELP = """Say why something is called, or why not.
   tandem explain orders
   tandem explain 8080 --from host/b        only as host b's HAProxy sees it
 
-WHAT is a service, a port, service:port, a host name, or a container by its name or id. The steps
-are those of the data: the container, its record, its host's lease; then the HAProxy of each host.
+WHAT is a service, a port, service:port, a host name or URL, or a container by its name or id; also
+one that is not there any more, or not yet. The steps are those of the data: the container, its
+record, its host's lease; then the HAProxy of each host. ✗ is where it stops, with what helps.
 
 Status 0: calls from every host are served; 1: not; 3: nobody knows it.
 """
@@ -45,7 +48,7 @@ WITHIN_S = 3.0
 @with_reach
 def command(reach: Reach, what: str, caller: str | None, output: str) -> int:
     """Explain."""
-    from_host = caller or ""
+    what, from_host = thing_of(what), caller or ""
     with Asking(reach.access, reach.prefix) as asking:
         heard = list(asking.ask(Ask(EXPLAIN, what, by="tandem explain"), WITHIN_S))
         away = sorted(host for host, side in asking.silent if side == "discover")
@@ -54,6 +57,8 @@ def command(reach: Reach, what: str, caller: str | None, output: str) -> int:
         published = published_of(reach.prefix, asking.entries)
         records = about(published, what)
         heard += _by_id(asking, heard, records)
+        held = [*held_of(reach.prefix, asking.look(holds_root))]
+        held += held_of(reach.prefix, asking.look(ports_root))
 
     _check_who_is_there(asking.fleet, reach, from_host)
     for host, side in sorted(unable):
@@ -61,9 +66,9 @@ def command(reach: Reach, what: str, caller: str | None, output: str) -> int:
 
     silent = [host for host in away if from_host in ("", host)]
     chosen = [it for it in heard if it.side == "register" or from_host in ("", it.host)]
-    chain = chain_of(chosen, asking.fleet, silent, records)
+    chain = chain_of(chosen, asking.fleet, silent, records, held, what)
     if not chain.is_known and not silent:
-        raise End(NOT_FOUND, not_found(what, names_of(published)))
+        raise End(NOT_FOUND, _nowhere(what, heard, names_of(published)))
 
     _show(what, chain, output)
     return DONE if chain.is_reached else NO
@@ -75,6 +80,25 @@ def _check_who_is_there(fleet: Fleet, reach: Reach, from_host: str) -> None:
         raise End(UNREACHABLE, f"nobody of the pair is there below {reach.prefix}")
     if from_host and from_host not in fleet.proxies:
         raise End(NOT_FOUND, f"no docker-discover: {not_found(from_host, fleet.proxies)}")
+
+
+def _nowhere(what: str, heard: Sequence[Heard], names: Iterable[str]) -> str:
+    """Return where it was looked for, and what there is instead."""
+    registers = sorted({it.host for it in heard if it.side == "register"})
+    proxies = sorted({it.host for it in heard if it.side == "discover"})
+    return "\n".join(
+        (
+            not_found(what, names),
+            f"  no container of {_listed(registers)} has it, running or not",
+            "  no record, port, host name or default name of etcd is about it",
+            f"  no HAProxy of {_listed(proxies)} has had it lately",
+            "  helps: tandem ls   # all that is there",
+        )
+    )
+
+
+def _listed(hosts: Sequence[str]) -> str:
+    return ", ".join(hosts) if hosts else "any host that answers"
 
 
 def _show(what: str, chain: Chain, output: str) -> None:

@@ -1,30 +1,34 @@
 """`tandem wait`: until services are as they should be on every host, or cannot be."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import click
 
-from catalog.asking.ask import APPLIED, EVERY_MS_MIN, EXPLAIN, Ask
+from catalog.asking.ask import APPLIED, NAMES_MAX, UNTIL, Ask
+from catalog.asking.goal import ANY, FOR
 from catalog.errors import Rejected
 from ctl.asking import Asking, is_final
 from ctl.commands.shared import tell, with_reach
 from ctl.ends import DEADLINE, DONE, NO, NOT_FOUND, UNREACHABLE, WRONG_USE, End
-from ctl.fleet import Fleet
 from ctl.line.command import Command
 from ctl.line.types import HOSTS, NAME, TIME
 from ctl.settings import Reach
 from ctl.view.names import near, not_found
-from ctl.view.published import names_of, published_of
-from ctl.view.waiting import Goal, Wait, goal_of
+from ctl.view.published import about, names_of, published_of
+from ctl.view.waiting import Goal, Wait, goal_of, with_help
 
-HELP = """Wait until services are ready in the HAProxy of every host.
+HELP = """Wait until services or instances are so in the HAProxy of every host.
 
 \b
   tandem wait orders pets                   at least one real instance of each, everywhere
   tandem wait orders --for ready=3
   tandem wait orders --for stub             a stub answers
-  tandem wait orders --for gone             nobody has it any more
+  tandem wait orders --for gone             no HAProxy has it any more
+  tandem wait 77de12f4 --for draining       it gets no new calls
+  tandem wait 77de12f4 --for idle           and its last connection has ended
   tandem wait --for revision                all that was written before has arrived everywhere
   tandem wait orders --on host/a --timeout 5m
 
@@ -32,9 +36,20 @@ What does not exist yet is waited for too. It ends soon, with status 1, on what 
 itself, such as a bad label; --patient waits on. A host that leaves meanwhile is not waited for.
 """
 
-
 # What no time heals is looked at again: a container that has just started may not be known yet.
 SURE_S = 1.0
+# How long hosts that answered before are asked for their last words.
+LAST_WORDS_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How it is waited."""
+
+    hosts: tuple[str, ...]
+    until_s: float
+    is_patient: bool
+    is_quiet: bool
 
 
 @click.command("wait", cls=Command, help=HELP)
@@ -45,8 +60,9 @@ SURE_S = 1.0
     default="ready",
     show_default=True,
     metavar="WHAT",
-    help="ready[=N], real, stub, gone or revision[=R]",
+    help="ready[=N], real, stub, gone, draining, idle or revision[=R]",
 )
+@click.option("--any", "is_any", is_flag=True, help="one of the names is enough")
 @click.option(
     "--on",
     "hosts",
@@ -66,96 +82,132 @@ def command(
     reach: Reach,
     names: tuple[str, ...],
     wanted: str,
+    is_any: bool,
     hosts: tuple[str, ...],
     timeout: float,
     patient: bool,
     quiet: bool,
 ) -> int:
-    """Wait for all of them, one after the other, within one deadline."""
+    """Wait for all of them at once, within one deadline."""
+    started_s = time.monotonic()
     try:
         goal = goal_of(wanted)
     except Rejected as error:
         raise End(WRONG_USE, str(error)) from error
     if (goal.kind == "revision") == bool(names):
         raise End(WRONG_USE, "give at least one name, or --for revision without any")
+    if len(names) > NAMES_MAX:
+        raise End(WRONG_USE, f"at most {NAMES_MAX} names are waited for at once")
 
-    until_s = time.monotonic() + timeout
-    say: Callable[[str], None] = (lambda _text: None) if quiet else click.echo
+    options = Options(hosts, started_s + timeout, patient, quiet)
     with Asking(reach.access, reach.prefix) as asking:
         if goal.kind == "revision":
-            _revision(asking, goal, hosts, until_s, say)
-        for name in names:
-            _name(asking, Wait(name, goal, frozenset()), hosts, until_s, patient, say, reach)
+            _revision(asking, goal, options)
+        else:
+            wait = Wait(tuple(dict.fromkeys(names)), goal, is_any)
+            _names(asking, wait, options, reach.prefix)
     return DONE
 
 
-def _name(
-    asking: Asking,
-    wait: Wait,
-    hosts: tuple[str, ...],
-    until_s: float,
-    patient: bool,
-    say: Callable[[str], None],
-    reach: Reach,
-) -> None:
-    started_s, is_hopeless = time.monotonic(), False
-    while not wait.is_done(asking.left) and (now_s := time.monotonic()) < until_s:
-        end_s = min(until_s, now_s + SURE_S) if is_hopeless else until_s
-        _listen(asking, wait, hosts, end_s, patient or is_hopeless)
-        _check(asking, hosts)
-        why = "" if patient else wait.final(asking.left)
-        if why and is_hopeless:
-            raise End(NO, f"{wait.name}: {why}")
-        is_hopeless = bool(why)
+def _names(asking: Asking, wait: Wait, options: Options, prefix: str) -> None:
+    arguments = {FOR: str(wait.goal)} | ({ANY: "yes"} if wait.is_any else {})
+    asked = Ask(UNTIL, "", options.hosts, by="tandem wait", arguments=arguments, names=wait.names)
+    started_s = time.monotonic()
+    hopeless = _listen(asking, asked, wait, options)
+    if hopeless and not wait.is_refused_by_proxies(hopeless):
+        published = published_of(prefix, asking.look())
+        if any(about(published, name) for name in hopeless):  # its host had not said so yet
+            hopeless = _listen(asking, asked, wait, replace(options, is_patient=True))
 
-    if not wait.is_done(asking.left):
-        exist = names_of(published_of(reach.prefix, asking.entries))
-        others = [] if wait.name in exist else near(wait.name, exist)
-        hints = [f"near: {', '.join(others)}"] if others else [it for it in (wait.why(),) if it]
-        said = [f"{wait.said(asking.left)}, the time is over", *hints]
-        raise End(DEADLINE, f"{wait.name}: {'; '.join(said)}")
-    say(f"{wait.name}  {wait.said(asking.left)}  {time.monotonic() - started_s:.1f} s")
+    left, after_s = asking.left, time.monotonic() - started_s
+    _check(asking, options.hosts)
+    for name in wait.names:
+        if wait.is_so(name, left) and not options.is_quiet:
+            click.echo(wait.lines(name, left, after_s)[0])
+    if wait.is_done(left):
+        return
+
+    if hopeless:
+        whys = (f"{name}: {with_help(why)}" for name, why in hopeless.items())
+        raise End(NO, "\n".join(whys))
+
+    _hear_last_words(asking, asked, wait)
+    _give_up(asking, wait, after_s, prefix)
 
 
 def _listen(
-    asking: Asking, wait: Wait, hosts: tuple[str, ...], until_s: float, is_patient: bool
-) -> None:
-    """Hear answers until it is so, the time is over, or it seems that no time heals it."""
-    wait.last.clear()
-    asked = Ask(EXPLAIN, wait.name, hosts, every_ms=EVERY_MS_MIN, by="tandem wait")
-    within_s = max(0.0, until_s - time.monotonic())
-    for heard in asking.ask(asked, within_s, enough=lambda _heard: False):
-        wait.waited_for = asking.missing
+    asking: Asking, asked: Ask, wait: Wait, options: Options
+) -> Mapping[str, Mapping[str, Any]]:
+    """Hear answers until it is so or the time is over; return what no time heals, if that is it."""
+    hopeless: Mapping[str, Mapping[str, Any]] = {}
+    answers = asking.ask(
+        asked,
+        options.until_s - time.monotonic(),
+        sides=("discover",),
+        enough=lambda _heard: False,
+        is_over=lambda left: not wait.asked(left) or wait.is_done(left),
+    )
+    for heard in answers:
+        wait.hosts |= {host for host, _side in asking.missing}
         wait.take(heard)
-        if wait.is_done(asking.left) or not wait.proxies(asking.left):
-            return
-        if not is_patient and wait.final(asking.left):
-            return
-    wait.waited_for = asking.missing
+        if wait.is_done(asking.left):
+            return {}
+
+        was, hopeless = hopeless, {} if options.is_patient else wait.hopeless(asking.left)
+        if bool(was) != bool(hopeless):
+            sure_s = time.monotonic() + SURE_S
+            asking.end_by(min(sure_s, options.until_s) if hopeless else options.until_s)
+    wait.hosts |= {host for host, _side in asking.missing}
+    return hopeless
 
 
-def _revision(
-    asking: Asking, goal: Goal, hosts: tuple[str, ...], until_s: float, say: Callable[[str], None]
-) -> None:
+def _hear_last_words(asking: Asking, asked: Ask, wait: Wait) -> None:
+    """Ask those that answered how it is now: what they said may be of long ago."""
+    left, silent = asking.left, wait.hosts - wait.said.keys()
+    hosts = tuple(sorted(set(wait.asked(left)) - silent))
+    again = Ask(UNTIL, "", hosts, by=asked.by, arguments=asked.arguments, names=wait.names)
+    if hosts:
+        for heard in asking.ask(again, LAST_WORDS_S, sides=("discover",)):
+            wait.take(heard)
+    asking.left |= left
+
+
+def _give_up(asking: Asking, wait: Wait, after_s: float, prefix: str) -> None:
+    exist = names_of(published_of(prefix, asking.entries))
+    said = []
+    for name in wait.names:
+        if wait.is_so(name, asking.left):
+            continue
+        said += wait.lines(name, asking.left, after_s)
+        if name not in exist and (others := near(name, exist)):
+            said.append(f"  near: {', '.join(others)}")
+        if why := wait.why(name):
+            said.append(f"  {why}")
+    raise End(DEADLINE, "the time is over\n" + "\n".join(said))
+
+
+def _revision(asking: Asking, goal: Goal, options: Options) -> None:
     started_s = time.monotonic()
-    asked = Ask(APPLIED, hosts=hosts, revision=goal.number, by="tandem wait")
+    asked = Ask(APPLIED, hosts=options.hosts, revision=goal.number, by="tandem wait")
+    within_s = max(0.0, options.until_s - started_s)
     reached = {
         heard.host
-        for heard in asking.ask(asked, max(0.0, until_s - started_s), sides=("discover",))
+        for heard in asking.ask(asked, within_s, sides=("discover",))
         if is_final(asked, asking.revision, heard.answer)
     }
-    _check(asking, hosts)
+    _check(asking, options.hosts)
 
-    number = goal.number or asking.revision
+    number, spent_s = goal.number or asking.revision, time.monotonic() - started_s
     if asking.silent:
         missing = ", ".join(sorted(host for host, _side in asking.silent))
-        raise End(DEADLINE, f"revision {number} has not arrived on {missing}, the time is over")
-    say(f"revision {number}  on {len(reached)} hosts  {time.monotonic() - started_s:.1f} s")
+        raise End(DEADLINE, f"revision {number} has not arrived on {missing} in {spent_s:.1f} s")
+    if not options.is_quiet:
+        click.echo(f"revision {number}  on {len(reached)} hosts  {spent_s:.1f} s")
 
 
 def _check(asking: Asking, hosts: tuple[str, ...]) -> None:
     """End if there is nobody to be asked; say who was not waited for."""
-    fleet: Fleet = asking.fleet
+    fleet = asking.fleet
     for host in hosts:
         if host not in fleet.proxies:
             raise End(NOT_FOUND, f"no docker-discover on {not_found(host, fleet.proxies)}")

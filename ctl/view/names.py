@@ -19,6 +19,18 @@ def not_found(name: str, names: Iterable[str]) -> str:
     return f"nothing here is called {name}" + (f"; near: {', '.join(found)}" if found else "")
 
 
+def thing_of(text: str) -> str:
+    """Return what is meant by what people paste: of a URL its host name, of localhost the port."""
+    scheme, _, rest = text.rpartition("://")
+    place = rest.partition("/")[0]
+    host, _, port = place.rpartition(":")
+    if host == "localhost" or (scheme and host in ("127.0.0.1", "[::1]")):
+        return port
+    if scheme and host:
+        return host
+    return place if scheme or "." in place else text
+
+
 def is_pattern(name: str) -> bool:
     """Whether it may mean several."""
     return any(sign in name for sign in "*?[")

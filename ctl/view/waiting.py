@@ -1,151 +1,180 @@
 """What is waited for, and whether the answers that came say that it is so. No I/O."""
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any
 
-from catalog.asking.answer import Answer
-from catalog.errors import Rejected
+from catalog.asking.goal import Goal, goal_of
 from ctl.asking import Heard
 from ctl.fleet import Sidecar
+from ctl.view.remedies import remedy
 
-Kind = Literal["ready", "real", "stub", "gone", "revision"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+__all__ = ["Goal", "Wait", "goal_of", "is_up", "place_of"]
+
 # Codes that no time heals: somebody has to change something.
 FINAL = (
-    "BAD_LABEL", "BAD_NAME", "AMBIGUOUS_PORT", "PORT_CLAIMED", "QUARANTINED", "CRASH_LOOP",
-    "NO_PUBLISHED_PORT", "START_FAILED",
+    "BAD_LABEL", "BAD_NAME", "AMBIGUOUS_PORT", "PORT_CLAIMED", "PORT_RESERVED", "NAME_TAKEN",
+    "QUARANTINED", "CRASH_LOOP", "NO_PUBLISHED_PORT", "LOOPBACK_ONLY", "BRIDGE_ONLY",
+    "WRONG_FAMILY", "NO_NETWORK", "HOST_PORT_UNKNOWN", "START_FAILED",
 )  # fmt: skip
+# What nobody offers cannot come; all other goals may be reached without an instance.
+_NEEDS_INSTANCE = ("ready", "real", "stub")
+
+Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """What is waited for; `number` is how many instances, or the revision."""
-
-    kind: Kind = "ready"
-    number: int = 1
-
-
-def goal_of(text: str) -> Goal:
-    """Return the goal in such as `ready=2`. Raises Rejected."""
-    word, equals, number = text.partition("=")
-    takes = word in ("ready", "revision")
-    for kind in KINDS:
-        if word == kind and (not equals or (takes and re.fullmatch(r"[1-9]\d{0,17}", number))):
-            return Goal(kind, int(number) if number else int(kind != "revision"))
-    raise Rejected(f"{text!r} is none of ready, ready=N, stub, real, gone, revision, revision=R")
-
-
-def place_of(refused: Mapping[str, Any]) -> str:
+def place_of(refused: Row) -> str:
     """Return where a refusal is, without the beginning of a key that is the same for all."""
     return str(refused.get("where", "")).rpartition("/instances/")[2]
 
 
-def is_up(row: Mapping[str, Any]) -> bool:
+def is_up(row: Row) -> bool:
     """Whether HAProxy calls a server."""
     return str(row.get("state")).startswith(("UP", "no check")) and not row.get("draining")
 
 
-def ups(answer: Answer) -> tuple[int, int]:
-    """Return how many real instances and how many stubs HAProxy has up."""
-    up = [row.get("role") for row in answer.rows if is_up(row)]
-    return up.count("real"), up.count("stub")
-
-
-def is_met(goal: Goal, answer: Answer) -> bool:
-    """Whether the answer of a docker-discover says that it is so on its host."""
-    if answer.status not in ("answer", "nothing"):
-        return False
-
-    real, stubs = ups(answer)
-    match goal.kind:
-        case "ready" | "real":
-            return real >= goal.number
-        case "stub":
-            return stubs >= 1
-        case "gone":
-            return not answer.rows
-    return False
-
-
 @dataclass(slots=True)
 class Wait:
-    """One name that is waited for, and what each sidecar last said of it."""
+    """Names that are waited for, and what each sidecar last said of them."""
 
-    name: str
+    names: tuple[str, ...]
     goal: Goal
-    waited_for: frozenset[Sidecar]
-    last: dict[Sidecar, Answer] = field(default_factory=dict)
+    is_any: bool = False  # one of the names is enough
+    hosts: set[str] = field(default_factory=set)  # whose docker-discover has to say so
+    said: dict[str, Mapping[str, Row]] = field(default_factory=dict)  # by host and name
+    failed: dict[str, str] = field(default_factory=dict)  # by host: why it gives no answer
+    registers: dict[str, tuple[Row, ...]] = field(default_factory=dict)
+    since_s: dict[str, float] = field(default_factory=dict)  # by name: when it became so
 
     def take(self, heard: Heard) -> None:
-        """Note an answer."""
-        self.last[heard.host, heard.side] = heard.answer
+        """Note an answer; one that has just come is asked too."""
+        if heard.side == "register":
+            self.registers[heard.host] = heard.answer.rows
+            return
 
-    def proxies(self, left: Collection[Sidecar] = ()) -> list[str]:
-        """Return the hosts whose HAProxy has to say so; those that left are not waited for."""
-        there = self.waited_for - frozenset(left)
-        return sorted(host for host, side in there if side == "discover")
+        self.hosts.add(heard.host)
+        is_answer = heard.answer.status == "answer"
+        rows = heard.answer.rows if is_answer else ()
+        self.said[heard.host] = {str(row.get("name")): row for row in rows}
+        self.failed.pop(heard.host, None)
+        if not is_answer:
+            self.failed[heard.host] = heard.answer.text
 
-    def met(self, left: Collection[Sidecar] = ()) -> list[str]:
+        for name in self.names:
+            if not self.is_so(name):
+                self.since_s.pop(name, None)
+            else:
+                self.since_s.setdefault(name, heard.after_s)
+
+    def asked(self, left: Collection[Sidecar] = ()) -> list[str]:
+        """Return the hosts that have to say so; those that left are not waited for."""
+        return sorted(self.hosts - {host for host, side in left if side == "discover"})
+
+    def met(self, name: str, left: Collection[Sidecar] = ()) -> list[str]:
         """Return the hosts on which it is so."""
-        return [
-            host
-            for host in self.proxies(left)
-            if (answer := self.last.get((host, "discover"))) and is_met(self.goal, answer)
-        ]
+        return [host for host in self.asked(left) if self._row(host, name).get("is") is True]
+
+    def is_so(self, name: str, left: Collection[Sidecar] = ()) -> bool:
+        """Whether it is so of a name on every host."""
+        hosts = self.asked(left)
+        return bool(hosts) and len(self.met(name, left)) == len(hosts)
 
     def is_done(self, left: Collection[Sidecar] = ()) -> bool:
-        """Whether it is so on every host."""
-        hosts = self.proxies(left)
-        return bool(hosts) and self.met(left) == hosts
+        """Whether it is so of all names, or of one of them if that is enough."""
+        so = [self.is_so(name, left) for name in self.names]
+        return any(so) if self.is_any else all(so)
 
-    def final(self, left: Collection[Sidecar] = ()) -> str:
-        """Return why no time heals it, or nothing.
+    def hopeless(self, left: Collection[Sidecar] = ()) -> Mapping[str, Row]:
+        """Return what is refused, by name, of those that no time heals; {} while there is hope.
 
-        Only once all have answered, and if nothing of that name is published or called.
+        Only once all have answered. If one of the names is enough, all have to be hopeless.
         """
-        is_hopeful = self.goal.kind == "gone" or self.waited_for - frozenset(left) - set(self.last)
-        if is_hopeful or any(row.get("published") for row in self._rows("register")):
-            return ""
-        if any(map(is_up, self._rows("discover"))):
-            return ""
+        is_early = bool(set(self.asked(left)) - self.said.keys())
+        if is_early or self.goal.kind not in _NEEDS_INSTANCE:
+            return {}
 
-        if any(not _finals(row.get("refused", ())) for row in self._rows("register")):
-            return ""  # another container may still come
-        return next(map(_refusal, _finals(self._refused())), "")
+        found = {name: why for name in self.names if (why := self._final(name)) is not None}
+        is_over = len(found) == len(self.names) if self.is_any else bool(found)
+        return found if is_over else {}
 
-    def why(self) -> str:
-        """Return the first thing that is refused of it, or nothing."""
-        return next(map(_refusal, self._refused()), "")
+    def _final(self, name: str) -> Row | None:
+        """Return what is refused of a name for good, if nothing of it is called or may come."""
+        if any(row.get("real") or row.get("stubs") for row in self._rows(name)):
+            return None
 
-    def _rows(self, side: str) -> list[Mapping[str, Any]]:
-        return [row for (_, by), it in self.last.items() if by == side for row in it.rows]
+        containers = [row for rows in self.registers.values() for row in rows]
+        containers = [row for row in containers if row.get("name") == name]
+        of_registers = [_finals(row.get("refused", ())) for row in containers]
+        is_refused = all(of_registers) and not any(row.get("is_published") for row in containers)
+        of_proxies = [it for row in self._rows(name) for it in _finals(row.get("refused", ()))]
+        if containers and not is_refused and not of_proxies:
+            return None
+        return next(iter([*(it for each in of_registers for it in each), *of_proxies]), None)
 
-    def _refused(self) -> list[Mapping[str, Any]]:
-        found = [it for row in self._rows("register") for it in row.get("refused", ())]
-        return found + [row for it in self.last.values() for row in it.facts.get("refused", ())]
+    def is_refused_by_proxies(self, names: Iterable[str]) -> bool:
+        """Whether docker-discovers refuse all of these: then they stand in etcd."""
+        return all(any(row.get("refused") for row in self._rows(name)) for name in names)
 
-    def said(self, left: Collection[Sidecar] = ()) -> str:
-        """Return how far it is, in one line."""
-        hosts, met = self.proxies(left), self.met(left)
-        counts = [
-            ups(self.last[host, "discover"]) for host in hosts if (host, "discover") in self.last
-        ]
-        real, stubs = (min(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
-        what = {
-            "gone": "gone" if met else "still there",
-            "stub": f"stub up {stubs}",
-        }.get(self.goal.kind, f"ready {real}/{self.goal.number}")
-        others = sorted(set(hosts) - set(met))
-        return f"{what} on {len(met)} of {len(hosts)} hosts" + (
-            f" (not: {', '.join(others)})" if others else ""
-        )
+    def lines(self, name: str, left: Collection[Sidecar] = (), after_s: float = 0.0) -> list[str]:
+        """Return how far a name is: first in one line, then what each host lacks."""
+        hosts, met = self.asked(left), self.met(name, left)
+        spent_s = self.since_s.get(name, after_s)
+        lines = [f"{name}  {self._what(name, hosts)} on {len(met)} of {len(hosts)} hosts"]
+        lines[0] += f"  {spent_s:.1f} s"
+        return lines + [f"  {host}  {self._lack(host, name)}" for host in hosts if host not in met]
+
+    def _what(self, name: str, hosts: Iterable[str]) -> str:
+        rows = [self._row(host, name) for host in hosts]
+        if self.goal.kind not in ("ready", "real"):
+            return self.goal.kind
+
+        up = min((int(row.get("real", 0)) for row in rows), default=0)
+        there = max((int(row.get("of", 0)) for row in rows), default=0)
+        return f"ready {up}/{max(there, self.goal.number)}"
+
+    def _lack(self, host: str, name: str) -> str:
+        """Return why it is not so on a host, in the last words that came from there."""
+        if host in self.failed:
+            return self.failed[host]
+        row = self._row(host, name)
+        if not row:
+            return "silent: its docker-discover has not answered"
+
+        counts = [f"{row[key]} {word}" for key, word in _COUNTS.items() if row.get(key)]
+        said = [*counts, str(row.get("said", ""))]
+        said += [refusal_line(it) for it in row.get("refused", ())]
+        return "; ".join(filter(None, said)) or "nothing of that name"
+
+    def why(self, name: str) -> str:
+        """Return what docker-registers refuse of a name, or nothing."""
+        rows = [row for rows in self.registers.values() for row in rows if row.get("name") == name]
+        return next((refusal_line(it) for row in rows for it in row.get("refused", ())), "")
+
+    def _row(self, host: str, name: str) -> Row:
+        return self.said.get(host, {}).get(name, {})
+
+    def _rows(self, name: str) -> list[Row]:
+        return [rows[name] for rows in self.said.values() if name in rows]
 
 
-def _finals(refused: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+_COUNTS = {
+    "real": "real up",
+    "stubs": "stubs up",
+    "draining": "draining",
+    "sessions": "connections left",
+}
+
+
+def _finals(refused: Iterable[Row]) -> list[Row]:
     return [row for row in refused if row.get("code") in FINAL]
 
 
-def _refusal(row: Mapping[str, Any]) -> str:
+def refusal_line(row: Row) -> str:
+    """Return a refusal in one line."""
     return f"{row.get('code')} {place_of(row)}: {row.get('text', '')}"
+
+
+def with_help(row: Row) -> str:
+    """Return a refusal, and what helps."""
+    help_ = remedy(str(row.get("code")))
+    return refusal_line(row) + (f"\n  helps: {help_}" if help_ else "")

@@ -1,15 +1,18 @@
-"""What docker-discover answers: how far it is, what HAProxy runs, what HAProxy has counted."""
+"""What docker-discover answers: how far it is, what HAProxy runs and has counted, what is so."""
 
+import contextlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from catalog.asking.answer import Answer
-from catalog.asking.ask import APPLIED, COUNTERS, EXPLAIN, INTERCEPTS, SERVICES, STUBS
+from catalog.asking.ask import APPLIED, COUNTERS, EXPLAIN, INTERCEPTS, SERVICES, STUBS, UNTIL
+from catalog.asking.goal import ANY, FOR, Goal, goal_of
 from catalog.asking.inbox import Standing
 from catalog.asking.responder import Answerer, Found
-from catalog.errors import Unavailable
+from catalog.errors import Rejected, Unavailable
 from discover.answers.intercepts import intercepts_of
 from discover.answers.proxy_facts import (
     Stats,
@@ -23,7 +26,17 @@ from discover.answers.proxy_facts import (
     service_row,
     stats_of,
 )
+from discover.answers.until import (
+    Name,
+    left_in,
+    names_of,
+    needs_states,
+    old_workers,
+    refused_of,
+    row_of,
+)
 from discover.apply.running import Running
+from discover.model.empty_services import Empty
 from discover.model.proxy_config import Listener
 from sidecar.status.problems import Problem
 
@@ -32,6 +45,11 @@ MANY = 20
 EVERYTHING = "@1 show stat -1 4 -1"
 INFO = "@1 show info"
 _UPTIME = re.compile(r"^Uptime_sec: (\d{1,9})$", re.MULTILINE)
+# How often HAProxy is looked at while somebody waits for its states; it tells of no change itself.
+LOOK_S = 0.05
+LOOK_AT_MANY_S = 0.5
+# How often where a round of reconcile wakes, as something may come without one.
+CALM_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +70,7 @@ class Proxy:
     progress: Callable[[], Progress]
     ask: Callable[[str], str]  # raises Unavailable
     stubs: Callable[[], Mapping[str, Mapping[str, Any]]] = dict  # by service, as in /explain
+    empty_since: Callable[[Listener], Empty | None] = lambda _listener: None
     latency: Callable[[], Mapping[str, Any]] = dict  # from a container's start to applied
 
 
@@ -64,6 +83,7 @@ def answerers(proxy: Proxy) -> Mapping[str, Answerer]:
         INTERCEPTS: lambda asked: _intercepts(proxy, asked),
         SERVICES: lambda asked: Found(_services(proxy, is_lasting=bool(asked.ask.every_ms))),
         STUBS: lambda _asked: Found(_stubs(proxy)),
+        UNTIL: lambda asked: _until(proxy, asked),
     }
 
 
@@ -94,7 +114,7 @@ def _explained(proxy: Proxy, what: str) -> Answer:
     listeners = listeners_about(running, what)
     services = {listener.service for listener in listeners if listener.service != what}
     facts = _facts(proxy.progress()) | {
-        "listeners": [listener_row(listener) for listener in listeners],
+        "listeners": [_listener_row(proxy, listener) for listener in listeners],
         "refused": list(refused_about(proxy.problems(), what, services)),
         "start_to_applied": dict(proxy.latency()),
     }
@@ -104,6 +124,17 @@ def _explained(proxy: Proxy, what: str) -> Answer:
     stats, why = _asked(proxy, listeners)
     rows = tuple(rows_about(running, listeners, what, stats))
     return Answer(text=why, facts=facts, rows=rows)
+
+
+def _listener_row(proxy: Proxy, listener: Listener) -> Mapping[str, Any]:
+    """Return what is known of a listener; of one without instances, for how long it has none."""
+    empty = None if listener.servers else proxy.empty_since(listener)
+    if empty is None:
+        return listener_row(listener)
+
+    last = empty.listener.servers[-1].endpoint if empty.listener.servers else ""
+    empty_s = int(time.monotonic() - empty.since_s)
+    return {**listener_row(listener), "empty_s": empty_s, "last": last}
 
 
 def _counters(proxy: Proxy, what: str) -> Answer:
@@ -162,6 +193,57 @@ def _stubs(proxy: Proxy) -> Answer:
     debts = sorted(proxy.stubs().items())
     rows = tuple({"service": service, **debt} for service, debt in debts)
     return Answer(facts=_facts(proxy.progress()), rows=rows)
+
+
+def _until(proxy: Proxy, asked: Standing) -> Found:
+    """Answer whether it is so here of each name, once all before the question is applied."""
+    try:
+        goal = goal_of(asked.ask.arguments.get(FOR, "ready"))
+    except Rejected as error:
+        return Found(Answer("failed", str(error)))
+    if goal.kind == "revision":
+        return Found(Answer("failed", f"a revision is asked for as {APPLIED}"))
+
+    progress, running = proxy.progress(), proxy.running()
+    names = names_of(running, asked.ask.names)
+    listeners = tuple({id(it): it for name in names for it in name.listeners}.values())
+    stats: Stats = {}
+    why, look_s = "", CALM_S
+    if needs_states(goal, names):
+        stats, why = _asked(proxy, listeners)
+        look_s = LOOK_S if len(listeners) <= MANY else LOOK_AT_MANY_S
+    if why:
+        return Found(Answer("failed", why), is_final=False, look_s=look_s, news=why)
+
+    is_current = progress.revision >= asked.revision
+    rows = [
+        {**row, "is": row["is"] and is_current, "refused": refused}
+        for row, refused in _rows_until(proxy, running, goal, names, stats)
+    ]
+    so = [row["is"] for row in rows]
+    news = tuple((row["is"], *(it["code"] for it in row["refused"])) for row in rows)
+    return Found(
+        Answer(facts=_facts(progress), rows=tuple(rows)),
+        is_final=any(so) if asked.ask.arguments.get(ANY) else all(so),
+        look_s=look_s if is_current else LOOK_S,
+        news=news,
+    )
+
+
+def _rows_until(
+    proxy: Proxy, running: Running, goal: Goal, names: Sequence[Name], stats: Stats
+) -> Iterator[tuple[Mapping[str, Any], list[Mapping[str, str]]]]:
+    problems = proxy.problems()
+    left = left_in(_old_tables(proxy), names, running) if goal.kind == "idle" else {}
+    for name in names:
+        yield row_of(running, goal, name, stats, left.get(name.text, 0)), refused_of(problems, name)
+
+
+def _old_tables(proxy: Proxy) -> Iterator[str]:
+    """Yield what each old worker says of its servers."""
+    with contextlib.suppress(Unavailable):
+        for worker in old_workers(proxy.ask("show proc")):
+            yield proxy.ask(f"@!{worker} show stat -1 4 -1")
 
 
 def _name(listeners: Iterable[Listener], row: Mapping[str, Any]) -> str:

@@ -21,6 +21,7 @@ DIGITS = 12  # of a container id in the name of a server
 STATE = {
     "status": "state",
     "check_status": "check",
+    "check_code": "check_code",
     "last_chk": "said",
 }
 NUMBERS = {"lastchg": "since_s", "scur": "sessions", "weight": "weight"}
@@ -119,14 +120,14 @@ def service_row(
     every = tuple(rows_about(running, (listener,), "", stats))
     real = [row for row in every if row["role"] == "real" and not row["draining"]]
     stubs = [row for row in every if row["role"] == "stub" and not row["draining"]]
-    down = [row for row in every if not row["draining"] and not _is_up(row)]
+    down = [row for row in every if not row["draining"] and not is_up(row)]
     row = {
         "service": listener.service,
         "port": listener.port,
         "mode": listener.mode,
-        "up": sum(map(_is_up, real)),
+        "up": sum(map(is_up, real)),
         "real": len(real),
-        "stubs_up": sum(map(_is_up, stubs)),
+        "stubs_up": sum(map(is_up, stubs)),
         "stubs": len(stubs),
         "draining": len(every) - len(real) - len(stubs),
         "why": " ".join(f"{it.get('check', '')} {it.get('said', '')}" for it in down[:1]).strip(),
@@ -137,11 +138,12 @@ def service_row(
 
 def _since_s(rows: Sequence[Mapping[str, Any]]) -> int:
     """Return how long ago the last of these went down or, if all are up, came the oldest."""
-    down = [row.get("since_s", 0) for row in rows if not _is_up(row)]
+    down = [row.get("since_s", 0) for row in rows if not is_up(row)]
     return min(down) if down else max((row.get("since_s", 0) for row in rows), default=0)
 
 
-def _is_up(row: Mapping[str, Any]) -> bool:
+def is_up(row: Mapping[str, Any]) -> bool:
+    """Whether HAProxy calls a server."""
     return str(row["state"]).startswith(("UP", "no check"))
 
 

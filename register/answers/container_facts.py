@@ -4,13 +4,14 @@ Nothing of a label or variable is told but names and ports: values may be secret
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from catalog.host_port import host_port
 from catalog.keys import CONTAINER_SHORT
 from catalog.records.record import Instance
+from catalog.values.secrets import looks_secret
 from register.docker.container import Binding, Container
 from register.reasons import REASONS
 from sidecar.status.problems import Problem
@@ -57,6 +58,24 @@ def rows_about(known: Known, what: str) -> Iterator[Mapping[str, Any]]:
         yield {"name": what, "published": [], "refused": list(_problems(others))}
 
 
+def refused_rows(known: Known, names: Iterable[str]) -> Iterator[Mapping[str, Any]]:
+    """Yield, of each name that is waited for, a row for each container and what is refused of it.
+
+    Only if something is: all others are published, and HAProxy says more of those.
+    """
+    for name in names:
+        rows = list(rows_about(known, name))
+        if not any(row["refused"] for row in rows):
+            continue
+        for row in rows:
+            yield {
+                "name": name,
+                "container": row.get("container", ""),
+                "is_published": bool(row["published"]),
+                "refused": row["refused"],
+            }
+
+
 def _row(
     container: Container, published: Mapping[str, Instance], refused: Mapping[str, Problem]
 ) -> Mapping[str, Any]:
@@ -64,6 +83,7 @@ def _row(
         "container": container.id[:CONTAINER_SHORT],
         "name": container.name,
         "image": container.image,
+        "asks": _asks(container),
         "status": "paused" if container.paused else container.status,
         "health": container.health,
         "started_ns": container.started_ns,
@@ -71,6 +91,21 @@ def _row(
         "published": [_instance(key, published[key]) for key in sorted(published)],
         "refused": list(_problems(refused)),
     }
+
+
+def _asks(container: Container) -> list[str]:
+    """Return what makes the container a service: labels and variables, else its default name."""
+    found = {
+        key: f"{kind} {key}={'<hidden>' if looks_secret(value) else f'{value:.63}'}"
+        for kind, words in (("variable", container.env), ("label", container.labels))
+        for key, value in words.items()
+        if _NAMING.fullmatch(key)
+    }
+    if found:
+        return [found[key] for key in sorted(found)]
+
+    compose = container.labels.get(_COMPOSE_SERVICE, "")
+    return [f"by its compose service {compose}" if compose else f"by its image {container.image}"]
 
 
 def _instance(key: str, instance: Instance) -> Mapping[str, Any]:

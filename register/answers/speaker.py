@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from catalog.access import Access
 from catalog.asking.answer import Answer
-from catalog.asking.ask import EXPLAIN
+from catalog.asking.ask import EXPLAIN, UNTIL
 from catalog.asking.inbox import Inbox, Standing
 from catalog.asking.refusals import Refusal, encode
 from catalog.asking.responder import Found, Responder
@@ -19,7 +19,7 @@ from catalog.entries import Put
 from catalog.errors import Conflict, Full, Refused
 from catalog.session import Session
 from catalog.store import Store
-from register.answers.container_facts import Known, rows_about
+from register.answers.container_facts import Known, refused_rows, rows_about
 from register.records.host_state import HostLease, HostState
 from sidecar.actors import Actor
 from sidecar.retry import keep_running
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 # A container that starts is refused for a moment; a burst of them is one write.
 SETTLE_S = 2.0
 TURN_S = 300.0
-KINDS = (EXPLAIN,)
+KINDS = (EXPLAIN, UNTIL)
 
 
 class Speaker:
@@ -54,7 +54,8 @@ class Speaker:
         self._awake = awake
         self._cap_s = cap_s
         self._etcd = Session(access)
-        self._responder = Responder(prefix, "register", {EXPLAIN: self._explained})
+        answerers = {EXPLAIN: self._explained, UNTIL: self._until}
+        self._responder = Responder(prefix, "register", answerers)
         self._refusals = _Refusals(prefix)
         self._is_mute = False
 
@@ -110,6 +111,15 @@ class Speaker:
         if not rows:
             return Found(Answer("nothing", f"no container here is about {what}"))
         return Found(Answer(rows=rows))
+
+    def _until(self, asked: Standing) -> Found:
+        """Answer what is refused of names that are waited for; nothing if they are not here."""
+        known = self._known() or Known()
+        rows = tuple(refused_rows(known, asked.ask.names))
+        news = tuple(
+            (row["name"], row["container"], *(it["code"] for it in row["refused"])) for row in rows
+        )
+        return Found(Answer(rows=rows), is_final=False, look_s=TURN_S, news=news or None)
 
 
 class _Refusals:

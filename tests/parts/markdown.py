@@ -35,9 +35,11 @@ class Page:
 
     @property
     def anchors(self) -> set[str]:
-        """What a link can name behind `#`: its headings, as Markdown tools spell them."""
+        """What a link can name behind `#`: its ids, and headings as Markdown tools do."""
+        ids = set(re.findall(r'<a id="([^"]+)"></a>', self.text))
         headings = re.findall(r"^#+ (.+)$", _CODE_BLOCK.sub("", self.text), re.MULTILINE)
-        return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+        spelt = {re.sub(r"[^\w\- ]", "", it.lower()).replace(" ", "-") for it in headings}
+        return ids | spelt
 
     @property
     def commands(self) -> list[str]:

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
+import pytest
+
 from catalog.asking.answer import Answer, decode
 from catalog.asking.ask import Ask
 from catalog.asking.inbox import Standing
-from catalog.asking.responder import SETTLE_S, Found, Responder
+from catalog.asking.responder import LOST_S, NEWS_S, SETTLE_S, Found, Responder
 from catalog.entries import Delete, Entry, Put
 from catalog.errors import Conflict, Refused
 from catalog.store import Store
@@ -128,3 +130,44 @@ def test_kept_off_the_askers_lease_it_deletes_what_it_said() -> None:
     assert rig.store.writes[1][0] == Delete(KEY, 1)
     rig.round(2.0)
     assert len(rig.store.writes) == 2
+
+
+def follow(*, is_so: bool, news: object, text: str = "") -> Found:
+    return Found(Answer(text=text), is_so, look_s=5.0, news=news)
+
+
+def test_what_stands_until_it_is_so_is_told_at_once_when_it_is() -> None:
+    rig = Rig(follow(is_so=False, news="a", text="not yet"))
+    assert rig.round(0.0, standing()) == SETTLE_S
+    assert rig.round(SETTLE_S, standing()) == 5.0
+    rig.found = follow(is_so=True, news="b", text="so")
+    assert rig.round(0.2, standing()) == 5.0
+    rig.found = follow(is_so=True, news="b", text="so, with another count")
+    rig.round(0.3, standing())
+    assert [answer.text for answer in rig.store.answers] == ["not yet", "so"]
+
+    rig.found = follow(is_so=False, news="a", text="no more")
+    assert rig.round(1.0, standing()) == pytest.approx(LOST_S)
+    rig.found = follow(is_so=True, news="b", text="so")
+    rig.round(1.1, standing())
+    assert len(rig.store.answers) == 2, "it was so all the while but for a moment"
+
+    rig.found = follow(is_so=False, news="a", text="no more")
+    rig.round(2.0, standing())
+    rig.round(2.0 + LOST_S, standing())
+    assert rig.store.answers[-1].text == "no more"
+
+
+def test_other_news_of_what_stands_wait_for_each_other() -> None:
+    rig = Rig(follow(is_so=False, news=0))
+    for number in range(40):
+        rig.found = follow(is_so=False, news=number, text=f"{number}")
+        rig.round(number * NEWS_S / 10, standing())
+    assert len(rig.store.answers) == 4
+
+
+def test_nothing_is_told_of_what_stands_before_there_are_news() -> None:
+    rig = Rig(follow(is_so=False, news=None))
+    for now_s in (0.0, 1.0, 2.0):
+        assert rig.round(now_s, standing()) == 5.0
+    assert not rig.store.writes

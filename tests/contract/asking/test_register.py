@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from catalog.asking.ask import EXPLAIN, Ask
+from catalog.asking.ask import EXPLAIN, UNTIL, Ask
 from catalog.asking.refusals import Refusals, decode
 from catalog.asking.said_keys import refused_key
 from catalog.store import Store
@@ -32,7 +32,7 @@ def test_a_refused_container_is_explained_and_listed(
     tmp_path: Path, etcd: Etcd, engine: Engine, catalog: Catalog, service: str
 ) -> None:
     with Register(tmp_path, etcd):
-        wait_until(lambda: (it := said(etcd)) is not None and it.kinds == (EXPLAIN,))
+        wait_until(lambda: (it := said(etcd)) is not None and it.kinds == (EXPLAIN, UNTIL))
         container = engine.run("tandem-whoami", SERVICE_NAME=service)
 
         def is_listed() -> bool:

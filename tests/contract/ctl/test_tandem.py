@@ -119,7 +119,8 @@ def test_what_comes_later_and_goes_is_waited_for(
 
         status, _, err = tandem("wait", "orders", "--timeout", "1s")
         assert status == ends.DEADLINE
-        assert "ready 0/1 on 0 of 1 hosts (not: h1)" in err
+        assert "orders  ready 0/1 on 0 of 1 hosts" in err
+        assert "h1  1 stubs up" in err
 
         withdraw(etcd, record)
         assert tandem("wait", "orders", "--for", "gone", "--timeout", "20s")[0] == ends.DONE

@@ -42,7 +42,8 @@ def test_what_is_refused_on_one_host_is_explained() -> None:
         "✓ a  container shop 77de (shop:7) is running",
         "✗ a  NO_PUBLISHED_PORT  shop:80: not published",
         "       helps: start it with -P, or with -p and its port",
-        "✗ b  docker-discover: nothing of it",
+        "       docs/reasons.md#NO_PUBLISHED_PORT",
+        "–    not reached: address, ready, key in etcd, listener, server, check",
     ]
 
 

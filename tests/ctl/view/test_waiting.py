@@ -2,84 +2,115 @@
 
 from typing import Any
 
-import pytest
-
 from catalog.asking.answer import Answer
-from catalog.errors import Rejected
 from ctl.asking import Heard
-from ctl.fleet import Sidecar
-from ctl.view.waiting import Goal, Wait, goal_of, is_met
+from ctl.view.waiting import Goal, Wait, with_help
 
-A: Sidecar = ("a", "discover")
-B: Sidecar = ("b", "discover")
-R: Sidecar = ("a", "register")
-UP = {"role": "real", "state": "UP 1/2"}
-STUB = {"role": "stub", "state": "no check"}
-LEAVING = {"role": "real", "state": "UP", "draining": True}
+UP = {"is": True, "real": 1, "of": 1}
+DOWN = {"is": False, "of": 1, "said": "10.0.0.1:80 is DOWN: L7STS/503"}
 BAD = {"code": "BAD_LABEL", "where": "shop", "text": "x"}
+CLAIMED = {"code": "PORT_CLAIMED", "where": "/s/v1/hosts/a/instances/shop/1:80", "text": "y"}
 
 
-def heard(sidecar: Sidecar, *rows: dict[str, Any], status: Any = "answer") -> Heard:
-    return Heard(*sidecar, Answer(status, rows=rows), 0.1, 7)
+def heard(host: str, after_s: float = 0.1, side: Any = "discover", **rows: Any) -> Heard:
+    return Heard(host, side, Answer(rows=tuple({"name": it} | rows[it] for it in rows)), after_s, 7)
 
 
-def test_goals_are_read() -> None:
-    assert goal_of("ready=3") == Goal("ready", 3)
-    assert goal_of("gone") == Goal("gone", 1)
-    assert goal_of("revision") == Goal("revision", 0)
+def register(*refused: dict[str, Any], is_published: bool = False) -> Heard:
+    row = {"name": "shop", "refused": list(refused), "is_published": is_published}
+    return Heard("a", "register", Answer(rows=(row,)), 0.1, 7)
 
 
-@pytest.mark.parametrize("text", ["", "ready=0", "stub=2", "up", "ready=x", "revision=-1"])
-def test_wrong_goals_are_refused(text: str) -> None:
-    with pytest.raises(Rejected, match="none of ready"):
-        goal_of(text)
-
-
-@pytest.mark.parametrize(
-    ("goal", "rows", "is_so"),
-    [
-        (Goal("ready"), (UP,), True),
-        (Goal("ready", 2), (UP, STUB), False),
-        (Goal("ready"), (LEAVING,), False),
-        (Goal("stub"), (UP,), False),
-        (Goal("stub"), (STUB,), True),
-        (Goal("gone"), (LEAVING,), False),
-        (Goal("gone"), (), True),
-    ],
-)
-def test_an_answer_says_whether_it_is_so(goal: Goal, rows: tuple[Any, ...], is_so: bool) -> None:
-    assert is_met(goal, Answer(rows=rows)) == is_so
-    assert not is_met(goal, Answer("failed", rows=rows))
+def waiting(*names: str, **options: Any) -> Wait:
+    return Wait(names or ("shop",), Goal("ready"), hosts={"a", "b"}, **options)
 
 
 def test_every_host_has_to_say_so_but_those_that_left() -> None:
-    wait = Wait("orders", Goal("ready"), frozenset({A, B, R}))
-    wait.take(heard(A, UP))
+    wait = waiting()
+    wait.take(heard("a", shop=UP))
     assert not wait.is_done()
-    assert wait.said() == "ready 1/1 on 1 of 2 hosts (not: b)"
-    assert wait.is_done(left={B})
-    assert not wait.is_done(left={A, B})
+    assert wait.lines("shop", after_s=3.0) == [
+        "shop  ready 0/1 on 1 of 2 hosts  3.0 s",
+        "  b  silent: its docker-discover has not answered",
+    ]
+    assert wait.is_done(left={("b", "discover")})
+    assert not wait.is_done(left={("a", "discover"), ("b", "discover")})
 
-    wait.take(heard(B, UP))
+    wait.take(heard("b", 0.4, shop=UP))
     assert wait.is_done()
-    wait.take(heard(A))
+    assert wait.lines("shop") == ["shop  ready 1/1 on 2 of 2 hosts  0.4 s"]
+    wait.take(heard("a", shop=DOWN))
     assert not wait.is_done()
+    assert wait.lines("shop")[1] == "  a  10.0.0.1:80 is DOWN: L7STS/503"
+
+
+def test_a_host_that_comes_meanwhile_is_waited_for_too() -> None:
+    wait = waiting()
+    for host, row in (("a", UP), ("b", UP), ("c", DOWN)):
+        wait.take(heard(host, shop=row))
+    assert not wait.is_done()
+
+
+def test_all_names_are_waited_for_or_any() -> None:
+    for is_any in (False, True):
+        wait = waiting("shop", "pets", is_any=is_any)
+        wait.take(heard("a", shop=UP, pets=DOWN))
+        wait.take(heard("b", shop=UP, pets=UP))
+        assert wait.is_done() == is_any
+        assert (wait.is_so("shop"), wait.is_so("pets")) == (True, False)
+
+
+def test_one_that_cannot_answer_says_why() -> None:
+    wait = waiting()
+    wait.take(heard("a", shop=UP))
+    wait.take(Heard("b", "discover", Answer("failed", "HAProxy does not answer"), 0.1, 7))
+    assert not wait.is_done()
+    assert wait.lines("shop")[1] == "  b  HAProxy does not answer"
 
 
 def test_what_no_time_heals_ends_it() -> None:
-    wait = Wait("shop", Goal("ready"), frozenset({A, R}))
-    wait.take(heard(R, {"refused": [BAD], "published": []}))
-    assert not wait.final(), "the proxy has not said yet"
-    wait.take(heard(A, status="nothing"))
-    assert wait.final() == "BAD_LABEL shop: x"
+    wait = waiting()
+    wait.take(register(BAD))
+    wait.take(heard("a", shop={"is": False}))
+    assert not wait.hopeless(), "a proxy has not said yet"
+    wait.take(heard("b", shop={"is": False}))
+    assert wait.hopeless() == {"shop": BAD}
+    assert with_help(BAD).startswith("BAD_LABEL shop: x\n  helps: ")
 
-    starting = {"refused": [{"code": "STARTING"}], "published": []}
-    wait.take(heard(R, {"refused": [BAD], "published": []}, starting))
-    assert not wait.final(), "another container starts"
-    wait.take(heard(R, {"refused": [BAD], "published": []}))
+    wait.take(register(BAD, {"code": "STARTING"}))
+    assert wait.hopeless(), "one port starts, the other one never will"
+    wait.take(Heard("c", "register", register({"code": "STARTING"}).answer, 0.1, 7))
+    assert not wait.hopeless(), "another container starts"
+    wait.registers.pop("c")
 
-    wait.take(heard(A, UP))
-    assert not wait.final(), "another instance is called"
-    wait.take(heard(A))
-    wait.take(heard(R, {"refused": [BAD], "published": [{"service": "shop"}]}))
-    assert not wait.final(), "another port is published"
+    wait.take(register(BAD, is_published=True))
+    assert not wait.hopeless(), "another port is published"
+    wait.take(register(BAD))
+    wait.take(heard("a", shop={"is": False, "real": 1}))
+    assert not wait.hopeless(), "another instance is called"
+
+
+def test_what_haproxy_refuses_ends_it_though_it_is_published() -> None:
+    wait = waiting()
+    wait.take(register({"code": "NOT_APPLIED"}, is_published=True))
+    for host in ("a", "b"):
+        wait.take(heard(host, shop={"is": False, "refused": [CLAIMED]}))
+    assert wait.hopeless() == {"shop": CLAIMED}
+    assert wait.is_refused_by_proxies(["shop"])
+    assert "PORT_CLAIMED shop/1:80: y" in wait.lines("shop")[1]
+
+
+def test_of_several_names_all_have_to_be_hopeless_if_one_is_enough() -> None:
+    for is_any in (False, True):
+        wait = waiting("shop", "pets", is_any=is_any)
+        wait.take(register(BAD))
+        for host in ("a", "b"):
+            wait.take(heard(host, shop={"is": False}, pets={"is": False}))
+        assert bool(wait.hopeless()) != is_any
+
+
+def test_what_goes_is_never_hopeless() -> None:
+    wait = Wait(("shop",), Goal("gone"), hosts={"a"})
+    wait.take(register(BAD))
+    wait.take(heard("a", shop={"is": False}))
+    assert not wait.hopeless()
