@@ -27,6 +27,7 @@ COMMANDS = {
     "stubs": "list the services that only stubs answer for, and since when",
     "completion": "print what a shell has to read, so that TAB completes names",
     "config": "list contexts, and say which is used: dev, test, prod",
+    "doctor": "look for whatever is wrong, and say what helps",
     "version": "say which version this is",
 }
 # Rooms of commands that do not stand in ctl/commands/ itself.

@@ -2,8 +2,10 @@
 
 import contextlib
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from catalog.asking.inbox import Inbox
 from catalog.asking.journal import JOURNAL
@@ -12,6 +14,7 @@ from catalog.errors import Unavailable
 from catalog.host_port import host_port
 from catalog.version import VERSION
 from discover.answers.answerers import Progress, Proxy, answerers
+from discover.answers.condition import Lost, condition
 from discover.answers.journal_pages import journal_answerer
 from discover.answers.speaker import Here, Speaker
 from discover.apply.rollout import Round
@@ -21,6 +24,7 @@ from discover.latency.histogram import StartToApplied
 from discover.reconcile import Reconcile
 from discover.settings import DiscoverSettings
 from discover.snapshot.etcd_watch import CatalogWatch
+from discover.snapshot.keeper import Keeper
 from discover.stubs.debt_keeper import StubDebt
 from discover.this_host import host_ids, policy_of
 from sidecar.actors import Actor
@@ -53,6 +57,7 @@ class Parts:
     problems: Problems
     health: Health
     haproxy: HAProxy
+    keeper: Keeper
     latency: StartToApplied
     stubs: StubDebt
 
@@ -67,6 +72,7 @@ def speaker(settings: DiscoverSettings, questions: Questions, parts: Parts) -> A
         empty_since=parts.reconcile.empty_since,
         latency=parts.latency.facts,
         stubs=parts.stubs.explained,
+        condition=lambda: _condition(parts),
     )
     by_kind = {**answerers(proxy), JOURNAL: journal_answerer(journal_path(settings))}
     kinds = tuple(sorted(by_kind))
@@ -87,6 +93,22 @@ def progress_of(parts: Parts) -> Progress:
     """
     applied = parts.watch.level(parts.reconcile.applied or 0)
     return Progress(applied, parts.watch.latest.revision, parts.health.not_ready())
+
+
+def _condition(parts: Parts) -> Mapping[str, Any]:
+    since_s: dict[str, list[float]] = {}
+    for suspect in parts.keeper.state.suspects.values():
+        since_s.setdefault(suspect.record.key.host, []).append(suspect.since_s)
+
+    now_s = time.monotonic()
+    lost = {host: Lost(len(each), round(now_s - min(each))) for host, each in since_s.items()}
+    return condition(
+        parts.problems.current,
+        lost,
+        parts.latency.facts(),
+        frozen=bool(parts.keeper.state.frozen),
+        clock_ms=round(1000 * time.time()),
+    )
 
 
 def _host(settings: DiscoverSettings, watch: CatalogWatch) -> str | None:

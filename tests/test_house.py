@@ -74,8 +74,9 @@ INNER_ARROWS = {
         "completion": {"view", "fleet", "settings", "contexts", "ends"},
         "line": {"completion", "view", "settings", "contexts", "ends"},
         "intercepts": {"view", "asking", "fleet", "settings", "ends"},
+        "examine": {"view"},
         "commands": {
-            *("line", "completion", "view", "intercepts"),
+            *("line", "completion", "view", "intercepts", "examine"),
             *("asking", "fleet", "settings", "contexts", "ends"),
         },
     },

@@ -139,6 +139,10 @@ class Connection:
             # grpc raises it if the channel was closed before the call began.
             raise CallFailed("CANCELLED", str(error)) from error
 
+    def stub(self, kind: Any) -> Any:
+        """Return a stub of another of etcd's services, by its class, for `call`."""
+        return kind(self._client.channel)
+
     def keep_alive(self, lease: int) -> int:
         """Return the TTL that one keepalive gave the lease, in seconds. Raises CallFailed."""
         requests = iter([etcdrpc.LeaseKeepAliveRequest(ID=lease)])

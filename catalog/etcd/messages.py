@@ -2,7 +2,8 @@
 
 The names and numbers are public: etcd's api/etcdserverpb/rpc.proto and api/mvccpb/kv.proto.
 tests/catalog/etcd/test_rpc.py compares them with the descriptors inside etcd3 0.12.0, field by
-field. That release lacks `fragment`, `watch_id` and `progress_request` (etcd 3.4).
+field. That release lacks `fragment`, `watch_id` and `progress_request` (etcd 3.4), and
+`dbSizeInUse` (3.4) and `dbSizeQuota` (3.6).
 """
 
 PACKAGE = "etcdserverpb"  # the package of the services; a message's own package never travels
@@ -76,7 +77,7 @@ AlarmMember: uint64 memberID 1, AlarmType alarm 2
 AlarmResponse: ResponseHeader header 1, repeated AlarmMember alarms 2
 StatusRequest:
 StatusResponse: ResponseHeader header 1, string version 2, int64 dbSize 3, uint64 leader 4,
- uint64 raftIndex 5, uint64 raftTerm 6
+ uint64 raftIndex 5, uint64 raftTerm 6, int64 dbSizeInUse 9, int64 dbSizeQuota 12
 DefragmentRequest:
 DefragmentResponse: ResponseHeader header 1
 HashRequest:

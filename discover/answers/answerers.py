@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.asking.answer import Answer
-from catalog.asking.ask import APPLIED, COUNTERS, EXPLAIN, INTERCEPTS, SERVICES, STUBS, UNTIL
+from catalog.asking.ask import (
+    APPLIED,
+    CONDITION,
+    COUNTERS,
+    EXPLAIN,
+    INTERCEPTS,
+    SERVICES,
+    STUBS,
+    UNTIL,
+)
 from catalog.asking.goal import ANY, FOR, Goal, goal_of
 from catalog.asking.inbox import Standing
 from catalog.asking.responder import Answerer, Found
@@ -72,6 +81,7 @@ class Proxy:
     stubs: Callable[[], Mapping[str, Mapping[str, Any]]] = dict  # by service, as in /explain
     empty_since: Callable[[Listener], Empty | None] = lambda _listener: None
     latency: Callable[[], Mapping[str, Any]] = dict  # from a container's start to applied
+    condition: Callable[[], Mapping[str, Any]] = dict
 
 
 def answerers(proxy: Proxy) -> Mapping[str, Answerer]:
@@ -82,6 +92,7 @@ def answerers(proxy: Proxy) -> Mapping[str, Answerer]:
         COUNTERS: lambda asked: Found(_counters(proxy, asked.ask.what)),
         INTERCEPTS: lambda asked: _intercepts(proxy, asked),
         SERVICES: lambda asked: Found(_services(proxy, is_lasting=bool(asked.ask.every_ms))),
+        CONDITION: lambda _asked: Found(_condition(proxy)),
         STUBS: lambda _asked: Found(_stubs(proxy)),
         UNTIL: lambda asked: _until(proxy, asked),
     }
@@ -244,6 +255,13 @@ def _old_tables(proxy: Proxy) -> Iterator[str]:
     with contextlib.suppress(Unavailable):
         for worker in old_workers(proxy.ask("show proc")):
             yield proxy.ask(f"@!{worker} show stat -1 4 -1")
+
+
+def _condition(proxy: Proxy) -> Answer:
+    """Answer with how all of it is; that HAProxy does not answer is one more fact."""
+    services = _services(proxy, is_lasting=False)
+    facts = {**services.facts, **proxy.condition(), "haproxy": services.text}
+    return Answer(facts=facts, rows=services.rows)
 
 
 def _name(listeners: Iterable[Listener], row: Mapping[str, Any]) -> str:

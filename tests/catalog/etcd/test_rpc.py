@@ -20,6 +20,8 @@ ADDED_SINCE = {  # by etcd 3.4, after the descriptors in etcd3 0.12.0 were gener
     "WatchCreateRequest.watch_id",
     "WatchCreateRequest.fragment",
     "WatchResponse.fragment",
+    "StatusResponse.dbSizeInUse",
+    "StatusResponse.dbSizeQuota",  # by 3.6
 }
 
 

@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from catalog.asking.ask import APPLIED, COUNTERS, EXPLAIN, INTERCEPTS, SERVICES, STUBS, UNTIL, Ask
+from catalog.asking.ask import (
+    APPLIED,
+    CONDITION,
+    COUNTERS,
+    EXPLAIN,
+    INTERCEPTS,
+    SERVICES,
+    STUBS,
+    UNTIL,
+    Ask,
+)
 from catalog.asking.journal import JOURNAL
 from catalog.asking.presence import Presence, decode
 from catalog.asking.said_keys import said_root
@@ -64,7 +74,9 @@ def test_it_tells_that_it_is_there_until_it_goes(etcd: Etcd, discover: Discover)
     assert found.listens == ("127.0.0.1",)
     assert found.haproxy.startswith(("2.", "3."))
     assert found.not_ready == ""
-    assert found.kinds == (APPLIED, COUNTERS, EXPLAIN, INTERCEPTS, JOURNAL, SERVICES, STUBS, UNTIL)
+    assert found.kinds == (
+        *(APPLIED, CONDITION, COUNTERS, EXPLAIN, INTERCEPTS, JOURNAL, SERVICES, STUBS, UNTIL),
+    )
 
     discover.stop(signal.SIGTERM)
     assert presence(etcd) is None
