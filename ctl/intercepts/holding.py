@@ -4,7 +4,7 @@
         holding.begin(take=False)
         ...  # meanwhile `tell` is called with: gone, away or back
 
-Hosts give the calls back as soon as it ends, and LEASE_S after this machine was last heard of.
+Hosts give the calls back as soon as it ends, and 15 s after this machine was last heard of.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from ctl.intercepts.wish import rivals
 if TYPE_CHECKING:
     from catalog.store import Store, Watch
 
-LEASE_S = 15
+LEASE_S = 14  # etcd ends one up to a second late, and calls shall be back after 15 s
 KEEP_S = 5.0
 AGAIN_S = 1.0
 TRIES = 5  # to begin, each of which somebody else was ahead of

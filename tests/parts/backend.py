@@ -9,7 +9,7 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def backend(name: str) -> Iterator[int]:
+def backend(name: str, address: str = "127.0.0.1") -> Iterator[int]:
     """Run a server that answers with its name, and to /fail with status 500; gives its port."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -33,7 +33,7 @@ def backend(name: str) -> Iterator[int]:
         def handle_error(self, request: Any, client_address: Any) -> None:
             """A health check that hangs up at once is no error."""
 
-    server = Server(("127.0.0.1", 0), Handler)
+    server = Server((address, 0), Handler)
     server.daemon_threads = True
     thread = threading.Thread(
         target=server.serve_forever, kwargs={"poll_interval": 0.05}, name=f"backend-{name}"

@@ -1,27 +1,30 @@
 """`tandem intercept` over a real etcd, docker-discover and HAProxy: who gets which calls."""
 
 import contextlib
-import http.client
 import json
 import os
 import signal
 import socket
-import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from catalog.keys import overrides_root
+from catalog.overrides.override import Override, encode
 from ctl import ends
+from ctl.intercepts import target
 from tests.parts.backend import backend, echo
 from tests.parts.discover import Discover, discovering, publish
 from tests.parts.etcd import Etcd
+from tests.parts.intercepts import Tandem, get, intercepting, run
 from tests.parts.ports import free_port
 from tests.parts.records import PREFIX, local
 from tests.parts.wait import wait_for
 
+UNTIL_S = 4102444800  # in 2100
 ANNA = ("--header", "x-dev=anna")
 
 
@@ -29,69 +32,6 @@ ANNA = ("--header", "x-dev=anna")
 def discover(tmp_path: Path, etcd: Etcd) -> Iterator[Discover]:
     with discovering(tmp_path / "d", etcd.endpoint, "--host-id", "h1") as it:
         yield it
-
-
-def reach(etcd: Etcd) -> dict[str, str]:
-    return {"ETCD_HOST": etcd.endpoint, "ETCD_PREFIX": PREFIX}
-
-
-def run(etcd: Etcd, *words: str, user: str = "anna") -> tuple[int, str]:
-    """Run `tandem intercept` to its end; return its exit status and what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "ctl", "intercept", *words],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-        env={**os.environ, **reach(etcd), "LOGNAME": user},
-    )
-    return done.returncode, done.stdout
-
-
-class Tandem:
-    """`tandem intercept` as a process, and what it has said."""
-
-    def __init__(self, etcd: Etcd, folder: Path, *words: str, user: str = "anna") -> None:
-        self._out = folder / f"tandem-{free_port()}"
-        command = [sys.executable, "-m", "ctl", "intercept", *words]
-        environ = {**os.environ, **reach(etcd), "LOGNAME": user}
-        with self._out.open("wb") as out:
-            self.process = subprocess.Popen(
-                command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, env=environ
-            )
-
-    @property
-    def said(self) -> str:
-        return self._out.read_text()
-
-    def wait_said(self, text: str, within_s: float = 20) -> None:
-        wait_for(lambda: text in self.said, within_s, f"tandem says {text!r}")
-
-    def status(self) -> int:
-        return self.process.wait(30)
-
-    def end(self, number: int = signal.SIGINT) -> int:
-        self.process.send_signal(number)
-        return self.status()
-
-
-@contextlib.contextmanager
-def intercepting(etcd: Etcd, folder: Path, *words: str, user: str = "anna") -> Iterator[Tandem]:
-    tandem = Tandem(etcd, folder, *words, user=user)
-    try:
-        yield tandem
-    finally:
-        print(tandem.said)
-        tandem.process.kill()
-        tandem.process.wait(10)
-
-
-def get(port: int, path: str = "/", **headers: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    with contextlib.closing(connection):
-        connection.request("GET", path, headers=headers)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
 
 
 def line(port: int) -> str:
@@ -255,3 +195,117 @@ def test_a_target_that_is_haproxy_itself_is_refused(
             assert "in a circle" in tandem.said
             assert "h1" in tandem.said
         assert left(etcd) == ""
+
+
+def own_address() -> str:
+    """Return an address of this machine that other hosts could dial; skip where it has none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as towards:
+        try:
+            towards.connect(("192.0.2.1", 9))  # documentation addresses: nothing is sent
+        except OSError:
+            pytest.skip("this machine has no address but loopback")
+        return str(towards.getsockname()[0])
+
+
+@contextlib.contextmanager
+def full(address: str) -> Iterator[int]:
+    """Give a port at which connections are neither accepted nor refused, as of a dead machine."""
+    with socket.socket() as deaf, contextlib.ExitStack() as waiting:
+        deaf.bind((address, 0))
+        deaf.listen(0)
+        at = deaf.getsockname()
+        for _ in range(4):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(at)
+        wait_for(lambda: target.refusal(f"{address}:{at[1]}", 0.3), 10, "its queue is full")
+        yield at[1]
+
+
+def test_every_host_does_it_and_who_does_not_is_named(
+    etcd: Etcd, discover: Discover, tmp_path: Path
+) -> None:
+    address, port = own_address(), free_port()
+    with (
+        backend("shop") as shop,
+        backend("laptop", address) as laptop,
+        discovering(tmp_path / "e", etcd.endpoint, "--host-id", "h2", "--bind", "127.0.0.2") as two,
+    ):
+        publish(etcd, local(1, shop, port, "shop", mode="http"))
+        wait_for(lambda: get(port, at="127.0.0.2") == (200, "shop"), 20, "h2 answers")
+        words = ("shop", *ANNA, "--to")
+
+        with intercepting(etcd, tmp_path, *words, f"127.0.0.1:{laptop}") as tandem:
+            assert tandem.status() == ends.WRONG_USE
+            assert "another machine on each of 2 hosts" in tandem.said
+        with intercepting(etcd, tmp_path, *words, f":{laptop}") as tandem:
+            assert tandem.status() == ends.WRONG_USE
+            assert "reached over loopback" in tandem.said
+
+        to = f"{address}:{laptop}"
+        with intercepting(etcd, tmp_path, *words, to) as tandem:
+            tandem.wait_said(f"shop on 2 hosts: calls with x-dev=anna go to {to} until")
+            for at in ("127.0.0.1", "127.0.0.2"):
+                assert get(port, at=at, **{"x-dev": "anna"}) == (200, "laptop")
+                assert get(port, at=at) == (200, "shop")
+
+            # The machine sleeps, longer than its lease lives, and wakes up.
+            tandem.process.send_signal(signal.SIGSTOP)
+            wait_for(lambda: get(port, **{"x-dev": "anna"}) == (200, "shop"), 20, "given back")
+            tandem.process.send_signal(signal.SIGCONT)
+            tandem.wait_said("while this machine was away; once more")
+            wait_for(lambda: get(port, **{"x-dev": "anna"}) == (200, "laptop"), 20, "once more")
+            tandem.end()
+
+        os.kill(two.pid(), signal.SIGSTOP)
+        try:
+            with intercepting(etcd, tmp_path, *words, to) as tandem:
+                tandem.wait_said("not yet on h2: silent for 5 s")
+                assert "shop on h1: calls" in tandem.said
+                tandem.end()
+        finally:
+            os.kill(two.pid(), signal.SIGCONT)
+
+
+def test_a_machine_that_is_dead_holds_no_caller_longer_than_a_connect(
+    etcd: Etcd, discover: Discover, tmp_path: Path
+) -> None:
+    port = free_port()
+    with backend("shop") as shop:
+        publish(etcd, local(1, shop, port, "shop", mode="http"))
+        wait_for(lambda: get(port) == (200, "shop"), 20, "it answers")
+        with full("127.0.0.1") as dead:
+            key = f"{overrides_root(PREFIX)}shop/dead"
+            record = Override(
+                by="a",
+                to=f"127.0.0.1:{dead}",
+                header="x-dev=anna",
+                only=("h1",),
+                until_s=UNTIL_S,
+            )
+            etcd.ctl("put", key, encode(record).decode())
+            wait_for(lambda: get(port, **{"x-dev": "anna"})[0] == 503, 20, "it is led away")
+            began_s = time.monotonic()
+            assert get(port, **{"x-dev": "anna"})[0] == 503
+            assert time.monotonic() - began_s < 2
+            assert get(port) == (200, "shop")
+
+
+def test_a_template_without_the_rules_is_named(
+    etcd: Etcd, discover: Discover, tmp_path: Path
+) -> None:
+    port = free_port()
+    extending = '{% extends "haproxy.cfg.j2" %}{% block listener_intercepted %}{% endblock %}\n'
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "site.cfg.j2").write_text(extending)
+    discover.stop()
+    discover.flags += ["--template", str(folder / "site.cfg.j2")]
+    discover.start()
+    discover.wait_ready()
+    with backend("shop") as shop, backend("laptop") as laptop:
+        publish(etcd, local(1, shop, port, "shop", mode="http"))
+        wait_for(lambda: get(port) == (200, "shop"), 20, "it answers")
+        with intercepting(etcd, tmp_path, "shop", *ANNA, "--to", f"127.0.0.1:{laptop}") as tandem:
+            assert tandem.status() == ends.NO
+            assert "the template in use" in tandem.said
