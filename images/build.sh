@@ -4,20 +4,20 @@
 # and so is one on another engine.
 . "$(dirname "$0")/lib.sh"
 BASE=${BASE:-debian:trixie-slim}
-PYTHON_SOURCES=(
-    requirements.lock pyproject.toml catalog sidecar register discover ctl templates
-    images/init images/ask images/ready images/explain
-)
+PYTHON_SOURCES=(requirements.lock pyproject.toml catalog sidecar register discover ctl templates)
+# What the images of the sidecars have beside their own folder.
+SHARED=(images/init images/ask images/ready images/explain)
 
 # sources_of IMAGE DIRECTORY: print a digest of all that the image is made of.
 sources_of() {
-    local extra=()
+    local extra=() from=
     case $1 in
         docker-stub) extra=(stub) ;;
-        docker-* | tandem) extra=("${PYTHON_SOURCES[@]}") ;;
+        tandem-builder) extra=("${PYTHON_SOURCES[@]}") ;;
+        docker-* | tandem) from=tandem-builder extra=("${SHARED[@]}") ;;
     esac
     {
-        docker image inspect -f '{{.Id}}' "$BASE"
+        docker image inspect -f '{{.Id}}' "$BASE" $from
         find "$2" .dockerignore "${extra[@]}" -type f \
             ! -path '*/__pycache__/*' ! -path '*/wheels/*' -print0 |
             LC_ALL=C sort -z |
@@ -34,7 +34,7 @@ build() {
     id=$(docker image inspect -f '{{.Id}}' "$image" 2>/dev/null || true)
     case $image in
         docker-stub) images/wheels.sh images/stub/requirements.lock images/stub/wheels ;;
-        docker-* | tandem) images/wheels.sh requirements.lock images/wheels ;;
+        tandem-builder) images/wheels.sh requirements.lock images/wheels ;;
     esac
     step "building the image $image" \
         docker build ${DOCKER_BUILDKIT:+--force-rm} --build-arg "BASE=$BASE" \
@@ -47,6 +47,7 @@ up() {
     images/base.sh up
     build tandem-etcd images/etcd
     build tandem-whoami images/whoami
+    build tandem-builder images/builder
     build docker-register images/register
     build docker-discover images/discover
     build tandem images/ctl
@@ -55,7 +56,7 @@ up() {
 
 down() {
     local image
-    for image in docker-stub tandem docker-discover docker-register tandem-whoami tandem-etcd; do
+    for image in docker-stub tandem docker-discover docker-register tandem-builder tandem-whoami tandem-etcd; do
         ! docker image inspect "$image" >/dev/null 2>&1 || docker image rm "$image" >/dev/null
     done
     # Intermediate stages of the builds.
