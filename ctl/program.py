@@ -25,13 +25,19 @@ COMMANDS = {
     "intercept": "lead calls of a service to this machine while this runs",
     "need": "print what to put into .env to call services",
     "stubs": "list the services that only stubs answer for, and since when",
+    "drain": "send no new calls to an instance, or to all of a host",
+    "undrain": "send calls there again",
+    "weight": "give an instance another share of the calls for a while",
     "completion": "print what a shell has to read, so that TAB completes names",
     "config": "list contexts, and say which is used: dev, test, prod",
     "doctor": "look for whatever is wrong, and say what helps",
     "version": "say which version this is",
 }
 # Rooms of commands that do not stand in ctl/commands/ itself.
-ROOMS = {"completion": "itself", "config": "itself", "version": "itself"}
+ROOMS = {
+    **dict.fromkeys(("completion", "config", "version"), "itself"),
+    **dict.fromkeys(("drain", "undrain", "weight"), "steering"),
+}
 HELP = """Ask the pair anything, and wait for it.
 
 Every host's docker-register and docker-discover answer through etcd. Tell it where etcd is:

@@ -128,7 +128,8 @@ def _actors(around: Around) -> list[Actor]:
         return {**shown, "overrides": overrides.explained()}
 
     starts = measured_starts(settings, keeper, reconcile, around.metrics)
-    parts = Parts(watch, reconcile, problems, around.health, haproxy, keeper, starts, stubs)
+    told = (keeper, starts, stubs, overrides)
+    parts = Parts(watch, reconcile, problems, around.health, haproxy, *told)
     actors = [
         reconcile.actor(),
         _port_claimer(settings, keeper, services_file, unclaimed, runs).actor(),

@@ -15,12 +15,14 @@ from catalog.host_port import host_port
 from catalog.version import VERSION
 from discover.answers.answerers import Progress, Proxy, answerers
 from discover.answers.condition import Lost, condition
+from discover.answers.draining import with_overrides
 from discover.answers.journal_pages import journal_answerer
 from discover.answers.speaker import Here, Speaker
 from discover.apply.rollout import Round
 from discover.following import journal_path
 from discover.haproxy.process import HAProxy
 from discover.latency.histogram import StartToApplied
+from discover.overrides.overrides import Overrides
 from discover.reconcile import Reconcile
 from discover.settings import DiscoverSettings
 from discover.snapshot.etcd_watch import CatalogWatch
@@ -60,6 +62,7 @@ class Parts:
     keeper: Keeper
     latency: StartToApplied
     stubs: StubDebt
+    overrides: Overrides
 
 
 def speaker(settings: DiscoverSettings, questions: Questions, parts: Parts) -> Actor:
@@ -74,7 +77,11 @@ def speaker(settings: DiscoverSettings, questions: Questions, parts: Parts) -> A
         stubs=parts.stubs.explained,
         condition=lambda: _condition(parts),
     )
-    by_kind = {**answerers(proxy), JOURNAL: journal_answerer(journal_path(settings))}
+    keeper, told = parts.keeper, parts.overrides.told
+    by_kind = {
+        **with_overrides(answerers(proxy), proxy, lambda: keeper.state.view, told),
+        JOURNAL: journal_answerer(journal_path(settings)),
+    }
     kinds = tuple(sorted(by_kind))
     version = _HAProxyVersion(parts.haproxy.ask)
     here = Here(

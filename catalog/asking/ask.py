@@ -17,6 +17,8 @@ COUNTERS = "counters"  # what HAProxy has counted of a service
 INTERCEPTS = "intercepts"  # which calls HAProxy leads to somebody's own machine
 STUBS = "stubs"  # which services only stubs answer for, since when, and how many calls
 CONDITION = "condition"  # how a docker-discover is, with what SERVICES tells
+# what draining some instances leaves to callers, and how many connections these still have
+OVERRIDES = "overrides"
 SERVICES = "services"  # of every service, how many of its servers HAProxy has up
 UNTIL = "until"  # whether it is so of these names; told again when it is so, or no more
 

@@ -170,6 +170,16 @@ def moment_of(until_s: int) -> str:
     return datetime.fromtimestamp(until_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def sentence(override: Override) -> str:
+    """Return what it does, by whom, until when and why, for people."""
+    what = "drained" if override.state else f"weight {override.weight}"
+    what = f"calls go to {override.to}" if override.to else what
+    with_host = f" with host {override.host}" if override.host else ""
+    until = f" until {moment_of(override.until_s)}" if override.until_s else ""
+    why = f": {override.why}" if override.why else ""
+    return f"{what}{with_host} by {override.by}{until}{why}"
+
+
 def _seconds(value: object) -> Any:
     """Return unix seconds from those, or from a time in RFC 3339."""
     if not isinstance(value, str):

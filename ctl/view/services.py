@@ -123,6 +123,7 @@ def _note(state: str, seen: Seen, missing: Sequence[str], wanted: int, is_publis
     elif state == "nobody" and not missing:
         notes.append("no instance is called: tandem explain says why")
 
+    notes += sorted({str(row["override"]) for row in seen.values() if row.get("override")})[:1]
     ups = {host: int(row.get("up", 0)) for host, row in seen.items()}
     if len(set(ups.values())) > 1:
         fewest = min(ups.values())

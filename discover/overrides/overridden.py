@@ -30,13 +30,13 @@ class Overridden:
         """Return the services, with the instances that overrides change."""
         given = {
             name: _Given(services[name], tuple(overrides))
-            for name, overrides in _by_service(services, standings).items()
+            for name, overrides in by_service(services, standings).items()
         }
         changed = self._changed.get(given)
         return {**services, **changed} if changed else services
 
 
-def _by_service(services: Services, standings: Standings) -> Mapping[str, list[Override]]:
+def by_service(services: Services, standings: Standings) -> Mapping[str, list[Override]]:
     """Return by service the overrides of its instances, the one that wins last."""
     found: dict[str, list[Override]] = {}
     for key, standing in sorted(standings.items(), key=_rank):

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from catalog.keys import EVERY_SERVICE
-from catalog.overrides.override import Override, moment_of
+from catalog.overrides.override import Override, moment_of, sentence
 from discover.overrides.counting import Counting, Moment, counting, where
-from discover.overrides.overridden import Overridden, keys_of
+from discover.overrides.overridden import Overridden, by_service, keys_of
 from discover.reasons import because
 from discover.snapshot.snapshot import Snapshot
 from sidecar.status.problems import Problem
@@ -66,6 +66,17 @@ class Overrides:
             return Counting()
         moment = Moment(self._clock_s(), self._silent_s())
         return counting(snapshot.overrides, self._here(snapshot), moment)
+
+    def told(self) -> Mapping[str, Mapping[str, str]]:
+        """Return what is to be said of instances that overrides change, by service and name."""
+        found: dict[str, dict[str, str]] = {}
+        services = self._last.services
+        for service, overrides in by_service(services, self._counting.standing).items():
+            records = services[service].records
+            for override in overrides:
+                for key in keys_of(override, records):
+                    found.setdefault(service, {})[records[key].key.name] = sentence(override)
+        return found
 
     def explained(self) -> Sequence[Mapping[str, Any]]:
         """Return the overrides that count here, for /explain."""

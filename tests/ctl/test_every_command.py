@@ -17,6 +17,7 @@ ALONE = {"completion", "config", "version"}
 WORDS: dict[str, list[str]] = {
     "ls": [],
     "stubs": [],
+    "weight": ["77de12f4", "25"],
     "intercept": ["orders", "--to", "192.0.2.77:9000", "--header", "x-dev=anna"],
 }
 # A command waits for these only once it asks.

@@ -47,7 +47,9 @@ def _server(host: str, row: Mapping[str, Any], why: str) -> Step:
     said = f"{row.get('check') or ''}{code} {row.get('said') or ''}".strip()
     text = f"{row.get('role')} {row.get('instance')} at {row.get('address')} is {state}"
     if row.get("draining"):
-        return Step("–", host, f"{text}, draining", stage="server")
+        text = f"{text}, {row.get('override') or 'draining'}"
+        return Step("–", host, text, stage="server")
+    text += f", {row['override']}" if row.get("override") else ""
     if is_up(row):
         return Step("✓", host, text + (f" ({said})" if said else ""), stage="server")
     if state == "unknown":

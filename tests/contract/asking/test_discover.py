@@ -12,6 +12,7 @@ from catalog.asking.ask import (
     COUNTERS,
     EXPLAIN,
     INTERCEPTS,
+    OVERRIDES,
     SERVICES,
     STUBS,
     UNTIL,
@@ -75,7 +76,8 @@ def test_it_tells_that_it_is_there_until_it_goes(etcd: Etcd, discover: Discover)
     assert found.haproxy.startswith(("2.", "3."))
     assert found.not_ready == ""
     assert found.kinds == (
-        *(APPLIED, CONDITION, COUNTERS, EXPLAIN, INTERCEPTS, JOURNAL, SERVICES, STUBS, UNTIL),
+        *(APPLIED, CONDITION, COUNTERS, EXPLAIN, INTERCEPTS, JOURNAL, OVERRIDES, SERVICES),
+        *(STUBS, UNTIL),
     )
 
     discover.stop(signal.SIGTERM)

@@ -1,0 +1,1 @@
+"""Commands that change which instances get calls, and how many."""
