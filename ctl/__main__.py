@@ -4,11 +4,12 @@ import os
 import sys
 
 from ctl import program
+from ctl.container import with_flags
 
 
 def main() -> int:
     """Run a command and return its exit status."""
-    return program.run(sys.argv[1:], os.environ)
+    return program.run(sys.argv[1:], with_flags(os.environ))
 
 
 if __name__ == "__main__":

@@ -84,6 +84,14 @@ class Asking:
         """Those who could answer and did not, up to now."""
         return self.missing - self.left
 
+    def meet(self) -> int:
+        """Read who is there, without a question; return the revision. Raises Unavailable."""
+        hosts = self._store.list(hosts_root(self._prefix))
+        said = self._store.list(said_root(self._prefix))
+        self.entries = hosts.entries
+        self.fleet = fleet_of(self._prefix, hosts.entries, said.entries)
+        return said.revision
+
     def ask(
         self,
         asked: Ask,
@@ -100,10 +108,7 @@ class Asking:
         some left: then perhaps nobody is waited for any more. Raises Unavailable.
         """
         store, sides = self._store, tuple(sides)
-        hosts = store.list(hosts_root(self._prefix))
-        said = store.list(said_root(self._prefix))
-        self.entries = hosts.entries
-        self.fleet = fleet_of(self._prefix, hosts.entries, said.entries)
+        revision = self.meet()
         self.unable = self.fleet.unable(asked, sides)
         self.missing = self.fleet.able(asked, sides)
         self.left = frozenset()
@@ -112,7 +117,7 @@ class Asking:
 
         id_ = os.urandom(8).hex()
         key = key_of(self._prefix, AskKey(id_))
-        watch = store.watch(said_root(self._prefix), said.revision)
+        watch = store.watch(said_root(self._prefix), revision)
         lease = store.grant(TTL_S)
         try:
             put = Put(key, ask.encode(asked), 0)

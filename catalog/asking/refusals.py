@@ -29,19 +29,22 @@ class Refusal:
 class Refusals:
     """All refusals of one host; `left_out` had no room.
 
-    `kinds` are the kinds of question that its docker-register answers.
+    `kinds` are the kinds of question that its docker-register answers, `version` is its own: empty
+    if it is too old to say it.
     """
 
     rows: tuple[Refusal, ...] = ()
     left_out: int = 0
     kinds: tuple[str, ...] = ()
+    version: str = ""
 
 
-def encode(refusals: Iterable[Refusal], kinds: Sequence[str] = ()) -> bytes:
+def encode(refusals: Iterable[Refusal], kinds: Sequence[str] = (), version: str = "") -> bytes:
     """Return the canonical JSON, with as many refusals as there is room for."""
     every = [_row(each) for each in sorted(refusals)]
     rows = every
-    while len(value := _bytes(rows, len(every) - len(rows), kinds)) > BYTES_MAX:
+    said = {"kinds": list(kinds), "version": version}
+    while len(value := _bytes(rows, len(every) - len(rows), said)) > BYTES_MAX:
         rows = rows[: len(rows) * BYTES_MAX // (len(value) + 1)]
     return value
 
@@ -54,8 +57,8 @@ def _row(refusal: Refusal) -> Mapping[str, str]:
     }
 
 
-def _bytes(rows: list[Mapping[str, str]], left_out: int, kinds: Sequence[str]) -> bytes:
-    return bytes_of({"refused": rows, "left_out": left_out, "kinds": list(kinds)})
+def _bytes(rows: list[Mapping[str, str]], left_out: int, said: Mapping[str, Any]) -> bytes:
+    return bytes_of({"refused": rows, "left_out": left_out, **said})
 
 
 def decode(value: bytes) -> Refusals:
@@ -65,6 +68,7 @@ def decode(value: bytes) -> Refusals:
         tuple(map(_refusal, objects_in(document, "refused"))),
         whole_in(document, "left_out"),
         texts_in(document, "kinds"),
+        text_in(document, "version"),
     )
 
 

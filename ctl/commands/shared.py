@@ -25,13 +25,25 @@ VERSION = 1
 
 def with_reach(function: Callable[..., int]) -> Callable[..., int]:
     """Give a command the flags of etcd, and its function the Reach that they tell."""
+    return _with_reach(function, "")
 
+
+def with_reach_if(flag: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Do so if a flag is given; else the function gets None, whatever the settings are."""
+    return lambda function: _with_reach(function, flag)
+
+
+def _with_reach(function: Callable[..., int], flag: str) -> Callable[..., int]:
     @click.pass_context
     @functools.wraps(function)
     def called(ctx: click.Context, /, **given: Any) -> int:
         flags = {option.name: given.pop(option.name.lower()) for option in OPTIONS}
         told = {name: text for name, text in flags.items() if text is not None}
-        reach = reach_of(told, ctx.obj, context_of(ctx.obj, given.pop("context")))
+        asked = given.pop("context")
+        if flag and not given[flag]:
+            return function(None, **given)
+
+        reach = reach_of(told, ctx.obj, context_of(ctx.obj, asked))
         if isinstance(ctx.command, Changing):
             tell(_where(reach))
         try:
@@ -42,14 +54,14 @@ def with_reach(function: Callable[..., int]) -> Callable[..., int]:
             raise End(UNREACHABLE, _away(reach, error)) from error
 
     for option in reversed(OPTIONS):
-        flag = click.option(
+        setting = click.option(
             option.flag,
             option.name.lower(),
             metavar=option.name,
             type=_Setting(option),
             help=option.meaning + (f" (default: {option.default})" if option.default else ""),
         )
-        called = flag(called)
+        called = setting(called)
     context = click.option("--context", metavar="NAME", type=CONTEXT, help="settings of a context")
     return context(called)
 

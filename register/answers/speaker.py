@@ -19,6 +19,7 @@ from catalog.entries import Put
 from catalog.errors import Conflict, Full, Refused
 from catalog.session import Session
 from catalog.store import Store
+from catalog.version import VERSION
 from register.answers.container_facts import Known, refused_rows, rows_about
 from register.records.host_state import HostLease, HostState
 from sidecar.actors import Actor
@@ -180,4 +181,5 @@ class _Refusals:
 
 def _value(known: Known) -> bytes:
     """Return the bytes of what is refused."""
-    return encode((Refusal(where, it.code, it.text) for where, it in known.refused.items()), KINDS)
+    refused = (Refusal(where, it.code, it.text) for where, it in known.refused.items())
+    return encode(refused, KINDS, VERSION)

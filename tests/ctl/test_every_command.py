@@ -12,12 +12,13 @@ from ctl.line.command import Command
 
 NOWHERE = {"ETCD_HOST": "127.0.0.1:1", "HOME": "/nowhere"}
 # Commands that ask nobody.
-ALONE = {"completion", "config", "version"}
+ALONE = {"completion", "config"}
 # What a line of a command needs so that it asks, if it is not just one name.
 WORDS: dict[str, list[str]] = {
     "ls": [],
     "stubs": [],
     "weight": ["77de12f4", "25"],
+    "version": ["--all"],
     "intercept": ["orders", "--to", "192.0.2.77:9000", "--header", "x-dev=anna"],
 }
 # A command waits for these only once it asks.

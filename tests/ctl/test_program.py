@@ -50,6 +50,11 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert program.run(["version"], {}) == ends.DONE
     assert capsys.readouterr().out == f"tandem {VERSION}\n"
 
+    # Which version it is can be asked whatever is set.
+    assert program.run(["version"], {"ETCD_PREFIX": "nonsense"}) == ends.DONE
+    assert program.run(["version", "-o", "json"], {}) == ends.DONE
+    assert f'"tandem": "{VERSION}"' in capsys.readouterr().out
+
 
 def test_settings_are_those_of_the_sidecars() -> None:
     environ = {"ETCD_HOST": "192.0.2.1", "ETCD_PREFIX": "/dev"}

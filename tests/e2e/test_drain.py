@@ -4,6 +4,7 @@ call fails.
 
 import json
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -33,14 +34,18 @@ def put_elsewhere(pair: Pair, service: Service, one: Container) -> None:
     pair.etcdctl("put", key_of(PREFIX, key), encode(record).decode())
 
 
+def told(pair: Pair) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(pair.register.exec("ask", "/explain"))
+    return document
+
+
 def drained(pair: Pair) -> str | None:
-    since: str | None = json.loads(pair.register.exec("explain"))["drained"]
+    since: str | None = told(pair)["drained"]
     return since
 
 
 def refusal(pair: Pair, one: Container, service: Service) -> str | None:
-    refused: dict[str, dict[str, str]] = json.loads(pair.register.exec("explain"))["refused"]
-    problem = refused.get(f"{one.name}:{service.port}")
+    problem: dict[str, str] | None = told(pair)["refused"].get(f"{one.name}:{service.port}")
     return problem["code"] if problem else None
 
 

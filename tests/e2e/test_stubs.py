@@ -47,8 +47,9 @@ def test_a_tcp_client_reconnects_once_for_each_switch(switched: StubbedPair) -> 
 
 
 def test_the_debt_is_a_table(switched: StubbedPair) -> None:
-    head, *rows = switched.pair.discover.exec("stubs").splitlines()
+    new, head, *rows = switched.pair.discover.exec("stubs").splitlines()
 
+    assert new.endswith("tandem stubs"), "the old word says the new one"
     assert head.split() == ["SERVICE", "SINCE", "STUBS", "CALLS"]
     for service in switched.stubbed.values():
         [(since, stubs, calls)] = [

@@ -6,6 +6,7 @@ from catalog.asking.ask import EXPLAIN, UNTIL, Ask
 from catalog.asking.refusals import Refusals, decode
 from catalog.asking.said_keys import refused_key
 from catalog.store import Store
+from catalog.version import VERSION
 from ctl.asking import Asking, Heard
 from tests.parts.engine import Engine
 from tests.parts.etcd import Etcd
@@ -33,6 +34,7 @@ def test_a_refused_container_is_explained_and_listed(
 ) -> None:
     with Register(tmp_path, etcd):
         wait_until(lambda: (it := said(etcd)) is not None and it.kinds == (EXPLAIN, UNTIL))
+        wait_until(lambda: (it := said(etcd)) is not None and it.version == VERSION)
         container = engine.run("tandem-whoami", SERVICE_NAME=service)
 
         def is_listed() -> bool:

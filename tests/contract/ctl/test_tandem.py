@@ -13,6 +13,7 @@ import pytest
 from catalog.asking.refusals import Refusal, encode
 from catalog.asking.said_keys import refused_key
 from catalog.keys import OwnerKey, asks_root, key_of
+from catalog.version import VERSION
 from ctl import ends
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, discovering, publish, withdraw
@@ -212,3 +213,15 @@ def test_what_only_stubs_answer_for_is_listed(
 
         status, out, _ = tandem("stubs", "-o", "ndjson")
         assert [json.loads(line)["service"] for line in out.splitlines()] == ["pets", "orders"]
+
+
+def test_versions_of_all_hosts(etcd: Etcd, discover: Discover, tandem: Shell) -> None:
+    etcd.ctl("put", key_of(PREFIX, OwnerKey("h1")), "x")
+    etcd.ctl("put", refused_key(PREFIX, "h1"), encode((), (), VERSION).decode())
+    status, out, err = tandem("version", "--all")
+    assert (status, err) == (ends.DONE, "")
+    first, header, row = out.splitlines()
+    assert first == f"tandem {VERSION}"
+    assert header.split() == ["HOST", "DISCOVER", "REGISTER", "HAPROXY", "NOTE"]
+    assert row.split()[:3] == ["h1", VERSION, VERSION]
+    assert row.split()[-1] == "-"
