@@ -21,6 +21,7 @@ from discover.answers.speaker import Here, Speaker
 from discover.apply.rollout import Round
 from discover.following import journal_path
 from discover.haproxy.process import HAProxy
+from discover.host_model import here
 from discover.latency.histogram import StartToApplied
 from discover.overrides.overrides import Overrides
 from discover.reconcile import Reconcile
@@ -123,7 +124,9 @@ def _host(settings: DiscoverSettings, watch: CatalogWatch) -> str | None:
     listed, ids = watch.listed(), host_ids(settings)
     if listed is None or not ids:
         return None
-    return next((id_ for id_ in ids if id_ in listed.owners), ids[0])
+
+    own = next((id_ for id_ in ids if id_ in listed.owners), None)
+    return own or min(here(listed, policy_of(settings)) & listed.owners.keys(), default=ids[0])
 
 
 def _presence(

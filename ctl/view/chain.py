@@ -61,10 +61,7 @@ def chain_of(
     if not (steps or about or refused or of_holds):
         return Chain((), {})
 
-    hosts = {
-        it.host: it.answer.status == "answer" and any(map(is_up, it.answer.rows))
-        for it in discovers
-    }
+    hosts = {it.host: _is_served(it) for it in discovers}
     if not (about or refused or records) and (behind := not_reached("", steps)):
         steps.append(behind)  # that no HAProxy has it is no news
         silent = ()
@@ -78,6 +75,13 @@ def chain_of(
         steps.append(Step("✗", host, text, help=f"on {host}: docker logs docker-discover"))
         hosts[host] = False
     return Chain(tuple(steps), hosts)
+
+
+def _is_served(heard: Heard) -> bool:
+    """Whether calls on a host are served: an instance is up, and no other program has the port."""
+    codes = {refused.get("code") for refused in heard.answer.facts.get("refused", ())}
+    is_well = heard.answer.status == "answer" and "PORT_IN_USE" not in codes
+    return is_well and any(map(is_up, heard.answer.rows))
 
 
 def _refused_here(heard: Heard) -> Iterator[Step]:

@@ -14,7 +14,8 @@ from catalog.access import Access
 from catalog.asking.inbox import Inbox
 from catalog.asking.presence import Presence, encode
 from catalog.asking.responder import Answerer, Responder, put
-from catalog.errors import Full, Refused, Unavailable
+from catalog.entries import Delete
+from catalog.errors import Conflict, Full, Refused, Unavailable
 from catalog.keys import ProxyKey, key_of
 from catalog.session import Session
 from catalog.store import Store
@@ -134,11 +135,19 @@ class Speaker:
 
         wanted = key_of(self._prefix, ProxyKey(host)), encode(presence)
         if wanted != self._told and self._lease:
+            if self._told is not None and self._told[0] != wanted[0]:
+                self._withdraw(store, self._told[0])
             self._revision = put(store, *wanted, self._revision, self._lease)
             if self._told is None:
                 log.info("others can ask this host %s", Details(host=host))
             self._told = wanted
         return EVERY_S
+
+    def _withdraw(self, store: Store, key: str) -> None:
+        """Take back what was told before this host's registrar said which id it has."""
+        with contextlib.suppress(Conflict):  # another host has taken the key
+            store.write((Delete(key, self._revision),), lease=0)
+        self._revision = 0
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """docker-discover is asked over a real etcd: it tells that it is there, and what HAProxy runs."""
 
+import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ from catalog.asking.ask import (
 from catalog.asking.journal import JOURNAL
 from catalog.asking.presence import Presence, decode
 from catalog.asking.said_keys import said_root
-from catalog.keys import ProxyKey, asks_root, key_of
+from catalog.keys import OwnerKey, ProxyKey, asks_root, hosts_root, key_of
 from catalog.store import Store
 from ctl.asking import Asking, Heard
 from tests.parts.discover import Discover, discovering, publish, withdraw
@@ -158,3 +159,17 @@ def test_withdrawn_instances_are_not_explained(etcd: Etcd, discover: Discover) -
     asked(etcd, Ask(APPLIED))
     (heard,) = asked(etcd, Ask(EXPLAIN, instance(1).service))
     assert not [row for row in heard.answer.rows if row["state"] == "UP"]
+
+
+def test_it_takes_the_id_of_the_registrar_that_comes_after_it(tmp_path: Path, etcd: Etcd) -> None:
+    def told() -> list[str]:
+        keys = etcd.ctl("get", "--prefix", hosts_root(PREFIX), "--keys-only").split()
+        return [key.removeprefix(hosts_root(PREFIX)) for key in keys if key.endswith("/proxy")]
+
+    with discovering(tmp_path / "d", etcd.endpoint):
+        (guessed,) = told()
+        boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        owner = {"v": 1, "boot_id": boot_id, "host_ip": "127.0.0.1"}
+        etcd.ctl("put", key_of(PREFIX, OwnerKey("h7")), json.dumps(owner))
+        wait_until(lambda: told() == ["h7/proxy"], 20)
+        assert guessed != "h7/proxy"

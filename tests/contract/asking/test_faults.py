@@ -13,22 +13,24 @@ import pytest
 
 from catalog.access import Access
 from catalog.asking.answer import Answer
-from catalog.asking.ask import APPLIED, EXPLAIN, Ask
+from catalog.asking.ask import APPLIED, EXPLAIN, UNTIL, Ask
 from catalog.asking.inbox import Inbox, Standing
 from catalog.asking.presence import Presence
-from catalog.asking.responder import Found
+from catalog.asking.responder import SETTLE_S, Answerer, Found
 from catalog.asking.said_keys import said_root
 from catalog.entries import Put
 from catalog.keys import ProxyKey, asks_root, key_of
 from catalog.store import Store
+from ctl import ends
 from ctl.asking import Asking
 from discover.answers.speaker import Here, Speaker
 from sidecar.trigger import Trigger
 from tests.parts.discover import Discover, publish
 from tests.parts.etcd import Etcd, require_login
 from tests.parts.records import PREFIX, instance
+from tests.parts.shell import Shell
 from tests.parts.store import put_all, wait_until
-from tests.parts.wait import wait_for
+from tests.parts.wait import assert_holds, wait_for
 
 HOSTS = 100
 
@@ -50,13 +52,30 @@ def revision(etcd: Etcd) -> int:
 def simulated_one(access: Access, host: str) -> tuple[Inbox, Speaker]:
     awake = Trigger()
     inbox = Inbox(PREFIX, lambda: awake.fire("asked"))
-    here = Here(lambda: host, lambda: Presence(kinds=(APPLIED,)))
-    answerers = {APPLIED: at_once}
+    here = Here(lambda: host, lambda: Presence(kinds=(APPLIED, UNTIL)))
+    answerers = {APPLIED: at_once, UNTIL: in_a_while()}
     return inbox, Speaker(access, PREFIX, here, answerers, inbox, awake)
 
 
 def at_once(asked: Standing) -> Found:
     return Found(Answer(facts={"revision": asked.revision}))
+
+
+def in_a_while() -> Answerer:
+    """Return an answerer by whom it is so a moment after it was told that it is not."""
+    began_s = time.monotonic()
+    asked: set[str] = set()
+
+    def answer(standing: Standing) -> Found:
+        nonlocal began_s
+        if standing.id not in asked:
+            asked.add(standing.id)
+            began_s = time.monotonic()
+        is_so = time.monotonic() > began_s + 2 * SETTLE_S
+        rows = tuple({"name": name, "is": is_so, "real": int(is_so)} for name in standing.ask.names)
+        return Found(Answer(rows=rows), is_so, look_s=SETTLE_S / 2, news=is_so)
+
+    return answer
 
 
 @contextmanager
@@ -107,10 +126,32 @@ def test_a_hundred_hosts_answer_with_two_hundred_writes_at_most(etcd: Etcd) -> N
         print(f"the last of {HOSTS} answered after {heard[-1].after_s:.3f} s")
 
 
+def test_a_wait_for_a_hundred_hosts_is_two_hundred_writes_at_most(
+    etcd: Etcd, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tandem = Shell(etcd, capsys)
+    with simulated(etcd.access, HOSTS):
+        wait_for(lambda: len(keys(etcd, f"{PREFIX}/v1/hosts/")) == HOSTS, 60, "all are there")
+        before, began_s = revision(etcd), time.monotonic()
+        status, out, _ = tandem("wait", "orders", "pets", "--timeout", "30s")
+        took_s = time.monotonic() - began_s
+        assert status == ends.DONE
+        assert [line.split("  ")[1] for line in out.splitlines()] == [
+            f"ready 1/1 on {HOSTS} of {HOSTS} hosts"
+        ] * 2
+
+        assert revision(etcd) - before <= 2 * HOSTS + 2  # the end of the lease is one more
+        assert not keys(etcd, said_root(PREFIX))
+        before = revision(etcd)
+        assert_holds(lambda: revision(etcd) == before, 1, "nothing is written while nobody asks")
+        print(f"waited {took_s:.3f} s, of which {2 * SETTLE_S:g} s until it was so")
+
+
 ASKER = """
 import sys
 from catalog.access import Access, parse_members
 from catalog.asking.ask import Ask
+from ctl import ends
 from ctl.asking import Asking
 with Asking(Access(parse_members(sys.argv[1])), "/services") as asking:
     for heard in asking.ask(Ask("applied", every_ms=1000), 600):
