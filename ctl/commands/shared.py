@@ -49,7 +49,8 @@ def _with_reach(function: Callable[..., int], flag: str) -> Callable[..., int]:
         try:
             return function(reach, **given)
         except Refused as error:
-            raise End(GUARD, _refused(reach, error)) from error
+            is_change = isinstance(ctx.command, Changing)
+            raise End(GUARD, _refused(reach, error, is_change=is_change)) from error
         except Unavailable as error:
             raise End(UNREACHABLE, _away(reach, error)) from error
 
@@ -88,14 +89,16 @@ def _where(reach: Reach) -> str:
     return f"{context}etcd at {reach}, prefix {reach.prefix}"
 
 
-def _refused(reach: Reach, error: Refused) -> str:
-    asks = f"{reach.prefix}/v1/asks/"
-    return (
-        f"etcd at {reach} refuses: {error}\n"
-        f"  helps: a role that may read {reach.prefix}/ and write {asks}, such as\n"
-        f"    etcdctl role grant-permission ROLE --prefix=true read {reach.prefix}/\n"
-        f"    etcdctl role grant-permission ROLE --prefix=true readwrite {asks}"
-    )
+def _refused(reach: Reach, error: Refused, *, is_change: bool) -> str:
+    """Return what etcd refuses, and the role or the login that is needed."""
+    said = f"etcd at {reach} refuses: {error}"
+    if not reach.access.user and not reach.access.cert:
+        return f"{said}\n  helps: a login: --etcd-user and --etcd-password, or ETCD_PASSWORD_FILE"
+
+    written = ["v1/asks/", *(["v1/overrides/"] if is_change else [])]
+    grants = [f"read {reach.prefix}/", *(f"readwrite {reach.prefix}/{it}" for it in written)]
+    lines = [f"    etcdctl role grant-permission ROLE --prefix=true {it}" for it in grants]
+    return "\n".join([said, "  helps: the right password, and a role with these rights:", *lines])
 
 
 def _away(reach: Reach, error: Unavailable) -> str:

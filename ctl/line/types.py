@@ -31,7 +31,7 @@ class Names(click.ParamType[Any]):
         return [CompletionItem(it) for it in self.offered(ctx) if it.startswith(incomplete)]
 
     def offered(self, ctx: click.Context) -> list[str]:
-        """Return all that may be meant."""
+        """Return all that may be meant; beside other kinds of names, a host is `host/a`."""
         if self.kinds == ("contexts",):
             return sorted(read(ctx.obj))
 
@@ -39,7 +39,10 @@ class Names(click.ParamType[Any]):
         flags = {name: text for name, text in given.items() if text}
         context = context_of(ctx.obj, ctx.params.get("context"))
         names = offered(reach_of(flags, ctx.obj, context), context, flags, ctx.obj)
-        return sorted({it for kind in self.kinds for it in names.get(kind, ())})
+        before = {"hosts": "host/"} if len(self.kinds) > 1 else {}
+        return sorted(
+            {before.get(it, "") + name for it in self.kinds for name in names.get(it, ())}
+        )
 
 
 class Host(Names):

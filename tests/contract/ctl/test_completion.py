@@ -103,6 +103,7 @@ def test_names_of_every_kind_are_offered(environ: dict[str, str]) -> None:
         "host/h1,host/h1",
         "host/h1,host/h9",
     ]
+    assert complete(environ, "show", "host/") == ["host/h1", "host/h9"]
     assert "wait" in complete(environ, "")
     assert complete(environ, "ls", "--problems", "--no-such", "pe") == ["pets"]
     assert complete(environ, "nosuch", "x") == []
