@@ -40,7 +40,7 @@ def _of_members(seen: ClusterSeen, good: Sequence[MemberSeen]) -> Iterator[Findi
         elif it.why:
             docs = ONE_DOWN if good else ALL_DOWN
             helps = "start it, or correct ETCD_HOST"
-            yield Finding(level, f"{it.address} does not answer: {it.why}", helps, docs)
+            yield Finding(level, f"{it.address} does not answer: {_short(it.why)}", helps, docs)
     if not good:
         return
 
@@ -74,9 +74,10 @@ def _of_space(good: Sequence[MemberSeen]) -> Iterator[Finding]:
         return
     largest = max(good, key=lambda it: it.size_bytes / (it.quota_bytes or QUOTA_BYTES))
     quota = largest.quota_bytes or QUOTA_BYTES
-    text = f"database {_mib(largest.size_bytes)} of {_mib(quota)} MiB"
-    text += "" if largest.quota_bytes else ", if the quota is etcd's own"
+    text = f"database of {_mib(largest.size_bytes)} MiB"
     text += f", {_mib(largest.used_bytes)} in use" if largest.used_bytes else ""
+    text += f"; {_mib(quota)} is the most"
+    text += "" if largest.quota_bytes else ", unless etcd was told otherwise"
     if largest.size_bytes > NEARLY_FULL * quota:
         yield Finding("warn", text, "etcdctl compact, then etcdctl defrag", FULL)
     else:
@@ -94,6 +95,11 @@ def _of_versions(good: Sequence[MemberSeen]) -> Iterator[Finding]:
 
 def _name(seen: ClusterSeen, id_: int) -> str:
     return seen.names.get(id_, f"{id_:x}" if id_ else "")
+
+
+def _short(why: str) -> str:
+    """Return what a person needs of grpc's words for a failed connection: the last of them."""
+    return why.rpartition(": ")[2] if "last error" in why else why
 
 
 def _mib(size: int) -> str:

@@ -156,7 +156,9 @@ def _skewed(hosts: Hosts) -> Iterator[Finding]:
         text = f"{host}: its clock is {abs(skew_ms) / 1000:.1f} s {where} this machine's"
         yield Finding("warn", text, "run an NTP client on both", CLOCKS)
     if known and not skewed:
-        yield Finding("ok", f"clocks of {len(known)} hosts are as this machine's")
+        yield Finding(
+            "ok", f"clocks agree with this machine's, on {len(known)} of {len(known)} hosts"
+        )
 
 
 def _versions(hosts: Hosts) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from ctl.fleet import Fleet
 from ctl.view.calling.seen import SeenPort
 from ctl.view.waiting import is_up
 
-COLUMNS = ("host", "revision", "up", "down", "stubs", "sessions", "listens", "state")
+COLUMNS = ("host", "revision", "up", "down", "stubs", "sessions", "listens", "state", "new_within")
 Row = Mapping[str, Any]
 
 
@@ -44,7 +44,22 @@ def _row(host: str, heard: Heard | None, ports: tuple[SeenPort, ...]) -> Row:
             for address in (*port.listens(host), *port.listeners[host].get("routes", ()))
         ],
         "state": "behind" if is_late else "SYNCED" if servers else "runs nothing of it",
+        "new_within": new_within(facts),
+        "start_to_applied": facts.get("start_to_applied"),
     }
+
+
+def new_within(facts: Row) -> str | None:
+    """Return within what time nine of ten started containers, of any service, come into HAProxy."""
+    starts = facts.get("start_to_applied")
+    if not isinstance(starts, dict):
+        return None
+    parts = [
+        f"{_number(starts[where], 'p90_ms')} ms {where}"
+        for where in ("own", "other")
+        if isinstance(starts.get(where), dict)
+    ]
+    return ", ".join(parts) or None
 
 
 def _number(row: Row, name: str) -> int:

@@ -31,13 +31,21 @@ def said(*members: MemberSeen, alarms: tuple[tuple[int, str], ...] = ()) -> list
 def test_a_healthy_cluster() -> None:
     assert said(GOOD, SECOND) == [
         ("ok", "2 of 2 members answer (1.1, 2.0 ms), leader a"),
-        ("ok", "database 20 of 2048 MiB, if the quota is etcd's own, 5.0 in use"),
+        ("ok", "database of 20 MiB, 5.0 in use; 2048 is the most, unless etcd was told otherwise"),
         ("ok", "version 3.5.30"),
     ]
 
 
 def test_no_member_answers() -> None:
     assert said(DEAD) == [("error", f"{DEAD.address} does not answer: {DEAD.why}")]
+
+
+def test_the_words_of_grpc_are_cut() -> None:
+    why = (
+        "UNAVAILABLE: failed to connect to all addresses; last error: UNKNOWN: ipv4:10.0.0.3:2379: "
+    )
+    dead = replace(DEAD, why=f"{why}Failed to connect to remote host: Connection refused")
+    assert said(dead) == [("error", f"{DEAD.address} does not answer: Connection refused")]
 
 
 def test_one_of_three_is_down() -> None:
@@ -50,8 +58,12 @@ def test_one_of_three_is_down() -> None:
     ("member", "level", "words"),
     [
         (replace(GOOD, took_s=0.9), "warn", "takes 0.9 s for a read"),
-        (replace(GOOD, size_bytes=1700 * MIB), "warn", "database 1700 of"),
-        (replace(GOOD, size_bytes=7 * MIB, quota_bytes=8 * MIB), "warn", "database 7.0 of 8.0 MiB"),
+        (replace(GOOD, size_bytes=1700 * MIB), "warn", "database of 1700 MiB"),
+        (
+            replace(GOOD, size_bytes=7 * MIB, quota_bytes=8 * MIB),
+            "warn",
+            "database of 7.0 MiB, 5.0 in use; 8.0 is the most",
+        ),
         (replace(GOOD, size_bytes=0), "ok", "version"),
         (replace(GOOD, leader=0), "ok", "1 of 1 members answer (1.1 ms)"),
         (replace(DEAD, refused=True), "warn", "tells this user nothing"),

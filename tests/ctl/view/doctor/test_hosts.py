@@ -49,7 +49,7 @@ def test_a_healthy_fleet() -> None:
     assert bad(GOOD) == []
     assert [it.text for it in host_findings(GOOD)] == [
         "3 of 3 docker-discovers answer",
-        "clocks of 3 hosts are as this machine's",
+        "clocks agree with this machine's, on 3 of 3 hosts",
         "docker-discover 0.2.0, HAProxy 2.6.12",
     ]
 
