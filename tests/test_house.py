@@ -76,8 +76,9 @@ INNER_ARROWS = {
         "line": {"completion", "view", "settings", "contexts", "ends"},
         "intercepts": {"view", "asking", "fleet", "settings", "ends"},
         "examine": {"view"},
+        "past": {"view", "asking", "fleet"},
         "commands": {
-            *("line", "completion", "view", "intercepts", "overrides", "examine"),
+            *("line", "completion", "view", "intercepts", "overrides", "examine", "past"),
             *("asking", "fleet", "settings", "contexts", "ends"),
         },
     },

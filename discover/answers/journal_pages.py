@@ -10,6 +10,7 @@ from catalog.asking.journal import row_of
 from catalog.asking.responder import Answerer, Found
 
 LINES_MAX = 200  # in one answer; whoever wants more asks again, from the last one on
+WORDS_MAX = 50
 NUMBER_MAX = 1 << 62
 
 
@@ -27,7 +28,8 @@ def _page(path: Path, asked: Standing) -> Answer:
     query = Query(
         since=_number(told, "since"),
         since_ms=now_ms - since_s * 1000 if since_s else 0,
-        names=tuple(told.get("names", "").split()),
+        names=tuple(told.get("names", "").split())[:WORDS_MAX],
+        kinds=tuple(told.get("kinds", "").split())[:WORDS_MAX],
         before=_number(told, "before"),
         after=_number(told, "after"),
         limit=min(_number(told, "limit") or LINES_MAX, LINES_MAX),
@@ -37,6 +39,7 @@ def _page(path: Path, asked: Standing) -> Answer:
         if ago_s := _number(told, "ago_s"):
             facts["revision_then"] = revision_at(path, now_ms - ago_s * 1000) or 0
         lines = read(path, query)
+        facts["more"] = int(len(lines) == query.limit)
     except Unkept as error:
         return Answer("failed", f"the journal cannot be read: {error}")
     return Answer(facts=facts, rows=tuple(map(row_of, lines)))

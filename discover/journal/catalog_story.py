@@ -30,13 +30,22 @@ _LOST: Mapping[Reason, str] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """That a host began to put what it has: how, and when by both clocks."""
+
+    how: str
+    heard_s: float
+    at_ms: int
+
+
 class CatalogStory:
     """Tells what happened to instances and hosts. For one thread."""
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
         self._suspects: dict[str, Instance] = {}  # by key
-        self._begun_s: dict[str, tuple[float, str]] = {}  # hosts that began lately, and how
+        self._begun: dict[str, _Begun] = {}  # hosts that began lately
 
     def seen(self, seen: Seen, at_ms: int) -> list[Line]:
         """Return what etcd showed."""
@@ -71,16 +80,20 @@ class CatalogStory:
         """Note an instance that is a suspect from now on."""
         self._suspects[key] = instance
 
-    def begun(self, host: str, how: str, now_s: float) -> None:
+    def begun(self, host: str, how: str, seen: Seen, at_ms: int) -> None:
         """Note that a host puts what it has from now on."""
-        self._begun_s[host] = now_s, how
+        self._begun[host] = _Begun(how, seen.heard_s, at_ms)
 
-    def why_came(self, key: str, host: str, now_s: float) -> str:
+    def why_came(self, key: str, host: str, instance: Instance, now_s: float) -> str:
         """Return why an instance is there."""
         if self._suspects.pop(key, None) is not None:
             return "its host is back"
-        since_s, how = self._begun_s.get(host, (-BEGINS_S, ""))
-        return how if now_s < since_s + BEGINS_S else "started"
+
+        begun = self._begun.get(host)
+        if begun is None or now_s >= begun.heard_s + BEGINS_S:
+            return "started"
+        is_newer = instance.started_ms is not None and instance.started_ms > begun.at_ms
+        return "started" if is_newer else begun.how
 
 
 @dataclass(slots=True)
@@ -111,7 +124,7 @@ class _Batch:
                 yield from self._of_instance(event, key)
 
     def _of_host(self, event: Event, key: Key) -> Iterator[Line]:
-        entry, now_s = event.entry, self.seen.heard_s
+        entry = event.entry
         found: tuple[str, str] | None = None
         service = detail = ""
         match key:
@@ -121,12 +134,12 @@ class _Batch:
             case OwnerKey(host):
                 if host not in self.owners:
                     found = "host-came", "docker-register started"
-                    self.story.begun(host, "docker-register started", now_s)
+                    self.story.begun(host, "docker-register started", self.seen, self.at_ms)
                 self.owners.add(host)
             case DrainedKey(host):
                 found = ("host-drain" if entry else "host-undrain"), "docker-register"
                 if entry is None:
-                    self.story.begun(host, "host in service again", now_s)
+                    self.story.begun(host, "host in service again", self.seen, self.at_ms)
             case PurgeKey(host):
                 found = ("purge" if entry else "unpurge"), "purge key"
             case PortKey(service):
@@ -155,7 +168,7 @@ class _Batch:
 
         self.instances[event.key] = after
         if before is None and after is not None:
-            cause = self.story.why_came(event.key, key.host, self.seen.heard_s)
+            cause = self.story.why_came(event.key, key.host, after, self.seen.heard_s)
             first = "" if self._count(key.service, 1) > 1 else "first instance"
             yield self._line("came", after, event, key, cause, first)
         elif before is not None and after is None:
@@ -238,7 +251,7 @@ def _listed(seen: Seen, at_ms: int, story: CatalogStory) -> Iterator[Line]:
         old = known.get(text)
         host, instance = record.key.host, record.instance
         if old is None:
-            cause = story.why_came(text, host, seen.heard_s)
+            cause = story.why_came(text, host, instance, seen.heard_s)
             yield _line("came", instance, host, record.created, at_ms, cause)
         elif old.instance != instance:
             what, cause, detail = change_of(old.instance, instance)

@@ -120,6 +120,7 @@ class Query:
     since: int = 0
     since_ms: int = 0
     names: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
     before: int = 0
     after: int = 0  # a place
     limit: int = 100
@@ -157,11 +158,17 @@ def _is_made(db: sqlite3.Connection) -> bool:
 
 
 def _where(query: Query) -> tuple[str, list[object]]:
-    parts = ["revision > ?", "at_ms >= ?", "id > ?"]
-    values: list[object] = [query.since, query.since_ms, query.after]
+    parts = ["at_ms >= ?", "id > ?"]
+    values: list[object] = [query.since_ms, query.after]
+    if query.since:
+        parts.append("revision > ?")
+        values.append(query.since)
     if query.before:
         parts.append("id < ?")
         values.append(query.before)
+    if query.kinds:
+        parts.append(f"what IN ({', '.join('?' * len(query.kinds))})")
+        values += query.kinds
     if query.names:
         named = "service GLOB ? OR name GLOB ? OR host = ? OR instance GLOB ?"
         parts.append(f"({' OR '.join([named] * len(query.names))})")

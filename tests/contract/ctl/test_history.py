@@ -1,0 +1,125 @@
+"""`tandem history`, `watch` and `diff` over a real etcd, docker-discovers and HAProxies."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from catalog.keys import OwnerKey, identity, key_of
+from catalog.records.record import Instance, encode
+from catalog.store import Delete, Put, Store
+from ctl import ends
+from tests.parts.backend import backend
+from tests.parts.discover import Discover, discovering
+from tests.parts.etcd import Etcd
+from tests.parts.ports import free_port
+from tests.parts.records import PREFIX, local
+from tests.parts.shell import Shell
+from tests.parts.wait import wait_for
+
+
+@pytest.fixture
+def discover(tmp_path: Path, etcd: Etcd) -> Iterator[Discover]:
+    with discovering(tmp_path / "d", etcd.endpoint, "--host-id", "h1") as it:
+        yield it
+
+
+@pytest.fixture
+def tandem(etcd: Etcd, capsys: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(etcd, capsys)
+
+
+class Registrar:
+    """Stands for a host's docker-register: what it writes, under a lease and an owner key."""
+
+    def __init__(self, etcd: Etcd, host: str) -> None:
+        self.host = host
+        self.store = Store(etcd.access)
+        self._revisions: dict[str, int] = {}
+        self.begin()
+
+    def begin(self) -> None:
+        self.lease = self.store.grant(600)
+        owner = key_of(PREFIX, OwnerKey(self.host))
+        self.store.write([Put(owner, b"{}", 0)], lease=self.lease)
+
+    def puts(self, instance: Instance) -> int:
+        key = key_of(PREFIX, identity(self.host, instance))
+        put = Put(key, encode(instance), self._revisions.get(key, 0))
+        self._revisions[key] = self.store.write([put], lease=self.lease)
+        return self._revisions[key]
+
+    def deletes(self, instance: Instance) -> int:
+        key = key_of(PREFIX, identity(self.host, instance))
+        return self.store.write([Delete(key, self._revisions.pop(key))], lease=0)
+
+    def vanishes(self) -> int:
+        """End the lease, as etcd does when nobody keeps it; return the revision of that."""
+        self.store.revoke(self.lease)
+        self._revisions.clear()
+        return self.store.list("/").revision
+
+    def close(self) -> None:
+        self.store.close()
+
+
+@pytest.fixture
+def registrar(etcd: Etcd) -> Iterator[Registrar]:
+    it = Registrar(etcd, "r1")
+    yield it
+    it.close()
+
+
+def history(tandem: Shell, *words: str) -> list[dict[str, object]]:
+    status, out, err = tandem("history", *words, "-o", "ndjson")
+    assert status == ends.DONE, err
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def test_a_change_is_told_with_its_cause_and_its_way(
+    discover: Discover, registrar: Registrar, tandem: Shell
+) -> None:
+    with backend("shop") as at:
+        started_ms = round(time.time() * 1000) + 1000
+        shop = local(1, at, free_port(), "shop", started_ms=started_ms)
+        came = registrar.puts(shop)
+        tandem("wait", "shop", "--timeout", "20s")
+        drains = registrar.puts(replace(shop, state="draining", leaving="stop signal"))
+        left = registrar.deletes(shop)
+        tandem("wait", "--for", "revision")
+
+        kinds = ("--kinds", "came,left,drain")
+        wait_for(lambda: len(history(tandem, "shop", *kinds)) == 3, 10, "three changes")
+        found = history(tandem, "shop", *kinds)
+        assert [(it["what"], it["revision"], it["cause"]) for it in found] == [
+            ("came", came, "started"),
+            ("drain", drains, "stop signal"),
+            ("left", left, "stop signal"),
+        ]
+        assert (found[0]["how"], found[0]["applied"]) == ("reload", "1/1")
+        assert (found[1]["how"], found[1]["took_ms"] != 0) == ("runtime", True)
+
+        status, out, err = tandem("history", "shop")
+        assert (status, err) == (ends.DONE, "")
+        assert out.splitlines()[0].split() == [
+            *("TIME", "SERVICE", "WHAT", "INSTANCE", "HOST", "WHY"),
+            *("APPLIED", "HOW", "TOOK", "REVISION"),
+        ]
+        assert "stop signal (last instance)" in out
+
+
+def test_names_and_times_that_are_none(discover: Discover, tandem: Shell) -> None:
+    wait_for(lambda: history(tandem, "--kinds", "start"), 10, "its start is told")
+    assert tandem("history", "nobody")[0] == ends.NOT_FOUND
+    assert tandem("history", "--host", "h9")[0] == ends.NOT_FOUND
+    for words in (("--since", "yesterday"), ("--kinds", "weather"), ("--limit", "0")):
+        status, out, err = tandem("history", *words)
+        assert (status, out) == (ends.WRONG_USE, ""), err
+    assert history(tandem, "--since", "999999999") == []
+
+
+def test_nobody_there_is_unreachable(etcd: Etcd, tandem: Shell) -> None:
+    assert tandem("history")[0] == ends.UNREACHABLE
