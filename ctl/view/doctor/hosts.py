@@ -163,18 +163,22 @@ def _skewed(hosts: Hosts) -> Iterator[Finding]:
 
 def _versions(hosts: Hosts) -> Iterator[Finding]:
     fleet = hosts.fleet
-    versions = Counter(it.version for it in fleet.proxies.values() if it.version)
+    found = [(host, "discover", it.version) for host, it in fleet.proxies.items()]
+    for host in fleet.owners:
+        told = fleet.refusals.get(host)
+        found.append((host, "register", told.version if told else ""))
+
+    versions = Counter(version for _host, _side, version in found if version)
     if not versions:
         return
     usual = max(sorted(versions), key=versions.__getitem__)
-    others = [host for host in hosts.of(fleet.proxies) if fleet.proxies[host].version != usual]
-    for host in others:
-        version = fleet.proxies[host].version or "of an unknown version"
-        text = f"{host}: docker-discover {version}, most others {usual}"
+    others = [it for it in sorted(found) if it[2] != usual and it[0] in hosts.of([it[0]])]
+    for host, side, version in others:
+        text = f"{host}: docker-{side} {version or 'does not say its version'}, most are {usual}"
         yield Finding("warn", text, "upgrade it, or finish the upgrade of the others", UPGRADE)
     if not others:
         haproxies = sorted({it.haproxy for it in fleet.proxies.values() if it.haproxy})
-        yield Finding("ok", f"docker-discover {usual}, HAProxy {listed(haproxies)}")
+        yield Finding("ok", f"all sidecars are of Tandem {usual}; HAProxy {listed(haproxies)}")
 
 
 def _starts(hosts: Hosts) -> Iterator[Finding]:

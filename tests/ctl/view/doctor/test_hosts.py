@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from catalog.asking.presence import Presence
+from catalog.asking.refusals import Refusals
 from ctl.fleet import Fleet
 from ctl.view.doctor.finding import Finding
 from ctl.view.doctor.hosts import Hosts, Told, host_findings
 
 A = Presence(version="0.2.0", haproxy="2.6.12")
+NEW = Refusals(version="0.2.0")
 SENT_MS, GOT_MS = 1_000_000, 1_000_040
 
 
@@ -19,7 +21,11 @@ def told(**facts: Any) -> Told:
 
 
 GOOD = Hosts(
-    fleet=Fleet(proxies={"a": A, "b": A, "c": A}, owners=frozenset("abc")),
+    fleet=Fleet(
+        proxies={"a": A, "b": A, "c": A},
+        owners=frozenset("abc"),
+        refusals=dict.fromkeys("abcd", NEW),
+    ),
     told={"a": told(), "b": told(), "c": told()},
     revision=50,
     within_s=3,
@@ -50,7 +56,7 @@ def test_a_healthy_fleet() -> None:
     assert [it.text for it in host_findings(GOOD)] == [
         "3 of 3 docker-discovers answer",
         "clocks agree with this machine's, on 3 of 3 hosts",
-        "docker-discover 0.2.0, HAProxy 2.6.12",
+        "all sidecars are of Tandem 0.2.0; HAProxy 2.6.12",
     ]
 
 
@@ -98,7 +104,15 @@ def test_a_healthy_fleet() -> None:
         ),
         (
             of_fleet(proxies={"a": A, "b": A, "c": replace(A, version="0.1.0")}),
-            "warn c: docker-discover 0.1.0, most others 0.2.0",
+            "warn c: docker-discover 0.1.0, most are 0.2.0",
+        ),
+        (
+            of_fleet(refusals={"a": NEW, "b": NEW, "c": Refusals()}),
+            "warn c: docker-register does not say its version, most are 0.2.0",
+        ),
+        (
+            of_fleet(refusals={"a": NEW, "b": NEW}),
+            "warn c: docker-register does not say its version, most are 0.2.0",
         ),
         (of_fleet(unreadable={"/x": "why"}), "warn keys that cannot be read: /x"),
     ],
