@@ -145,3 +145,28 @@ def test_a_wait_returns_once_every_host_has_it_and_names_one_that_is_stopped(
     fleet.h2.discover.resume()
     said = tandem(fleet, fleet.h1, "wait", service.name, "--for", "ready=2", "--timeout", "20s")
     assert said.status == ends.DONE, said
+
+
+def test_a_doctor_finds_what_is_wrong_on_any_host_and_in_etcd(
+    fleet: Fleet, service: Service
+) -> None:
+    one = service.run(fleet.h2)
+    service.wait_answered_by(one)
+    said = tandem(fleet, fleet.h1, "doctor", "--wait", "20s")
+    assert said.status == ends.DONE, said
+    for words in (
+        "3 of 3 members answer",
+        "3 of 3 docker-discovers answer",
+        f"({service.name}) answer",
+        "started containers are in HAProxy within",
+    ):
+        assert words in said.out, said.out
+
+    member = fleet.etcd.members[2]
+    member.kill()
+    fleet.h2.discover.pause()
+    said = tandem(fleet, fleet.h1, "doctor")
+    assert said.status == ends.NO, said
+    assert "h2: docker-discover is silent for 3 s" in said.out, said.out
+    assert f"{member.endpoint} does not answer" in said.out, said.out
+    assert "Status: 1 error" in said.out.splitlines()[-1], said.out
