@@ -27,16 +27,16 @@ def measured_starts(
     """Return the measure, which each round of the reconcile actor feeds."""
     measure = StartToApplied(metrics)
 
-    def take(host: str, seconds: float) -> None:
-        is_own = host in here(keeper.state.view, policy_of(settings))
-        measure.add("own" if is_own else "other", seconds)
-
-    starts = Starts(take)
+    starts = Starts()
 
     def follow(done: Round) -> None:
         # What an earlier life knew is no beginning: what started since did not start now.
-        if done.snapshot is not None and keeper.listed:
-            starts.look(done.snapshot, reconcile.running.config, time.time())
+        if done.snapshot is None or not keeper.listed:
+            return
+        if took := starts.look(done.snapshot, reconcile.running.config, time.time()):
+            own = here(done.snapshot, policy_of(settings))
+            for host, seconds in took:
+                measure.add("own" if host in own else "other", seconds)
 
     reconcile.followers.append(follow)
     return measure

@@ -6,8 +6,9 @@ are.
 """
 
 import math
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from discover.model.proxy_config import ProxyConfig
 from discover.snapshot.belongs import Owner
@@ -15,7 +16,12 @@ from discover.snapshot.snapshot import Record, Service, Snapshot
 
 LEFT_MAX = 1000  # instances that went, of which one may be put back without a start
 
-Take = Callable[[str, float], None]  # of a host, and seconds
+
+class Took(NamedTuple):
+    """How long an instance of a host took."""
+
+    host: str
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,30 +35,37 @@ class _Registrar:
 class Starts:
     """Follows what is applied, round by round. For the thread that applies."""
 
-    def __init__(self, take: Take) -> None:
-        self._take = take
+    def __init__(self) -> None:
         self._services: Mapping[str, Service] | None = None  # None: nothing is known yet
         self._registrars: dict[str, _Registrar] = {}
         self._waiting: dict[str, Record] = {}  # new, and not in HAProxy yet
         self._left: dict[str, int | None] = {}  # when those that went were started
 
-    def look(self, snapshot: Snapshot, config: ProxyConfig | None, now_s: float) -> None:
-        """Take what HAProxy runs now of a snapshot, at this time since 1970."""
+    def look(
+        self, snapshot: Snapshot, config: ProxyConfig | None, now_s: float
+    ) -> tuple[Took, ...]:
+        """Return what is new in what HAProxy runs of a snapshot, at this time since 1970."""
         before, self._services = self._services, snapshot.services
         self._know_registrars(snapshot.owners, -math.inf if before is None else now_s)
-        if before is None:
-            return
+        if before is None or before is snapshot.services:
+            return self._arrived(config, now_s)
 
-        for name in before.keys() - snapshot.services.keys():
-            self._forget(before[name], {})
+        new = 0
         for name, service in snapshot.services.items():
-            if (known := before.get(name)) is not service:
-                self._compare(known.records if known else {}, service.records)
-                if known:
-                    self._forget(known, service.records)
+            known = before.get(name)
+            if known is service:
+                continue
+            self._compare(known.records if known else {}, service.records)
+            if known:
+                self._forget(known, service.records)
+            else:
+                new += 1
 
-        if self._waiting and config is not None:
-            self._take_those_in(config, now_s)
+        # Most changes take no service away, and there may be thousands to look through.
+        if len(snapshot.services) - new < len(before):
+            for name in before.keys() - snapshot.services.keys():
+                self._forget(before[name], {})
+        return self._arrived(config, now_s)
 
     def _know_registrars(self, owners: Mapping[str, Owner], since_s: float) -> None:
         known = self._registrars
@@ -95,7 +108,12 @@ class Starts:
         registrar = self._registrars.get(record.key.host)
         return is_started and registrar is not None and started_ms / 1000 > registrar.since_s
 
-    def _take_those_in(self, config: ProxyConfig, now_s: float) -> None:
+    def _arrived(self, config: ProxyConfig | None, now_s: float) -> tuple[Took, ...]:
+        if not self._waiting or config is None:
+            return ()
+        return tuple(self._take_those_in(config, now_s))
+
+    def _take_those_in(self, config: ProxyConfig, now_s: float) -> Iterator[Took]:
         services = {record.key.service for record in self._waiting.values()}
         servers: Set[tuple[str, str]] = {
             (listener.service, server.name)
@@ -106,4 +124,4 @@ class Starts:
         for key, record in list(self._waiting.items()):
             if (record.key.service, record.key.name) in servers:
                 del self._waiting[key]
-                self._take(record.key.host, now_s - (record.instance.started_ms or 0) / 1000)
+                yield Took(record.key.host, now_s - (record.instance.started_ms or 0) / 1000)

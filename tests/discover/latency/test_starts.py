@@ -26,10 +26,8 @@ class Rounds:
     """Rounds of docker-discover, and what was taken in each; h1's registrar is there at first."""
 
     def __init__(self, *first: Instance, owners: dict[str, Owner] = OWNER) -> None:
-        self.taken: list[tuple[str, float]] = []
-        self._starts = Starts(lambda host, seconds: self.taken.append((host, round(seconds, 3))))
-        self.round(*first, owners=owners)
-        assert not self.taken
+        self._starts = Starts()
+        assert not self.round(*first, owners=owners)
 
     def round(
         self,
@@ -39,9 +37,9 @@ class Rounds:
         runs: tuple[Instance, ...] | None = None,
     ) -> list[tuple[str, float]]:
         """Return what one round takes; `runs` is what HAProxy has, if that is something else."""
-        self.taken.clear()
-        self._starts.look(_snapshot(records, owners), _config(runs or records), at_s)
-        return list(self.taken)
+        snapshot = _snapshot(records, owners)
+        took = self._starts.look(snapshot, _config(runs or records), at_s)
+        return [(host, round(seconds, 3)) for host, seconds in took]
 
 
 def _snapshot(records: tuple[Instance, ...], owners: dict[str, Owner]) -> Snapshot:
@@ -114,6 +112,15 @@ def test_what_ran_before_its_registrar_is_no_start(owner: Owner) -> None:
 
 def test_what_no_registrar_wrote_is_not_taken() -> None:
     assert Rounds(owners={}).round(started(1, 1), owners={}) == []
+
+
+def test_a_service_that_goes_as_another_comes_is_remembered() -> None:
+    one, other = started(1, 500), started(2, 1, service="pets")
+    rounds = Rounds(one)
+
+    assert rounds.round(other) == [("h1", 1.0)]
+    assert rounds.round(one) == []
+    assert rounds.round(other, one) == []
 
 
 def test_those_that_went_are_not_remembered_without_end() -> None:
