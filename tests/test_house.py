@@ -43,7 +43,7 @@ INNER_ARROWS = {
         "records": set[str](),
         "host": {"docker", "records"},
         "ports": {"docker", "records"},
-        "answers": {"docker", "records"},
+        "answers": {"docker", "offer", "records"},
     },
     "discover": {
         "snapshot": set[str](),

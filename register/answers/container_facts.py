@@ -12,6 +12,7 @@ from catalog.host_port import host_port
 from catalog.keys import CONTAINER_SHORT
 from catalog.records.record import Instance
 from catalog.values.secrets import looks_secret
+from register.answers.given import given_of
 from register.docker.container import Binding, Container
 from register.reasons import REASONS
 from sidecar.status.problems import Problem
@@ -88,7 +89,7 @@ def _row(
         "health": container.health,
         "started_ns": container.started_ns,
         "ports": [_shown(binding) for binding in container.bindings],
-        "published": [_instance(key, published[key]) for key in sorted(published)],
+        "published": [_instance(container, key, published[key]) for key in sorted(published)],
         "refused": list(_problems(refused)),
     }
 
@@ -108,7 +109,7 @@ def _asks(container: Container) -> list[str]:
     return [f"by its compose service {compose}" if compose else f"by its image {container.image}"]
 
 
-def _instance(key: str, instance: Instance) -> Mapping[str, Any]:
+def _instance(container: Container, key: str, instance: Instance) -> Mapping[str, Any]:
     return {
         "key": key,
         "service": instance.service,
@@ -118,6 +119,7 @@ def _instance(key: str, instance: Instance) -> Mapping[str, Any]:
         "state": instance.state,
         "role": instance.role,
         "hosts": list(instance.hosts),
+        "given": given_of(container, instance),
     }
 
 
