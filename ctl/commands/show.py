@@ -1,5 +1,8 @@
 """`tandem show`: all that is known of a service, an instance or a host, on one page."""
 
+import time
+from collections.abc import Sequence
+
 import click
 
 from catalog.asking.ask import EXPLAIN, Ask
@@ -12,14 +15,16 @@ from ctl.commands.shared import (
     with_document,
     with_reach,
 )
-from ctl.ends import DONE, NOT_FOUND, UNREACHABLE, End
+from ctl.ends import DONE, NOT_FOUND, UNREACHABLE, WRONG_USE, End
 from ctl.line.command import Command
 from ctl.line.types import ANY
 from ctl.settings import Reach
+from ctl.view.calling.seen import seen_ports
 from ctl.view.names import not_found
 from ctl.view.page.page import Page, lines_of
-from ctl.view.page.service import Told, service_page
-from ctl.view.published import about, names_of, published_of
+from ctl.view.page.service import service_page
+from ctl.view.page.told import Told, containers_called, is_container, joined
+from ctl.view.published import Published, about_service, names_of, published_of
 
 HELP = """Show all that is known of a service, an instance or a host.
 
@@ -33,6 +38,7 @@ its id, or host/<host>. Problems come first; then how to call it, its instances,
 sees it, its settings and who set them.
 """
 WITHIN_S = 3.0
+SHOWN = 5  # of containers that may be meant
 
 
 @click.command("show", cls=Command, help=HELP)
@@ -42,13 +48,13 @@ WITHIN_S = 3.0
 def command(reach: Reach, what: str, output: str) -> int:
     """Show."""
     with Asking(reach.access, reach.prefix) as asking:
-        page = _service(asking, reach, what)
+        page = _page(asking, reach, what)
 
     _print(page, output)
     return DONE
 
 
-def _service(asking: Asking, reach: Reach, what: str) -> Page:
+def _page(asking: Asking, reach: Reach, what: str) -> Page:
     heard = list(asking.ask(Ask(EXPLAIN, what, by="tandem show"), WITHIN_S))
     silent = sorted(host for host, side in asking.silent if side == "discover")
     if not asking.fleet.proxies and not asking.fleet.owners:
@@ -57,14 +63,48 @@ def _service(asking: Asking, reach: Reach, what: str) -> Page:
         tell(f"too old to be asked: docker-{side} of {host}")
 
     published = published_of(reach.prefix, asking.entries)
-    records = about(published, what)
-    if not records and not any(_knows(it) for it in heard):
+    records, kind = about_service(published, what), "service"
+    if not records and (is_container(heard, what) or containers_called(published, what)):
+        records, kind = containers_called(published, what), "instance"
+        _check_is_one(what, records)
+        heard = _of_containers(asking, heard, records)
+    if not records and not any(map(_knows, heard)):
         raise End(NOT_FOUND, not_found(what, names_of(published)))
-    return service_page(Told(what, asking.fleet, heard, records, silent))
+
+    # An assigned port stands in no record, and names the service all the same.
+    services = {port.service for port in seen_ports(heard)}
+    records = records or tuple(it for it in published if it.instance.service in services)
+    told = Told(what, asking.fleet, heard, records, silent, time.time())
+    return service_page(told, kind)
+
+
+def _check_is_one(what: str, records: Sequence[Published]) -> None:
+    """End if a text is the beginning of several ids."""
+    found = {it.short: it.instance.container_name for it in records}
+    if len(found) > 1 and what not in found.values():
+        names = ", ".join(f"{id_} {found[id_]}".strip() for id_ in sorted(found)[:SHOWN])
+        raise End(WRONG_USE, f"{len(found)} containers have ids that begin with {what}: {names}")
+
+
+def _of_containers(
+    asking: Asking, heard: Sequence[Heard], records: Sequence[Published]
+) -> list[Heard]:
+    """Ask the proxies of the services that containers have a part in, and keep their part."""
+    services = dict.fromkeys(it.instance.service for it in records)
+    answers = [
+        it
+        for service in services
+        for it in asking.ask(Ask(EXPLAIN, service, by="tandem show"), WITHIN_S, sides=("discover",))
+    ]
+    if not answers:
+        return list(heard)
+    registers = [it for it in heard if it.side == "register"]
+    return [*registers, *joined(answers, {it.short for it in records})]
 
 
 def _knows(heard: Heard) -> bool:
-    return heard.answer.status == "answer" or bool(heard.answer.facts.get("refused"))
+    is_told = heard.answer.status == "answer" and bool(heard.answer.rows or heard.answer.facts)
+    return is_told or bool(heard.answer.facts.get("refused"))
 
 
 def _print(page: Page, output: str) -> None:

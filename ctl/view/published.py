@@ -23,6 +23,11 @@ class Published:
         """The container, as people write it."""
         return self.instance.container[:CONTAINER_SHORT]
 
+    @property
+    def address(self) -> str:
+        """Where HAProxy dials it."""
+        return host_port(self.instance.address, self.instance.port)
+
 
 def published_of(prefix: str, entries: Iterable[Entry]) -> tuple[Published, ...]:
     """Return all records that can be read."""
@@ -46,11 +51,25 @@ def about(published: Sequence[Published], what: str) -> tuple[Published, ...]:
     return tuple(each for each in published if what in _words_of(each))
 
 
+def about_service(published: Sequence[Published], what: str) -> tuple[Published, ...]:
+    """Return the records of a service by its name, port, service:port or a host name."""
+    return tuple(
+        each
+        for each in published
+        if what in (each.instance.service, *each.instance.hosts) or what in _ports_of(each)
+    )
+
+
+def _ports_of(each: Published) -> tuple[str, ...]:
+    port = each.instance.service_port
+    return (str(port), f"{each.instance.service}:{port}") if port else ()
+
+
 def _words_of(each: Published) -> set[str]:
     it = each.instance
     port = str(it.service_port or "")
     words = {it.service, port, f"{it.service}:{port}", it.container_name, *it.hosts}
-    return words | {it.container, each.short, host_port(it.address, it.port)} - {""}
+    return words | {it.container, each.short, each.address} - {""}
 
 
 def names_of(published: Sequence[Published]) -> set[str]:

@@ -1,40 +1,29 @@
 """The page of a service, or of one of its instances. No I/O."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from ctl.asking import Heard
-from ctl.fleet import Fleet
 from ctl.view.calling.seen import SeenPort, seen_ports
 from ctl.view.calling.ways import ways_of
 from ctl.view.chain import Step, chain_of
-from ctl.view.page import instances, proxies, settings
+from ctl.view.page import container, instances, proxies, settings
 from ctl.view.page.page import Page, Section
-from ctl.view.published import Published
+from ctl.view.page.told import Told
 
 Row = Mapping[str, Any]
 CALL = ("from", "call", "how")
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What was asked about, and all that was told of it; `silent` are hosts that should have."""
-
-    what: str
-    fleet: Fleet
-    heard: Sequence[Heard]
-    records: Sequence[Published]
-    silent: Sequence[str] = ()
-
-
 def service_page(told: Told, kind: str = "service", events: Sequence[Section] = ()) -> Page:
-    """Return the page of a service, or with this kind of one instance."""
+    """Return the page of a service or, as an `instance`, of one container."""
     seen = seen_ports(told.heard)
     chain = chain_of(told.heard, told.fleet, told.silent, told.records)
     rows = instances.instance_rows(seen, told.records, told.heard)
     set_rows = settings.setting_rows(told.records, told.heard)
+    of_docker = container.container_rows(told.heard, told.now_s) if kind == "instance" else ()
     sections = (
+        Section("containers", "Container", container.COLUMNS, of_docker),
         Section("call", "Call it", _call_columns(seen), call_rows(seen, told)),
         Section("instances", "Instances", instances.COLUMNS, rows, "none"),
         Section(
@@ -53,7 +42,7 @@ def service_page(told: Told, kind: str = "service", events: Sequence[Section] = 
         ),
     )
     problems = problems_of(chain.steps)
-    return Page(kind, told.what, _said(seen, rows), problems, (*sections, *events))
+    return Page(kind, told.what, _said(told.what, seen, rows), problems, (*sections, *events))
 
 
 def problems_of(steps: Iterable[Step]) -> tuple[Step, ...]:
@@ -93,11 +82,14 @@ def call_rows(seen: Iterable[SeenPort], told: Told) -> tuple[Row, ...]:
     )
 
 
-def _said(seen: Sequence[SeenPort], rows: Sequence[Row]) -> str:
+def _said(what: str, seen: Sequence[SeenPort], rows: Sequence[Row]) -> str:
     """Return how it is, in one line."""
     if not seen:
         return "no HAProxy has it" + (", though it is published" if rows else "")
-    return "; ".join(_port_said(port) for port in seen)
+    return "; ".join(
+        _port_said(port) if port.service == what else f"{port.service} {_port_said(port)}"
+        for port in seen
+    )
 
 
 def _port_said(seen: SeenPort) -> str:

@@ -66,6 +66,12 @@ def test_a_service_has_a_page(etcd: Etcd, discover: Discover, tandem: Shell, doo
         status, out, _ = tandem("show", container_id(2)[:12])
         assert status == ends.DONE
         assert "orders-1" not in out
+        assert out.splitlines()[0].startswith(
+            f"instance {container_id(2)[:12]}: orders port {port}"
+        )
+        assert tandem("show", "orders-2")[1].splitlines()[1:9] == out.splitlines()[1:9]
+        status, _, err = tandem("show", "0000")
+        assert (status, "orders-1, 000000000002 orders-2" in err) == (ends.WRONG_USE, True)
 
 
 def test_what_is_not_there_has_near_names(etcd: Etcd, discover: Discover, tandem: Shell) -> None:

@@ -8,8 +8,9 @@ from catalog.records.record import Check
 from ctl.asking import Heard
 from ctl.fleet import Fleet
 from ctl.view.page.page import lines_of
-from ctl.view.page.service import Told, service_page
+from ctl.view.page.service import service_page
 from ctl.view.page.settings import setting_rows
+from ctl.view.page.told import Told
 from ctl.view.published import Published
 from tests.parts.records import instance
 
