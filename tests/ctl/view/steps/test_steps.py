@@ -74,7 +74,6 @@ def test_a_service_that_left_is_said_since_when() -> None:
     steps = list(proxy_steps(discover(listeners=[left])))
     assert [step.text for step in steps if step.mark == "✗"] == [
         "shop has no instance for 12m: the last one was at 10.0.0.1:32790",
-        "no instance is laid out",
     ]
 
 
