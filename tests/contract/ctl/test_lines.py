@@ -1,8 +1,11 @@
-"""A name that nothing has: every command says near ones, prints nothing, and ends with 3."""
+"""What holds for the lines of all commands over a real pair: near names, and forms of output."""
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import yaml
 
 from ctl import ends, program
 from tests.parts.backend import backend
@@ -57,3 +60,44 @@ def test_every_command_that_takes_a_name_is_here() -> None:
     named = {line.split()[0] for line in LINES}
     others = {"need", "stubs", "config", "completion", "version"}
     assert program.COMMANDS.keys() - named <= others
+
+
+LISTS = ("ls", "ls --proxies", "stubs", "drain", "intercept ls", "version --all", "config")
+PAGES = ("show orders", "explain orders", "doctor")
+EMPTY = ("stubs", "drain", "intercept ls", "config")
+
+
+def printed(environ: dict[str, str], line: str, capsys: pytest.CaptureFixture[str]) -> str:
+    status = program.run(line.split(), environ)
+    out = capsys.readouterr().out
+    assert status in (ends.DONE, ends.NO)
+    return out
+
+
+@pytest.mark.parametrize("line", [*LISTS, *PAGES])
+def test_json_and_yaml_are_one_versioned_document(
+    environ: dict[str, str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    as_json: dict[str, Any] = json.loads(printed(environ, f"{line} -o json", capsys))
+    as_yaml: dict[str, Any] = yaml.safe_load(printed(environ, f"{line} -o yaml", capsys))
+    for document in (as_json, as_yaml):
+        assert document["v"] == 1
+        assert list(document) == sorted(document)
+    assert as_json.keys() == as_yaml.keys()
+
+
+@pytest.mark.parametrize("line", LISTS)
+def test_lists_have_lines_names_and_tables(
+    environ: dict[str, str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = printed(environ, f"{line} -o ndjson", capsys).splitlines()
+    assert [json.loads(it)["v"] for it in lines] == [1] * len(lines)
+    names = printed(environ, f"{line} -o name", capsys).split()
+    assert bool(lines) == bool(names) == (line not in EMPTY)
+
+    table, wide = (printed(environ, f"{line} -o {it}", capsys) for it in ("table", "wide"))
+    header = next(it for it in table.splitlines() if it.isupper())
+    assert any(it.split()[: len(header.split())] == header.split() for it in wide.splitlines())
+    bare = printed(environ, f"{line} --no-headers", capsys)
+    assert header not in bare
+    assert "\x1b" not in table
