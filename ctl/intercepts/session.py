@@ -22,6 +22,8 @@ from ctl.settings import Reach
 APPLIED_S = 5.0  # a host reloads HAProxy at the first intercept of its life
 STARTED_S = 60.0  # a command that is also the program
 LOOK_S = 0.2
+LONGEST_S = 60.0  # a clock may be set, and a machine may sleep
+OVER = "its time is over"
 CHILD = "child"
 
 Say = Callable[[str], None]
@@ -109,24 +111,43 @@ class Session:
             raise End(NOT_FOUND, str(error)) from error
 
     def _begin(self, *, take: bool) -> None:
-        """Write it, and say where it counts: no host is said to do it before it does."""
+        """Write it, and say where it counts. Raises End where nobody else shall have written it."""
         try:
             self._holding.begin(take=take)
         except Rival as rival:
             raise self._refused(rival) from rival
 
-        with Asking(self._reach.access, self._reach.prefix) as asking:
-            found = spread_of(asking, self._holding.key, self._plan.override.only, APPLIED_S)
+        found = self._spread()
         complaints = list(found.complaints(APPLIED_S))
         if not found.applied:
-            raise End(
-                _status_of(found),
-                f"{self._plan.what} stay where they are\n" + "\n".join(complaints),
-            )
+            text = "\n".join([f"{self._plan.what} stay where they are", *complaints])
+            raise End(_status_of(found), text)
+        self._say_where(found)
 
-        self._tell(self._said(found))
-        for complaint in complaints:
-            self._say(complaint)
+    def _begin_again(self) -> End | None:
+        """Write it once more, as soon as etcd can be reached; return why that is not to be."""
+        while not self._is_over:
+            try:
+                self._holding.begin(take=False)
+                self._say_where(self._spread())
+            except Rival as rival:
+                return End(GUARD, f"{rival.override.by} has them now")
+            except Unavailable:
+                self._pause()
+            else:
+                return None
+        return End(DONE, OVER)
+
+    def _spread(self) -> Spread:
+        with Asking(self._reach.access, self._reach.prefix) as asking:
+            return spread_of(asking, self._holding.key, self._plan.override.only, APPLIED_S)
+
+    def _say_where(self, found: Spread) -> None:
+        """Say where it counts: no host is said to do it before it does."""
+        if found.applied:
+            self._say(self._said(found))
+        for complaint in found.complaints(APPLIED_S):
+            self._tell(complaint)
 
     def _said(self, found: Spread) -> str:
         override = self._plan.override
@@ -148,9 +169,10 @@ class Session:
 
     def _hold(self) -> int:
         """Wait for its end, whichever comes first, and return the exit status."""
-        while (left_s := self._plan.override.until_s - time.time()) > 0:
+        while not self._is_over:
+            left_s = self._plan.override.until_s - time.time()
             try:
-                news = self._news.get(timeout=min(left_s, 60.0))
+                news = self._news.get(timeout=max(0.0, min(left_s, LONGEST_S)))
             except queue.Empty:
                 continue
             except KeyboardInterrupt:
@@ -159,13 +181,13 @@ class Session:
                 self._child.interrupt()
                 continue
 
-            if news == CHILD and self._child is not None:
-                return self._child.status()
             why = self._heard(news)
             if why is not None:
                 return self._without(why)
 
-        return self._without(End(DONE, "its time is over"))
+        if self._child is not None and self._child.has_ended:
+            return self._child.status()
+        return self._without(End(DONE, OVER))
 
     def _without(self, why: End) -> int:
         """Go on without the calls: to the end of the command, if there is one."""
@@ -180,12 +202,16 @@ class Session:
     def _heard(self, news: str) -> End | None:
         """Say what is news; return why it is over, if it is."""
         what = self._plan.what
-        if news == "away":
-            self._tell(f"{what} go where they always go: etcd has not been reached for {LEASE_S} s")
-        if news != "gone":
-            return None
+        match news:
+            case "away":
+                why = f"etcd has not been reached for {LEASE_S} s"
+                self._tell(f"{what} go where they always go: {why}")
+                return None
+            case "back":
+                self._tell(f"{what} come again: etcd is reached")
+                return None
 
-        fate, who = self._fate()
+        fate, who = self._fate() if news == "gone" else ("there", "")
         match fate:
             case "taken":
                 return End(GUARD, f"{who} has taken them")
@@ -193,19 +219,27 @@ class Session:
                 return End(NO, "somebody ended it")
             case "lost":
                 self._tell(f"{what} went back while this machine was away; once more")
-                try:
-                    self._begin(take=False)
-                except End as end:
-                    return end
+                return self._begin_again()
         return None
 
     def _fate(self) -> tuple[str, str]:
-        while True:
+        while not self._is_over:
             try:
                 return self._holding.fate()
             except Unavailable:
-                with contextlib.suppress(queue.Empty):
-                    self._news.get(timeout=AGAIN_S)
+                self._pause()
+        return "there", ""
+
+    def _pause(self) -> None:
+        """Wait before etcd is tried again, or for the end of the command."""
+        with contextlib.suppress(queue.Empty):
+            self._news.get(timeout=AGAIN_S)
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether there is nothing left to hold it for."""
+        has_ended = self._child is not None and self._child.has_ended
+        return has_ended or time.time() >= self._plan.override.until_s
 
 
 def _status_of(found: Spread) -> int:

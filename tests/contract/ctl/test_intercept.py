@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from catalog.keys import overrides_root
 from catalog.overrides.override import Override, encode
 from ctl import ends
 from ctl.intercepts import target
+from ctl.intercepts.holding import Holding, Rival
 from tests.parts.backend import backend, echo
 from tests.parts.discover import Discover, discovering, publish
 from tests.parts.etcd import Etcd
@@ -309,3 +311,70 @@ def test_a_template_without_the_rules_is_named(
         with intercepting(etcd, tmp_path, "shop", *ANNA, "--to", f"127.0.0.1:{laptop}") as tandem:
             assert tandem.status() == ends.NO
             assert "the template in use" in tandem.said
+
+
+def test_of_two_that_begin_at_once_one_wins(etcd: Etcd) -> None:
+    begun: list[str] = []
+    refused: list[str] = []
+    all_here = threading.Barrier(4)
+
+    def begin(user: str) -> None:
+        override = Override(by=user, to="192.0.2.77:9000", header="x-dev=anna")
+        with Holding(etcd.access, PREFIX, "shop", override, tell=lambda _news: None) as holding:
+            all_here.wait(20)
+            try:
+                holding.begin(take=False)
+                begun.append(user)
+            except Rival as rival:
+                refused.append(str(rival))
+            all_here.wait(20)
+
+    threads = [threading.Thread(target=begin, args=(f"user-{n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert (len(begun), refused) == (1, begun * 3)
+    assert left(etcd) == ""
+
+
+def test_without_etcd_the_calls_go_back_and_come_again(
+    etcd: Etcd, discover: Discover, tmp_path: Path
+) -> None:
+    port = free_port()
+    with backend("shop") as shop, backend("laptop") as laptop:
+        publish(etcd, local(1, shop, port, "shop", mode="http"))
+        wait_for(lambda: get(port) == (200, "shop"), 20, "it answers")
+        with intercepting(etcd, tmp_path, "shop", *ANNA, "--to", f"127.0.0.1:{laptop}") as tandem:
+            tandem.wait_said("shop on h1")
+            etcd.pause()
+            wait_for(lambda: get(port, **{"x-dev": "anna"}) == (200, "shop"), 30, "given back")
+            tandem.wait_said("etcd has not been reached for", 30)
+            etcd.resume()
+            wait_for(lambda: get(port, **{"x-dev": "anna"}) == (200, "laptop"), 30, "once more")
+            assert tandem.end() == ends.INTERRUPTED
+
+
+def test_a_command_is_interrupted_with_it(etcd: Etcd, discover: Discover, tmp_path: Path) -> None:
+    port = free_port()
+    with backend("shop") as shop, backend("laptop") as laptop:
+        publish(etcd, local(1, shop, port, "shop", mode="http"))
+        wait_for(lambda: get(port) == (200, "shop"), 20, "it answers")
+        words = ("shop", *ANNA, "--to", f"127.0.0.1:{laptop}", "--")
+        waits = ("sh", "-c", "echo begun; exec sleep 60")
+        with intercepting(etcd, tmp_path, *words, *waits) as tandem:
+            tandem.wait_said("begun")
+            assert tandem.end() == ends.INTERRUPTED
+        assert left(etcd) == ""
+
+
+def test_its_time_ends_it(etcd: Etcd, discover: Discover, tmp_path: Path) -> None:
+    port = free_port()
+    with backend("shop") as shop, backend("laptop") as laptop:
+        publish(etcd, local(1, shop, port, "shop", mode="http"))
+        wait_for(lambda: get(port) == (200, "shop"), 20, "it answers")
+        words = ("shop", *ANNA, "--to", f"127.0.0.1:{laptop}", "--ttl", "3s")
+        with intercepting(etcd, tmp_path, *words) as tandem:
+            assert tandem.status() == ends.DONE
+            assert "its time is over" in tandem.said
+        assert left(etcd) == ""

@@ -4,11 +4,13 @@ import secrets
 from collections.abc import Iterator
 from typing import Any
 
+import grpc
 import pytest
 
 from catalog.asking.ask import INTERCEPTS, Ask
 from catalog.keys import OverrideKey, key_of
 from catalog.overrides.override import Override, encode
+from catalog.records.record import Check
 from ctl.asking import Asking
 from tests.parts.backend import backend
 from tests.parts.discover import publish, withdraw
@@ -16,6 +18,7 @@ from tests.parts.door import Door, opened, web
 from tests.parts.etcd import Etcd
 from tests.parts.ports import free_port
 from tests.parts.records import PREFIX
+from tests.parts.servers import ECHO, grpc_server
 from tests.parts.wait import wait_for
 
 DEV = {"x-dev": "anna"}
@@ -124,3 +127,22 @@ def test_what_is_written_past_tandem_reaches_no_line_of_haproxy(etcd: Etcd, disc
         assert "intercepts the same calls" in whys[1]
         discover.wait_refused("NOT_INTERCEPTED", "in a circle")
         assert ";" not in discover.haproxy.config.read_text().split("backend intercept-http-1")[1]
+
+
+def test_calls_over_http2_are_led_away_too(etcd: Etcd, discover: Door) -> None:
+    port = free_port()
+    with grpc_server() as there, grpc_server() as laptop, backend("other") as other:
+        record = web(1, "rpc", there, port, proto="h2c", check=Check("none"))
+        publish(etcd, record, web(2, "other", other, port))
+        discover.wait_answered("other.apps.test", "other")
+        put(etcd, "rpc", laptop, header="x-dev=anna")
+        put(etcd, "other", there, header="x-dev=anna")
+        assert [row.get("why") for row in rows(etcd)] == [None, None]
+        withdraw(etcd, record)
+        rows(etcd)
+
+        options = [("grpc.default_authority", "rpc.apps.test"), ("grpc.enable_http_proxy", 0)]
+        with grpc.insecure_channel(f"127.0.0.1:{discover.door}", options) as channel:
+            call = channel.unary_unary(f"{ECHO}Unary")
+            assert call(b"hello", metadata=(("x-dev", "anna"),), timeout=10) == b"hello"
+        assert "proto h2" in discover.haproxy.config.read_text().split("backend intercept-h2c-1")[1]
