@@ -43,6 +43,9 @@ class Overrides:
         """
         self._last = snapshot
         found = self._counting = self._now()
+        if not snapshot.overrides:
+            return snapshot, {}
+
         unused = {
             where(key): because("OVERRIDE_UNUSED", text)
             for key, standing in found.standing.items()
