@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 SETTLE_S = 0.1
 # Of a question that stands until something is so, other news wait that long for each other ...
 NEWS_S = 1.0
+# ... of more than that many all are looked at less often, so that a flood takes no more time ...
+FOLLOWED_MAX = 8
 # ... and that it is so no more stands that long first: HAProxy is silent while it reloads.
 LOST_S = 0.3
 
@@ -91,7 +93,8 @@ class Responder:
 
         waits = [self._answer(store, host, each, own_lease, now_s) for each in asked.values()]
         due = [wait_s for wait_s in waits if wait_s is not None]
-        return min(due, default=None)
+        followed = sum(told.is_followed for told in self._told.values())
+        return min(due) * max(1.0, followed / FOLLOWED_MAX) if due else None
 
     def _tidy(self, store: Store, host: str, standing: Set[str]) -> None:
         """Delete the answers of our own to questions that are gone."""

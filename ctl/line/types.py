@@ -16,6 +16,9 @@ from ctl.contexts import context_of, read
 from ctl.settings import OPTIONS, reach_of
 from ctl.view.times import seconds_of
 
+# A host name has up to 253 letters, and a path or a port may follow.
+NAME_MAX = 300
+
 
 class Names(click.ParamType[Any]):
     """A name that may be any; TAB offers those of some kinds."""
@@ -23,6 +26,15 @@ class Names(click.ParamType[Any]):
     def __init__(self, name: str, *kinds: str) -> None:
         self.name = name
         self.kinds = kinds
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name; a sidecar reads no question with an odd one."""
+        name = str(value).strip()
+        if not name or len(name) > NAME_MAX or not name.isprintable():
+            self.fail(
+                f"{value!r:.60} is not a name: up to {NAME_MAX} printable letters", param, ctx
+            )
+        return name
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str

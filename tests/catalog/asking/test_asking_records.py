@@ -15,7 +15,7 @@ from catalog.errors import Rejected
 
 
 def test_each_record_is_read_as_it_was_written() -> None:
-    asked = Ask("explain", "orders", ("a", "b"), 7, 1000, "anna", {"since": "10m"})
+    asked = Ask("explain", "orders", ("a", "b"), 7, 1000, "anna", {"since": "10m"}, ("x", "y"))
     assert ask.decode(ask.encode(asked)) == asked
 
     said = Answer("nothing", "no", {"revision": 3}, ({"state": "UP"},))
@@ -43,6 +43,8 @@ def test_each_record_is_read_as_it_was_written() -> None:
         ({"v": 1, "kind": "explain", "revision": True}, "revision"),
         ({"v": 1, "kind": "explain", "arguments": {"a": 1}}, "a"),
         ({"v": 1, "kind": "explain", "hosts": ["h"] * 1001}, "hosts"),
+        ({"v": 1, "kind": "until", "names": ["a\nb"]}, "names"),
+        ({"v": 1, "kind": "until", "names": ["h"] * 101}, "names"),
     ],
 )
 def test_a_wrong_question_is_rejected_with_its_field(document: object, why: str) -> None:

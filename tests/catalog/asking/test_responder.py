@@ -1,7 +1,7 @@
 """The responder: how often it answers, under whose lease, and what it takes away."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from catalog.asking.answer import Answer, decode
 from catalog.asking.ask import Ask
 from catalog.asking.inbox import Standing
-from catalog.asking.responder import LOST_S, NEWS_S, SETTLE_S, Found, Responder
+from catalog.asking.responder import FOLLOWED_MAX, LOST_S, NEWS_S, SETTLE_S, Found, Responder
 from catalog.entries import Delete, Entry, Put
 from catalog.errors import Conflict, Refused
 from catalog.store import Store
@@ -171,3 +171,13 @@ def test_nothing_is_told_of_what_stands_before_there_are_news() -> None:
     for now_s in (0.0, 1.0, 2.0):
         assert rig.round(now_s, standing()) == 5.0
     assert not rig.store.writes
+
+
+def test_many_that_stand_are_looked_at_less_often() -> None:
+    rig = Rig(follow(is_so=True, news="b"))
+    few, many = (
+        tuple(replace(standing(), id=f"a{number}") for number in range(count))
+        for count in (FOLLOWED_MAX, 4 * FOLLOWED_MAX)
+    )
+    assert rig.round(0.0, *few) == 5.0
+    assert rig.round(1.0, *many) == 20.0
