@@ -2,11 +2,12 @@
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import click
 
+from catalog.asking.answer import Answer
 from catalog.asking.ask import CONDITION, Ask
 from catalog.errors import Full, Refused, Unavailable
 from catalog.keys import DrainedKey, PurgeKey
@@ -14,6 +15,7 @@ from ctl.asking import Asking
 from ctl.commands.shared import DOCUMENTS, look, show_document, with_document, with_reach
 from ctl.ends import DONE, GUARD, NO, NOT_FOUND, UNREACHABLE, End
 from ctl.examine.kernel import boot_id, is_own, sysctls
+from ctl.examine.own_proxy import own_proxy
 from ctl.examine.ports import why_silent
 from ctl.line.command import Command
 from ctl.line.types import HOST, TIME
@@ -21,9 +23,16 @@ from ctl.settings import Reach
 from ctl.view.doctor.disputes import dispute_findings
 from ctl.view.doctor.etcd import ALARM_HELPS, FULL, RIGHTS, etcd_findings
 from ctl.view.doctor.finding import Finding, Group, Report, document_of, lines_of
-from ctl.view.doctor.from_here import MIGRATE, Called, Port, call_findings, machine_findings
+from ctl.view.doctor.from_here import (
+    MIGRATE,
+    Called,
+    Port,
+    call_findings,
+    machine_findings,
+    own_proxy_findings,
+)
 from ctl.view.doctor.hosts import Hosts, Told, host_findings
-from ctl.view.doctor.standing import marked, own_hosts, ports_of
+from ctl.view.doctor.standing import explained_rows, marked, own_hosts, ports_of
 from ctl.view.names import not_found
 
 HELP = """Look for what is wrong with etcd, hosts, names, ports and this machine.
@@ -93,14 +102,11 @@ def _looked(reach: Reach, only: str) -> tuple[Report, int]:
     try:
         hosts, here = _asked(reach, only)
     except Unavailable as error:
-        etcd = (*etcd, *_why_not_asked(reach, error))
-        groups = (Group("etcd", etcd), Group("this machine", _machine(is_host=True)))
-        return Report(groups), _status(error)
+        return Report(
+            (Group("etcd", (*etcd, *_why_not_asked(reach, error))), *_without_etcd())
+        ), _status(error)
 
-    called = [
-        Called(port.service, port.address, why)
-        for port, why in zip(here.ports, why_silent(here.ports), strict=True)
-    ]
+    called = _called(here.ports)
     is_host = bool(here.hosts) or any(not it.why for it in called)
     return Report(
         (
@@ -111,6 +117,25 @@ def _looked(reach: Reach, only: str) -> tuple[Report, int]:
             Group("from here", call_findings(called, is_host=is_host)),
         )
     ), DONE
+
+
+def _without_etcd() -> Iterator[Group]:
+    """Yield what can be told of this machine alone."""
+    environ: Mapping[str, str] = click.get_current_context().obj
+    explained = own_proxy(environ)
+    is_host = explained is not None
+    machine = (*own_proxy_findings(explained), *_machine(is_host=is_host))
+    yield Group("this machine", machine)
+    if explained is not None:
+        called = _called(ports_of(explained_rows(explained), ()))
+        yield Group("from here", call_findings(called, is_host=is_host))
+
+
+def _called(ports: Sequence[Port]) -> list[Called]:
+    return [
+        Called(port.service, port.address, why)
+        for port, why in zip(ports, why_silent(ports), strict=True)
+    ]
 
 
 def _status(error: Unavailable) -> int:
@@ -141,7 +166,7 @@ def _asked(reach: Reach, only: str) -> tuple[Hosts, Here]:
     rows: list[Mapping[str, object]] = []
     with Asking(reach.access, reach.prefix) as asking:
         for heard in asking.ask(asked, WITHIN_S, sides=("discover",)):
-            told[heard.host] = Told(heard.answer.facts, sent_ms, _now_ms())
+            told[heard.host] = Told(_facts(heard.answer), sent_ms, _now_ms())
             rows += heard.answer.rows
 
     fleet = asking.fleet
@@ -163,6 +188,10 @@ def _asked(reach: Reach, only: str) -> tuple[Hosts, Here]:
     here = own_hosts(reach.prefix, asking.entries, boot_id(), is_own)
     listens = [fleet.proxies[host].listens for host in here if host in fleet.proxies]
     return hosts, Here(here, ports_of(rows, listens[0] if listens else ()))
+
+
+def _facts(said: Answer) -> Mapping[str, object]:
+    return said.facts if said.status == "answer" else {"failed": said.text or said.status}
 
 
 def _now_ms() -> int:

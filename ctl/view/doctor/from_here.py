@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from catalog.host_port import host_port
 from ctl.view.doctor.finding import Finding, listed
 
 MIGRATE = "net.ipv4.tcp_migrate_req"
 UPGRADE = "operations.md#upgrade-a-sidecar"
+AWAY = "operations.md#when-a-host-etcd-or-an-engine-fails"
 EXPLAIN = "tandem.md#why-is-it-not-called"
 
 
@@ -51,6 +53,18 @@ def machine_findings(sysctls: Mapping[str, int | None], *, is_host: bool) -> tup
     if not value:
         return (Finding("warn", f"{MIGRATE} is 0: {lost}", f"sysctl -w {MIGRATE}=1", UPGRADE),)
     return (Finding("ok", f"{MIGRATE} is {value}"),)
+
+
+def own_proxy_findings(explained: Mapping[str, Any] | None) -> tuple[Finding, ...]:
+    """Return what this machine's docker-discover says of itself while nobody can be asked."""
+    if explained is None:
+        return (Finding("ok", "no docker-discover answers at this machine's METRICS"),)
+
+    revision, why = explained.get("revision"), explained.get("not_ready")
+    text = f"docker-discover of this machine serves revision {revision}"
+    if why:
+        return (Finding("warn", f"{text}, and is not ready: {why}", "", AWAY),)
+    return (Finding("ok", text),)
 
 
 def call_findings(called: Sequence[Called], *, is_host: bool) -> tuple[Finding, ...]:

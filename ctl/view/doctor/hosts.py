@@ -135,6 +135,10 @@ def _out_of_service(hosts: Hosts) -> Iterator[Finding]:
 def _not_ready(hosts: Hosts) -> Iterator[Finding]:
     for host in hosts.of(hosts.told):
         facts = hosts.told[host].facts
+        if failed := facts.get("failed"):
+            yield Finding("error", f"{host}: docker-discover cannot say how it is: {failed}")
+            continue
+
         reasons = facts.get("not_ready")
         for what, why in sorted(reasons.items()) if isinstance(reasons, dict) else ():
             yield Finding("error", f"{host} is not ready: {what}: {why}", "", FAILS)

@@ -70,3 +70,16 @@ def ports_of(rows: Iterable[Mapping[str, Any]], listens: Sequence[str]) -> tuple
             found.setdefault((service, port), Port(service, host, port, is_http))
 
     return tuple(found[place] for place in sorted(found))
+
+
+def explained_rows(explained: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield a row for each service port that docker-discover's own /explain tells of."""
+    listeners = explained.get("listeners")
+    for each in listeners.values() if isinstance(listeners, dict) else ():
+        if isinstance(each, dict) and each.get("binds"):
+            yield {
+                "service": each.get("service"),
+                "port": each.get("port"),
+                "mode": each.get("mode"),
+                "up": len(each.get("servers") or ()),
+            }

@@ -76,7 +76,8 @@ def test_a_service_that_answers_and_one_that_is_dead(
         assert doctor("--fail-on", "warn")[1][-1].startswith("Status: ")
 
         publish(etcd, local(2, free_port(), dead, "pets"))
-        wait_for(lambda: lines(doctor()[1], "pets"), 10, "it is known")
+        # Until its check fails HAProxy itself still tries to reach it.
+        wait_for(lambda: lines(doctor()[1], "✗", "(pets)"), 10, "it is known to be dead")
         status, said = doctor()
         assert status == ends.NO
         assert lines(said, f"✗ localhost:{dead} (pets) does not answer")
@@ -140,14 +141,30 @@ def test_a_full_etcd(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         assert "docs/faults.md#30-etcd-is-full-nospace" in said
 
 
-def test_etcd_is_away(etcd: Etcd, doctor: Doctor) -> None:
+def test_etcd_is_away(etcd: Etcd, discover: Discover, doctor: Doctor) -> None:
+    port, dead = free_port(), free_port()
+    with backend("orders") as at:
+        publish(etcd, local(1, at, port, "orders"), local(2, free_port(), dead, "pets"))
+        wait_for(lambda: lines(doctor()[1], "✗", "(pets)"), 10, "it is known to be dead")
+        doctor.environ["METRICS"] = f"127.0.0.1:{discover.metrics}"
+        etcd.kill()
+
+        status, said = doctor()
+    assert status == ends.UNREACHABLE
+    assert lines(said, f"✗ {etcd.endpoint} does not answer: Connection refused")
+    assert lines(said, "docker-discover of this machine serves revision")
+    assert lines(said, f"✓ localhost:{port} (orders) answers"), "\n".join(said)
+    assert lines(said, f"✗ localhost:{dead} (pets) does not answer")
+
+
+def test_etcd_is_away_from_a_laptop(etcd: Etcd, doctor: Doctor) -> None:
+    doctor.environ["METRICS"] = f"127.0.0.1:{free_port()}"
     etcd.kill()
 
     status, said = doctor()
     assert status == ends.UNREACHABLE
-    assert lines(said, f"✗ {etcd.endpoint} does not answer")
-    assert "this machine" in said
-    assert lines(said, "Status: 1 error")
+    assert "✓ no docker-discover answers at this machine's METRICS" in said
+    assert said[-1] == "Status: 1 error"
 
 
 def test_one_member_of_three_is_down(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,8 +7,15 @@ import pytest
 
 from catalog.entries import Entry
 from catalog.keys import DrainedKey, OwnerKey, PurgeKey, key_of
-from ctl.view.doctor.from_here import MIGRATE, Called, Port, call_findings, machine_findings
-from ctl.view.doctor.standing import marked, own_hosts, ports_of
+from ctl.view.doctor.from_here import (
+    MIGRATE,
+    Called,
+    Port,
+    call_findings,
+    machine_findings,
+    own_proxy_findings,
+)
+from ctl.view.doctor.standing import explained_rows, marked, own_hosts, ports_of
 
 PREFIX = "/services"
 GOOD = Called("orders", "localhost:8080")
@@ -112,3 +119,31 @@ def test_which_host_this_machine_is(said: dict[str, Any], is_here: bool) -> None
     found = own_hosts(PREFIX, entries, "x", lambda address: address == "10.0.0.1")
 
     assert found == ({"a"} if is_here else frozenset())
+
+
+@pytest.mark.parametrize(
+    ("explained", "level", "text"),
+    [
+        (None, "ok", "no docker-discover answers at this machine's METRICS"),
+        ({"revision": 7}, "ok", "docker-discover of this machine serves revision 7"),
+        (
+            {"revision": 7, "not_ready": "etcd: away"},
+            "warn",
+            "docker-discover of this machine serves revision 7, and is not ready: etcd: away",
+        ),
+    ],
+)
+def test_this_machines_docker_discover(
+    explained: dict[str, Any] | None, level: str, text: str
+) -> None:
+    (finding,) = own_proxy_findings(explained)
+    assert (finding.level, finding.text) == (level, text)
+
+
+def test_its_listeners_are_called() -> None:
+    listener = {"service": "orders", "port": 8080, "mode": "tcp", "binds": [1], "servers": [1]}
+    explained = {"listeners": {"a": listener, "b": {**listener, "binds": []}, "c": 3}}
+
+    (row,) = explained_rows(explained)
+    assert ports_of([row], ()) == (Port("orders", "127.0.0.1", 8080, is_http=False),)
+    assert list(explained_rows({"listeners": None})) == []

@@ -92,6 +92,10 @@ def test_a_healthy_fleet() -> None:
             telling(not_ready={"template": "line 7"}),
             "error c is not ready: template: line 7",
         ),
+        (
+            telling(failed="no room", etcd_revision=0),
+            "error c: docker-discover cannot say how it is: no room",
+        ),
         (telling(haproxy="no socket"), "error c: HAProxy does not answer: no socket"),
         (telling(etcd_revision=48), "warn c: its watch is 2 revisions behind etcd"),
         (
