@@ -56,8 +56,14 @@ class Store:
         self._connection: Connection | None = None
         self._page = page
 
-    def list(self, prefix: str, *, values: bool = True) -> Listing:
-        """Return all entries under a prefix, linearizable. Without `values` they are empty."""
+    def list(self, prefix: str, *, values: bool = True, revision: int = 0) -> Listing:
+        """Return all entries under a prefix, linearizable. Without `values` they are empty.
+
+        With a revision they are as they were then; raises Compacted if etcd has forgotten that.
+        """
+        if revision:
+            return self._list(prefix, values, revision)
+
         for _ in range(LISTINGS_MAX - 1):
             try:
                 return self._list(prefix, values)
@@ -154,9 +160,9 @@ class Store:
         """
         self._connector.close()
 
-    def _list(self, prefix: str, values: bool) -> Listing:
+    def _list(self, prefix: str, values: bool, revision: int = 0) -> Listing:
         key, range_end = range_of(prefix)
-        revision = 0  # the newest; the first page says which that is
+        # 0 is the newest; the first page says which that is.
         entries: list[Entry] = []
         while True:
             request = etcdrpc.RangeRequest(

@@ -179,6 +179,10 @@ class Asking:
         """Return what stands now below a root of the prefix. Raises Unavailable."""
         return self._store.list(root(self._prefix)).entries
 
+    def entries_at(self, revision: int) -> Sequence[Entry]:
+        """Return what stood below the hosts at a revision. Raises Compacted, Unavailable."""
+        return self._store.list(hosts_root(self._prefix), revision=revision).entries
+
     def _keep(self, lease: int, watch: "Watch", over: threading.Event) -> None:
         """Keep the question alive, note whose lease ends, and end the watch when time is over."""
         kept_s = looked_s = time.monotonic()

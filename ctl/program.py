@@ -25,6 +25,7 @@ COMMANDS = {
     "intercept": "lead calls of a service to this machine while this runs",
     "history": "show what changed, why, and how fast it came to every host",
     "watch": "show changes as they come",
+    "diff": "show what is other at one moment than at another",
     "need": "print what to put into .env to call services",
     "stubs": "list the services that only stubs answer for, and since when",
     "drain": "send no new calls to an instance, or to all of a host",
@@ -39,7 +40,7 @@ COMMANDS = {
 ROOMS = {
     **dict.fromkeys(("completion", "config", "version"), "itself"),
     **dict.fromkeys(("drain", "undrain", "weight"), "steering"),
-    **dict.fromkeys(("history", "watch"), "past"),
+    **dict.fromkeys(("history", "watch", "diff"), "past"),
 }
 HELP = """Ask the pair anything, and wait for it.
 

@@ -23,6 +23,7 @@ WHAT: Final[Mapping[str, str]] = {
     "stub": "only stubs answer",
     "real": "real instances answer again",
     "port": "a port was assigned",
+    "override": "somebody set a weight, a drain or an intercept, or that ended",
     "host-came": "a docker-register began to speak for a host",
     "host-left": "the lease of a host ended",
     "host-drain": "a host was taken out of service",

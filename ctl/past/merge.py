@@ -71,8 +71,12 @@ class _Near:
         self.changes: list[Change] = []
         self._by_subject: dict[tuple[str, ...], list[Change]] = {}
         self._exact: dict[tuple[str, ...], list[Change]] = {}
+        self._at_revision: dict[tuple[int, str, str, str], Change] = {}
         for change in exact:
             self._exact.setdefault(_subject(change.line), []).append(change)
+            line = change.line
+            at = line.revision, line.service, line.instance, line.host
+            self._at_revision[at] = change
 
     def take(self, told: Told) -> None:
         line = told.line
@@ -92,6 +96,9 @@ class _Near:
     def _within(self, told: Told) -> Change | None:
         """Return the change that a listing found, if another host saw when it happened."""
         line = told.line
+        same = self._at_revision.get((line.revision, line.service, line.instance, line.host))
+        if line.instance and same is not None and told.by not in same.told:
+            return same
         for change in self._exact.get(_subject(line), ()):
             is_within = line.after < change.line.revision <= line.revision
             if is_within and told.by not in change.told:

@@ -3,7 +3,7 @@
 A record does not say why it goes. Its neighbours do, and its last state.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import attrgetter
@@ -11,23 +11,26 @@ from operator import attrgetter
 from catalog.asking.journal import NOTHING, Line
 from catalog.entries import Event
 from catalog.errors import Rejected
-from catalog.keys import DrainedKey, InstanceKey, Key, OwnerKey, PortKey, PurgeKey, parse_key
+from catalog.keys import (
+    DrainedKey,
+    InstanceKey,
+    Key,
+    OverrideKey,
+    OwnerKey,
+    PortKey,
+    PurgeKey,
+    parse_key,
+)
+from catalog.overrides.standing import standing_of
 from catalog.records.port_claim import decode as port_of
 from catalog.records.record import Instance, decode
-from discover.journal.causes import change_of, why_left
-from discover.snapshot.departures import Reason
+from discover.journal.causes import LOST, change_of, line_about, why_left
+from discover.journal.listing import listed
 from discover.snapshot.etcd_watch import Seen
 from discover.snapshot.state import State
 
 # After its docker-register began or a drain ended, what a host puts was there before.
 BEGINS_S = 10.0
-
-_LOST: Mapping[Reason, str] = {
-    "expired": "lease ended",
-    "unreadable": "record unreadable",
-    "wiped": "etcd lost it",
-    "rewound": "etcd went back",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class CatalogStory:
     def seen(self, seen: Seen, at_ms: int) -> list[Line]:
         """Return what etcd showed."""
         if seen.events is None:
-            lines = list(_listed(seen, at_ms, self))
+            lines = list(listed(seen, at_ms, self))
         else:
             batch = _Batch(self._prefix, seen, at_ms, self)
             lines = list(batch.lines(seen.events))
@@ -72,7 +75,7 @@ class CatalogStory:
                 continue
             host = _host_of(self._prefix, key)
             lines.append(
-                _line("left", instance, host, revision, at_ms, f"lease ended: {why}", own=1)
+                line_about("left", instance, host, revision, at_ms, f"lease ended: {why}", own=1)
             )
         return lines
 
@@ -126,7 +129,7 @@ class _Batch:
     def _of_host(self, event: Event, key: Key) -> Iterator[Line]:
         entry = event.entry
         found: tuple[str, str] | None = None
-        service = detail = ""
+        host = service = detail = ""
         match key:
             case OwnerKey(host) if entry is None:
                 self.owners.discard(host)
@@ -142,8 +145,10 @@ class _Batch:
                     self.story.begun(host, "host in service again", self.seen, self.at_ms)
             case PurgeKey(host):
                 found = ("purge" if entry else "unpurge"), "purge key"
+            case OverrideKey(service) if not self._stands_already(key, event):
+                detail, cause = _override(key, event)
+                found = "override", cause
             case PortKey(service):
-                host = ""
                 detail, cause = _port(entry.value) if entry else "", "assigned"
                 found = "port", cause if entry else "given back"
         if found is None:
@@ -159,6 +164,13 @@ class _Batch:
             cause=cause,
             detail=detail,
         )
+
+    def _stands_already(self, key: OverrideKey, event: Event) -> bool:
+        """Whether an override is only written again, as it was."""
+        before = self.seen.before.overrides.get(key)
+        if event.entry is None or before is None:
+            return False
+        return standing_of(key, event.entry).override == before.override
 
     def _of_instance(self, event: Event, key: InstanceKey) -> Iterator[Line]:
         before = self._known(event.key, key)
@@ -182,7 +194,7 @@ class _Batch:
         reason = self.seen.departures.get(event.key, "deleted")
         if reason != "deleted":
             self.story.lost(event.key, before)
-            return self._line("suspect", before, event, key, _LOST[reason], last)
+            return self._line("suspect", before, event, key, LOST[reason], last)
 
         cause = why_left(before, key.host, self.seen.after, self._is_leased(event.key, key))
         return self._line("left", before, event, key, cause, last)
@@ -226,74 +238,27 @@ class _Batch:
         cause: str,
         detail: str = "",
     ) -> Line:
-        return _line(what, instance, key.host, event.revision, self.at_ms, cause, detail=detail)
-
-
-def _listed(seen: Seen, at_ms: int, story: CatalogStory) -> Iterator[Line]:
-    """Yield what is other in a listing than it was known; nothing if nothing was known."""
-    before, after = seen.before, seen.after
-    if not before.cluster:
-        return
-
-    for host in sorted(before.owners.keys() ^ after.owners.keys()):
-        came = host in after.owners
-        yield Line(
-            what="host-came" if came else "host-left",
-            revision=after.owners[host].created if came else after.revision,
-            after=0 if came else before.revision,
-            at_ms=at_ms,
-            host=host,
-            cause="docker-register started" if came else "lease ended",
+        return line_about(
+            what, instance, key.host, event.revision, self.at_ms, cause, detail=detail
         )
 
-    known = before.records
-    for text, record in sorted(after.records.items(), key=lambda item: item[1].modified):
-        old = known.get(text)
-        host, instance = record.key.host, record.instance
-        if old is None:
-            cause = story.why_came(text, host, instance, seen.heard_s)
-            yield _line("came", instance, host, record.created, at_ms, cause)
-        elif old.instance != instance:
-            what, cause, detail = change_of(old.instance, instance)
-            yield _line(what, instance, host, record.modified, at_ms, cause, detail=detail)
 
-    for text, reason in seen.departures.items():
-        if (gone := known.get(text)) is None:
-            continue
-        host, instance = gone.key.host, gone.instance
-        if reason == "deleted":
-            what, cause = "left", why_left(instance, host, after, gone.leased)
-        else:
-            what, cause = "suspect", _LOST[reason]
-            story.lost(text, instance)
-        line = _line(what, instance, host, after.revision, at_ms, cause)
-        yield replace(line, after=before.revision)
+def _override(key: OverrideKey, event: Event) -> tuple[str, str]:
+    """Return what an override does, and by whom it was set."""
+    if event.entry is None:
+        return key.id, "ended"
+    override = standing_of(key, event.entry).override
+    if override is None:
+        return key.id, "cannot be read"
 
-
-def _line(
-    what: str,
-    instance: Instance,
-    host: str,
-    revision: int,
-    at_ms: int,
-    cause: str,
-    *,
-    detail: str = "",
-    own: int = 0,
-) -> Line:
-    role = "stub" if instance.role == "stub" else ""
-    return Line(
-        what=what,
-        revision=revision,
-        at_ms=at_ms,
-        service=instance.service,
-        instance=f"{instance.container[:12]}:{instance.container_port}",
-        name=instance.container_name,
-        host=host,
-        cause=cause,
-        detail=", ".join(filter(None, (role, detail))),
-        own=own,
-    )
+    does = {
+        "weight": override.weight,
+        "state": override.state,
+        "to": override.to,
+        "of": override.instance or override.host,
+    }
+    told = ", ".join(f"{name} {value}" for name, value in does.items() if value not in (None, ""))
+    return told, f"by {override.by}" + (f": {override.why}" if override.why else "")
 
 
 def _key(prefix: str, text: str) -> Key | None:

@@ -1,18 +1,24 @@
 """Why an instance went, or is called otherwise: as far as its record and its host say. No I/O."""
 
-from dataclasses import fields
+from collections.abc import Mapping
 
+from catalog.asking.journal import Line
+from catalog.records.difference import difference
 from catalog.records.record import Instance
+from discover.snapshot.departures import Reason
 from discover.snapshot.snapshot import Snapshot
 
 # An older docker-register does not say which.
 LEAVING = "stop signal, paused or unhealthy"
-DETAIL_MAX = 200
-# What changes without anybody having set it, or is told by the kind of line.
-_UNTOLD = frozenset({"state", "leaving", "container", "container_port", "service"})
+# Why etcd has it no longer, though nobody deleted it.
+LOST: Mapping[Reason, str] = {
+    "expired": "lease ended",
+    "unreadable": "record unreadable",
+    "wiped": "etcd lost it",
+    "rewound": "etcd went back",
+}
 # Why an instance is called again, by why it drained.
 _ENDED = {"paused": "unpaused", "unhealthy": "healthy again", "host drained": "host in service"}
-_SHOWN = (str, int, type(None))
 
 
 def why_left(instance: Instance, host: str, catalog: Snapshot, is_leased: bool) -> str:
@@ -26,7 +32,7 @@ def why_left(instance: Instance, host: str, catalog: Snapshot, is_leased: bool) 
 
 def change_of(before: Instance, after: Instance) -> tuple[str, str, str]:
     """Return what became of an instance, why, and what differs besides its state."""
-    detail = _difference(before, after)
+    detail = difference(before, after)
     if before.state == after.state:
         if not detail:
             return "drain", after.leaving or LEAVING, ""  # for another reason than before
@@ -37,12 +43,28 @@ def change_of(before: Instance, after: Instance) -> tuple[str, str, str]:
     return "undrain", _ENDED.get(before.leaving, "it did not stop"), detail
 
 
-def _difference(before: Instance, after: Instance) -> str:
-    told = []
-    for each in fields(Instance):
-        old, new = getattr(before, each.name), getattr(after, each.name)
-        if each.name in _UNTOLD or old == new:
-            continue
-        is_short = isinstance(old, _SHOWN) and isinstance(new, _SHOWN)
-        told.append(f"{each.name} {old} to {new}" if is_short else each.name)
-    return f"{', '.join(told):.{DETAIL_MAX}}"
+def line_about(
+    what: str,
+    instance: Instance,
+    host: str,
+    revision: int,
+    at_ms: int,
+    cause: str,
+    *,
+    detail: str = "",
+    own: int = 0,
+) -> Line:
+    """Return a line about an instance."""
+    role = "stub" if instance.role == "stub" else ""
+    return Line(
+        what=what,
+        revision=revision,
+        at_ms=at_ms,
+        service=instance.service,
+        instance=f"{instance.container[:12]}:{instance.container_port}",
+        name=instance.container_name,
+        host=host,
+        cause=cause,
+        detail=", ".join(filter(None, (role, detail))),
+        own=own,
+    )

@@ -8,15 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from catalog.keys import OwnerKey, identity, key_of
-from catalog.records.record import Instance, encode
-from catalog.store import Delete, Put, Store
 from ctl import ends
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, discovering
 from tests.parts.etcd import Etcd
 from tests.parts.ports import free_port
-from tests.parts.records import PREFIX, local
+from tests.parts.records import local
+from tests.parts.registrar import Registrar
 from tests.parts.shell import Shell
 from tests.parts.wait import wait_for
 
@@ -30,40 +28,6 @@ def discover(tmp_path: Path, etcd: Etcd) -> Iterator[Discover]:
 @pytest.fixture
 def tandem(etcd: Etcd, capsys: pytest.CaptureFixture[str]) -> Shell:
     return Shell(etcd, capsys)
-
-
-class Registrar:
-    """Stands for a host's docker-register: what it writes, under a lease and an owner key."""
-
-    def __init__(self, etcd: Etcd, host: str) -> None:
-        self.host = host
-        self.store = Store(etcd.access)
-        self._revisions: dict[str, int] = {}
-        self.begin()
-
-    def begin(self) -> None:
-        self.lease = self.store.grant(600)
-        owner = key_of(PREFIX, OwnerKey(self.host))
-        self.store.write([Put(owner, b"{}", 0)], lease=self.lease)
-
-    def puts(self, instance: Instance) -> int:
-        key = key_of(PREFIX, identity(self.host, instance))
-        put = Put(key, encode(instance), self._revisions.get(key, 0))
-        self._revisions[key] = self.store.write([put], lease=self.lease)
-        return self._revisions[key]
-
-    def deletes(self, instance: Instance) -> int:
-        key = key_of(PREFIX, identity(self.host, instance))
-        return self.store.write([Delete(key, self._revisions.pop(key))], lease=0)
-
-    def vanishes(self) -> int:
-        """End the lease, as etcd does when nobody keeps it; return the revision of that."""
-        self.store.revoke(self.lease)
-        self._revisions.clear()
-        return self.store.list("/").revision
-
-    def close(self) -> None:
-        self.store.close()
 
 
 @pytest.fixture
@@ -109,6 +73,41 @@ def test_a_change_is_told_with_its_cause_and_its_way(
             *("APPLIED", "HOW", "TOOK", "REVISION"),
         ]
         assert "stop signal (last instance)" in out
+
+
+def test_two_moments_are_compared_also_once_etcd_has_forgotten_them(
+    etcd: Etcd, discover: Discover, registrar: Registrar, tandem: Shell
+) -> None:
+    with backend("shop") as at:
+        shop, pets = local(1, at, free_port(), "shop"), local(2, at, free_port(), "pets")
+        orders = local(3, free_port(), free_port(), "orders")
+        registrar.puts(shop)
+        registrar.puts(pets)
+        tandem("wait", "shop", "--timeout", "20s")
+        begin = registrar.puts(orders)
+        registrar.deletes(pets)
+        registrar.puts(replace(shop, weight=5))
+        registrar.deletes(orders)
+        end = registrar.puts(orders)
+        tandem("wait", "--for", "revision")
+
+        def told(*words: str) -> list[list[str]]:
+            status, out, _ = tandem("diff", *words, "--no-headers")
+            assert status == ends.DONE
+            return [line.split()[:3] for line in out.splitlines()]
+
+        expected = [["left", "pets", "pets-2"], ["changed", "shop", "shop-1"]]
+        assert told(str(begin), str(end)) == expected
+        assert told(str(end)) == []
+        wait_for(lambda: len(history(tandem, "--since", str(begin))) > 3, 10, "it is kept")
+
+        etcd.ctl("compact", str(end))
+        assert sorted(told(str(begin), str(end))) == sorted(
+            [["changed", "orders", "orders-3"], *expected]
+        )
+        assert "compacted" in tandem("diff", str(begin))[2]
+        assert tandem("diff", str(end), str(begin))[0] == ends.WRONG_USE
+        assert tandem("diff", "7d")[0] == ends.NOT_FOUND
 
 
 def test_names_and_times_that_are_none(discover: Discover, tandem: Shell) -> None:

@@ -120,9 +120,9 @@ class Overtaken(Store):
 
     meanwhile: Callable[[], object]
 
-    def list(self, prefix: str, *, values: bool = True) -> Listing:
+    def list(self, prefix: str, *, values: bool = True, revision: int = 0) -> Listing:
         """List, and let the other one act."""
-        seen = super().list(prefix, values=values)
+        seen = super().list(prefix, values=values, revision=revision)
         self.meanwhile()
         return seen
 

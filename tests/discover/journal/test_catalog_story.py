@@ -6,7 +6,9 @@ import pytest
 
 from catalog.asking.journal import Line
 from catalog.entries import Batch, Entry, Event, Listing
-from catalog.keys import DrainedKey, OwnerKey, PortKey, key_of
+from catalog.keys import DrainedKey, OverrideKey, OwnerKey, PortKey, key_of
+from catalog.overrides.override import Override
+from catalog.overrides.override import encode as override_value
 from catalog.records.port_claim import encode as port_value
 from catalog.records.record import Instance, encode
 from discover.journal.catalog_story import CatalogStory
@@ -156,6 +158,17 @@ def test_a_port_that_is_assigned_is_told() -> None:
     text = key_of(PREFIX, PortKey("shop"))
     (line,) = Etcd().shows(put(text, port_value(10001), 5))
     assert (line.what, line.service, line.detail) == ("port", "shop", "10001")
+
+
+def test_an_override_is_told_with_whoever_set_it() -> None:
+    etcd = Etcd()
+    text = key_of(PREFIX, OverrideKey("whoami", "o1"))
+    value = override_value(Override(by="anna", why="slow", weight=5, instance="0" * 11 + "1:8000"))
+    (line,) = etcd.shows(put(text, value, 5))
+    assert (line.what, line.cause) == ("override", "by anna: slow")
+    assert line.detail == "weight 5, of 000000000001:8000"
+    assert etcd.shows(put(text, value, 6, 5)) == []
+    assert told(etcd.shows(gone(text, 7))) == [("override", 7, "ended")]
 
 
 def test_a_listing_tells_what_is_other_than_it_was_known() -> None:
