@@ -3,12 +3,14 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
 
 from ctl import ends, program
-from ctl.line.command import Command
+from ctl.contexts import folder_of
+from ctl.line.command import Changing, Command
 
 NOWHERE = {"ETCD_HOST": "127.0.0.1:1", "HOME": "/nowhere"}
 # Commands that ask nobody.
@@ -95,3 +97,20 @@ def test_help_loads_nothing_heavy(name: str) -> None:
         check=True,
     )
     assert HEAVY & set(done.stderr.split()) == set()
+
+
+def test_what_changes_something_says_first_where(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environ = {"HOME": str(tmp_path)}
+    folder_of(environ).mkdir(parents=True)
+    file = folder_of(environ) / "config.toml"
+    file.write_text('[contexts.prod]\netcd_host = "127.0.0.1:1"\netcd_prefix = "/prod"')
+    changing = [name for name in program.COMMANDS if isinstance(command_of(name), Changing)]
+    assert {"drain", "undrain", "weight", "intercept"} <= set(changing)
+
+    for name in changing:
+        words = [name, *WORDS.get(name, ["orders"]), "--context", "prod"]
+        assert program.run(words, environ) == ends.UNREACHABLE
+        first = capsys.readouterr().err.splitlines()[0]
+        assert first == "context prod: etcd at 127.0.0.1:1, prefix /prod"
