@@ -34,6 +34,7 @@ COMMANDS = {
     "completion": "print what a shell has to read, so that TAB completes names",
     "config": "list contexts, and say which is used: dev, test, prod",
     "doctor": "look for whatever is wrong, and say what helps",
+    "tap": "show the calls of a service on every host, as they end",
     "version": "say which version this is",
 }
 # Rooms of commands that do not stand in ctl/commands/ itself.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog.asking.inbox import Inbox
-from discover.answering import Parts, Questions, speaker
+from discover.answering import Parts, Questions, speakers
 from discover.apply.applier import Applier
 from discover.apply.ask_suspects import AskSuspects
 from discover.apply.listeners_file import ListenersFile
@@ -26,8 +26,9 @@ from discover.model.proxy_config import Bind, HostPolicy, ProxyConfig
 from discover.operator.file_watch import FileWatch
 from discover.operator.snippets import SnippetFolder
 from discover.operator.templates import Templates
+from discover.overrides.overrides import Overrides
 from discover.overriding import overrides_of
-from discover.reconcile import Reconcile, Sources
+from discover.reconcile import Reconcile, Sources, as_it_is
 from discover.settings import PROGRAM, TEMPLATE, DiscoverSettings, settings_of
 from discover.snapshot.audit import Audit
 from discover.snapshot.etcd_watch import CatalogWatch
@@ -43,7 +44,7 @@ from sidecar import log, program
 from sidecar.actors import Actor, run_group
 from sidecar.status.health import Health
 from sidecar.status.metrics import Metrics
-from sidecar.status.problems import Problem, Problems
+from sidecar.status.problems import Problems
 from sidecar.status.server import status_server
 from sidecar.trigger import Trigger
 
@@ -102,7 +103,7 @@ def _actors(around: Around) -> list[Actor]:
     snapshot_file = SavedFile(around.state_dir / "snapshot", _origin(settings))
     found = snapshot_file.load()
     keeper = _keeper(around, found)
-    questions = Questions(settings.prefix)
+    questions = Questions(settings.prefix, around.trigger.fire)
     watch, audit = _followers(around, keeper, snapshot_file, found, questions.inbox)
     services_file = _services_file(around)
     overrides = overrides_of(settings, watch, around.trigger)
@@ -112,7 +113,7 @@ def _actors(around: Around) -> list[Actor]:
     problems = Problems()
 
     reconcile = Reconcile(
-        replace(_sources(settings, keeper, services_file, unclaimed, unheld), overrides=overrides),
+        _sources(settings, questions, overrides, keeper, services_file, unclaimed, unheld),
         Applier(haproxy, paths_of(settings).config, stop=threading.Event(), metrics=around.metrics),
         around.trigger,
         stubs=stubs,
@@ -137,11 +138,11 @@ def _actors(around: Around) -> list[Actor]:
         watch.actor(),
         audit.actor(),
         journal(settings, watch, keeper, reconcile, stubs, problems, around.metrics),
-        speaker(settings, questions, parts),
+        *speakers(settings, questions, parts),
         AskSuspects(keeper, haproxy, around.trigger, lambda: reconcile.running).actor(),
         SnapshotSaver(keeper, snapshot_file).actor(),
         *(services_file.actors(around.trigger.fire) if services_file else ()),
-        _template_watch(around).actor(),
+        FileWatch(settings.template, "template", around.trigger.fire, (settings.snippets,)).actor(),
         *_watchers(around, haproxy),
     ]
     if settings.http_bind:
@@ -191,13 +192,16 @@ def _services_file(around: Around) -> "ServicesFile | None":
 
 def _sources(
     settings: DiscoverSettings,
+    questions: Questions,
+    overrides: Overrides,
     keeper: Keeper,
     services_file: "ServicesFile | None",
     unclaimed: ClaimProblems,
     unheld: HoldProblem,
 ) -> Sources:
     def policy() -> HostPolicy:
-        return replace(policy_of(settings), unclaimed=unclaimed.why, unheld=unheld.why)
+        here = policy_of(settings, tapped=questions.tapped)
+        return replace(here, unclaimed=unclaimed.why, unheld=unheld.why)
 
     state_dir = settings.state_dir
     return Sources(
@@ -206,13 +210,10 @@ def _sources(
         templates=Templates(settings.template, state_dir / "template.good.json", TEMPLATE),
         listeners_file=ListenersFile(state_dir / "listeners"),
         host_ports=HostPorts(state_dir / "host-ports"),
-        outside=services_file.joined if services_file else _as_it_is,
+        outside=services_file.joined if services_file else as_it_is,
         snippets=SnippetFolder(settings.snippets).read,
+        overrides=overrides,
     )
-
-
-def _as_it_is(snapshot: Snapshot) -> tuple[Snapshot, Mapping[str, Problem]]:
-    return snapshot, {}
 
 
 def _followers(
@@ -297,11 +298,6 @@ def _hold_writer(
         runs=runs,
         problem=unheld,
     )
-
-
-def _template_watch(around: Around) -> FileWatch:
-    settings = around.settings
-    return FileWatch(settings.template, "template", around.trigger.fire, (settings.snippets,))
 
 
 def _watchers(around: Around, haproxy: HAProxy) -> Sequence[Actor]:

@@ -1,12 +1,14 @@
 """Wire what answers questions, and say what others have to know of this docker-discover."""
 
 import contextlib
+import functools
 import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from catalog.asking.ask import TAP
 from catalog.asking.inbox import Inbox
 from catalog.asking.journal import JOURNAL
 from catalog.asking.presence import Presence
@@ -19,6 +21,8 @@ from discover.answers.draining import with_overrides
 from discover.answers.journal_pages import journal_answerer
 from discover.answers.speaker import Here, Speaker
 from discover.apply.rollout import Round
+from discover.calls.ring import lines_of
+from discover.calls.tap import Taps
 from discover.following import journal_path
 from discover.haproxy.process import HAProxy
 from discover.host_model import here
@@ -29,7 +33,7 @@ from discover.settings import DiscoverSettings
 from discover.snapshot.etcd_watch import CatalogWatch
 from discover.snapshot.keeper import Keeper
 from discover.stubs.debt_keeper import StubDebt
-from discover.this_host import host_ids, policy_of
+from discover.this_host import ADMIN_SOCKET, host_ids, policy_of
 from sidecar.actors import Actor
 from sidecar.status.health import Health
 from sidecar.status.problems import Problems
@@ -41,9 +45,16 @@ _VERSION = re.compile(r"^Version: (\S+)", re.MULTILINE)
 class Questions:
     """The questions that stand: the watch fills the inbox, which wakes who answers."""
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, fire: Callable[[str], None]) -> None:
+        self._fire = fire
+        self.tapped = False  # whether somebody looks at calls that HAProxy does not log
         self.awake = Trigger()
         self.inbox = Inbox(prefix, lambda: self.awake.fire("asked"))
+
+    def tap(self, is_tapped: bool) -> None:
+        """Note whether HAProxy shall keep all calls for a moment; that takes a reload."""
+        self.tapped = is_tapped
+        self._fire("tapped" if is_tapped else "no longer tapped")
 
     def applied(self, _round: Round) -> None:
         """Wake who answers, if anybody asks: HAProxy may run another revision."""
@@ -66,8 +77,13 @@ class Parts:
     overrides: Overrides
 
 
-def speaker(settings: DiscoverSettings, questions: Questions, parts: Parts) -> Actor:
-    """Return the actor that tells of this host and answers; HAProxy's progress wakes it."""
+def speakers(settings: DiscoverSettings, questions: Questions, parts: Parts) -> tuple[Actor, Actor]:
+    """Return the actor that tells of this host and answers, and the one that reads calls for it.
+
+    HAProxy's progress wakes it.
+    """
+    lines = functools.partial(lines_of, settings.run_dir / ADMIN_SOCKET)
+    taps = Taps(lambda: parts.reconcile.running, lines, questions.tap)
     proxy = Proxy(
         running=lambda: parts.reconcile.running,
         problems=lambda: parts.problems.current,
@@ -82,6 +98,7 @@ def speaker(settings: DiscoverSettings, questions: Questions, parts: Parts) -> A
     by_kind = {
         **with_overrides(answerers(proxy), proxy, lambda: keeper.state.view, told),
         JOURNAL: journal_answerer(journal_path(settings)),
+        TAP: taps.answer,
     }
     kinds = tuple(sorted(by_kind))
     version = _HAProxyVersion(parts.haproxy.ask)
@@ -91,7 +108,8 @@ def speaker(settings: DiscoverSettings, questions: Questions, parts: Parts) -> A
     )
     parts.reconcile.followers.append(questions.applied)
     access, prefix = settings.access, settings.prefix
-    return Speaker(access, prefix, here, by_kind, questions.inbox, questions.awake).actor()
+    telling = Speaker(access, prefix, here, by_kind, questions.inbox, questions.awake)
+    return telling.actor(), taps.actor()
 
 
 def progress_of(parts: Parts) -> Progress:

@@ -4,10 +4,11 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from catalog.access import Access
 from catalog.errors import Rejected
+from catalog.records.record import Log
 from catalog.values.reserved_ports import PortSet, port_set
 from catalog.values.rules import PLAIN_HOST_NAME
 from discover.haproxy.old_workers import MEGABYTES
@@ -19,9 +20,11 @@ from sidecar.options import (
     Option,
     WrongSettings,
     access_of,
+    address,
     address_or_off,
     boolean,
     number,
+    one_of,
     readable_file,
     shown,
     values_of,
@@ -84,6 +87,18 @@ def domain_or_off(text: str) -> str:
     if not PLAIN_HOST_NAME.fullmatch(name):
         raise Rejected(f"{text!r} is not a domain such as apps.example.com")
     return name
+
+
+def log_target(text: str) -> tuple[str, int] | None:
+    """Return the address of `udp@ip:port`, or None for `stdout`. Raises Rejected."""
+    name = text.strip()
+    if name.lower() == "stdout":
+        return None
+
+    scheme, at, where = name.partition("@")
+    if not at or scheme.lower() != "udp":
+        raise Rejected(f"{text!r} is neither stdout nor udp@ip:port, such as udp@192.0.2.1:514")
+    return address(where)
 
 
 OPTIONS = (
@@ -172,6 +187,19 @@ OPTIONS = (
         "ip:port of /metrics, /healthz, /readyz and /explain, at 127.0.0.1 also on ::1; or off",
     ),
     Option(
+        "ACCESS_LOG",
+        one_of(*get_args(Log)),
+        "errors",
+        "which calls HAProxy logs, a line of JSON each, where SERVICE_LOG does not say otherwise: "
+        "errors, all or off",
+    ),
+    Option(
+        "ACCESS_LOG_TO",
+        log_target,
+        "stdout",
+        "where to: stdout (HAProxy's standard output), or udp@ip:port for syslog",
+    ),
+    Option(
         "HEAD_KB",
         number(14, 256, "KB"),
         "14",
@@ -239,6 +267,8 @@ class DiscoverSettings:
     shown: Mapping[str, str]
     zone: str
     host_id: str | None
+    access_log: Log
+    access_log_to: tuple[str, int] | None
     catalog: Path | None
     command: Command | None
     argument: str
@@ -279,6 +309,8 @@ def settings_of(argv: Sequence[str], environ: Mapping[str, str]) -> DiscoverSett
         shown=shown(OPTIONS, values),
         zone=values["ZONE"],
         host_id=values["HOST_ID"],
+        access_log=values["ACCESS_LOG"],
+        access_log_to=values["ACCESS_LOG_TO"],
         catalog=values["CATALOG"],
         command=values[COMMAND],
         argument=values[ARGUMENT] or "",

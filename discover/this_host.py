@@ -26,6 +26,7 @@ LOOPBACK6 = "::1"
 HAPROXY_USER = "haproxy"  # what Debian's package creates
 MACHINE_ID = Path("/etc/machine-id")  # machine-id(5)
 MAXCONN = 10_000
+ADMIN_SOCKET = "admin.sock"  # of the worker, in RUN_DIR
 # HAProxy takes two descriptors a connection. Twice as many again are left for listeners and for the
 # checks of servers, or it would refuse to start once there are many.
 DESCRIPTORS_PER_CONNECTION = 6
@@ -53,18 +54,21 @@ def make_folders(settings: DiscoverSettings) -> None:
             )
 
 
-def policy_of(settings: DiscoverSettings) -> HostPolicy:
+def policy_of(settings: DiscoverSettings, *, tapped: bool = False) -> HostPolicy:
     """Return what holds on this host now; Docker's bridge can come and go."""
     user, group = _user()
     process = Process(
         stats=Bind(*settings.stats) if settings.stats else None,
         stats_ipv6=_stats6(settings.stats),
-        admin_socket=str(settings.run_dir / "admin.sock"),
+        admin_socket=str(settings.run_dir / ADMIN_SOCKET),
         maxconn=_maxconn(),
         user=user,
         group=group,
         buffer_bytes=_buffer_bytes(settings.head_kb),
         old_workers_hours=settings.old_workers_hours,
+        access_log=settings.access_log,
+        tapped=tapped,
+        access_log_to=Bind(*settings.access_log_to) if settings.access_log_to else None,
     )
 
     hosts = settings.hosts or _default_hosts()

@@ -68,6 +68,7 @@ INNER_ARROWS = {
         },
         "answers": {"apply", "model", "journal", "snapshot"},
         "journal": {"snapshot", "apply", "model"},
+        "calls": {"answers", "apply", "model"},
     },
     "ctl": {
         "view": {"asking", "fleet"},
@@ -105,11 +106,13 @@ DOORS = {
 # Standard modules with an effect, where it is an adapter's: room -> modules that may.
 EFFECTS = {
     ("discover", "subprocess"): {"discover.haproxy.process"},
-    # guard waits on HAProxy's master socket; ports asks for the bridge's address and tries a port
+    # guard waits on HAProxy's master socket, and ring reads there; ports asks for the bridge's
+    # address and tries a port
     ("discover", "socket"): {
         "discover.haproxy.process",
         "discover.haproxy.ports",
         "discover.haproxy.guard",
+        "discover.calls.ring",
     },
     ("register", "subprocess"): set[str](),
 }

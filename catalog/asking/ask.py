@@ -21,6 +21,7 @@ CONDITION = "condition"  # how a docker-discover is, with what SERVICES tells
 OVERRIDES = "overrides"
 SERVICES = "services"  # of every service, how many of its servers HAProxy has up
 UNTIL = "until"  # whether it is so of these names; told again when it is so, or no more
+TAP = "tap"  # calls of a service as they end; `every_ms` is how often batches come
 
 _KIND = re.compile(r"[a-z][a-z-]{0,31}")
 HOSTS_MAX = 1000

@@ -39,6 +39,7 @@ from catalog.values.text_types import (
 from catalog.values.value_types import (
     PORT,
     Choice,
+    ChoiceOrOff,
     Duration,
     Flag,
     OrNone,
@@ -68,6 +69,8 @@ Panic = Literal["on", "off"]
 Proto = Literal["h1", "h2c"]
 # how near an instance has to be while one as near can be called
 Locality = Literal["any", "zone", "host"]
+# which calls are logged: those that went wrong, all, or none
+Log = Literal["errors", "all", "off"]
 # what becomes of an instance when its host's lease ends and nobody says that it stopped
 OnAbsence = Literal["keep", "drop"]
 
@@ -143,6 +146,8 @@ class Instance:
     port_reserved: Annotated[bool, Flag()] = False
     # for people: the last day on which a stub is meant to answer, such as 2026-06-01
     stub_until: Annotated[str, STUB_UNTIL] = ""
+    # None: as each docker-discover's ACCESS_LOG says
+    log: Annotated[Log | None, OrNone(ChoiceOrOff(get_args(Log)))] = None
     # when the container was started, by its engine's clock, since 1970: the same for its whole life
     started_ms: Annotated[int | None, OrNone(Whole(1, TIME_MS_MAX))] = None
     # why a draining instance drains, in a word of docker-register's; a newer one may have others

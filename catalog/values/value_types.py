@@ -243,3 +243,14 @@ class Switch(Choice):
         if isinstance(value, bool):
             return "on" if value else "off"
         return text_of(value)
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceOrOff(Choice):
+    """One of a few words, `off` among them, which YAML 1.1 reads as false."""
+
+    def from_label(self, text: str) -> str:
+        return "off" if _truth_of(text) is False else one_of(self.words, text)
+
+    def from_file(self, value: object) -> str:
+        return "off" if value is False else text_of(value)

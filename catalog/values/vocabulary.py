@@ -76,6 +76,7 @@ SETTINGS = (
     Setting("RETRY", "retry", "retry", "service", http_only="retry"),
     Setting("REUSE", "reuse", "reuse", "service", http_only="reuse"),
     Setting("TIMEOUT", "timeout", "timeout_ms", "service"),
+    Setting("LOG", "log", "log", "service"),
     Setting("LOCALITY", "locality", "locality", "service"),
     Setting("SLOW_START", "slow_start", "slow_start_ms", "instance"),
     Setting("MAXCONN", "maxconn", "maxconn", "instance"),

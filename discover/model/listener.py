@@ -93,6 +93,7 @@ def listener_of(
         retry=first.retry,
         reuse=first.reuse or ("never" if first.retry == "connect" else "safe"),
         timeout_ms=first.timeout_ms,
+        log=first.log,
         check=first.check,
         interval_ms=first.check.interval_ms or interval_ms,
         # If tcp checks fail, no server accepts connections: to call them all would help nobody.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from catalog.host_port import host_port
-from catalog.records.record import Balance, Check, Mode, Retry, Reuse, Sticky
+from catalog.records.record import Balance, Check, Log, Mode, Retry, Reuse, Sticky
 from catalog.values.reserved_ports import NONE, PortSet
 
 # Stands in a text in place of the marker that the text will have.
@@ -147,6 +147,7 @@ class Listener:
     snippet: tuple[Verbatim, ...] = ()
     # Whether connections to servers are kept for the next request.
     reuse: Reuse = "safe"
+    log: Log | None = None  # which calls are logged; None: as the process says
     # Slots that no instance has: filled in when it is laid out.
     free: tuple[Server, ...] = ()
     # Whether it leads to the machine of whoever intercepts calls.
@@ -194,8 +195,8 @@ class Door:
     domain: str
     # The unix socket that answers what no service can.
     pages: str
-    # Headers that can lead to canaries.
-    headers: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()  # that can lead to canaries
+    logs_all: bool = False  # whether a service there has all its calls logged
     # A file beside haproxy.cfg; the text's own marker is filled in.
     map: str = MAP_NAME.format(OPEN_MARKER)
 
@@ -221,14 +222,15 @@ class Process:
     user: str | None
     group: str | None
     door: Door | None = None
-    # The same page at ::1.
-    stats_ipv6: Bind | None = None
+    stats_ipv6: Bind | None = None  # the same page at ::1
     # The bytes of a buffer: the head of an http request or answer has to fit in one.
     buffer_bytes: int = 16384
-    # How long a worker that a reload made old may go on.
-    old_workers_hours: int = 168
+    old_workers_hours: int = 168  # how long a worker that a reload made old may go on
     # None until calls were intercepted for the first time.
     intercepting: Intercepting | None = None
+    access_log: Log = "errors"  # which calls are logged
+    access_log_to: Bind | None = None  # by syslog over UDP; None: to HAProxy's standard output
+    tapped: bool = False  # whether HAProxy keeps all calls for a while, as somebody looks
 
     @property
     def stats_binds(self) -> tuple[Bind, ...]:

@@ -12,7 +12,13 @@ from operator import attrgetter
 
 from catalog.records.record import Check
 from discover.model.health_check import INTERVAL_MS
-from discover.model.proxy_config import Listener, ProxyConfig, ServicePort, door_listener_name
+from discover.model.proxy_config import (
+    Door,
+    Listener,
+    ProxyConfig,
+    ServicePort,
+    door_listener_name,
+)
 
 FEWEST = 32
 
@@ -58,7 +64,7 @@ def with_spare_backends(config: ProxyConfig) -> ProxyConfig:
     spares = [spare_backend(number) for number in range(1, max(FEWEST, enough) + 1)]
 
     laid_out = replace(config, listeners=(*config.listeners, *spares))
-    return _with_door_headers(laid_out)
+    return _with_door(laid_out)
 
 
 def in_spare_backends(config: ProxyConfig, running: ProxyConfig | None) -> ProxyConfig:
@@ -87,9 +93,7 @@ def in_spare_backends(config: ProxyConfig, running: ProxyConfig | None) -> Proxy
         placed.append(_placed(listener, spares.pop(name)) if name else listener)
 
     laid_out = replace(config, listeners=(*placed, *_left_over(spares.values(), placed)))
-    return _with_door_headers(
-        laid_out, running.process.door.headers if running.process.door else ()
-    )
+    return _with_door(laid_out, running.process.door)
 
 
 def _placed(listener: Listener, spare: Listener) -> Listener:
@@ -115,18 +119,27 @@ def _left_over(spares: Iterable[Listener], placed: Iterable[Listener]) -> Iterat
         yield spare if is_in_use else spare_backend(_number_of(spare))
 
 
-def _with_door_headers(config: ProxyConfig, kept: Iterable[str] = ()) -> ProxyConfig:
-    """Return a configuration whose door looks at the headers of canaries, and at those `kept`."""
-    headers = set(kept)
+def _with_door(config: ProxyConfig, running: Door | None = None) -> ProxyConfig:
+    """Return a configuration whose door does what its services ask of it.
+
+    It looks at the headers of canaries, and logs all calls if one of them wants that. What the
+    running door does it goes on doing: to leave it out would take a reload.
+    """
+    door = config.process.door
+    if door is None:
+        return config
+
+    headers = set(running.headers if running else ())
+    logs_all = running is not None and running.logs_all
     for listener in config.listeners:
         if listener.canary and listener.routes:
             headers.add(listener.canary.name.lower())
+        if listener.log == "all" and listener.routes:
+            logs_all = True
 
-    door = config.process.door
-    if door is None or not headers:
+    if not headers and not logs_all:
         return config
-
-    door = replace(door, headers=tuple(sorted(headers)))
+    door = replace(door, headers=tuple(sorted(headers)), logs_all=logs_all)
     return replace(config, process=replace(config.process, door=door))
 
 

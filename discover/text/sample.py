@@ -37,6 +37,8 @@ _FREE = (
 _DOOR = Door(
     (Bind("127.0.0.1", 80), Bind("::1", 80), Bind("*", 80)), "sample", "/run/tandem/pages.sock"
 )
+# Added to a port, it gives one that no other listener has.
+QUIET = 10_000
 _USUAL = ("http", "roundrobin", "idempotent")
 _CHECKS = (
     Check("tcp"),
@@ -57,7 +59,7 @@ def sample(process: Process) -> ProxyConfig:
     listeners = (*plain, *_special(plain))
     behind_door = (_behind_door(listener) for listener in listeners if _is_enough(listener))
 
-    door = replace(process.door or _DOOR, headers=("x-canary",))
+    door = replace(process.door or _DOOR, headers=("x-canary",), logs_all=True)
     return ProxyConfig(
         replace(process, door=door, intercepting=Intercepting(("x-dev",))),
         (*listeners, *behind_door, spare_backend(1), *_intercepts(plain)),
@@ -108,9 +110,14 @@ def _special(plain: Sequence[Listener]) -> Iterable[Listener]:
                 for server in usual.servers
             ),
             free=_FREE,
+            log="all",
         )
         if mode == "tcp":
             yield replace(special, asked=grpc_request("sample"), takes_over=True)
+            quiet = Bind("127.0.0.1", port + QUIET)
+            yield replace(
+                usual, name=f"sample:{quiet.port}", port=quiet.port, binds=(quiet,), log="off"
+            )
         else:
             yield replace(special, hash_header="X-User", h2c=True, canary=Header("X-Canary", "on"))
             for other, reuse in enumerate(get_args(Reuse), start=port + 1):
@@ -121,6 +128,7 @@ def _special(plain: Sequence[Listener]) -> Iterable[Listener]:
                     binds=(Bind("127.0.0.1", other),),
                     reuse=reuse,
                     free=_FREE,
+                    log="off",
                 )
 
 

@@ -16,6 +16,7 @@ from catalog.asking.ask import (
     OVERRIDES,
     SERVICES,
     STUBS,
+    TAP,
     UNTIL,
     Ask,
 )
@@ -78,7 +79,7 @@ def test_it_tells_that_it_is_there_until_it_goes(etcd: Etcd, discover: Discover)
     assert found.not_ready == ""
     assert found.kinds == (
         *(APPLIED, CONDITION, COUNTERS, EXPLAIN, INTERCEPTS, JOURNAL, OVERRIDES, SERVICES),
-        *(STUBS, UNTIL),
+        *(STUBS, TAP, UNTIL),
     )
 
     discover.stop(signal.SIGTERM)

@@ -279,7 +279,7 @@ def test_a_block_that_the_shipped_template_does_not_have_is_refused(folder: Path
 
     assert str(refused.value).startswith(
         "template haproxy.cfg.j2 line 2: no block 'defalts' in haproxy.cfg.j2; "
-        "its blocks are defaults, door, global, "
+        "its blocks are calls, defaults, door, global, "
     )
 
 

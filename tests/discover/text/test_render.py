@@ -51,7 +51,7 @@ def test_a_tcp_service_is_laid_out() -> None:
         "bind 127.0.0.1:8000",
         "bind 172.17.0.1:8000",
         "timeout client 1h",
-        "option tcplog",
+        'log-format "${TANDEM_TCP_CALL}"',
         "option clitcpka",
         "balance roundrobin",
         "timeout server 1h",

@@ -1,0 +1,1 @@
+"""Lines that HAProxy logs -> calls as people read them, while somebody looks."""
