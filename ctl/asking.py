@@ -175,6 +175,11 @@ class Asking:
         self._deadline_s = deadline_s
         self._wake.set()
 
+    def connect_again(self) -> None:
+        """Take another connection, after one that was lost."""
+        self._store.close()
+        self._store = store_of(self._access)
+
     def look(self, root: Callable[[str], str] = hosts_root) -> Sequence[Entry]:
         """Return what stands now below a root of the prefix. Raises Unavailable."""
         return self._store.list(root(self._prefix)).entries

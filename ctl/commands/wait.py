@@ -9,7 +9,7 @@ import click
 
 from catalog.asking.ask import APPLIED, NAMES_MAX, UNTIL, Ask
 from catalog.asking.goal import ANY, FOR
-from catalog.errors import Rejected
+from catalog.errors import Rejected, Unavailable
 from ctl.asking import Asking, is_final
 from ctl.commands.shared import tell, with_reach
 from ctl.ends import DEADLINE, DONE, NO, NOT_FOUND, UNREACHABLE, WRONG_USE, End
@@ -38,6 +38,8 @@ itself, such as a bad label; --patient waits on. A host that leaves meanwhile is
 
 # What no time heals is looked at again: a container that has just started may not be known yet.
 SURE_S = 1.0
+# How soon an etcd that went away is asked again.
+AGAIN_S = 0.5
 # How long hosts that answered before are asked for their last words.
 LAST_WORDS_S = 1.0
 
@@ -113,11 +115,12 @@ def _names(asking: Asking, wait: Wait, options: Options, prefix: str) -> None:
     arguments = {FOR: str(wait.goal)} | ({ANY: "yes"} if wait.is_any else {})
     asked = Ask(UNTIL, "", options.hosts, by="tandem wait", arguments=arguments, names=wait.names)
     started_s = time.monotonic()
-    hopeless = _listen(asking, asked, wait, options)
+    hopeless = _listen_through(asking, asked, wait, options)
     if hopeless and not wait.is_refused_by_proxies(hopeless):
         published = published_of(prefix, asking.look())
         if any(about(published, name) for name in hopeless):  # its host had not said so yet
-            hopeless = _listen(asking, asked, wait, replace(options, is_patient=True))
+            patient = replace(options, is_patient=True)
+            hopeless = _listen_through(asking, asked, wait, patient)
 
     left, after_s = asking.left, time.monotonic() - started_s
     _check(asking, options.hosts)
@@ -133,6 +136,20 @@ def _names(asking: Asking, wait: Wait, options: Options, prefix: str) -> None:
 
     _hear_last_words(asking, asked, wait)
     _give_up(asking, wait, after_s, prefix)
+
+
+def _listen_through(
+    asking: Asking, asked: Ask, wait: Wait, options: Options
+) -> Mapping[str, Mapping[str, Any]]:
+    """Listen through outages of etcd; only one that was there from the beginning ends it."""
+    while True:
+        try:
+            return _listen(asking, asked, wait, options)
+        except Unavailable:
+            if not asking.revision or time.monotonic() + AGAIN_S >= options.until_s:
+                raise
+            time.sleep(AGAIN_S)  # ^C ends it
+            asking.connect_again()
 
 
 def _listen(

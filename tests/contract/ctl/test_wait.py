@@ -270,6 +270,16 @@ def applied_at(discover: Discover, record: Instance) -> float:
     return datetime.fromisoformat(line.split()[0].replace("Z", "+00:00")).timestamp()
 
 
+def test_an_etcd_that_comes_back_is_asked_again(
+    etcd: Etcd, discover: Discover, tandem: Shell
+) -> None:
+    with backend("orders") as at, Waiting(etcd, tandem, "orders", *SOON) as waiting:
+        etcd.stop()
+        etcd.start()
+        publish(etcd, local(1, at, free_port(), "orders"))
+    assert waiting.said[0] == ends.DONE, waiting.said
+
+
 def test_with_one_proxy_stopped_it_is_named(tmp_path: Path, etcd: Etcd, tandem: Shell) -> None:
     with fleet(tmp_path, etcd) as discovers, backend("orders") as at:
         os.kill(discovers["h2"].pid(), signal.SIGSTOP)
