@@ -1,11 +1,12 @@
 """`tandem show`: all that is known of a service, an instance or a host, on one page."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import click
 
-from catalog.asking.ask import EXPLAIN, Ask
+from catalog.asking.ask import APPLIED, EXPLAIN, Ask
+from catalog.keys import DrainedKey, key_of
 from ctl.asking import Asking, Heard
 from ctl.commands.shared import (
     DOCUMENTS,
@@ -18,10 +19,17 @@ from ctl.commands.shared import (
 from ctl.ends import DONE, NOT_FOUND, UNREACHABLE, WRONG_USE, End
 from ctl.line.command import Command
 from ctl.line.types import ANY
+from ctl.overrides.left import left_by_records, left_of
+from ctl.overrides.seen import seen_now
+from ctl.overrides.target import Target
+from ctl.past.journals import Wanted, asked
+from ctl.past.merge import merged
+from ctl.past.rows import row_of
 from ctl.settings import Reach
 from ctl.view.calling.seen import seen_ports
 from ctl.view.names import not_found
-from ctl.view.page.page import Page, lines_of
+from ctl.view.page.host import HostTold, host_page, lost_rows
+from ctl.view.page.page import Page, Section, lines_of
 from ctl.view.page.service import service_page
 from ctl.view.page.told import Told, containers_called, is_container, joined
 from ctl.view.published import Published, about_service, names_of, published_of
@@ -38,6 +46,9 @@ its id, or host/<host>. Problems come first; then how to call it, its instances,
 sees it, its settings and who set them.
 """
 WITHIN_S = 3.0
+HOST = "host/"
+EVENTS = 8
+EVENT_COLUMNS = ("time", "service", "what", "instance", "host", "why", "applied", "how", "took")
 SHOWN = 5  # of containers that may be meant
 
 
@@ -48,7 +59,7 @@ SHOWN = 5  # of containers that may be meant
 def command(reach: Reach, what: str, output: str) -> int:
     """Show."""
     with Asking(reach.access, reach.prefix) as asking:
-        page = _page(asking, reach, what)
+        page = _host(asking, reach, what) if what.startswith(HOST) else _page(asking, reach, what)
 
     _print(page, output)
     return DONE
@@ -75,7 +86,49 @@ def _page(asking: Asking, reach: Reach, what: str) -> Page:
     services = {port.service for port in seen_ports(heard)}
     records = records or tuple(it for it in published if it.instance.service in services)
     told = Told(what, asking.fleet, heard, records, silent, time.time())
-    return service_page(told, kind)
+    is_service = kind == "service"
+    names = {it.instance.service if is_service else it.instance.container_name for it in records}
+    return service_page(told, kind, _events(asking, names | services if is_service else names))
+
+
+def _host(asking: Asking, reach: Reach, what: str) -> Page:
+    host = what.removeprefix(HOST)
+    applied = list(asking.ask(Ask(APPLIED, hosts=(host,), by="tandem show"), WITHIN_S))
+    fleet, revision, entries = asking.fleet, asking.revision, asking.entries
+    published = published_of(reach.prefix, entries)
+    known = fleet.proxies.keys() | fleet.owners | {it.host for it in published}
+    if host not in known:
+        raise End(NOT_FOUND, not_found(host, known))
+
+    target = Target(what, host)
+    seen = seen_now(asking, target)
+    left = left_of(seen.rows) if seen.rows else left_by_records(target, published)
+    drained = key_of(reach.prefix, DrainedKey(host))
+    told = HostTold(
+        host,
+        fleet,
+        tuple(it for it in published if it.host == host),
+        applied,
+        revision,
+        is_drained=any(entry.key == drained for entry in entries),
+        lost=lost_rows(host, published, left.nobody, left.only_stubs),
+        now_s=time.time(),
+    )
+    return host_page(told, _events(asking, {host}))
+
+
+def _events(asking: Asking, names: Set[str]) -> Sequence[Section]:
+    """Return what changed last, by the journals of the hosts that keep one."""
+    wanted = Wanted(names=tuple(sorted(names - {""})), limit=EVENTS)
+    if not wanted.names:
+        return ()
+
+    journals = asked(asking, wanted)
+    changes = merged(journals.lines)[-EVENTS:]
+    now_s = time.time()
+    found = [row_of(change, journals.of, now_s) for change in changes]
+    empty = "none is known" if journals.hosts else "no docker-discover keeps a journal"
+    return (Section("events", "Last events", EVENT_COLUMNS, found, empty),)
 
 
 def _check_is_one(what: str, records: Sequence[Published]) -> None:

@@ -1,5 +1,6 @@
 """The page of a service, or of one of its instances. No I/O."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,8 @@ from ctl.view.page.page import Page, Section
 from ctl.view.page.told import Told
 
 Row = Mapping[str, Any]
+# Hosts that see the same see it for another time each.
+_AGE = re.compile(r" for \d+[smhd]\b")
 CALL = ("from", "call", "how")
 
 
@@ -50,7 +53,7 @@ def problems_of(steps: Iterable[Step]) -> tuple[Step, ...]:
     hosts: dict[tuple[str, str], list[Step]] = {}
     for step in steps:
         if step.mark == "✗":
-            hosts.setdefault((step.code, step.text), []).append(step)
+            hosts.setdefault((step.code, _AGE.sub("", step.text)), []).append(step)
     return tuple(
         replace(same[0], host=",".join(dict.fromkeys(step.host for step in same)))
         for same in hosts.values()

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from catalog.keys import DrainedKey, key_of
 from ctl import ends
 from tests.parts.backend import backend
 from tests.parts.discover import Discover, discovering, publish
 from tests.parts.etcd import Etcd
 from tests.parts.ports import free_port
-from tests.parts.records import container_id, local
+from tests.parts.records import PREFIX, container_id, local
 from tests.parts.shell import Shell
 from tests.parts.wait import wait_for
 
@@ -114,3 +115,46 @@ def test_what_is_needed_can_be_sourced_and_called(
         script = f". {env}; {calls}"
         done = subprocess.run(["sh", "-euc", script], capture_output=True, text=True, check=True)
         assert done.stdout == "orderspets"
+
+
+def test_a_host_has_a_page(etcd: Etcd, discover: Discover, tandem: Shell) -> None:
+    with backend("orders") as at, backend("pets") as stub:
+        port = free_port()
+        publish(
+            etcd,
+            local(1, at, port, "orders"),
+            local(2, stub, free_port(), "pets"),
+            local(3, free_port(), port, "orders", state="draining"),
+        )
+        assert tandem("wait", "orders", "pets", "--timeout", "20s")[0] == ends.DONE
+        etcd.ctl("put", key_of(PREFIX, DrainedKey("h1")), "x")
+
+        status, out, _ = tandem("show", "host/h1")
+        assert status == ends.DONE
+        page = json.loads(tandem("show", "host/h1", "-o", "json")[1])
+        assert [row["service"] for row in page["instances"]] == ["orders", "orders", "pets"]
+        assert page["lost"] == [
+            {"service": "orders", "then": "nobody answers"},
+            {"service": "pets", "then": "nobody answers"},
+        ]
+        assert page["proxy"][0]["version"] in out
+        assert "it is drained" in out
+        assert "its registrar is away" in out
+
+        status, _, err = tandem("show", "host/h2")
+        assert (status, "near: h1" in err) == (ends.NOT_FOUND, True)
+
+
+def test_last_events_come_from_the_journals(etcd: Etcd, discover: Discover, tandem: Shell) -> None:
+    with backend("orders") as at:
+        record = local(1, at, free_port(), "orders")
+        publish(etcd, record)
+        assert tandem("wait", "orders", "--timeout", "20s")[0] == ends.DONE
+
+        def events(what: str) -> list[str]:
+            page = json.loads(tandem("show", what, "-o", "json")[1])
+            return [row["what"] for row in page["events"]]
+
+        wait_for(lambda: "came" in events("orders"), 10, "the journal has it")
+        assert "came" in events("orders-1")
+        assert "Last events" in tandem("show", "orders-1")[1]

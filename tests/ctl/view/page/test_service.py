@@ -7,8 +7,9 @@ from catalog.asking.presence import Presence
 from catalog.records.record import Check
 from ctl.asking import Heard
 from ctl.fleet import Fleet
+from ctl.view.chain import Step
 from ctl.view.page.page import lines_of
-from ctl.view.page.service import service_page
+from ctl.view.page.service import problems_of, service_page
 from ctl.view.page.settings import setting_rows
 from ctl.view.page.told import Told
 from ctl.view.published import Published
@@ -105,3 +106,16 @@ def test_the_oldest_real_instance_decides() -> None:
     shown = "\n".join(lines_of(page))
     assert "balance  leastconn  orders-1 on h1" in shown
     assert "timeout" not in shown
+
+
+def test_the_same_on_several_hosts_is_one_problem() -> None:
+    steps = [
+        Step("✗", "a", "orders is DOWN for 5s: refused"),
+        Step("✗", "b", "orders is DOWN for 7m: refused"),
+        Step("✓", "b", "fine"),
+        Step("✗", "b", "another"),
+    ]
+    assert [(it.host, it.text) for it in problems_of(steps)] == [
+        ("a,b", "orders is DOWN for 5s: refused"),
+        ("b", "another"),
+    ]
