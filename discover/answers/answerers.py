@@ -22,7 +22,7 @@ from catalog.asking.goal import ANY, FOR, Goal, goal_of
 from catalog.asking.inbox import Standing
 from catalog.asking.responder import Answerer, Found
 from catalog.errors import Rejected, Unavailable
-from discover.answers.intercepts import intercepts_of
+from discover.answers.intercepts import intercept_rows, intercepts_of
 from discover.answers.proxy_facts import (
     Stats,
     all_listeners,
@@ -123,8 +123,10 @@ def _facts(progress: Progress) -> dict[str, Any]:
 def _explained(proxy: Proxy, what: str) -> Answer:
     running = proxy.running()
     listeners = listeners_about(running, what)
-    services = {listener.service for listener in listeners if listener.service != what}
+    named = {listener.service for listener in listeners}
+    services = named - {what}
     facts = _facts(proxy.progress()) | {
+        "intercepts": [row for row in intercept_rows(running) if row["service"] in named],
         "listeners": [_listener_row(proxy, listener) for listener in listeners],
         "refused": list(refused_about(proxy.problems(), what, services)),
         "start_to_applied": dict(proxy.latency()),

@@ -14,10 +14,11 @@ DOOR = "frontend door"
 
 def intercepts_of(running: Running, facts: Mapping[str, Any]) -> Answer:
     """Return the answer: a row for each intercept that holds on this host."""
-    return Answer(facts=dict(facts), rows=tuple(_rows(running)))
+    return Answer(facts=dict(facts), rows=tuple(intercept_rows(running)))
 
 
-def _rows(running: Running) -> Iterator[Mapping[str, Any]]:
+def intercept_rows(running: Running) -> Iterator[Mapping[str, Any]]:
+    """Yield a row for each intercept that holds on this host."""
     config = running.config
     if config is None:
         return

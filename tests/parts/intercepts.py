@@ -19,10 +19,10 @@ def reach(etcd: Etcd) -> dict[str, str]:
     return {"ETCD_HOST": etcd.endpoint, "ETCD_PREFIX": PREFIX}
 
 
-def run(etcd: Etcd, *words: str, user: str = "anna") -> tuple[int, str]:
-    """Run `tandem intercept` to its end; return its exit status and what it printed."""
+def run(etcd: Etcd, *words: str, user: str = "anna", command: str = "intercept") -> tuple[int, str]:
+    """Run `tandem intercept`, or another command; return its exit status and what it printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "ctl", "intercept", *words],
+        [sys.executable, "-m", "ctl", command, *words],
         capture_output=True,
         text=True,
         timeout=30,

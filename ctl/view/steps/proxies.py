@@ -23,6 +23,8 @@ def proxy_steps(heard: Heard) -> Iterator[Step]:
 
     for listener in answer.facts.get("listeners", ()):
         yield from _listener(host, listener)
+    for intercept in answer.facts.get("intercepts", ()):
+        yield _intercept(host, intercept)
     is_empty = any("empty_s" in listener for listener in answer.facts.get("listeners", ()))
     if not answer.rows and not is_empty:
         yield Step("✗", host, "no instance is laid out", stage="server")
@@ -40,6 +42,17 @@ def _listener(host: str, listener: Mapping[str, Any]) -> Iterator[Step]:
         last = f": the last one was at {listener['last']}" if listener.get("last") else ""
         text = f"{listener.get('service')} has no instance for {ago(empty_s)}{last}"
         yield Step("✗", host, text, help="start one; its port is kept for it", stage="server")
+
+
+def _intercept(host: str, row: Mapping[str, Any]) -> Step:
+    calls, why = str(row.get("calls", "")).rstrip("/="), row.get("why")
+    which = f"calls with {calls}" if calls else "all calls"
+    if calls.startswith("/"):
+        which = f"calls below {calls}"
+    text = f"{which} go to {row.get('to')}: {row.get('by')} intercepts them"
+    if why:
+        text = f"an intercept is not done here: {why}"
+    return Step("–", host, text, stage="listener")
 
 
 def _server(host: str, row: Mapping[str, Any], why: str) -> Step:

@@ -33,6 +33,7 @@ NOTES = (
 # Codes that only say how one instance of several is treated, or that are meant so.
 CALM = (
     "OVERRIDE_UNUSED",
+    "NOT_INTERCEPTED",
     "MODE_DIFFERS",
     "NO_EFFECT",
     "PORT_YIELDED",

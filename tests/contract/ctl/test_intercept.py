@@ -60,6 +60,8 @@ def test_calls_with_the_header_come_here_while_it_runs_and_no_others(
             assert get(port, **{"x-dev": "anna"}) == (200, "laptop")
             assert get(port) == get(port, **{"x-dev": "bob"}) == (200, "shop")
             reloads = discover.reloads()
+            said = run(etcd, "shop", command="explain")[1]
+            assert f"calls with x-dev=anna go to {to}: anna@" in said
             assert tandem.end() == ends.INTERRUPTED
             assert "Traceback" not in tandem.said
         assert left(etcd) == ""

@@ -125,3 +125,17 @@ def test_another_program_at_the_port_answers_the_calls() -> None:
     occupied = refused("PORT_IN_USE", "shop:8080 on 127.0.0.1")
     assert chain_of([discover(up)], Fleet(), ()).is_reached
     assert not chain_of([discover(up, refused=[occupied])], Fleet(), ()).is_reached
+
+
+def test_calls_that_go_elsewhere_are_said() -> None:
+    row = {"service": "shop", "to": "192.0.2.77:9000", "by": "anna@box"}
+    calls = ("x-dev=anna/", "x-dev=", "/api/", "/")
+    heard = discover({}, intercepts=[{**row, "calls": it} for it in calls])
+    texts = [step.text for step in proxy_steps(heard) if "intercepts" in step.text]
+    assert [text.partition(" go to")[0] for text in texts] == [
+        "calls with x-dev=anna", "calls with x-dev", "calls below /api", "all calls",
+    ]  # fmt: skip
+    assert texts[-1] == "all calls go to 192.0.2.77:9000: anna@box intercepts them"
+
+    heard = discover({}, intercepts=[{"service": "shop", "why": "a circle"}])
+    assert "an intercept is not done here: a circle" in [it.text for it in proxy_steps(heard)]
