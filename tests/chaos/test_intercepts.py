@@ -35,6 +35,7 @@ def test_twenty_intercepts_begin_and_end_under_load(tmp_path: Path) -> None:
         publish(etcd, local(1, shop, port, "shop", mode="http"))
         wait_for(lambda: get(port, **DEV) == (200, "shop"), 20, "it answers")
 
+        first.wait_said(f"new listen shop:{port}")
         reloads = first.reloads()
         back_s: dict[str, list[float]] = {name: [] for name in ENDINGS}
         begun_s: list[float] = []
