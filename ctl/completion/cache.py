@@ -77,8 +77,9 @@ def write(path: Path, names: Mapping[str, Iterable[str]]) -> None:
     """Keep names; for the user alone, as they are of services that not everybody may see."""
     text = json.dumps({kind: harmless(names.get(kind, ())) for kind in KINDS}, sort_keys=True)
     fresh = path.with_suffix(f".{os.getpid()}")
-    fresh.touch(0o600)
-    fresh.write_text(text)
+    # Exclusively: what another user may have put there is not written through.
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
     fresh.replace(path)
 
 

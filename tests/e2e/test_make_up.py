@@ -61,3 +61,20 @@ def test_the_pair_that_it_starts_can_be_asked(clean: None) -> None:
     assert row[:4] == ["whoami", "8088", "tcp", "2/2"]
     assert "\u2717" not in chain
     assert "is UP" in chain
+
+
+def test_the_words_of_the_images_are_those_of_tandem(clean: None) -> None:
+    stack("up")
+    docker("exec", "tandem-discover", "tandem", "wait", "whoami", "--for", "ready=2")
+
+    # With a name they are the new words; without, they do what they did, and say them.
+    assert "is UP" in docker("exec", "tandem-discover", "explain", "whoami")
+    assert "tandem explain NAME" in docker("exec", "tandem-register", "explain")
+    assert "SINCE" in docker("exec", "tandem-discover", "stubs", "--overdue")
+    assert "tandem stubs" in docker("exec", "tandem-discover", "stubs")
+    # What Docker runs every 15 s as the health check says nothing of new words.
+    assert "tandem" not in docker("exec", "tandem-discover", "ready")
+
+    versions = docker("exec", "tandem-register", "tandem", "version", "--all").splitlines()
+    assert versions[1].split() == ["HOST", "DISCOVER", "REGISTER", "HAPROXY", "NOTE"]
+    assert versions[2].split()[-1] == "-"

@@ -1,5 +1,6 @@
 """The names that TAB offers: whose file it is, and that none of them can harm a shell."""
 
+import os
 import stat
 from pathlib import Path
 
@@ -23,6 +24,15 @@ def test_names_are_kept_for_the_user_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert offered(NOWHERE, Context("", {}), {}, environ)["services"] == ("b", "orders")
+
+
+def test_what_another_put_there_is_not_written_through(tmp_path: Path) -> None:
+    path, other = tmp_path / "names.json", tmp_path / "other"
+    other.write_text("kept")
+    path.with_suffix(f".{os.getpid()}").symlink_to(other)
+    with pytest.raises(FileExistsError):
+        write(path, {"services": ["a"]})
+    assert other.read_text() == "kept"
 
 
 def test_each_etcd_and_prefix_has_its_own(tmp_path: Path) -> None:
