@@ -12,7 +12,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -100,7 +100,7 @@ class Asking:
         sides: Iterable[Side] = BOTH,
         enough: Callable[[Heard], bool] | None = None,
         is_over: Callable[[frozenset[Sidecar]], bool] | None = None,
-    ) -> Iterator[Heard]:
+    ) -> Generator[Heard, None, None]:
         """Ask, and yield answers until all who can have given `enough`, or the time is over.
 
         Without `enough` the first answer is, or of APPLIED the one that has the revision. With

@@ -1,5 +1,6 @@
 """`tandem tap`: the calls of a service on every host, as they end."""
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -33,7 +34,7 @@ after the last tap; --errors needs no reload.
 
 
 @click.command("tap", cls=Command, help=HELP)
-@click.argument("service", required=False, default="", type=SERVICE)
+@click.argument("service", required=False, type=SERVICE)
 @click.option("--errors", is_flag=True, help="only calls that went wrong")
 @click.option(
     "--host",
@@ -65,7 +66,7 @@ after the last tap; --errors needs no reload.
 @with_reach
 def command(
     reach: Reach,
-    service: str,
+    service: str | None,
     errors: bool,
     hosts: tuple[str, ...],
     limit: int | None,
@@ -74,7 +75,9 @@ def command(
 ) -> int:
     """Show them until the time is over."""
     arguments = {"errors": "only"} if errors else {}
-    asked = Ask(TAP, service, hosts, every_ms=EVERY_MS_MIN, by="tandem tap", arguments=arguments)
+    asked = Ask(
+        TAP, service or "", hosts, every_ms=EVERY_MS_MIN, by="tandem tap", arguments=arguments
+    )
     lines = Lines(COLUMNS if service else COLUMNS_OF_ALL) if output == "table" else None
 
     with Asking(reach.access, reach.prefix) as asking:
@@ -95,26 +98,34 @@ def _calls(
     told: dict[str, Heard] = {}  # by host: what was heard last
     names: Mapping[str, str] = {}
     answers = asking.ask(asked, within_s, sides=("discover",), enough=lambda _heard: False)
-    for heard in answers:
-        if not told:
-            _check(asking, asked.hosts)
-            published = published_of(reach.prefix, asking.entries)
-            names = names_of_instances(published)
+    with contextlib.closing(answers):
+        for heard in answers:
+            if not told:
+                _check(asking, asked.hosts)
+                published = published_of(reach.prefix, asking.entries)
+                names = names_of_instances(published)
 
-        before, told[heard.host] = told.get(heard.host), heard
-        if before and before.answer.facts.get("batch") == heard.answer.facts.get("batch"):
-            continue  # the same again, as its docker-discover lost etcd for a moment
-        if heard.answer.status == "failed" and not (before and before.answer == heard.answer):
-            tell(f"{heard.host}: {heard.answer.text}")
+            before, told[heard.host] = told.get(heard.host), heard
+            if before and before.answer.facts.get("batch") == heard.answer.facts.get("batch"):
+                continue  # the same again, as its docker-discover lost etcd for a moment
+            _tell(heard, before)
+            statuses = {it.answer.status for it in told.values()}
+            if statuses == {"nothing"} and {host for host, _ in asking.missing} <= told.keys():
+                raise End(NOT_FOUND, not_found(asked.what, names_of(published)))
 
-        statuses = {it.answer.status for it in told.values()}
-        if statuses == {"nothing"} and {host for host, _ in asking.missing} <= told.keys():
-            raise End(NOT_FOUND, not_found(asked.what, names_of(published)))
+            for call in heard.answer.rows:
+                yield named(call, heard.host, names)
 
-        for call in heard.answer.rows:
-            yield named(call, heard.host, names)
-        if heard.answer.left_out:
-            tell(f"{heard.host}: {heard.answer.left_out} more calls, left out")
+
+def _tell(heard: Heard, before: Heard | None) -> None:
+    """Say what a host says beside its calls."""
+    said = heard.answer
+    if said.status == "failed" and (before is None or before.answer.text != said.text):
+        tell(f"{heard.host}: {said.text}")
+    if said.facts.get("seen") == "off" and before is None:
+        tell(f"{heard.host}: these calls are not logged, so nobody sees them: ACCESS_LOG is off")
+    if said.left_out:
+        tell(f"{heard.host}: {said.left_out} more calls, left out")
 
 
 def _check(asking: Asking, hosts: tuple[str, ...]) -> None:
