@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import click
@@ -11,8 +11,9 @@ from catalog.asking.ask import APPLIED, NAMES_MAX, UNTIL, Ask
 from catalog.asking.goal import ANY, FOR
 from catalog.errors import Rejected, Unavailable
 from ctl.asking import Asking, is_final
-from ctl.commands.shared import tell, with_reach
+from ctl.commands.shared import DOCUMENTS, show_document, tell, with_document, with_reach
 from ctl.ends import DEADLINE, DONE, NO, NOT_FOUND, UNREACHABLE, WRONG_USE, End
+from ctl.fleet import Sidecar
 from ctl.line.command import Command
 from ctl.line.types import HOSTS, NAME, TIME
 from ctl.settings import Reach
@@ -46,12 +47,21 @@ LAST_WORDS_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How it is waited."""
+    """How it is waited, by the flags of these names."""
 
+    wanted: str
+    is_any: bool
     hosts: tuple[str, ...]
-    until_s: float
-    is_patient: bool
-    is_quiet: bool
+    timeout: float
+    patient: bool
+    quiet: bool
+    output: str
+    started_s: float = field(default_factory=time.monotonic)
+
+    @property
+    def until_s(self) -> float:
+        """When the time is over."""
+        return self.started_s + self.timeout
 
 
 @click.command("wait", cls=Command, help=HELP)
@@ -79,21 +89,13 @@ class Options:
 )
 @click.option("--patient", is_flag=True, help="wait on, also on what cannot heal by itself")
 @click.option("-q", "--quiet", is_flag=True, help="say nothing but why it failed")
+@with_document
 @with_reach
-def command(
-    reach: Reach,
-    names: tuple[str, ...],
-    wanted: str,
-    is_any: bool,
-    hosts: tuple[str, ...],
-    timeout: float,
-    patient: bool,
-    quiet: bool,
-) -> int:
+def command(reach: Reach, names: tuple[str, ...], **flags: Any) -> int:
     """Wait for all of them at once, within one deadline."""
-    started_s = time.monotonic()
+    options = Options(**flags)
     try:
-        goal = goal_of(wanted)
+        goal = goal_of(options.wanted)
     except Rejected as error:
         raise End(WRONG_USE, str(error)) from error
     if (goal.kind == "revision") == bool(names):
@@ -101,12 +103,11 @@ def command(
     if len(names) > NAMES_MAX:
         raise End(WRONG_USE, f"at most {NAMES_MAX} names are waited for at once")
 
-    options = Options(hosts, started_s + timeout, patient, quiet)
     with Asking(reach.access, reach.prefix) as asking:
         if goal.kind == "revision":
             _revision(asking, goal, options)
         else:
-            wait = Wait(tuple(dict.fromkeys(names)), goal, is_any)
+            wait = Wait(tuple(dict.fromkeys(names)), goal, options.is_any)
             _names(asking, wait, options, reach.prefix)
     return DONE
 
@@ -119,23 +120,34 @@ def _names(asking: Asking, wait: Wait, options: Options, prefix: str) -> None:
     if hopeless and not wait.is_refused_by_proxies(hopeless):
         published = published_of(prefix, asking.look())
         if any(about(published, name) for name in hopeless):  # its host had not said so yet
-            patient = replace(options, is_patient=True)
+            patient = replace(options, patient=True)
             hopeless = _listen_through(asking, asked, wait, patient)
 
     left, after_s = asking.left, time.monotonic() - started_s
     _check(asking, options.hosts)
-    for name in wait.names:
-        if wait.is_so(name, left) and not options.is_quiet:
-            click.echo(wait.lines(name, left, after_s)[0])
-    if wait.is_done(left):
-        return
+    is_done = wait.is_done(left)
+    if not is_done and not hopeless:
+        _hear_last_words(asking, asked, wait)
+        left |= asking.left
 
+    _show(wait, left, after_s, options)
+    if is_done:
+        return
     if hopeless:
         whys = (f"{name}: {with_help(why)}" for name, why in hopeless.items())
         raise End(NO, "\n".join(whys))
-
-    _hear_last_words(asking, asked, wait)
     _give_up(asking, wait, after_s, prefix)
+
+
+def _show(wait: Wait, left: frozenset[Sidecar], after_s: float, options: Options) -> None:
+    """Print what is so; as a document, also what is not."""
+    if options.output in DOCUMENTS:
+        show_document(wait.document(left, after_s), options.output)
+        return
+
+    for name in wait.names:
+        if wait.is_so(name, left) and not options.quiet:
+            click.echo(wait.lines(name, left, after_s)[0])
 
 
 def _listen_through(
@@ -170,7 +182,7 @@ def _listen(
         if wait.is_done(asking.left):
             return {}
 
-        was, hopeless = hopeless, {} if options.is_patient else wait.hopeless(asking.left)
+        was, hopeless = hopeless, {} if options.patient else wait.hopeless(asking.left)
         if bool(was) != bool(hopeless):
             sure_s = time.monotonic() + SURE_S
             asking.end_by(min(sure_s, options.until_s) if hopeless else options.until_s)
@@ -218,7 +230,10 @@ def _revision(asking: Asking, goal: Goal, options: Options) -> None:
     if asking.silent:
         missing = ", ".join(sorted(host for host, _side in asking.silent))
         raise End(DEADLINE, f"revision {number} has not arrived on {missing} in {spent_s:.1f} s")
-    if not options.is_quiet:
+    if options.output in DOCUMENTS:
+        document = {"for": f"revision={number}", "hosts": sorted(reached), "after_s": spent_s}
+        show_document(document, options.output)
+    elif not options.quiet:
         click.echo(f"revision {number}  on {len(reached)} hosts  {spent_s:.1f} s")
 
 

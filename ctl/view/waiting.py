@@ -28,6 +28,12 @@ def place_of(refused: Row) -> str:
     return str(refused.get("where", "")).rpartition("/instances/")[2]
 
 
+def said_at(refused: Row) -> str:
+    """Return where something is refused, and why; once, where the reason begins with the place."""
+    place, text = place_of(refused), str(refused.get("text", ""))
+    return text if text.startswith(f"{place} ") else f"{place}: {text}"
+
+
 def is_up(row: Row) -> bool:
     """Whether HAProxy calls a server."""
     return str(row.get("state")).startswith(("UP", "no check")) and not row.get("draining")
@@ -123,6 +129,25 @@ class Wait:
         lines[0] += f"  {spent_s:.1f} s"
         return lines + [f"  {host}  {self._lack(host, name)}" for host in hosts if host not in met]
 
+    def document(
+        self, left: Collection[Sidecar] = (), after_s: float = 0.0
+    ) -> Mapping[str, object]:
+        """Return how far all names are, for programs."""
+        hosts = self.asked(left)
+        names = [
+            {
+                "name": name,
+                "is": self.is_so(name, left),
+                "after_s": round(self.since_s.get(name, after_s), 3),
+                "hosts": {
+                    host: "" if host in self.met(name, left) else self._lack(host, name)
+                    for host in hosts
+                },
+            }
+            for name in self.names
+        ]
+        return {"for": str(self.goal), "names": names}
+
     def _what(self, name: str, hosts: Iterable[str]) -> str:
         rows = [self._row(host, name) for host in hosts]
         if self.goal.kind not in ("ready", "real"):
@@ -171,7 +196,7 @@ def _finals(refused: Iterable[Row]) -> list[Row]:
 
 def refusal_line(row: Row) -> str:
     """Return a refusal in one line."""
-    return f"{row.get('code')} {place_of(row)}: {row.get('text', '')}"
+    return f"{row.get('code')} {said_at(row)}"
 
 
 def with_help(row: Row) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from ctl.view.remedies import remedy
-from ctl.view.waiting import place_of
+from ctl.view.waiting import said_at
 
 Mark = Literal["✓", "✗", "–"]
 # The way: from the container to the check that HAProxy makes.
@@ -91,7 +91,7 @@ def refusal(host: str, refused: Mapping[str, Any], **words: str) -> Step:
     return Step(
         "–" if is_note else "✗",
         host,
-        f"{place_of(refused)}: {refused.get('text', '')}",
+        said_at(refused),
         code,
         remedy(code, host=host, **words),
         STAGE_OF.get(code, "listener"),

@@ -2,6 +2,7 @@
 with one proxy stopped, and how late it comes.
 """
 
+import json
 import os
 import signal
 import socket
@@ -192,6 +193,10 @@ def test_all_names_at_once_or_any(etcd: Etcd, discover: Discover, tandem: Shell)
         assert (status, out.split()[0]) == (ends.DEADLINE, "a")
         assert "b  ready 0/1 on 0 of 1 hosts" in err
         assert "nothing of that name" in err
+        status, out, _ = tandem("wait", "a", "b", "-o", "json", "--timeout", "300ms")
+        document = json.loads(out)
+        assert (status, [it["is"] for it in document["names"]]) == (ends.DEADLINE, [True, False])
+        assert json.loads(tandem("wait", "--for", "revision", "-o", "json")[1])["hosts"] == ["h1"]
 
 
 def test_who_is_too_old_is_named_and_not_waited_for(

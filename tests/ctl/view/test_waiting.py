@@ -4,7 +4,7 @@ from typing import Any
 
 from catalog.asking.answer import Answer
 from ctl.asking import Heard
-from ctl.view.waiting import Goal, Wait, with_help
+from ctl.view.waiting import Goal, Wait, said_at, with_help
 
 UP = {"is": True, "real": 1, "of": 1}
 DOWN = {"is": False, "of": 1, "said": "10.0.0.1:80 is DOWN: L7STS/503"}
@@ -114,3 +114,25 @@ def test_what_goes_is_never_hopeless() -> None:
     wait.take(register(BAD))
     wait.take(heard("a", shop={"is": False}))
     assert not wait.hopeless()
+
+
+def test_a_document_says_what_each_host_lacks() -> None:
+    wait = waiting()
+    wait.take(heard("a", shop=UP))
+    wait.take(heard("b", shop=DOWN))
+    assert wait.document(after_s=3.0) == {
+        "for": "ready=1",
+        "names": [
+            {
+                "name": "shop",
+                "is": False,
+                "after_s": 3.0,
+                "hosts": {"a": "", "b": "10.0.0.1:80 is DOWN: L7STS/503"},
+            }
+        ],
+    }
+
+
+def test_a_reason_names_its_place_once() -> None:
+    assert said_at({"where": "shop", "text": "shop publishes no port"}) == "shop publishes no port"
+    assert said_at({"where": "shop:80", "text": "port 80 is not"}) == "shop:80: port 80 is not"
