@@ -56,11 +56,16 @@ def test_the_pair_that_it_starts_can_be_asked(clean: None) -> None:
     listed = docker("exec", "tandem-discover", "tandem", "ls")
     chain = docker("exec", "tandem-discover", "tandem", "explain", "whoami")
 
+    examined = docker("exec", "tandem-discover", "tandem", "doctor")
+
     assert waited.startswith("whoami  ready 2/2 on 1 of 1 hosts")
     [row] = [line.split() for line in listed.splitlines() if line.startswith("whoami")]
     assert row[:4] == ["whoami", "8088", "tcp", "2/2"]
     assert "\u2717" not in chain
     assert "is UP" in chain
+    assert "1 of 1 docker-discovers answer" in examined
+    assert "localhost:8088 (whoami)" in examined
+    assert "error" not in examined.splitlines()[-1]
 
 
 def test_the_words_of_the_images_are_those_of_tandem(clean: None) -> None:
