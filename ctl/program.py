@@ -26,6 +26,7 @@ COMMANDS = {
     "history": "show what changed, why, and how fast it came to every host",
     "watch": "show changes as they come",
     "diff": "show what is other at one moment than at another",
+    "render": "print a host's haproxy.cfg, as it is or as it would have been",
     "need": "print what to put into .env to call services",
     "stubs": "list the services that only stubs answer for, and since when",
     "drain": "send no new calls to an instance, or to all of a host",
@@ -41,7 +42,7 @@ COMMANDS = {
 ROOMS = {
     **dict.fromkeys(("completion", "config", "version"), "itself"),
     **dict.fromkeys(("drain", "undrain", "weight"), "steering"),
-    **dict.fromkeys(("history", "watch", "diff"), "past"),
+    **dict.fromkeys(("history", "watch", "diff", "render"), "past"),
 }
 HELP = """Ask the pair anything, and wait for it.
 

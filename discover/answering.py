@@ -12,6 +12,7 @@ from catalog.asking.ask import TAP
 from catalog.asking.inbox import Inbox
 from catalog.asking.journal import JOURNAL
 from catalog.asking.presence import Presence
+from catalog.asking.rendered import RENDER
 from catalog.errors import Unavailable
 from catalog.host_port import host_port
 from catalog.version import VERSION
@@ -19,6 +20,7 @@ from discover.answers.answerers import Progress, Proxy, answerers
 from discover.answers.condition import Lost, condition
 from discover.answers.draining import with_overrides
 from discover.answers.journal_pages import journal_answerer
+from discover.answers.render_pages import render_answerer
 from discover.answers.speaker import Here, Speaker
 from discover.apply.rollout import Round
 from discover.calls.ring import lines_of
@@ -99,6 +101,7 @@ def speakers(settings: DiscoverSettings, questions: Questions, parts: Parts) -> 
         **with_overrides(answerers(proxy), proxy, lambda: keeper.state.view, told),
         JOURNAL: journal_answerer(journal_path(settings)),
         TAP: taps.answer,
+        RENDER: render_answerer(proxy.running, lambda revision: _text_at(settings, revision)),
     }
     kinds = tuple(sorted(by_kind))
     version = _HAProxyVersion(parts.haproxy.ask)
@@ -110,6 +113,13 @@ def speakers(settings: DiscoverSettings, questions: Questions, parts: Parts) -> 
     access, prefix = settings.access, settings.prefix
     telling = Speaker(access, prefix, here, by_kind, questions.inbox, questions.awake)
     return telling.actor(), taps.actor()
+
+
+def _text_at(settings: DiscoverSettings, revision: int) -> str:
+    # It needs difflib and tempfile, which nobody else here does.
+    from discover.commands import text_at  # noqa: PLC0415
+
+    return text_at(settings, revision)[0]
 
 
 def progress_of(parts: Parts) -> Progress:

@@ -171,8 +171,16 @@ def _running(settings: DiscoverSettings) -> Rendered | None:
 def _wanted(settings: DiscoverSettings, running: Rendered | None) -> ProxyConfig:
     """Return what docker-discover would run: a service keeps the port that HAProxy has for it."""
     proxies = proxies_of(running.sections.keys() if running else set())
-    built, holds = _built(settings, proxies)
+    built, holds, problems = _built(settings, _snapshot(settings), proxies)
+    for where, problem in problems.items():
+        print(f"{PROGRAM}: {problem.code} {where}: {problem.text}", file=sys.stderr)
+    return _with_the_rest(settings, built, holds, proxies)
 
+
+def _with_the_rest(
+    settings: DiscoverSettings, built: ProxyConfig, holds: Holds, proxies: Proxies
+) -> ProxyConfig:
+    """Return a configuration with empty services, snippets and spare backends."""
     earlier = ListenersFile(settings.state_dir / "listeners").load()
     empty = (listener for listener in earlier if listener.name in proxies.names)
     snippets = SnippetFolder(settings.snippets).read()
@@ -184,10 +192,32 @@ def _wanted(settings: DiscoverSettings, running: Rendered | None) -> ProxyConfig
     return with_spare_backends(config)
 
 
-def _built(settings: DiscoverSettings, proxies: Proxies) -> tuple[ProxyConfig, Holds]:
-    """Return the configuration for the catalog and its holds; print what is left out."""
+def text_at(settings: DiscoverSettings, revision: int) -> tuple[str, Snapshot]:
+    """Return what HAProxy would have been given for the catalog at a revision.
+
+    Everything else is as it is today: template, snippets, services file, settings. Raises Rejected,
+    Compacted, Unavailable.
+    """
+    store = Store(settings.access, deadline_s=LIST_S)
+    try:
+        listing = store.list(root(settings.prefix), revision=revision)
+    finally:
+        store.close()
+
+    snapshot = snapshot_of(settings.prefix, listing)
+    nothing = proxies_of(set())
+    built, holds, _problems = _built(settings, snapshot, nothing)
+    config = _with_the_rest(settings, built, holds, nothing)
+    layout = layout_of(settings.template, TEMPLATE)
+    return "".join(_lines(layout.render(config, {}))), snapshot
+
+
+def _built(
+    settings: DiscoverSettings, catalog: Snapshot, proxies: Proxies
+) -> tuple[ProxyConfig, Holds, Mapping[str, Problem]]:
+    """Return the configuration for a catalog, its holds, and what is left out."""
     policy = policy_of(settings)
-    with_services, refused = _with_services(settings, _snapshot(settings))
+    with_services, refused = _with_services(settings, catalog)
     overrides = Overrides(lambda snapshot: here(snapshot, policy))
     snapshot, overridden = overrides.of(with_services)
 
@@ -195,9 +225,7 @@ def _built(settings: DiscoverSettings, proxies: Proxies) -> tuple[ProxyConfig, H
     built, _ = build(snapshot, policy, listening=Listening(proxies.holders))
     built, problems = build(snapshot, policy, listening=Listening(proxies.holders, built.binds))
 
-    for where, problem in {**refused, **overridden, **problems}.items():
-        print(f"{PROGRAM}: {problem.code} {where}: {problem.text}", file=sys.stderr)
-    return built, snapshot.holds
+    return built, snapshot.holds, {**refused, **overridden, **problems}
 
 
 def _with_services(

@@ -8,6 +8,7 @@ import click
 from catalog.asking.ask import APPLIED, EXPLAIN, Ask
 from catalog.keys import DrainedKey, key_of
 from ctl.asking import Asking, Heard
+from ctl.commands.past.instances import show_at
 from ctl.commands.shared import (
     DOCUMENTS,
     look,
@@ -39,6 +40,7 @@ HELP = """Show all that is known of a service, an instance or a host.
 \b
   tandem show orders
   tandem show 77de12f4          one container
+  tandem show orders --at 10m   its instances ten minutes ago, or at a revision of etcd
   tandem show host/a            what runs there, and what would be without an instance
 
 WHAT is a service, a port, service:port, a host name, a container by its name or the beginning of
@@ -54,11 +56,15 @@ SHOWN = 5  # of containers that may be meant
 
 @click.command("show", cls=Command, help=HELP)
 @click.argument("what", metavar="WHAT", type=ANY)
+@click.option("--at", "moment", metavar="TIME|REVISION", help="its instances at an earlier moment")
 @with_document
 @with_reach
-def command(reach: Reach, what: str, output: str) -> int:
+def command(reach: Reach, what: str, moment: str | None, output: str) -> int:
     """Show."""
     with Asking(reach.access, reach.prefix) as asking:
+        if moment:
+            show_at(asking, reach, what, moment, output)
+            return DONE
         page = _host(asking, reach, what) if what.startswith(HOST) else _page(asking, reach, what)
 
     _print(page, output)

@@ -24,19 +24,19 @@ def _page(path: Path, asked: Standing) -> Answer:
     from discover.journal.file import Query, Unkept, read, revision_at  # noqa: PLC0415
 
     told, now_ms = asked.ask.arguments, round(time.time() * 1000)
-    since_s = _number(told, "since_s")
+    since_s = number_of(told, "since_s")
     query = Query(
-        since=_number(told, "since"),
+        since=number_of(told, "since"),
         since_ms=now_ms - since_s * 1000 if since_s else 0,
         names=tuple(told.get("names", "").split())[:WORDS_MAX],
         kinds=tuple(told.get("kinds", "").split())[:WORDS_MAX],
-        before=_number(told, "before"),
-        after=_number(told, "after"),
-        limit=min(_number(told, "limit") or LINES_MAX, LINES_MAX),
+        before=number_of(told, "before"),
+        after=number_of(told, "after"),
+        limit=min(number_of(told, "limit") or LINES_MAX, LINES_MAX),
     )
     facts: dict[str, int] = {}
     try:
-        if ago_s := _number(told, "ago_s"):
+        if ago_s := number_of(told, "ago_s"):
             facts["revision_then"] = revision_at(path, now_ms - ago_s * 1000) or 0
         lines = read(path, query)
         facts["more"] = int(len(lines) == query.limit)
@@ -45,7 +45,7 @@ def _page(path: Path, asked: Standing) -> Answer:
     return Answer(facts=facts, rows=tuple(map(row_of, lines)))
 
 
-def _number(told: Mapping[str, str], name: str) -> int:
+def number_of(told: Mapping[str, str], name: str) -> int:
     """Return a number that a question has, else 0: what anybody writes is not trusted."""
     text = told.get(name, "")
     is_number = text.isascii() and text.isdigit() and len(text) < 20

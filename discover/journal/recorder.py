@@ -26,8 +26,8 @@ from sidecar.trigger import Trigger
 log = logging.getLogger(__name__)
 
 # Each item holds on to a form of the catalog; so a flood takes no more memory than these.
-ITEMS_MAX = 512
-ITEMS_MANY = 64  # are written without waiting for more
+ITEMS_MAX = 256
+ITEMS_MANY = 16  # are written without waiting for more
 QUIET_S, AT_MOST_S = 0.2, 1.0  # before a write: a burst is one, and a change comes first
 
 

@@ -18,6 +18,7 @@ ALONE = {"completion", "config"}
 # What a line of a command needs so that it asks, if it is not just one name.
 WORDS: dict[str, list[str]] = {
     "ls": [],
+    "render": [],
     "stubs": [],
     "weight": ["77de12f4", "25"],
     "version": ["--all"],

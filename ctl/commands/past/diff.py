@@ -42,7 +42,7 @@ def command(
     """Compare."""
     with Asking(reach.access, reach.prefix) as asking:
         newest = asking.meet()
-        first, last = _revision(asking, begin, newest), _revision(asking, end, newest)
+        first, last = moment_from(asking, begin, newest), moment_from(asking, end, newest)
         if first > last:
             raise End(WRONG_USE, f"{begin} is after {end}: revisions {first} and {last}")
 
@@ -65,7 +65,8 @@ def command(
     return DONE
 
 
-def _revision(asking: Asking, text: str, newest: int) -> int:
+def moment_from(asking: Asking, text: str, newest: int) -> int:
+    """Return the revision of a moment that a command line names. Raises End."""
     if text == NOW:
         return newest
     try:

@@ -22,6 +22,7 @@ from catalog.asking.ask import (
 )
 from catalog.asking.journal import JOURNAL
 from catalog.asking.presence import Presence, decode
+from catalog.asking.rendered import RENDER
 from catalog.asking.said_keys import said_root
 from catalog.keys import OwnerKey, ProxyKey, asks_root, hosts_root, key_of
 from catalog.store import Store
@@ -78,8 +79,8 @@ def test_it_tells_that_it_is_there_until_it_goes(etcd: Etcd, discover: Discover)
     assert found.haproxy.startswith(("2.", "3."))
     assert found.not_ready == ""
     assert found.kinds == (
-        *(APPLIED, CONDITION, COUNTERS, EXPLAIN, INTERCEPTS, JOURNAL, OVERRIDES, SERVICES),
-        *(STUBS, TAP, UNTIL),
+        *(APPLIED, CONDITION, COUNTERS, EXPLAIN, INTERCEPTS, JOURNAL, OVERRIDES, RENDER),
+        *(SERVICES, STUBS, TAP, UNTIL),
     )
 
     discover.stop(signal.SIGTERM)

@@ -110,6 +110,42 @@ def test_two_moments_are_compared_also_once_etcd_has_forgotten_them(
         assert tandem("diff", "7d")[0] == ends.NOT_FOUND
 
 
+def test_haproxy_cfg_is_printed_as_it_is_and_as_it_was(
+    etcd: Etcd, discover: Discover, registrar: Registrar, tandem: Shell
+) -> None:
+    with backend("shop") as at, backend("new") as other:
+        shop = local(1, at, free_port(), "shop")
+        then = registrar.puts(shop)
+        tandem("wait", "shop", "--timeout", "20s")
+        registrar.deletes(shop)
+        now = registrar.puts(local(2, other, shop.service_port or 0, "shop"))
+        tandem("wait", "--for", "revision")
+
+        status, out, err = tandem("render")
+        assert (status, err) == (ends.DONE, "")
+        assert f"127.0.0.1:{other}" in out
+        lines = discover.haproxy.config.read_text().splitlines()
+        assert len(out.splitlines()) == len(lines)
+
+        status, out, err = tandem("render", "--at", str(then))
+        assert (status, "of today" in err) == (ends.DONE, True)
+        assert f"127.0.0.1:{at}" in out
+        assert f"127.0.0.1:{other}" not in out
+
+        status, out, _ = tandem("show", "shop", "--at", str(then))
+        assert (status, f"127.0.0.1:{at}" in out) == (ends.DONE, True)
+        assert f"127.0.0.1:{other}" not in out
+        assert tandem("show", "nobody", "--at", str(then))[0] == ends.NOT_FOUND
+
+        etcd.ctl("compact", str(now))
+        status, _, err = tandem("show", "shop", "--at", str(then))
+        assert (status, "tandem history shop" in err) == (ends.NO, True)
+        status, out, err = tandem("render", "--host", "h1", "--at", str(then))
+        assert (status, out) == (ends.NO, "")
+        assert "compacted" in err
+        assert tandem("render", "--host", "h9")[0] == ends.NOT_FOUND
+
+
 def test_names_and_times_that_are_none(discover: Discover, tandem: Shell) -> None:
     wait_for(lambda: history(tandem, "--kinds", "start"), 10, "its start is told")
     assert tandem("history", "nobody")[0] == ends.NOT_FOUND
