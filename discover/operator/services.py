@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from catalog.digest import sha256
 from catalog.errors import Rejected
+from catalog.file_identity import file_container
 from catalog.host_port import host_port
 from catalog.keys import CONTAINER_SHORT, InstanceKey
 from catalog.records.record import Instance
@@ -209,7 +209,7 @@ def _instance(service: str, shared: Mapping[str, Any], server: object) -> Instan
         refuse(f"{shown(server)} has no port; expected {ENDPOINT}")
 
     name = host_port(address, port)
-    digits = sha256(f"{service} {name}".encode()).hexdigest()
+    digits = file_container(service, name)
     identity = {"service_port": service_port, "container_name": name}
     return Instance(
         service=service,

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from catalog.host_port import host_port
+from catalog.file_identity import file_container
+from catalog.keys import CONTAINER_SHORT
 from ctl.asking import Heard
 from ctl.view.calling.seen import SeenPort
+from ctl.view.page.settings import FILE
 from ctl.view.published import Published
 from ctl.view.times import ago
 from ctl.view.waiting import is_up
@@ -42,6 +44,13 @@ def instance_rows(
     return tuple(sorted(rows, key=lambda row: (row["up"], row["host"] or "~", row["id"])))
 
 
+def is_of_file(server: Row) -> bool:
+    """Whether a server of HAProxy is one that a services file names."""
+    id_ = str(server.get("instance")).partition(":")[0]
+    service, address = str(server.get("service")), str(server.get("address"))
+    return id_ == file_container(service, address)[:CONTAINER_SHORT]
+
+
 def _name(published: Published) -> str:
     return f"{published.short}:{published.instance.container_port}"
 
@@ -73,7 +82,7 @@ def _row(
         "seen": {host: dict(row) for host, row in sorted(servers.items())},
     }
     if record is None:
-        return row
+        return row | {"container": FILE if is_of_file(first) else None}
 
     instance = record.instance
     container = containers.get((record.host, record.short), {})
@@ -81,7 +90,7 @@ def _row(
         "host": record.host,
         "container": instance.container_name or None,
         "image": instance.image or None,
-        "address": host_port(instance.address, instance.port),
+        "address": record.address,
         "role": instance.role,
         "zone": instance.zone or None,
         "started_ns": container.get("started_ns"),

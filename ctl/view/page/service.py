@@ -24,6 +24,9 @@ def service_page(told: Told, kind: str = "service", events: Sequence[Section] = 
     chain = chain_of(told.heard, told.fleet, told.silent, told.records)
     rows = instances.instance_rows(seen, told.records, told.heard)
     set_rows = settings.setting_rows(told.records, told.heard)
+    if any(row["container"] == settings.FILE and row["role"] == "real" for row in rows):
+        # What the file says is older than any container, so it decides.
+        set_rows = settings.file_rows(seen)
     of_docker = container.container_rows(told.heard, told.now_s) if kind == "instance" else ()
     sections = (
         Section("containers", "Container", container.COLUMNS, of_docker),

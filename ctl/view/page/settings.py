@@ -10,9 +10,11 @@ from typing import Any
 from catalog.records.record import DEFAULTS, Check, Instance
 from catalog.values.vocabulary import SETTINGS, Setting
 from ctl.asking import Heard
+from ctl.view.calling.seen import SeenPort
 from ctl.view.published import Published
 
 COLUMNS = ("setting", "value", "by")
+FILE = "services file"
 DEFAULT = "default"
 # One row for all of how HAProxy checks.
 _CHECK = ("check.kind", "check.path", "check.grpc")
@@ -35,6 +37,21 @@ def setting_rows(records: Sequence[Published], heard: Iterable[Heard]) -> tuple[
         if setting.scope == "instance":
             rows += _of_instances(setting, records, given)
     return tuple(rows)
+
+
+def file_rows(seen: Iterable[SeenPort]) -> tuple[Row, ...]:
+    """Return what a services file decides of a service, as HAProxy has it."""
+    rows: dict[str, Any] = {}
+    for port in seen:
+        listener = next(iter(port.listeners.values()))
+        check = f"{listener.get('check', '')} {listener.get('check_path', '')}".strip()
+        is_http = listener.get("check") == "http"
+        rows |= {
+            "port": str(port.port or "-"),
+            "mode": port.mode,
+            "check": check if is_http else listener.get("check"),
+        }
+    return tuple({"setting": it, "value": rows[it], "by": FILE} for it in rows)
 
 
 def _of_instances(

@@ -4,9 +4,11 @@ import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from catalog.asking.said_keys import refused_key
 from catalog.keys import DrainedKey, key_of
 from ctl import ends
 from tests.parts.backend import backend
@@ -14,6 +16,8 @@ from tests.parts.discover import Discover, discovering, publish
 from tests.parts.etcd import Etcd
 from tests.parts.ports import free_port
 from tests.parts.records import PREFIX, container_id, local
+from tests.parts.register import Register
+from tests.parts.scripted_engine import answers_with, inspected, scripted_engine
 from tests.parts.shell import Shell
 from tests.parts.wait import wait_for
 
@@ -158,3 +162,47 @@ def test_last_events_come_from_the_journals(etcd: Etcd, discover: Discover, tand
         wait_for(lambda: "came" in events("orders"), 10, "the journal has it")
         assert "came" in events("orders-1")
         assert "Last events" in tandem("show", "orders-1")[1]
+
+
+def test_a_server_of_the_services_file_has_its_page(
+    tmp_path: Path, etcd: Etcd, tandem: Shell
+) -> None:
+    port = free_port()
+    with backend("db") as at:
+        file = tmp_path / "services.yaml"
+        file.write_text(f"services:\n  db: {{port: {port}, servers: ['127.0.0.1:{at}']}}\n")
+        flags = ("--host-id", "h1", "--services", str(file))
+        with discovering(tmp_path / "f", etcd.endpoint, *flags):
+            assert tandem("wait", "db", "--timeout", "20s")[0] == ends.DONE
+            page = json.loads(tandem("show", "db", "-o", "json")[1])
+
+    (row,) = page["instances"]
+    assert (row["container"], row["address"]) == ("services file", f"127.0.0.1:{at}")
+    assert {it["setting"]: it["by"] for it in page["settings"]}["port"] == "services file"
+
+
+def test_settings_name_the_label_or_variable(tmp_path: Path, etcd: Etcd, tandem: Shell) -> None:
+    with backend("orders") as at:
+        found: dict[str, Any] = inspected(1)
+        labels = {"SERVICE_NAME": "orders", "SERVICE_PORT": str(free_port())}
+        env = ["SERVICE_WEIGHT=50", "DB_PASSWORD=hunter2"]
+        exposed = {"Labels": labels, "Env": env, "ExposedPorts": {"80/tcp": {}}}
+        ports = {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(at)}]}
+        found["Id"] = container_id(1)
+        found["State"] = {**found["State"], "Status": "running"}
+        found["Config"] = {**found["Config"], **exposed}
+        found["NetworkSettings"] = {**found["NetworkSettings"], "Ports": ports}
+        with (
+            scripted_engine(answers_with([found])) as docker_host,
+            Register(tmp_path, etcd, wait=False, DOCKER_HOST=docker_host, HOST_IP="127.0.0.1"),
+            discovering(tmp_path / "d", etcd.endpoint, "--host-id", "h1"),
+        ):
+            told = refused_key(PREFIX, "h1")
+            wait_for(lambda: etcd.ctl("get", told), 20, "docker-register can be asked")
+            assert tandem("wait", "orders", "--timeout", "20s")[0] == ends.DONE
+            status, out, _ = tandem("show", "orders")
+            assert status == ends.DONE
+            assert "label SERVICE_PORT of scripted-1 on h1" in out
+            assert "variable SERVICE_WEIGHT of scripted-1 on h1" in out
+            assert "hunter2" not in out + tandem("show", "orders", "-o", "json")[1]
+            assert "running" in tandem("show", "scripted-1")[1]
