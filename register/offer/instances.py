@@ -82,6 +82,11 @@ def instances_of(container: Container, settings: OfferSettings, *, stopping: boo
     for number, outcome in outcomes.items():
         if isinstance(outcome, Problem):
             reasons[f"{container.name}:{number}"] = outcome
+
+    if instances and container.health == "starting":
+        # Only now: what is never published, or is labelled wrongly, need not wait to be told so.
+        text = f"{container.name}: its HEALTHCHECK has not succeeded yet"
+        return Offer(container, (), {container.name: because("STARTING", text), **reasons, **odd})
     return Offer(container, tuple(instances), {**reasons, **odd})
 
 
@@ -117,8 +122,6 @@ def _why_nothing(container: Container, labels: Labels, ports: tuple[Port, ...]) 
         return because("NOT_RUNNING", f"{container.name} is not running")
     if container.is_infra and not labels.asks():
         return because("POD_INFRA", f"{container.name} only holds the network of its pod")
-    if container.health == "starting":
-        return because("STARTING", f"{container.name}: its HEALTHCHECK has not succeeded yet")
     if ports:
         return None
 

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from catalog.errors import Rejected
 from catalog.records.origin import of_compose, of_image, of_swarm
 from catalog.values.rules import SERVICE_NAME
-from catalog.values.secrets import looks_secret, unless_secret
+from catalog.values.secrets import unless_secret
 from register.docker.container import Container
 from register.offer.labels import Labels, LabelText
 from register.reasons import because
@@ -109,8 +109,9 @@ def _given(container: Container, text: LabelText) -> Name | Problem:
 def _ambiguous(container: Container, general: LabelText, ports: Sequence[int]) -> Problem:
     listed = ", ".join(str(port) for port in ports)
     seen = f"{container.name} has ports {listed} and one {general.key}"
-    value = "<name>" if looks_secret(general.value) else f"{general.value:.63}"
-    right = f"choose with the label SERVICE_{ports[0]}_NAME={value}"
+    given = _given(container, general)
+    name = given.service if isinstance(given, Name) else "<name>"
+    right = f"choose with the label SERVICE_{ports[0]}_NAME={name}"
     return because("AMBIGUOUS_PORT", f"{seen}: {right}")
 
 

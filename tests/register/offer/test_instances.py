@@ -1,5 +1,6 @@
 """Which instances a container offers, for every kind of network and every way to name them."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -241,3 +242,22 @@ def test_the_service_port_is_the_containers_own_unless_given() -> None:
     ]
 
     assert found == [8000, 80, None]
+
+
+@pytest.mark.parametrize(
+    ("labels", "codes"),
+    [
+        ({}, {"STARTING"}),
+        ({"SERVICE_IGNORE": "true"}, {"IGNORED"}),
+        ({"SERVICE_MODE": "htp"}, {"BAD_LABEL"}),
+    ],
+)
+def test_a_container_that_starts_is_told_at_once_what_no_time_heals(
+    labels: dict[str, str], codes: set[str]
+) -> None:
+    starting = replace(recorded_container("health_starting"), labels=labels, env={})
+
+    offer = instances_of(starting, SETTINGS)
+
+    assert offer.instances == ()
+    assert {problem.code for problem in offer.reasons.values()} == codes
