@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -108,6 +108,7 @@ class Asking:
         some left: then perhaps nobody is waited for any more. Raises Unavailable.
         """
         store, sides = self._store, tuple(sides)
+        asked = asked if set(sides) == set(BOTH) else replace(asked, sides=sides)
         revision = self.meet()
         self.unable = self.fleet.unable(asked, sides)
         self.missing = self.fleet.able(asked, sides)
@@ -147,7 +148,8 @@ class Asking:
             for batch in watch:
                 for event in batch.events:
                     heard = self._heard(event, id_, started_s)
-                    if heard is None:
+                    # An older sidecar answers also where only the other side is asked.
+                    if heard is None or not asked.is_for(heard.host, heard.side):
                         continue
                     if is_enough(heard):
                         self.missing -= {(heard.host, heard.side)}

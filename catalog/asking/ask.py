@@ -32,11 +32,12 @@ EVERY_MS_MIN = 500  # each answer is a write of each host
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What is asked, and of whom; no hosts: of all."""
+    """What is asked, and of whom; no hosts, no sides: of all."""
 
     kind: str
     what: str = ""
     hosts: tuple[str, ...] = ()
+    sides: tuple[str, ...] = ()
     # With APPLIED: the revision that is waited for; 0: any.
     revision: int = 0
     # How often the answer may be renewed while it changes; 0: it is given once.
@@ -45,9 +46,10 @@ class Ask:
     arguments: Mapping[str, str] = field(default_factory=dict)
     names: tuple[str, ...] = ()  # with UNTIL: what it is about
 
-    def is_for(self, host: str) -> bool:
-        """Whether a host is asked."""
-        return not self.hosts or host in self.hosts
+    def is_for(self, host: str, side: str = "") -> bool:
+        """Whether a host is asked, and which of its sidecars; no side: any."""
+        is_host = not self.hosts or host in self.hosts
+        return is_host and (not self.sides or not side or side in self.sides)
 
 
 def encode(ask: Ask) -> bytes:
@@ -57,6 +59,7 @@ def encode(ask: Ask) -> bytes:
             "kind": ask.kind,
             "what": ask.what,
             "hosts": list(ask.hosts),
+            "sides": list(ask.sides),
             "revision": ask.revision,
             "every_ms": ask.every_ms,
             "by": ask.by,
@@ -86,6 +89,7 @@ def decode(value: bytes) -> Ask:
         kind,
         what=text_in(document, "what"),
         hosts=hosts,
+        sides=texts_in(document, "sides"),
         revision=whole_in(document, "revision"),
         every_ms=max(every_ms, EVERY_MS_MIN) if every_ms else 0,
         by=text_in(document, "by"),

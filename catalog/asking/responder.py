@@ -88,7 +88,7 @@ class Responder:
 
         Raises Unavailable.
         """
-        asked = {each.id: each for each in standing if each.ask.is_for(host)}
+        asked = {each.id: each for each in standing if each.ask.is_for(host, self._by)}
         self._tidy(store, host, asked.keys())
 
         waits = [self._answer(store, host, each, own_lease, now_s) for each in asked.values()]

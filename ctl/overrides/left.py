@@ -28,8 +28,12 @@ class Left:
     @property
     def text(self) -> str:
         """What would be lost, in one line."""
-        lost = [f"{it} (its only one)" for it in self.nobody]
+        lost = [f"{it} ({_all_of(self.concerned.get(it, 1))})" for it in self.nobody]
         return ", ".join(lost + [f"{it} (a stub answers)" for it in self.only_stubs])
+
+
+def _all_of(count: int) -> str:
+    return "its only one" if count == 1 else f"all {count} of it"
 
 
 def left_of(rows: Rows) -> Left:

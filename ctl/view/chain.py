@@ -96,7 +96,8 @@ def lines_of(chain: Chain) -> Iterator[str]:
         alike.setdefault((step.mark, step.code, step.text, step.stage), []).append(step)
 
     where = {
-        key: ",".join(step.host for step in steps if step.host) for key, steps in alike.items()
+        key: ",".join(dict.fromkeys(step.host for step in steps if step.host))
+        for key, steps in alike.items()
     }
     width = max(map(len, where.values()), default=0)
     for key, (step, *_others) in alike.items():

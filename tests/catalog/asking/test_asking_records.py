@@ -15,7 +15,17 @@ from catalog.errors import Rejected
 
 
 def test_each_record_is_read_as_it_was_written() -> None:
-    asked = Ask("explain", "orders", ("a", "b"), 7, 1000, "anna", {"since": "10m"}, ("x", "y"))
+    asked = Ask(
+        "explain",
+        "orders",
+        hosts=("a", "b"),
+        sides=("discover",),
+        revision=7,
+        every_ms=1000,
+        by="anna",
+        arguments={"since": "10m"},
+        names=("x", "y"),
+    )
     assert ask.decode(ask.encode(asked)) == asked
 
     said = Answer("nothing", "no", {"revision": 3}, ({"state": "UP"},))

@@ -56,8 +56,13 @@ class Rig:
         return self.responder.round(cast(Store, self.store), "h1", standing, 77, now_s)
 
 
-def standing(kind: str = "explain", every_ms: int = 0, hosts: tuple[str, ...] = ()) -> Standing:
-    return Standing("a1", Ask(kind, "x", hosts, every_ms=every_ms), 9, 5)
+def standing(
+    kind: str = "explain",
+    every_ms: int = 0,
+    hosts: tuple[str, ...] = (),
+    sides: tuple[str, ...] = (),
+) -> Standing:
+    return Standing("a1", Ask(kind, "x", hosts, sides, every_ms=every_ms), 9, 5)
 
 
 def test_it_answers_once_under_the_askers_lease() -> None:
@@ -113,6 +118,7 @@ def test_an_unknown_kind_is_said_to_be_unknown() -> None:
 def test_who_is_not_asked_says_nothing() -> None:
     rig = Rig()
     assert rig.round(0.0, standing(hosts=("h2",))) is None
+    assert rig.round(0.0, standing("weather", sides=("register",))) is None
     assert not rig.store.writes
 
 

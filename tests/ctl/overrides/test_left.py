@@ -37,6 +37,9 @@ def test_what_callers_would_lose(
 
 
 def test_it_is_said_in_one_line() -> None:
+    both = left_of({"a": [row("web", left=0, concerned=2)]})
+    assert both.text == "web (all 2 of it)"
+
     left = left_of({"a": [row("db", left=0), row("pets", left=0, stubs_left=2)]})
     assert left.text == "db (its only one), pets (a stub answers)"
     assert count_text(left) == "2 instances of db, pets"
