@@ -8,12 +8,12 @@ from ctl.past.merge import Change, applied
 
 COLUMNS = {
     "table": (
-        *("time", "service", "what", "instance", "host", "why"),
-        *("applied", "how", "took", "revision"),
+        *("time", "service", "what", "instance", "host"),
+        *("applied", "how", "took", "revision", "why"),
     ),
     "wide": (
-        *("time", "service", "what", "instance", "host", "why"),
-        *("applied", "how", "took", "revision", "slowest", "container", "detail"),
+        *("time", "service", "what", "instance", "host"),
+        *("applied", "how", "took", "revision", "slowest", "container", "why"),
     ),
 }
 _DAY_S = 86400

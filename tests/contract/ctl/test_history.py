@@ -69,8 +69,8 @@ def test_a_change_is_told_with_its_cause_and_its_way(
         status, out, err = tandem("history", "shop")
         assert (status, err) == (ends.DONE, "")
         assert out.splitlines()[0].split() == [
-            *("TIME", "SERVICE", "WHAT", "INSTANCE", "HOST", "WHY"),
-            *("APPLIED", "HOW", "TOOK", "REVISION"),
+            *("TIME", "SERVICE", "WHAT", "INSTANCE", "HOST"),
+            *("APPLIED", "HOW", "TOOK", "REVISION", "WHY"),
         ]
         assert "stop signal (last instance)" in out
 
