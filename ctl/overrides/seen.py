@@ -34,7 +34,7 @@ def seen_now(asking: Asking, target: Target) -> Seen:
         asked, WITHIN_S, sides=("discover",), enough=lambda heard: _is_current(asking, heard)
     )
     for heard in answers:
-        last[heard.host] = heard
+        _take(last, heard)
     return _seen(asking, last)
 
 
@@ -46,12 +46,18 @@ def seen_idle(asking: Asking, target: Target, until_s: float) -> Seen:
     )
     within_s = max(0.0, until_s - time.monotonic())
     for heard in asking.ask(asked, within_s, sides=("discover",), enough=lambda _heard: False):
-        last[heard.host] = heard
+        _take(last, heard)
         waited_for = {host for host, _side in asking.missing - asking.left}
         told = {host for host, it in last.items() if _is_current(asking, it)}
         if waited_for <= told and not sessions_of(_rows(last)):
             break
     return _seen(asking, last)
+
+
+def _take(last: dict[str, Heard], heard: Heard) -> None:
+    """Note what a docker-discover says; a docker-register says only that it does not know."""
+    if heard.side == "discover":
+        last[heard.host] = heard
 
 
 def _is_current(asking: Asking, heard: Heard) -> bool:
