@@ -38,6 +38,8 @@ def look_at(access: Access, deadline_s: float) -> ClusterSeen:
     for id_, it in sorted(listed.items())[:MEMBERS_MAX]:
         if id_ not in reached:
             others |= dict.fromkeys(_addresses(it.clientURLs), id_)
+    # One that is named and does not answer has told no id, and is not asked again.
+    others = {member: id_ for member, id_ in others.items() if member not in access.members}
 
     # What answers there may be another one: clients may be told an address like localhost.
     also = [it for it in _all(access, others, deadline_s) if it.seen.why or it.seen.id in listed]
