@@ -70,7 +70,7 @@ class Tapped:
         self._thread.join(5)
 
 
-@pytest.fixture(params=KINDS[:1])
+@pytest.fixture(params=KINDS)
 def haproxy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RealHAProxy]:
     tmp_path.chmod(0o755)
     with running(tmp_path, request.param) as it:
@@ -189,8 +189,10 @@ def test_an_instance_that_fails(
         send(at, b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
         call = tapped.call()
 
-    assert (call["status"], call["code"]) == (status, code)
-    assert call["end"].startswith("the instance")
+    assert call["status"] == status
+    # HAProxy 3.0 says of an answer that stops in its midst that the client left.
+    assert call["code"] == code or (code, call["code"]) == ("sD", "CD")
+    assert call["end"].startswith(("the instance", "the client left before the answer"))
 
 
 def test_a_client_that_leaves(tapped: Tapped) -> None:
