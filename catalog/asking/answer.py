@@ -11,6 +11,7 @@ from catalog.asking.fields import (
     object_in,
     objects_in,
     printable,
+    printable_all,
     text_in,
     whole_in,
 )
@@ -65,13 +66,16 @@ def _bytes(answer: Answer, rows: tuple[Mapping[str, Any], ...]) -> bytes:
 
 
 def decode(value: bytes) -> Answer:
-    """Return the answer in a value, ignoring unknown fields. Raises Rejected."""
+    """Return the answer in a value, ignoring unknown fields. Raises Rejected.
+
+    All its texts are printable: a terminal would obey what any host can write.
+    """
     document = document_of(value, "answer")
     return Answer(
         _status(document.get("status")),
         text_in(document, "text"),
-        object_in(document, "facts"),
-        objects_in(document, "rows"),
+        printable_all(object_in(document, "facts")),
+        printable_all(objects_in(document, "rows")),
         whole_in(document, "left_out"),
     )
 

@@ -30,11 +30,25 @@ def bytes_of(document: Mapping[str, Any]) -> bytes:
 
 def printable(text: str) -> str:
     """Return a text as `text_in` takes it: in one line, and not too long."""
-    shown = text
-    if not text.isprintable():
-        shown = "".join(each if each.isprintable() else "?" for each in text)
-
+    shown = _one_line(text)
     return shown if len(shown) <= TEXT_MAX else f"{shown[: TEXT_MAX - 1]}…"
+
+
+def printable_all(value: Any) -> Any:
+    """Return a value of JSON with each text in it in one line, names of fields included."""
+    if isinstance(value, str):
+        return _one_line(value)
+    if isinstance(value, dict):
+        return {_one_line(name): printable_all(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(printable_all(each) for each in value)
+    return value
+
+
+def _one_line(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def text_in(document: Mapping[str, Any], name: str, default: str | None = "") -> str:

@@ -5,6 +5,7 @@ import re
 import zlib
 from typing import Final
 
+from catalog.asking.fields import printable_all
 from catalog.errors import Rejected
 from catalog.values.secrets import masked
 
@@ -40,13 +41,14 @@ def packed(text: str) -> list[str]:
 
 
 def unpacked(parts: list[str]) -> str:
-    """Return the text that these are all parts of. Raises Rejected."""
+    """Return the text that these are all parts of, as a terminal may have it. Raises Rejected."""
     try:
         content = base64.b64decode("".join(parts), validate=True)
         unzip = zlib.decompressobj()
         text = unzip.decompress(content, TEXT_MAX)
         if not unzip.eof:
             raise Rejected(f"it is cut off, or longer than {TEXT_MAX} bytes")
-        return text.decode()
+        lines = text.decode().expandtabs(4).split("\n")
+        return "\n".join(printable_all(lines))
     except (ValueError, zlib.error) as error:
         raise Rejected(f"it cannot be unpacked: {error}") from error

@@ -14,6 +14,14 @@ from catalog.asking.said_keys import AnswerKey, answer_key, parse_answer_key
 from catalog.errors import Rejected
 
 
+def test_no_text_of_an_answer_reaches_a_terminal_as_a_command() -> None:
+    row = {"name": "web\x1b[2J", "ports": ["80\n\x07"], "\u202e": {"deep": "\x9b"}, "count": 2}
+    said = answer.decode(answer.encode(Answer(facts={"why": "a\rb"}, rows=(row,))))
+
+    assert said.facts == {"why": "a?b"}
+    assert said.rows == ({"name": "web?[2J", "ports": ["80??"], "?": {"deep": "?"}, "count": 2},)
+
+
 def test_each_record_is_read_as_it_was_written() -> None:
     asked = Ask(
         "explain",

@@ -35,3 +35,7 @@ def test_what_is_not_whole_is_refused(parts: list[str]) -> None:
 )
 def test_secrets_and_lines_of_snippets_are_not_shown(line: str, expected: str) -> None:
     assert shown(line, frozenset({"http-request deny if x"})) == f"{expected}\n"
+
+
+def test_no_line_reaches_a_terminal_as_a_command() -> None:
+    assert unpacked(packed("a\tb\n\x1b[2Jc\n")) == "a   b\n?[2Jc\n"
