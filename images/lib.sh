@@ -74,7 +74,7 @@ install_stopped() {
     fi
 
     [ -d /run/systemd/system ] || return 0
-    for service in etcd haproxy nginx redis-server postgresql; do
+    for service in etcd haproxy nginx redis-server postgresql prometheus; do
         [[ " $* " != *" $service"* ]] || systemctl disable --now "$service" || true
     done
 }

@@ -19,7 +19,7 @@ trap cleanup EXIT
 need etcd=etcd-server etcdctl=etcd-client haproxy=haproxy ip=iproute2 iptables=iptables \
     openssl=openssl curl=curl ps=procps faketime=faketime \
     podman=podman catatonit=catatonit redis-server=redis-server redis-cli=redis-tools pg_ctlcluster=postgresql \
-    zsh=zsh fish=fish
+    zsh=zsh fish=fish promtool=prometheus
 make --no-print-directory images
 
 # Two at a time: tests wait more than they compute. Those that share the engine, or the fleet, run
