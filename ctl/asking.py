@@ -98,17 +98,20 @@ class Asking:
         within_s: float,
         *,
         sides: Iterable[Side] = BOTH,
+        also: Iterable[Side] = (),
         enough: Callable[[Heard], bool] | None = None,
         is_over: Callable[[frozenset[Sidecar]], bool] | None = None,
     ) -> Generator[Heard, None, None]:
         """Ask, and yield answers until all who can have given `enough`, or the time is over.
 
-        Without `enough` the first answer is, or of APPLIED the one that has the revision. With
-        `every_ms` answers come until the time is over. `is_over` is asked, in another thread, when
-        some left: then perhaps nobody is waited for any more. Raises Unavailable.
+        Nobody of the sides in `also` is waited for. Without `enough` the first answer is, or of
+        APPLIED the one that has the revision. With `every_ms` answers come until the time is over.
+        `is_over` is asked, in another thread, when some left: then perhaps nobody is waited for any
+        more. Raises Unavailable.
         """
         store, sides = self._store, tuple(sides)
-        asked = asked if set(sides) == set(BOTH) else replace(asked, sides=sides)
+        if len(heard := tuple({*sides, *also})) < len(BOTH):
+            asked = replace(asked, sides=heard)
         revision = self.meet()
         self.unable = self.fleet.unable(asked, sides)
         self.missing = self.fleet.able(asked, sides)

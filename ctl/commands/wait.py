@@ -173,6 +173,7 @@ def _listen(
         asked,
         options.until_s - time.monotonic(),
         sides=("discover",),
+        also=("register",),
         enough=lambda _heard: False,
         is_over=lambda left: not wait.asked(left) or wait.is_done(left),
     )
@@ -196,7 +197,7 @@ def _hear_last_words(asking: Asking, asked: Ask, wait: Wait) -> None:
     hosts = tuple(sorted(set(wait.asked(left)) - silent))
     again = Ask(UNTIL, "", hosts, by=asked.by, arguments=asked.arguments, names=wait.names)
     if hosts:
-        for heard in asking.ask(again, LAST_WORDS_S, sides=("discover",)):
+        for heard in asking.ask(again, LAST_WORDS_S, sides=("discover",), also=("register",)):
             wait.take(heard)
     asking.left |= left
 
