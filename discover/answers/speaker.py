@@ -26,7 +26,7 @@ from sidecar.trigger import Trigger
 
 log = logging.getLogger(__name__)
 
-TTL_S = 30
+TTL_S = 15  # as a registrar's own: a host that died is waited for no longer
 EVERY_S = TTL_S / 3
 # What is not ready yet is often ready in a moment: then presence is one write, not two.
 READY_WITHIN_S = 5.0
