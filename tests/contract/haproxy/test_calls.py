@@ -6,6 +6,7 @@ import socket
 import socketserver
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -313,9 +314,13 @@ def test_a_reader_that_stops_holds_nothing_up(tapped: Tapped) -> None:
         assert b"first" in stuck.recv(4096)
 
         # It reads no more; some hundred calls fill its socket and the ring.
-        head = b"GET /" + b"x" * 250 + b" HTTP/1.1\r\nhost: a\r\n\r\n"
-        with socket.create_connection(("127.0.0.1", at), timeout=5) as client:
-            for _ in range(1500):
-                client.sendall(head)
-                assert client.recv(65536)
+        def call_often(_: int) -> None:
+            head = b"GET /" + b"x" * 250 + b" HTTP/1.1\r\nhost: a\r\n\r\n"
+            with socket.create_connection(("127.0.0.1", at), timeout=5) as client:
+                for _ in range(100):
+                    client.sendall(head)
+                    assert client.recv(65536)
+
+        with ThreadPoolExecutor(15) as pool:
+            list(pool.map(call_often, range(15)))
         assert_holds(lambda: get(at)[0] == 200, 0.3, "calls are answered")
