@@ -35,6 +35,7 @@ def seen_now(asking: Asking, target: Target) -> Seen:
     )
     for heard in answers:
         _take(last, heard)
+
     return _seen(asking, last)
 
 
@@ -51,6 +52,7 @@ def seen_idle(asking: Asking, target: Target, until_s: float) -> Seen:
         told = {host for host, it in last.items() if _is_current(asking, it)}
         if waited_for <= told and not sessions_of(_rows(last)):
             break
+
     return _seen(asking, last)
 
 
@@ -71,6 +73,7 @@ def _seen(asking: Asking, last: dict[str, Heard]) -> Seen:
     left = {host for host, _side in asking.left}
     old = {host for host, side in asking.unable if side == "discover"}
     hosts = sorted(asking.fleet.proxies.keys() - old - left)
+
     behind = [host for host in hosts if host not in last or not _is_current(asking, last[host])]
     return Seen(_rows(last), tuple(hosts), tuple(behind), tuple(sorted(old)))
 

@@ -16,8 +16,11 @@ from discover.answers.until import old_workers
 from discover.model.proxy_config import Listener
 from discover.snapshot.snapshot import Snapshot
 
+SHOWN = 2  # of the overrides of one service
+Row = Mapping[str, object]
 # What is told of overrides: by service, then by instance.
-Told = Callable[[], Mapping[str, Mapping[str, str]]]
+Texts = Mapping[str, Mapping[str, str]]
+Told = Callable[[], Texts]
 
 
 def with_overrides(
@@ -26,28 +29,29 @@ def with_overrides(
     """Return the answerers, with one for OVERRIDES; some of the others tell of overrides too."""
     return {
         **others,
-        EXPLAIN: lambda asked: _told_of_instances(others[EXPLAIN](asked), told()),
-        SERVICES: lambda asked: _told_of_services(others[SERVICES](asked), told()),
+        EXPLAIN: lambda asked: _with_texts(others[EXPLAIN](asked), told(), _of_instance),
+        SERVICES: lambda asked: _with_texts(others[SERVICES](asked), told(), _of_service),
         OVERRIDES: lambda asked: _left(proxy, view(), asked),
     }
 
 
-def _told_of_instances(found: Found, told: Mapping[str, Mapping[str, str]]) -> Found:
-    def with_text(row: Mapping[str, object]) -> Mapping[str, object]:
-        text = told.get(str(row.get("service")), {}).get(str(row.get("instance")))
-        return {**row, "override": text} if text else row
-
-    rows = tuple(with_text(row) for row in found.answer.rows)
-    return found._replace(answer=replace(found.answer, rows=rows))
+def _of_instance(row: Row, told: Texts) -> str:
+    return told.get(str(row.get("service")), {}).get(str(row.get("instance")), "")
 
 
-def _told_of_services(found: Found, told: Mapping[str, Mapping[str, str]]) -> Found:
-    def with_text(row: Mapping[str, object]) -> Mapping[str, object]:
-        texts = sorted(set(told.get(str(row.get("service")), {}).values()))
-        return {**row, "override": "; ".join(texts[:2])} if texts else row
+def _of_service(row: Row, told: Texts) -> str:
+    texts = set(told.get(str(row.get("service")), {}).values())
+    return "; ".join(sorted(texts)[:SHOWN])
 
-    rows = tuple(with_text(row) for row in found.answer.rows)
-    return found._replace(answer=replace(found.answer, rows=rows))
+
+def _with_texts(found: Found, told: Texts, text_of: Callable[[Row, Texts], str]) -> Found:
+    """Return what was found, each row with what an override says of it, if one does."""
+    rows = []
+    for row in found.answer.rows:
+        text = text_of(row, told)
+        rows.append({**row, "override": text} if text else row)
+
+    return found._replace(answer=replace(found.answer, rows=tuple(rows)))
 
 
 def _left(proxy: Proxy, view: Snapshot, asked: Standing) -> Found:
@@ -55,6 +59,7 @@ def _left(proxy: Proxy, view: Snapshot, asked: Standing) -> Found:
     progress, running = proxy.progress(), proxy.running()
     target = target_of(asked.ask.arguments)
     on_host = instances_on(view, target.host) if target.host else frozenset[str]()
+
     servers = concerned(running, target, on_host)
     listeners = tuple(it for it in all_listeners(running) if it.name in servers)
 
@@ -64,6 +69,7 @@ def _left(proxy: Proxy, view: Snapshot, asked: Standing) -> Found:
         stats, old = _stats(proxy, listeners), list(_old(proxy)) if listeners else []
     except Unavailable as error:
         return Found(Answer("failed", str(error), facts), is_current)
+
     rows = tuple(rows_left(running, listeners, servers, stats, old))
     return Found(Answer(facts=facts, rows=rows), is_current)
 

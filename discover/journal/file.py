@@ -25,8 +25,9 @@ _NAMES = tuple(each.name for each in fields(Line))
 _TYPES = {"id": "id INTEGER PRIMARY KEY"}
 _COLUMNS = ", ".join(_TYPES.get(name, name) for name in _NAMES)
 _TABLE = f"CREATE TABLE IF NOT EXISTS lines ({_COLUMNS})"
-_INSERT = f"INSERT INTO lines ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(_NAMES))})"  # noqa: S608
-_SELECT = f"SELECT {', '.join(_NAMES)} FROM lines"  # noqa: S608
+_LISTED, _PLACES = ", ".join(_NAMES), ", ".join("?" * len(_NAMES))
+_INSERT = f"INSERT INTO lines ({_LISTED}) VALUES ({_PLACES})"  # noqa: S608
+_SELECT = f"SELECT {_LISTED} FROM lines"  # noqa: S608
 # What says that the file is damaged; all else says that it cannot be written now.
 _BROKEN = ("malformed", "not a database", "no such table", "no such column", "has another version")
 

@@ -153,4 +153,10 @@ def _refusal(told: Told, what: str, where: str, problem: Problem) -> Line:
 
 
 def _line(told: Told, what: str, **texts: str | int) -> Line:
-    return Line(what=what, revision=told.revision, at_ms=0, own=1, **texts)  # type: ignore[arg-type]
+    return Line(
+        what=what,
+        revision=told.revision,
+        at_ms=0,
+        own=1,
+        **texts,  # type: ignore[arg-type]
+    )

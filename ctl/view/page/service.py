@@ -103,7 +103,9 @@ def _port_said(seen: SeenPort) -> str:
     servers = [row for rows in seen.servers.values() for row in rows]
     wanted = len({row.get("instance") for row in servers if row.get("role") == "real"})
     where = f"port {seen.port}, {seen.mode}" if seen.port else f"by name alone, {seen.mode}"
-    counted = f"{real}/{wanted} ready on {len(seen.listeners)} hosts"
+    hosts = len(seen.listeners)
+    counted = f"{real}/{wanted} ready on {hosts} host{'' if hosts == 1 else 's'}"
+
     match seen.state:
         case "stub":
             return f"{where}: a stub answers ({stubs} up)"

@@ -56,7 +56,7 @@ def test_a_service_has_a_page(etcd: Etcd, discover: Discover, tandem: Shell, doo
         status, out, err = tandem("show", "orders")
         assert (status, err) == (ends.DONE, "")
         lines = out.splitlines()
-        assert lines[0] == f"service orders: port {port}, http: 1/2 ready on 1 hosts"
+        assert lines[0] == f"service orders: port {port}, http: 1/2 ready on 1 host"
         assert "orders-2" in out
         assert f"http://localhost:{port}/" in out
         assert f"http://orders.example.com:{door}/" in out
