@@ -43,12 +43,15 @@ def left_of(rows: Rows) -> Left:
     seen: dict[Place, list[Mapping[str, Any]]] = {}
     for each in rows.values():
         for row in each:
-            seen.setdefault((str(row.get("service")), int(row.get("port", 0))), []).append(row)
+            place = str(row.get("service")), int(row.get("port", 0))
+            seen.setdefault(place, []).append(row)
 
-    nobody, only_stubs, concerned = set[str](), set[str](), dict[str, int]()
+    nobody, only_stubs = set[str](), set[str]()
+    concerned: dict[str, int] = {}
     for (service, _port), found in sorted(seen.items()):
         most = max(int(row.get("concerned", 0)) for row in found)
         concerned[service] = max(concerned.get(service, 0), most)
+
         lost = [row for row in found if row.get("up") and not row.get("left")]
         if any(not row.get("stubs_left") for row in lost):
             nobody.add(service)
@@ -63,6 +66,7 @@ def left_by_records(target: Target, published: Sequence[Published]) -> Left:
     ours = [it for it in published if _is_of(target, it)]
     services = {it.instance.service for it in ours}
     others = [it for it in published if it not in ours and it.instance.state == "ready"]
+
     real = {it.instance.service for it in others if it.instance.role == "real"}
     stubs = {it.instance.service for it in others if it.instance.role == "stub"}
 

@@ -29,28 +29,44 @@ def service_rows(
 ) -> tuple[Mapping[str, Any], ...]:
     """Return a row for each port of each service, the worst first; `now_s` is since 1970."""
     answers = [it for it in heard if it.side == "discover" and it.answer.status == "answer"]
+    seen = _seen_by_place(answers)
+    of_etcd = _published_by_place(published, seen)
+    hosts = {each.host for each in answers if not each.answer.left_out}
+    workers_s = {each.host: _worker_s(each) for each in answers}
+
+    rows = []
+    for place in seen.keys() | of_etcd.keys():
+        records, of_place = of_etcd.get(place, []), seen.get(place, {})
+        row = _row(place, records, of_place, hosts)
+
+        age_s = since_s(row["state"], of_place, workers_s, records, now_s)
+        since = None if age_s is None else ago(age_s)
+        rows.append({**row, "since": since, "since_s": age_s})
+
+    return tuple(sorted(rows, key=_worst_first))
+
+
+def _seen_by_place(answers: Iterable[Heard]) -> Mapping[Place, Seen]:
     seen: dict[Place, dict[str, Mapping[str, Any]]] = {}
     for each in answers:
         for row in each.answer.rows:
             place = str(row.get("service")), int(row.get("port", 0))
             seen.setdefault(place, {})[each.host] = row
 
-    of_etcd: dict[Place, list[Published]] = {}
+    return seen
+
+
+def _published_by_place(
+    published: Sequence[Published], seen: Iterable[Place]
+) -> Mapping[Place, Sequence[Published]]:
     assigned = _assigned_ports(published, seen)
+    found: dict[Place, list[Published]] = {}
     for it in published:
         service, port = it.instance.service, it.instance.service_port
-        of_etcd.setdefault((service, port or assigned.get(service, 0)), []).append(it)
+        place = service, port or assigned.get(service, 0)
+        found.setdefault(place, []).append(it)
 
-    hosts = {each.host for each in answers if not each.answer.left_out}
-    workers_s = {each.host: _worker_s(each) for each in answers}
-    rows = []
-    for place in seen.keys() | of_etcd.keys():
-        records, of_place = of_etcd.get(place, []), seen.get(place, {})
-        row = _row(place, records, of_place, hosts)
-        age_s = since_s(row["state"], of_place, workers_s, records, now_s)
-        since = None if age_s is None else ago(age_s)
-        rows.append({**row, "since": since, "since_s": age_s})
-    return tuple(sorted(rows, key=_worst_first))
+    return found
 
 
 def _worker_s(heard: Heard) -> int:
@@ -74,6 +90,9 @@ def _row(
 ) -> Mapping[str, Any]:
     service, port = place
     instances = [each.instance for each in published]
+    modes = [str(row["mode"]) for row in seen.values() if row.get("mode")]
+    modes += [it.mode for it in instances]
+
     real = sum(it.role == "real" and it.state == "ready" for it in instances)
     wanted = max([real, *(int(row.get("real", 0)) for row in seen.values())])
     least = min((int(row.get("up", 0)) for row in seen.values()), default=None)
@@ -84,8 +103,7 @@ def _row(
     return {
         "service": service,
         "port": port or None,
-        "mode": next((row.get("mode") for row in seen.values()), None)
-        or next((it.mode for it in instances), None),
+        "mode": next(iter(modes), None),
         "ready": f"{'?' if least is None else least}/{wanted}" if wanted else "0",
         "up": least,
         "real": wanted,
@@ -112,6 +130,7 @@ def _note(state: str, seen: Seen, missing: Sequence[str], wanted: int, is_publis
     """Return what is wrong, in few words."""
     notes = []
     why = sorted({str(row["why"]) for row in seen.values() if row.get("why")})
+
     if state == "unknown":
         notes.append("no docker-discover has said")
     elif state == "nobody" and not is_published and not wanted:
@@ -123,11 +142,15 @@ def _note(state: str, seen: Seen, missing: Sequence[str], wanted: int, is_publis
     elif state == "nobody" and not missing:
         notes.append("no instance is called: tandem explain says why")
 
-    notes += sorted({str(row["override"]) for row in seen.values() if row.get("override")})[:1]
+    overrides = {str(row["override"]) for row in seen.values() if row.get("override")}
+    notes += sorted(overrides)[:1]
+
     ups = {host: int(row.get("up", 0)) for host, row in seen.items()}
     if len(set(ups.values())) > 1:
         fewest = min(ups.values())
-        notes.append(f"fewest on {', '.join(sorted(h for h, n in ups.items() if n == fewest))}")
+        hosts = sorted(host for host, count in ups.items() if count == fewest)
+        notes.append(f"fewest on {', '.join(hosts)}")
+
     if missing and not seen:
         notes.append("no HAProxy has it: tandem explain says why")
     elif missing:

@@ -108,14 +108,20 @@ class Wait:
         if any(row.get("real") or row.get("stubs") for row in self._rows(name)):
             return None
 
-        containers = [row for rows in self.registers.values() for row in rows]
-        containers = [row for row in containers if row.get("name") == name]
-        of_registers = [_finals(row.get("refused", ())) for row in containers]
-        is_refused = all(of_registers) and not any(row.get("is_published") for row in containers)
         of_proxies = [it for row in self._rows(name) for it in _finals(row.get("refused", ()))]
-        if containers and not is_refused and not of_proxies:
+        containers = self._containers(name)
+        by_container = [_finals(row.get("refused", ())) for row in containers]
+
+        may_come = any(row.get("is_published") for row in containers) or not all(by_container)
+        if containers and may_come and not of_proxies:
             return None
-        return next(iter([*(it for each in of_registers for it in each), *of_proxies]), None)
+
+        refused = [it for each in by_container for it in each] + of_proxies
+        return refused[0] if refused else None
+
+    def _containers(self, name: str) -> list[Row]:
+        """Return what docker-registers say of the containers that a name is about."""
+        return [row for rows in self.registers.values() for row in rows if row.get("name") == name]
 
     def is_refused_by_proxies(self, names: Iterable[str]) -> bool:
         """Whether docker-discovers refuse all of these: then they stand in etcd."""
@@ -172,8 +178,8 @@ class Wait:
 
     def why(self, name: str) -> str:
         """Return what docker-registers refuse of a name, or nothing."""
-        rows = [row for rows in self.registers.values() for row in rows if row.get("name") == name]
-        return next((refusal_line(it) for row in rows for it in row.get("refused", ())), "")
+        refused = [it for row in self._containers(name) for it in row.get("refused", ())]
+        return refusal_line(refused[0]) if refused else ""
 
     def _row(self, host: str, name: str) -> Row:
         return self.said.get(host, {}).get(name, {})
